@@ -1,0 +1,1 @@
+"""What travels and what is stored: pure values and pure functions, no I/O."""

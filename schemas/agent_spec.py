@@ -1,0 +1,90 @@
+"""What an agent promises and needs: read by workers, infra and (as the catalogue) dispatchers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from schemas.json import JsonObject
+
+LEASE_MARGIN_S = 5
+"""Lease beyond the function's time-out: clock skew and the last write (correctness.md)."""
+
+SETTLE_MARGIN_S = 5
+"""Function time-out beyond the agent's own, so that its outcome can still be recorded."""
+
+LAMBDA_TIMEOUT_LIMIT_S = 900
+"""Source: Lambda quotas, function time-out 15 minutes."""
+
+
+class Durability(StrEnum):
+    """How much is written before and while a task runs (correctness.md, "Durability modes")."""
+
+    LEAN = "lean"
+    STANDARD = "standard"
+    DURABLE = "durable"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subscription:
+    """An agent's interest in a topic; `types` narrows it to events of these types."""
+
+    topic: str
+    types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentSpec:
+    """One agent's declaration, without its code.
+
+    Units: `timeout_s` and `batch_window_s` seconds, `memory_mb` MiB. `concurrency` is the most
+    workers at a time, `batch_size` the most tasks a worker takes at once. `wrapped` tells that
+    the return value is not an object and travels under `result`.
+    """
+
+    name: str
+    title: str
+    description: str
+    input_schema: JsonObject
+    output_schema: JsonObject | None
+    wrapped: bool
+    max_attempts: int = 3
+    timeout_s: int = 30
+    concurrency: int = 10
+    batch_size: int = 10
+    batch_window_s: int = 0
+    subscriptions: tuple[Subscription, ...] = ()
+    ordered: bool = False
+    durability: Durability = Durability.STANDARD
+    memory_mb: int = 256
+    permissions: tuple[JsonObject, ...] = ()
+    env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def function_timeout_s(self) -> int:
+        """Seconds after which Lambda kills the function: the agent's own and the settling."""
+        return min(self.timeout_s + SETTLE_MARGIN_S, LAMBDA_TIMEOUT_LIMIT_S)
+
+    @property
+    def lease_s(self) -> int:
+        """Seconds of a lease: never shorter than the longest possible run."""
+        return self.function_timeout_s + LEASE_MARGIN_S
+
+    @property
+    def visibility_s(self) -> int:
+        """Seconds a received message stays hidden.
+
+        Source: Lambda with SQS, "Configuring a queue": six times the function time-out.
+        """
+        return 6 * self.function_timeout_s
+
+    @property
+    def max_receive_count(self) -> int:
+        """Receives before SQS gives a message up.
+
+        More than attempts: a delivery that finds a live lease, or repeats owed effects, is a
+        receive and no attempt.
+        """
+        return 2 * self.max_attempts + 4

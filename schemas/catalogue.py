@@ -1,0 +1,158 @@
+"""The catalogue: the deployed agents' MCP tool definitions, as dispatchers read them.
+
+`sqswarm deploy` writes it, so that a dispatcher never imports worker code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from schemas.agent_spec import AgentSpec, Durability, Subscription
+from schemas.errors import NotDeployed, UnknownAgent, UnknownTopic
+from schemas.json import JsonObject, dumps, loads
+
+CATALOGUE_KEY = "catalogue.json"
+"""Where the catalogue lies in the stage's bucket."""
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class CatalogueEntry:
+    """What a dispatcher knows of one agent."""
+
+    name: str
+    title: str
+    description: str
+    input_schema: JsonObject
+    output_schema: JsonObject | None
+    wrapped: bool
+    durability: Durability
+    ordered: bool
+    max_attempts: int
+    timeout_s: int
+    subscriptions: tuple[Subscription, ...]
+
+    @classmethod
+    def of(cls, spec: AgentSpec) -> CatalogueEntry:
+        """Return the entry of a declared agent."""
+        return cls(
+            name=spec.name,
+            title=spec.title,
+            description=spec.description,
+            input_schema=spec.input_schema,
+            output_schema=spec.output_schema,
+            wrapped=spec.wrapped,
+            durability=spec.durability,
+            ordered=spec.ordered,
+            max_attempts=spec.max_attempts,
+            timeout_s=spec.timeout_s,
+            subscriptions=spec.subscriptions,
+        )
+
+    def tool(self) -> JsonObject:
+        """Return the agent as an MCP `Tool` definition."""
+        tool: JsonObject = {
+            "name": self.name,
+            "title": self.title,
+            "description": self.description,
+            "inputSchema": self.input_schema,
+        }
+        if self.output_schema is not None:
+            tool["outputSchema"] = self.output_schema
+        return tool
+
+    def to_json(self) -> JsonObject:
+        """Return the entry as a JSON object: the tool definition and what the swarm adds."""
+        return {
+            **self.tool(),
+            "wrapped": self.wrapped,
+            "durability": self.durability.value,
+            "ordered": self.ordered,
+            "maxAttempts": self.max_attempts,
+            "timeoutSeconds": self.timeout_s,
+            "topics": [{"topic": s.topic, "types": list(s.types)} for s in self.subscriptions],
+        }
+
+    @classmethod
+    def from_json(cls, entry: JsonObject) -> CatalogueEntry:
+        """Return the entry that `to_json` wrote."""
+        return cls(
+            name=entry["name"],
+            title=entry["title"],
+            description=entry["description"],
+            input_schema=entry["inputSchema"],
+            output_schema=entry.get("outputSchema"),
+            wrapped=entry["wrapped"],
+            durability=Durability(entry["durability"]),
+            ordered=entry["ordered"],
+            max_attempts=entry["maxAttempts"],
+            timeout_s=entry["timeoutSeconds"],
+            subscriptions=tuple(
+                Subscription(topic=s["topic"], types=tuple(s["types"])) for s in entry["topics"]
+            ),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalogue:
+    """The agents of one stage, in the order of their names."""
+
+    agents: Mapping[str, CatalogueEntry]
+
+    @classmethod
+    def of(cls, specs: Iterable[AgentSpec]) -> Catalogue:
+        """Return the catalogue of declared agents."""
+        entries = sorted((CatalogueEntry.of(spec) for spec in specs), key=lambda e: e.name)
+        return cls(agents={entry.name: entry for entry in entries})
+
+    def agent(self, name: str) -> CatalogueEntry:
+        """Return one agent's entry; raises UnknownAgent with near names in its hint."""
+        entry = self.agents.get(name)
+        if entry is None:
+            raise UnknownAgent(
+                f"no agent {name!r} is deployed", hint=_near(name, self.agents, UnknownAgent.hint)
+            )
+        return entry
+
+    def subscribers(self, topic: str, event_type: str | None) -> list[CatalogueEntry]:
+        """Return the agents that get an event of this type; raises UnknownTopic if none listens.
+
+        A type that nobody filters for reaches only the unfiltered subscribers, as on SNS.
+        """
+        topics = {s.topic for e in self.agents.values() for s in e.subscriptions}
+        if topic not in topics:
+            raise UnknownTopic(
+                f"no agent subscribes to the topic {topic!r}",
+                hint=_near(topic, topics, UnknownTopic.hint),
+            )
+        return [
+            entry
+            for entry in self.agents.values()
+            if any(
+                s.topic == topic and (not s.types or event_type in s.types)
+                for s in entry.subscriptions
+            )
+        ]
+
+    def dump(self) -> str:
+        """Return the JSON text that `load` reads."""
+        return dumps({"format": FORMAT, "agents": [e.to_json() for e in self.agents.values()]})
+
+    @classmethod
+    def load(cls, text: str | bytes) -> Catalogue:
+        """Return the catalogue in `text`; raises NotDeployed for another format than ours."""
+        document = loads(text)
+        if document.get("format") != FORMAT:
+            message = f"the deployed catalogue has format {document.get('format')!r}, not {FORMAT}"
+            raise NotDeployed(message, hint="Deploy again with this version: `sqswarm deploy`.")
+        entries = [CatalogueEntry.from_json(entry) for entry in document["agents"]]
+        return cls(agents={entry.name: entry for entry in entries})
+
+
+def _near(name: str, names: Iterable[str], otherwise: str) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415 - only a wrong name pays for it
+
+    near = get_close_matches(name, list(names), n=3)
+    return f"Did you mean {' or '.join(near)}?" if near else otherwise

@@ -1,0 +1,158 @@
+"""Errors a caller can act on: one class per decision, each with a hint that says what to do."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class SwarmError(Exception):
+    """Root of every error this project raises on purpose.
+
+    `hint` is one sentence that says what to do about it; `exit_code` is what the
+    command line ends with when the error reaches it (design.md §5).
+    """
+
+    hint: str = "Run `sqswarm doctor`: it checks the set-up and says how to mend it."
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        """Keep the message; replace the class's hint where the raiser knows better."""
+        super().__init__(message)
+        if hint is not None:
+            self.hint = hint
+
+
+class UsageError(SwarmError):
+    """The request itself is wrong; nothing was sent."""
+
+    hint = "Check the spelling against `sqswarm --help`."
+    exit_code = 2
+
+
+class InvalidArguments(UsageError):  # noqa: N818 - the name is public contract
+    """Arguments do not fit the agent's input schema; nothing was published."""
+
+    hint = "See the agent's schema with `sqswarm agents --json`."
+
+
+class UnknownAgent(UsageError):  # noqa: N818 - the name is public contract
+    """No deployed agent has this name."""
+
+    hint = "List what is deployed with `sqswarm agents`; deploy new code with `sqswarm deploy`."
+
+
+class UnknownTopic(UsageError):  # noqa: N818 - the name is public contract
+    """No deployed agent subscribes to this topic."""
+
+    hint = "An agent declares its topics: @agent(topics=[...]); then `sqswarm deploy`."
+
+
+class PayloadTooLarge(UsageError):  # noqa: N818 - the name is public contract
+    """A payload is over what even a claim check may carry; nothing was published."""
+
+    hint = "Put the data in S3 yourself and pass its address, or split the work into more tasks."
+
+
+class InvalidAgent(UsageError):  # noqa: N818 - the name is public contract
+    """An agent's declaration cannot work; found when it is declared, not when it runs."""
+
+    hint = "Mend the @agent(...) declaration that the message names."
+
+
+class InvalidSettings(UsageError):  # noqa: N818 - the name is public contract
+    """An environment variable or option has a value that cannot work."""
+
+    hint = "Correct the value that the message names."
+
+
+class IdempotencyConflict(UsageError):  # noqa: N818 - the name is public contract
+    """The idempotency key was used before with other arguments; nothing was published."""
+
+    hint = "Use a new idempotency_key for new arguments, or the old arguments for the old key."
+
+
+class TaskNotFound(SwarmError):  # noqa: N818 - the name is public contract
+    """No record of this task is visible to this principal."""
+
+    hint = (
+        "Check the id and the stage (SQSWARM_STAGE). A standard task has no record until a "
+        "worker acquires it: ask again in a moment, or submit with durable=True."
+    )
+
+
+class TaskFailed(SwarmError):  # noqa: N818 - the name is public contract
+    """The task ended `failed`. `error` is its JSON-RPC error object."""
+
+    hint = "`sqswarm get ID` shows the attempts; `sqswarm logs AGENT` what the agent printed."
+
+    def __init__(self, task_id: str, error: dict[str, Any], *, hint: str | None = None) -> None:
+        """Say which task failed and with what error type and message."""
+        data = error.get("data") or {}
+        self.task_id = task_id
+        self.error = error
+        self.error_type = str(data.get("type", "error"))
+        super().__init__(
+            f"task {task_id} failed: {self.error_type}: {error.get('message', '')}", hint=hint
+        )
+
+
+class TaskCancelled(SwarmError):  # noqa: N818 - the name is public contract
+    """The task ended `cancelled`, so it has no result."""
+
+    hint = "Submit it again if it was cancelled by mistake."
+
+
+class InputRequired(SwarmError):  # noqa: N818 - the name is public contract
+    """The task waits for a person, so waiting for its result alone would never end."""
+
+    hint = "`sqswarm inbox` shows what is asked; `sqswarm answer ID KEY JSON` answers."
+
+
+class TimedOut(SwarmError):  # noqa: N818 - the name is public contract
+    """The caller's patience ended before the task did; the task goes on."""
+
+    hint = "The task is still running: ask again with `sqswarm wait ID`, or raise the time-out."
+    exit_code = 4
+
+
+class Unreachable(SwarmError):  # noqa: N818 - the name is public contract
+    """No answer from the endpoint, or no permission to talk to it."""
+
+    hint = "Start the local stack with `sqswarm up`, or check AWS_ENDPOINT_URL and credentials."
+    exit_code = 3
+
+
+class NotDeployed(SwarmError):  # noqa: N818 - the name is public contract
+    """The endpoint answers, but this stage has no swarm on it."""
+
+    hint = "Run `sqswarm deploy` (and check SQSWARM_STAGE)."
+    exit_code = 3
+
+
+class DeployFailed(SwarmError):  # noqa: N818 - the name is public contract
+    """A resource could not be created or updated; the message names it and says why."""
+
+    hint = "Mend what the message names and run `sqswarm deploy` again: it continues."
+
+
+class PoisonMessage(SwarmError):  # noqa: N818 - the name is public contract
+    """A delivery that no agent can ever run. `reason` is a short machine-readable word."""
+
+    hint = "It is kept in the dead-letter queue: `sqswarm dlq` shows it."
+
+    def __init__(self, reason: str, message: str) -> None:
+        """Keep the reason beside the sentence."""
+        super().__init__(message)
+        self.reason = reason
+
+
+class InvalidReturn(SwarmError):  # noqa: N818 - the name is public contract
+    """The agent returned a value that breaks its own declared return type."""
+
+    hint = "Return what the signature promises, or change the annotation and deploy."
+
+
+class LeaseLost(SwarmError):  # noqa: N818 - the name is public contract
+    """Another worker holds the task now: this attempt's result was refused."""
+
+    hint = "Raise `timeout` in @agent(...), or split the task."

@@ -1,0 +1,56 @@
+"""Identifiers: sortable by time, unguessable, and derived where a repeat must make the same one."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from typing import NewType
+
+TaskId = NewType("TaskId", str)
+"""A UUIDv7 in its canonical text form (RFC 9562 §5.7): 48 bits of time, 74 random bits."""
+
+_TASK_ID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
+_RANDOM_BITS = 74
+
+
+def _uuid7(unix_ms: int, random_bits: int) -> TaskId:
+    value = (unix_ms & ((1 << 48) - 1)) << 80
+    value |= 0x7 << 76
+    value |= (random_bits >> 62) << 64
+    value |= 0b10 << 62
+    value |= random_bits & ((1 << 62) - 1)
+    text = f"{value:032x}"
+    return TaskId(f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}")
+
+
+def new_task_id(now_ms: int) -> TaskId:
+    """Return a fresh task id for a task created at `now_ms` (Unix epoch, milliseconds)."""
+    return _uuid7(now_ms, secrets.randbits(_RANDOM_BITS))
+
+
+def derive_task_id(origin: str, key: str, *, at_ms: int) -> TaskId:
+    """Return the one task id that belongs to `key` under `origin`: a repeat makes the same id.
+
+    Used for child tasks (origin = the parent's id), for an event's task of one agent
+    (origin = the event's id) and for idempotency keys (origin = principal and agent).
+    `at_ms` fills the sortable part and must be derived from `origin` too.
+    The unguessable part is as strong as `origin` (SHA-256, 74 bits kept).
+    """
+    digest = hashlib.sha256(f"{origin}\x00{key}".encode()).digest()
+    return _uuid7(at_ms, int.from_bytes(digest, "big") >> (256 - _RANDOM_BITS))
+
+
+def created_ms(task_id: str) -> int:
+    """Return the time in a task id (Unix epoch, milliseconds)."""
+    return int(task_id.replace("-", "")[:12], 16)
+
+
+def is_task_id(text: object) -> bool:
+    """Tell whether `text` has the form of a task id."""
+    return isinstance(text, str) and _TASK_ID.match(text) is not None
+
+
+def new_version() -> str:
+    """Return a fresh random version `v`: the fence of correctness.md (72 random bits)."""
+    return secrets.token_urlsafe(9)

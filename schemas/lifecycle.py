@@ -1,0 +1,70 @@
+"""The status machine, as a table. Statuses are MCP's (Tasks extension, 2026-07-28)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Status(StrEnum):
+    """What a task is doing, in MCP's words, everywhere: API, CLI and table."""
+
+    WORKING = "working"
+    INPUT_REQUIRED = "input_required"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        """True once the task has ended: terminal is final."""
+        return self in TERMINAL
+
+
+class Phase(StrEnum):
+    """Why a `working` task is not running: only `waiting` keeps workers away."""
+
+    RUN = "run"
+    WAITING = "waiting"
+    CHILDREN_DONE = "children_done"
+
+
+class Event(StrEnum):
+    """What can happen to a task."""
+
+    ACQUIRED = "acquired"
+    RELEASED = "released"
+    PLANNED = "planned"
+    FIRED = "fired"
+    ASKED = "asked"
+    ANSWERED = "answered"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    EXHAUSTED = "exhausted"
+    CANCELLED = "cancelled"
+
+
+TERMINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+
+TRANSITIONS: Mapping[tuple[Status, Event], Status] = MappingProxyType(
+    {
+        (Status.WORKING, Event.ACQUIRED): Status.WORKING,
+        (Status.WORKING, Event.RELEASED): Status.WORKING,
+        (Status.WORKING, Event.PLANNED): Status.WORKING,
+        (Status.WORKING, Event.FIRED): Status.WORKING,
+        (Status.WORKING, Event.ASKED): Status.INPUT_REQUIRED,
+        (Status.WORKING, Event.COMPLETED): Status.COMPLETED,
+        (Status.WORKING, Event.FAILED): Status.FAILED,
+        (Status.WORKING, Event.EXHAUSTED): Status.FAILED,
+        (Status.WORKING, Event.CANCELLED): Status.CANCELLED,
+        (Status.INPUT_REQUIRED, Event.ANSWERED): Status.WORKING,
+        (Status.INPUT_REQUIRED, Event.CANCELLED): Status.CANCELLED,
+    }
+)
+"""Every allowed change; a pair that is not here is refused (correctness.md, "Operations")."""
+
+
+def after(status: Status, event: Event) -> Status | None:
+    """Return the status after `event`, or None where the machine refuses it."""
+    return TRANSITIONS.get((status, event))
