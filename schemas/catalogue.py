@@ -152,7 +152,7 @@ class Catalogue:
 
 
 def _near(name: str, names: Iterable[str], otherwise: str) -> str:
-    from difflib import get_close_matches  # noqa: PLC0415 - only a wrong name pays for it
+    from difflib import get_close_matches
 
     near = get_close_matches(name, list(names), n=3)
     return f"Did you mean {' or '.join(near)}?" if near else otherwise

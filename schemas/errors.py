@@ -29,49 +29,49 @@ class UsageError(SwarmError):
     exit_code = 2
 
 
-class InvalidArguments(UsageError):  # noqa: N818 - the name is public contract
+class InvalidArguments(UsageError):
     """Arguments do not fit the agent's input schema; nothing was published."""
 
     hint = "See the agent's schema with `sqswarm agents --json`."
 
 
-class UnknownAgent(UsageError):  # noqa: N818 - the name is public contract
+class UnknownAgent(UsageError):
     """No deployed agent has this name."""
 
     hint = "List what is deployed with `sqswarm agents`; deploy new code with `sqswarm deploy`."
 
 
-class UnknownTopic(UsageError):  # noqa: N818 - the name is public contract
+class UnknownTopic(UsageError):
     """No deployed agent subscribes to this topic."""
 
     hint = "An agent declares its topics: @agent(topics=[...]); then `sqswarm deploy`."
 
 
-class PayloadTooLarge(UsageError):  # noqa: N818 - the name is public contract
+class PayloadTooLarge(UsageError):
     """A payload is over what even a claim check may carry; nothing was published."""
 
     hint = "Put the data in S3 yourself and pass its address, or split the work into more tasks."
 
 
-class InvalidAgent(UsageError):  # noqa: N818 - the name is public contract
+class InvalidAgent(UsageError):
     """An agent's declaration cannot work; found when it is declared, not when it runs."""
 
     hint = "Mend the @agent(...) declaration that the message names."
 
 
-class InvalidSettings(UsageError):  # noqa: N818 - the name is public contract
+class InvalidSettings(UsageError):
     """An environment variable or option has a value that cannot work."""
 
     hint = "Correct the value that the message names."
 
 
-class IdempotencyConflict(UsageError):  # noqa: N818 - the name is public contract
+class IdempotencyConflict(UsageError):
     """The idempotency key was used before with other arguments; nothing was published."""
 
     hint = "Use a new idempotency_key for new arguments, or the old arguments for the old key."
 
 
-class TaskNotFound(SwarmError):  # noqa: N818 - the name is public contract
+class TaskNotFound(SwarmError):
     """No record of this task is visible to this principal."""
 
     hint = (
@@ -80,7 +80,7 @@ class TaskNotFound(SwarmError):  # noqa: N818 - the name is public contract
     )
 
 
-class TaskFailed(SwarmError):  # noqa: N818 - the name is public contract
+class TaskFailed(SwarmError):
     """The task ended `failed`. `error` is its JSON-RPC error object."""
 
     hint = "`sqswarm get ID` shows the attempts; `sqswarm logs AGENT` what the agent printed."
@@ -96,46 +96,46 @@ class TaskFailed(SwarmError):  # noqa: N818 - the name is public contract
         )
 
 
-class TaskCancelled(SwarmError):  # noqa: N818 - the name is public contract
+class TaskCancelled(SwarmError):
     """The task ended `cancelled`, so it has no result."""
 
     hint = "Submit it again if it was cancelled by mistake."
 
 
-class InputRequired(SwarmError):  # noqa: N818 - the name is public contract
+class InputRequired(SwarmError):
     """The task waits for a person, so waiting for its result alone would never end."""
 
     hint = "`sqswarm inbox` shows what is asked; `sqswarm answer ID KEY JSON` answers."
 
 
-class TimedOut(SwarmError):  # noqa: N818 - the name is public contract
+class TimedOut(SwarmError):
     """The caller's patience ended before the task did; the task goes on."""
 
     hint = "The task is still running: ask again with `sqswarm wait ID`, or raise the time-out."
     exit_code = 4
 
 
-class Unreachable(SwarmError):  # noqa: N818 - the name is public contract
+class Unreachable(SwarmError):
     """No answer from the endpoint, or no permission to talk to it."""
 
     hint = "Start the local stack with `sqswarm up`, or check AWS_ENDPOINT_URL and credentials."
     exit_code = 3
 
 
-class NotDeployed(SwarmError):  # noqa: N818 - the name is public contract
+class NotDeployed(SwarmError):
     """The endpoint answers, but this stage has no swarm on it."""
 
     hint = "Run `sqswarm deploy` (and check SQSWARM_STAGE)."
     exit_code = 3
 
 
-class DeployFailed(SwarmError):  # noqa: N818 - the name is public contract
+class DeployFailed(SwarmError):
     """A resource could not be created or updated; the message names it and says why."""
 
     hint = "Mend what the message names and run `sqswarm deploy` again: it continues."
 
 
-class PoisonMessage(SwarmError):  # noqa: N818 - the name is public contract
+class PoisonMessage(SwarmError):
     """A delivery that no agent can ever run. `reason` is a short machine-readable word."""
 
     hint = "It is kept in the dead-letter queue: `sqswarm dlq` shows it."
@@ -146,13 +146,24 @@ class PoisonMessage(SwarmError):  # noqa: N818 - the name is public contract
         self.reason = reason
 
 
-class InvalidReturn(SwarmError):  # noqa: N818 - the name is public contract
+class InvalidReturn(SwarmError):
     """The agent returned a value that breaks its own declared return type."""
 
     hint = "Return what the signature promises, or change the annotation and deploy."
 
 
-class LeaseLost(SwarmError):  # noqa: N818 - the name is public contract
+class LeaseLost(SwarmError):
     """Another worker holds the task now: this attempt's result was refused."""
 
     hint = "Raise `timeout` in @agent(...), or split the task."
+
+
+class PublishFailed(SwarmError):
+    """Some messages were refused after every retry; `failed` lists their ids."""
+
+    hint = "Submit those again with an idempotency_key: what did get through is not repeated."
+
+    def __init__(self, message: str, failed: list[str]) -> None:
+        """Keep the ids of what was not published."""
+        super().__init__(message)
+        self.failed = failed

@@ -14,7 +14,7 @@ _encode_canonical = json.JSONEncoder(
 ).encode
 
 
-def dumps(value: Any) -> str:  # noqa: ANN401 - JSON has no narrower type
+def dumps(value: Any) -> str:
     """Return compact JSON text.
 
     Raises TypeError for a value JSON does not know, ValueError for NaN and infinities:
@@ -23,12 +23,12 @@ def dumps(value: Any) -> str:  # noqa: ANN401 - JSON has no narrower type
     return _encode(value)
 
 
-def canonical(value: Any) -> str:  # noqa: ANN401 - JSON has no narrower type
+def canonical(value: Any) -> str:
     """Return compact JSON text with sorted keys: equal values give equal text."""
     return _encode_canonical(value)
 
 
-def loads(text: str | bytes) -> Any:  # noqa: ANN401 - JSON has no narrower type
+def loads(text: str | bytes) -> Any:
     """Return the value of JSON text; raises ValueError where it is none (NaN included)."""
     return json.loads(text, parse_constant=_refuse_constant)
 

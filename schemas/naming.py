@@ -11,7 +11,7 @@ TASKS_TOPIC = "tasks"
 """The topic that carries addressed tasks; each agent's queue filters on the attribute `agent`."""
 
 _STAGE = re.compile(r"^[a-z][a-z0-9-]{0,11}$")
-_NAME = re.compile(r"^[a-z][a-z0-9_-]{0,38}[a-z0-9]$")
+_NAME = re.compile(r"^[a-z](?:[a-z0-9_-]{0,38}[a-z0-9])?$")
 _RESERVED = frozenset({TASKS_TOPIC, "alarms", "unrouted", "housekeeping", "dispatcher"})
 
 
@@ -22,7 +22,7 @@ def check_name(name: str, *, what: str) -> str:
     function name, SQS 80 of queue name, and stage and suffix need their share.
     """
     if not _NAME.match(name):
-        message = f"{what} name {name!r} is not 2 to 40 characters of a-z, 0-9, '-' and '_'"
+        message = f"{what} name {name!r} is not 1 to 40 characters of a-z, 0-9, '-' and '_'"
         raise InvalidAgent(message, hint="Start with a letter and use small letters: `my-agent`.")
     if name in _RESERVED or name.endswith("-dlq"):
         message = f"{what} name {name!r} is taken by the swarm itself"

@@ -1,0 +1,1 @@
+"""Blobs: payloads over the inline limit (claim checks), code and the catalogue."""

@@ -1,0 +1,28 @@
+"""The blob store's memory twin."""
+
+from __future__ import annotations
+
+
+class MemoryBlobs:
+    """A bucket in a dict."""
+
+    def __init__(self, bucket: str = "memory") -> None:
+        """Start empty."""
+        self.objects: dict[str, bytes] = {}
+        self._prefix = f"s3://{bucket}/"
+
+    def address(self, key: str) -> str:
+        """Return the address of `key`."""
+        return self._prefix + key
+
+    async def put(self, key: str, data: bytes) -> str:
+        """Store `data`."""
+        self.objects[self.address(key)] = data
+        return self.address(key)
+
+    async def get(self, address: str) -> bytes | None:
+        """Return what lies there."""
+        if not address.startswith(self._prefix):
+            message = f"{address} is not in this stage's bucket"
+            raise ValueError(message)
+        return self.objects.get(address)

@@ -1,0 +1,1 @@
+"""The bus: topics that fan out to queues, and the queues' deliveries."""

@@ -1,0 +1,98 @@
+"""How the asynchronous core is run: on an event loop, or straight through without one.
+
+The dispatcher is written once, as coroutines. `Swarm` runs them with a BlockingRunner, where
+every AWS call blocks and no coroutine ever waits; `AsyncSwarm` and the workers run the same
+coroutines on asyncio.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Runner(Protocol):
+    """What the core needs of its surroundings besides calls: several things at once, and time."""
+
+    async def gather(self, work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+        """Run all of `work` side by side and return their results in order."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+    def now_ms(self) -> int:
+        """Return the time (Unix epoch, milliseconds)."""
+        ...
+
+
+def run_straight(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that never waits and return its result.
+
+    Raises RuntimeError if it waits for something after all: then it needs an event loop.
+    """
+    try:
+        work.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    work.close()
+    message = "a coroutine waited where only blocking calls are expected"
+    raise RuntimeError(message)
+
+
+class BlockingRunner:
+    """Runs the core without an event loop; side-by-side work goes to a few threads."""
+
+    def __init__(self, *, threads: int = 4) -> None:
+        """Keep at most `threads` calls in flight at a time."""
+        self._threads = threads
+        self._pool: ThreadPoolExecutor | None = None
+
+    async def gather(self, work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+        """Run `work` on the threads; one piece alone runs right here."""
+        if len(work) == 1:
+            return [await work[0]]
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="sqswarm")
+        return list(self._pool.map(run_straight, work))
+
+    async def sleep(self, seconds: float) -> None:
+        """Block this thread."""
+        time.sleep(seconds)  # noqa: ASYNC251 - blocking is what this runner is for
+
+    def now_ms(self) -> int:
+        """Return the time (Unix epoch, milliseconds)."""
+        return time.time_ns() // 1_000_000
+
+    def close(self) -> None:
+        """End the threads."""
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+
+
+class AsyncRunner:
+    """Runs the core on the current asyncio event loop."""
+
+    async def gather(self, work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+        """Run `work` as tasks of the loop; a failure cancels the rest."""
+        if len(work) == 1:
+            return [await work[0]]
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(piece) for piece in work]
+        return [task.result() for task in tasks]
+
+    async def sleep(self, seconds: float) -> None:
+        """Let the loop do something else."""
+        await asyncio.sleep(seconds)
+
+    def now_ms(self) -> int:
+        """Return the time (Unix epoch, milliseconds)."""
+        return time.time_ns() // 1_000_000

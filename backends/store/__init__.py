@@ -1,0 +1,1 @@
+"""The task store: conditional writes and reads of one table."""

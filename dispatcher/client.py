@@ -1,0 +1,226 @@
+"""Swarm: the blocking client. AsyncSwarm has the same names, awaited."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from backends.caller import BlockingCaller
+from backends.connect import client_factory, settings_from_environment
+from backends.runner import BlockingRunner, run_straight
+from dispatcher.cancel import cancel
+from dispatcher.desk import Desk, open_desk
+from dispatcher.follow import Follower
+from dispatcher.mapping import Done, Mapping
+from dispatcher.publish import publish
+from dispatcher.submit import Request, Submitted, submit
+from dispatcher.view import TaskView, ending_error, find, listing, view
+from schemas.catalogue import CatalogueEntry
+from schemas.errors import SwarmError
+from schemas.json import JsonObject
+from schemas.lifecycle import Status
+from schemas.settings import Settings
+
+
+class Task:
+    """A handle of one task. `id` and `agent` never change; everything else is asked for."""
+
+    def __init__(self, desk: Desk, submitted: Submitted, ended: TaskView | None = None) -> None:
+        """Handles are made by Swarm."""
+        self._desk = desk
+        self._ended = ended
+        self.id = submitted.task_id
+        self.agent = submitted.agent
+
+    def __repr__(self) -> str:
+        """Show agent and id."""
+        return f"Task(agent={self.agent!r}, id={self.id!r})"
+
+    def status(self) -> Status:
+        """Return the task's status now; a task that no worker has seen yet is `working`."""
+        if self._ended is not None:
+            return self._ended.status
+        record = run_straight(find(self._desk, self.id))
+        return Status.WORKING if record is None else record.status
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Wait for the task's end and return what the agent returned.
+
+        `timeout` is seconds, None for ever. Raises TaskFailed, TaskCancelled or TimedOut.
+        """
+        if self._ended is None:
+            follower = Follower(self._desk, timeout_s=timeout)
+            follower.add([self.id])
+            self._ended = run_straight(follower.ended())[0]
+        return self._ended.result()
+
+    @property
+    def error(self) -> SwarmError | None:
+        """Return the error a failed or cancelled task ended with, None before or otherwise."""
+        record = self._ended.record if self._ended else run_straight(find(self._desk, self.id))
+        return None if record is None else ending_error(record)
+
+    def cancel(self) -> Status:
+        """Cancel the task and return the status it ended with."""
+        return run_straight(cancel(self._desk, self.id, agent=self.agent))
+
+
+Tasks = list[Task]
+Views = list[TaskView]
+Entries = list[CatalogueEntry]
+
+
+class Swarm:
+    """A connection to one stage's swarm. Use it as a context manager, or call `close`."""
+
+    def __init__(self, desk: Desk, runner: BlockingRunner) -> None:
+        """Swarms are made by `connect`."""
+        self._desk = desk
+        self._runner = runner
+
+    @classmethod
+    def connect(cls, settings: Settings | None = None, *, operator: bool = False) -> Self:
+        """Connect to the stage and endpoint that the environment (or `settings`) names.
+
+        An `operator` sees the tasks of every principal. Raises Unreachable where nothing
+        answers, NotDeployed where the stage has no swarm.
+        """
+        settings = settings or settings_from_environment()
+        runner = BlockingRunner()
+        caller = BlockingCaller(client_factory(settings))
+        desk = run_straight(open_desk(settings, caller, runner, operator=operator))
+        return cls(desk, runner)
+
+    def close(self) -> None:
+        """End the connection's threads."""
+        self._runner.close()
+
+    def __enter__(self) -> Self:
+        """Return the swarm itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the connection."""
+        self.close()
+
+    @property
+    def principal(self) -> str:
+        """Return who this connection's tasks belong to."""
+        return self._desk.principal
+
+    def submit(
+        self,
+        agent: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        delay: int = 0,
+        ordering_key: str | None = None,
+        session_id: str | None = None,
+        durable: bool = False,
+        **arguments: Any,
+    ) -> Task:
+        """Submit one task; every other keyword is an argument of the agent.
+
+        With `idempotency_key` a repeat returns the first task. `delay` is seconds (0 to 900)
+        before a worker may see it. `durable` records the task before publishing it, so that its
+        id resolves at once. Raises UnknownAgent, InvalidArguments, PayloadTooLarge,
+        IdempotencyConflict, PublishFailed; nothing is published in the first four cases.
+        """
+        request = Request(
+            arguments=arguments,
+            idempotency_key=idempotency_key,
+            delay_s=delay,
+            ordering_key=ordering_key,
+            session_id=session_id,
+            durable=durable,
+        )
+        return self.submit_many(agent, [request])[0]
+
+    def submit_many(self, agent: str, requests: Sequence[Request]) -> Tasks:
+        """Submit several tasks for one agent, ten a request; see `submit`."""
+        return self._handles(run_straight(submit(self._desk, agent, requests)))
+
+    def publish(
+        self,
+        topic: str,
+        payload: JsonObject,
+        *,
+        type: str | None = None,  # noqa: A002 - the contract's word
+    ) -> Tasks:
+        """Publish an event and return the task that each subscribed agent gets of it.
+
+        Raises UnknownTopic, InvalidArguments, PayloadTooLarge, PublishFailed.
+        """
+        return self.publish_many(topic, [payload], type=type)[0]
+
+    def publish_many(
+        self,
+        topic: str,
+        payloads: Sequence[JsonObject],
+        *,
+        type: str | None = None,  # noqa: A002
+    ) -> Sequence[Tasks]:
+        """Publish several events, ten a request; for each, return its agents' tasks."""
+        events = run_straight(publish(self._desk, topic, payloads, event_type=type))
+        return [self._handles(tasks) for tasks in events]
+
+    def map(
+        self,
+        agent: str,
+        rows: Iterable[JsonObject],
+        *,
+        ordered: bool = True,
+        timeout: float | None = None,
+    ) -> Iterator[Done]:
+        """Run `agent` on each row of arguments and yield each row's end.
+
+        Rows are published in batches and read lazily; results stream back in the rows' order,
+        or as they come with `ordered=False`. A list is validated whole before anything is
+        published. A failed row is a Done with `error`. Raises TimedOut after `timeout` seconds.
+        """
+        mapping = Mapping(self._desk, agent, rows, ordered=ordered, timeout_s=timeout)
+        while not mapping.finished:
+            yield from run_straight(mapping.advance())
+
+    def wait(self, tasks: Iterable[Task | str], timeout: float | None = None) -> Iterator[Task]:
+        """Yield tasks as they end; raises TimedOut when `timeout` seconds end first."""
+        follower = Follower(self._desk, timeout_s=timeout)
+        follower.add(task if isinstance(task, str) else task.id for task in tasks)
+        while follower.waiting:
+            for ended in run_straight(follower.ended()):
+                submitted = Submitted(task_id=ended.id, agent=ended.record.agent)
+                yield Task(self._desk, submitted, ended)
+
+    def get(self, task_id: str) -> TaskView:
+        """Return a task as it stands; raises TaskNotFound where this principal has none."""
+        return run_straight(view(self._desk, task_id))
+
+    def task(self, task_id: str) -> Task:
+        """Return a handle of a task submitted earlier; raises TaskNotFound as `get` does."""
+        record = self.get(task_id).record
+        return Task(self._desk, Submitted(task_id=task_id, agent=record.agent))
+
+    def cancel(self, task_id: str) -> Status:
+        """Cancel a task and return the status it ended with."""
+        return run_straight(cancel(self._desk, task_id))
+
+    def list(
+        self, *, status: Status | str | None = None, agent: str | None = None, limit: int = 50
+    ) -> Views:
+        """Return the newest tasks, at most `limit`. It reads the whole table: for people."""
+        wanted = None if status is None else Status(status)
+        return run_straight(listing(self._desk, status=wanted, agent=agent, limit=limit))
+
+    def agents(self) -> Entries:
+        """Return the deployed agents in the order of their names."""
+        return [*self._desk.catalogue.agents.values()]
+
+    def _handles(self, submitted: Iterable[Submitted]) -> Tasks:
+        return [Task(self._desk, one) for one in submitted]

@@ -1,0 +1,81 @@
+"""What every verb of the dispatcher works with: the stage's ports, its catalogue and who asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from backends.blobs.port import Blobs
+from backends.bus.port import Bus
+from backends.caller import AwsCaller
+from backends.connect import backends, identify
+from backends.runner import Runner
+from backends.store.port import Store
+from dispatcher.validate import Validator
+from schemas.catalogue import CATALOGUE_KEY, Catalogue, CatalogueEntry
+from schemas.errors import NotDeployed
+from schemas.naming import Names
+from schemas.settings import Settings
+
+DUE_GRACE_MS = 60_000
+"""How long a created task may wait before housekeeping publishes it again, at first."""
+
+
+@dataclass(kw_only=True)
+class Desk:
+    """The dispatcher's surroundings. `operator` sees every principal's tasks."""
+
+    names: Names
+    store: Store
+    bus: Bus
+    blobs: Blobs
+    runner: Runner
+    catalogue: Catalogue
+    principal: str
+    operator: bool = False
+    ttl_s: int
+    _validators: dict[str, Validator] = field(default_factory=dict)
+
+    def validator(self, entry: CatalogueEntry) -> Validator:
+        """Return the compiled validator of an agent's arguments."""
+        found = self._validators.get(entry.name)
+        if found is None:
+            found = self._validators[entry.name] = Validator(entry)
+        return found
+
+    def expires_s(self) -> int:
+        """Return when a record written now may be forgotten (Unix seconds)."""
+        return self.runner.now_ms() // 1000 + self.ttl_s
+
+
+async def open_desk(
+    settings: Settings, caller: AwsCaller, runner: Runner, *, operator: bool
+) -> Desk:
+    """Return the desk of the stage that `settings` name.
+
+    Raises Unreachable where nothing answers, NotDeployed where the stage has no swarm.
+    """
+    known = await identify(settings, caller)
+    ports = backends(known, caller, runner)
+    return Desk(
+        names=ports.names,
+        store=ports.store,
+        bus=ports.bus,
+        blobs=ports.blobs,
+        runner=runner,
+        catalogue=await read_catalogue(ports.blobs, ports.names),
+        principal=str(known.principal),
+        operator=operator,
+        ttl_s=known.ttl_s,
+    )
+
+
+async def read_catalogue(blobs: Blobs, names: Names) -> Catalogue:
+    """Return the deployed catalogue; raises NotDeployed where there is none."""
+    try:
+        data = await blobs.get(blobs.address(CATALOGUE_KEY))
+    except NotDeployed as error:
+        raise NotDeployed(f"the stage {names.stage!r} is not deployed here") from error
+    if data is None:
+        message = f"the stage {names.stage!r} has no catalogue: its deployment did not finish"
+        raise NotDeployed(message)
+    return Catalogue.load(data)

@@ -1,0 +1,83 @@
+"""Follow: which of these tasks have ended by now, asked as seldom as their pace allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dispatcher.desk import Desk
+from dispatcher.view import TaskView, opened, visible
+from schemas.errors import TimedOut
+from schemas.task import TaskRecord, task_key
+
+_FIRST_PAUSE_S = 0.02
+_LONGEST_PAUSE_S = 1.0
+_WINDOW = 300
+"""Tasks asked about at once: they end in about the order they were published in."""
+
+
+class Follower:
+    """Waits for tasks to end. Without an event of its own the table is asked, ever more seldom.
+
+    Tasks may be added while it runs. `deadline_ms` is Unix milliseconds, None for no end.
+    """
+
+    def __init__(self, desk: Desk, *, timeout_s: float | None) -> None:
+        """Start with no tasks and `timeout_s` seconds of patience."""
+        self._desk = desk
+        self._waiting: dict[str, None] = {}
+        self._pause_s = _FIRST_PAUSE_S
+        self._deadline_ms = (
+            None if timeout_s is None else desk.runner.now_ms() + round(1000 * timeout_s)
+        )
+
+    def add(self, task_ids: Iterable[str]) -> None:
+        """Wait for these too."""
+        self._waiting.update(dict.fromkeys(task_ids))
+
+    @property
+    def waiting(self) -> list[str]:
+        """Return the tasks that have not ended yet."""
+        return list(self._waiting)
+
+    async def ended(self) -> list[TaskView]:
+        """Return tasks that have ended since, at least one unless nothing is waited for.
+
+        Raises TimedOut when patience ends first; what it waited for is still in `waiting`.
+        """
+        while self._waiting:
+            found = await self.look()
+            if found:
+                return found
+            await self._rest()
+        return []
+
+    async def look(self) -> list[TaskView]:
+        """Return what has ended by now, without waiting."""
+        window = list(self._waiting)[:_WINDOW]
+        items = await self._desk.store.read_many([task_key(task_id) for task_id in window])
+        done: list[TaskRecord] = []
+        for task_id in window:
+            record = visible(self._desk, items.get(task_key(task_id)))
+            if record is not None and record.status.terminal:
+                done.append(record)
+                del self._waiting[task_id]
+        if done:
+            self._pause_s = _FIRST_PAUSE_S
+        elif len(self._waiting) > len(window):
+            # The window stands still: let the ones behind it have their turn.
+            for task_id in window:
+                self._waiting[task_id] = self._waiting.pop(task_id)
+        return await self._desk.runner.gather([opened(self._desk, record) for record in done])
+
+    async def _rest(self) -> None:
+        pause_s = self._pause_s
+        if self._deadline_ms is not None:
+            left_s = (self._deadline_ms - self._desk.runner.now_ms()) / 1000
+            if left_s <= 0:
+                first = next(iter(self._waiting))
+                others = f" and {len(self._waiting) - 1} others" if len(self._waiting) > 1 else ""
+                message = f"task {first}{others} had not ended in time"
+                raise TimedOut(message)
+            pause_s = min(pause_s, left_s)
+        await self._desk.runner.sleep(pause_s)
+        self._pause_s = min(1.5 * self._pause_s, _LONGEST_PAUSE_S)

@@ -1,0 +1,122 @@
+"""Publish: one event to a topic; each subscribed agent gets its own task of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from backends.bus.port import Outgoing
+from dispatcher.desk import DUE_GRACE_MS, Desk
+from dispatcher.submit import Submitted, arguments_key, new_traceparent
+from schemas import operations
+from schemas.agent_spec import Durability
+from schemas.catalogue import CatalogueEntry
+from schemas.errors import UnknownTopic
+from schemas.ids import created_ms, derive_task_id, new_task_id, new_version
+from schemas.json import JsonObject, size_bytes
+from schemas.lifecycle import Status
+from schemas.message import Message
+from schemas.payload import INLINE_LIMIT_BYTES, Payload
+from schemas.task import TaskRecord
+
+
+def event_task_id(event_id: str, agent: str) -> str:
+    """Return the id of the task that an agent has of an event: every delivery makes the same."""
+    return derive_task_id(event_id, agent, at_ms=created_ms(event_id))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Draft:
+    message: Message
+    text: str
+
+
+async def publish(
+    desk: Desk, topic: str, payloads: Sequence[JsonObject], *, event_type: str | None = None
+) -> list[list[Submitted]]:
+    """Publish one event per payload; return, for each, its tasks in the order of agents' names.
+
+    Every payload is validated against every subscribed agent before anything is published.
+    Raises UnknownTopic (also when a type reaches nobody), InvalidArguments, PayloadTooLarge,
+    PublishFailed.
+    """
+    subscribers = desk.catalogue.subscribers(topic, event_type)
+    if not subscribers:
+        message = f"no agent that subscribes to {topic!r} wants events of type {event_type!r}"
+        raise UnknownTopic(message)
+    texts = [_validated(desk, subscribers, topic, payload) for payload in payloads]
+    durable = [entry for entry in subscribers if entry.durability is Durability.DURABLE]
+    drafts = await desk.runner.gather(
+        [
+            _draft(desk, topic, payload, text, new_version() if durable else None)
+            for payload, text in zip(payloads, texts, strict=True)
+        ]
+    )
+    records = [_record(desk, entry, draft) for draft in drafts for entry in durable]
+    await desk.store.write_many([operations.create(record) for record in records])
+    outgoing = [
+        Outgoing(
+            id=draft.message.id,
+            body=draft.message.encode(),
+            principal=desk.principal,
+            event_type=event_type,
+        )
+        for draft in drafts
+    ]
+    for ordered in sorted({entry.ordered for entry in subscribers}):
+        await desk.bus.publish(desk.names.topic(topic, ordered=ordered), outgoing)
+    return [
+        [
+            Submitted(task_id=event_task_id(draft.message.id, entry.name), agent=entry.name)
+            for entry in subscribers
+        ]
+        for draft in drafts
+    ]
+
+
+def _validated(
+    desk: Desk, subscribers: Sequence[CatalogueEntry], topic: str, payload: JsonObject
+) -> str:
+    what = f"a payload for the topic {topic!r}"
+    texts = [desk.validator(entry).encode(payload, what=what) for entry in subscribers]
+    return texts[0]
+
+
+async def _draft(
+    desk: Desk, topic: str, payload: JsonObject, text: str, version: str | None
+) -> _Draft:
+    event_id = new_task_id(desk.runner.now_ms())
+    large = size_bytes(text) > INLINE_LIMIT_BYTES
+    ref = await desk.blobs.put(arguments_key(event_id), text.encode()) if large else None
+    message = Message(
+        id=event_id,
+        name=topic,
+        topic=topic,
+        arguments=None if large else payload,
+        payload_ref=ref,
+        principal=desk.principal,
+        v=version,
+        traceparent=new_traceparent(),
+    )
+    return _Draft(message=message, text=text)
+
+
+def _record(desk: Desk, entry: CatalogueEntry, draft: _Draft) -> TaskRecord:
+    message = draft.message
+    now = desk.runner.now_ms()
+    return TaskRecord(
+        task_id=event_task_id(message.id, entry.name),
+        agent=entry.name,
+        principal=message.principal,
+        status=Status.WORKING,
+        v=str(message.v),
+        durability=Durability.DURABLE,
+        created_ms=now,
+        updated_ms=now,
+        due_at_ms=now + DUE_GRACE_MS,
+        arguments=Payload(ref=message.payload_ref)
+        if message.payload_ref
+        else Payload(inline=draft.text),
+        topic=message.topic,
+        traceparent=message.traceparent,
+    )

@@ -1,0 +1,50 @@
+"""Republish: send a recorded task's message again, made anew from its record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from backends.bus.port import Outgoing
+from dispatcher.desk import Desk
+from schemas.json import loads
+from schemas.message import Message
+from schemas.naming import TASKS_TOPIC
+from schemas.payload import Payload
+from schemas.task import TaskRecord
+
+
+def message_of(record: TaskRecord) -> Message:
+    """Return the addressed message of a recorded task, whatever it was first published as."""
+    payload = record.arguments or Payload(inline="{}")
+    return Message(
+        id=record.task_id,
+        name=record.agent,
+        arguments=None if payload.inline is None else loads(payload.inline),
+        payload_ref=payload.ref,
+        principal=record.principal,
+        parent=record.parent,
+        deadline=record.deadline,
+        v=record.v,
+        session_id=record.session_id,
+        ordering_key=record.ordering_key,
+        redriven_from=record.redriven_from,
+        traceparent=record.traceparent,
+    )
+
+
+async def republish(desk: Desk, records: Sequence[TaskRecord]) -> None:
+    """Publish the tasks of `records` to their agents, ten a request."""
+    by_order: dict[bool, list[Outgoing]] = {}
+    for record in records:
+        message = message_of(record)
+        by_order.setdefault(desk.catalogue.agent(record.agent).ordered, []).append(
+            Outgoing(
+                id=message.id,
+                body=message.encode(),
+                principal=message.principal,
+                agent=message.name,
+                group=message.ordering_key,
+            )
+        )
+    for ordered, outgoing in by_order.items():
+        await desk.bus.publish(desk.names.topic(TASKS_TOPIC, ordered=ordered), outgoing)

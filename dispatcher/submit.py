@@ -1,0 +1,228 @@
+"""Submit: one task for one agent, durable where asked, published to the topic `tasks`."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+from backends.bus.port import DELAY_LIMIT_S, Outgoing
+from dispatcher.desk import DUE_GRACE_MS, Desk
+from schemas import operations
+from schemas.agent_spec import Durability
+from schemas.catalogue import CatalogueEntry
+from schemas.errors import IdempotencyConflict, UsageError
+from schemas.ids import derive_task_id, new_task_id, new_version
+from schemas.json import JsonObject, canonical, size_bytes
+from schemas.lifecycle import Status
+from schemas.message import Message
+from schemas.naming import TASKS_TOPIC
+from schemas.payload import INLINE_LIMIT_BYTES, Payload
+from schemas.task import TaskRecord
+from schemas.writes import Refused, Write
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a caller asks of one agent.
+
+    `idempotency_key` makes a repeat return the first task; `durable` writes the record before
+    publishing, so that the id resolves at once. `delay_s` (0 to 900) hides the message first.
+    """
+
+    arguments: JsonObject
+    idempotency_key: str | None = None
+    ordering_key: str | None = None
+    session_id: str | None = None
+    delay_s: int = 0
+    durable: bool = False
+    redriven_from: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submitted:
+    """A task on its way."""
+
+    task_id: str
+    agent: str
+
+
+async def submit(
+    desk: Desk, agent: str, requests: Sequence[Request], *, first_row: int | None = None
+) -> list[Submitted]:
+    """Publish one task per request and return their handles in order.
+
+    `first_row` numbers the requests in error messages, where they are rows of something longer.
+
+    Everything is validated before anything is written or published: one bad request refuses
+    all. Raises UnknownAgent, InvalidArguments, PayloadTooLarge, IdempotencyConflict,
+    PublishFailed.
+    """
+    entry = desk.catalogue.agent(agent)
+    validator = desk.validator(entry)
+    texts = [
+        validator.encode(
+            request.arguments,
+            what="arguments" if first_row is None else f"arguments of row {first_row + n}",
+        )
+        for n, request in enumerate(requests)
+    ]
+    _check_delays(requests, entry)
+    drafts = [
+        _draft(desk, entry, request, text) for request, text in zip(requests, texts, strict=True)
+    ]
+    if any(size_bytes(text) > INLINE_LIMIT_BYTES for text in texts):
+        drafts = await desk.runner.gather([_check_in(desk, draft) for draft in drafts])
+    ready = await _recorded(desk, drafts)
+    await _publish(desk, entry, ready)
+    return [Submitted(task_id=draft.message.id, agent=agent) for draft in ready]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Draft:
+    message: Message
+    text: str
+    durable: bool
+    fingerprint: str | None
+    delay_s: int
+    publish: bool = True
+
+
+def _check_delays(requests: Sequence[Request], entry: CatalogueEntry) -> None:
+    for request in requests:
+        if not 0 <= request.delay_s <= DELAY_LIMIT_S:
+            message = f"delay is {request.delay_s} s; 0 to {DELAY_LIMIT_S} are possible"
+            raise UsageError(message, hint="Use a recurring rule or a later submit for more.")
+        if request.delay_s and entry.ordered:
+            message = f"{entry.name!r} is an ordered agent, and FIFO queues have no delay a message"
+            raise UsageError(message, hint="Submit it later, or make the agent unordered.")
+
+
+def _draft(desk: Desk, entry: CatalogueEntry, request: Request, text: str) -> _Draft:
+    now = desk.runner.now_ms()
+    if request.idempotency_key is None:
+        task_id, fingerprint = new_task_id(now), None
+    else:
+        origin = f"{desk.principal}\x00{entry.name}"
+        task_id = derive_task_id(origin, request.idempotency_key, at_ms=0)
+        fingerprint = sha256(canonical(request.arguments).encode()).hexdigest()[:32]
+    durable = request.durable or fingerprint is not None or entry.durability is Durability.DURABLE
+    message = Message(
+        id=task_id,
+        name=entry.name,
+        arguments=request.arguments,
+        principal=desk.principal,
+        v=new_version() if durable else None,
+        session_id=request.session_id,
+        ordering_key=(request.ordering_key or request.session_id) if entry.ordered else None,
+        redriven_from=request.redriven_from,
+        traceparent=new_traceparent(),
+    )
+    return _Draft(
+        message=message,
+        text=text,
+        durable=durable,
+        fingerprint=fingerprint,
+        delay_s=request.delay_s,
+    )
+
+
+async def _check_in(desk: Desk, draft: _Draft) -> _Draft:
+    """Leave large arguments in S3, before the message that names them exists anywhere."""
+    if size_bytes(draft.text) <= INLINE_LIMIT_BYTES:
+        return draft
+    ref = await desk.blobs.put(arguments_key(draft.message.id), draft.text.encode())
+    return replace(draft, message=replace(draft.message, arguments=None, payload_ref=ref))
+
+
+def arguments_key(task_id: str) -> str:
+    """Return the blob key of a task's or event's arguments."""
+    return f"payloads/{task_id}/arguments.json"
+
+
+async def _recorded(desk: Desk, drafts: list[_Draft]) -> list[_Draft]:
+    """Create the records of durable tasks; a used idempotency key takes over what it finds."""
+    durable = [(n, draft) for n, draft in enumerate(drafts) if draft.durable]
+    if not durable:
+        return drafts
+    ready = list(drafts)
+    writes: dict[str, Write] = {}
+    for _, draft in durable:  # one batch may hold the same idempotency key twice
+        writes.setdefault(draft.message.id, operations.create(_record(desk, draft)))
+    outcomes = dict(zip(writes, await desk.store.write_many(list(writes.values())), strict=True))
+    created: set[str] = set()
+    for n, draft in durable:
+        task_id = draft.message.id
+        outcome = outcomes[task_id]
+        if isinstance(outcome, Refused) and outcome.item is not None:
+            existing = TaskRecord.from_item(outcome.item)
+            if existing.v != draft.message.v:  # else it is our own, its answer was lost
+                ready[n] = _take_over(draft, existing)
+        elif task_id in created:
+            ready[n] = replace(draft, publish=False)
+        created.add(task_id)
+    return ready
+
+
+def _take_over(draft: _Draft, existing: TaskRecord) -> _Draft:
+    if draft.fingerprint != existing.fingerprint:
+        message = f"the idempotency key belongs to task {existing.task_id} with other arguments"
+        raise IdempotencyConflict(message)
+    # Published again while it works: its first dispatcher may have died before publishing.
+    return replace(
+        draft,
+        message=replace(draft.message, v=existing.v),
+        publish=existing.status is Status.WORKING,
+    )
+
+
+def _record(desk: Desk, draft: _Draft) -> TaskRecord:
+    message = draft.message
+    now = desk.runner.now_ms()
+    return TaskRecord(
+        task_id=message.id,
+        agent=message.name,
+        principal=message.principal,
+        status=Status.WORKING,
+        v=str(message.v),
+        durability=Durability.DURABLE,
+        created_ms=now,
+        updated_ms=now,
+        due_at_ms=now + 1000 * draft.delay_s + DUE_GRACE_MS,
+        arguments=Payload(ref=message.payload_ref)
+        if message.payload_ref
+        else Payload(inline=draft.text),
+        fingerprint=draft.fingerprint,
+        session_id=message.session_id,
+        ordering_key=message.ordering_key,
+        redriven_from=message.redriven_from,
+        traceparent=message.traceparent,
+    )
+
+
+async def _publish(desk: Desk, entry: CatalogueEntry, drafts: Sequence[_Draft]) -> None:
+    now: list[Outgoing] = []
+    for draft in drafts:
+        if not draft.publish:
+            continue
+        message = draft.message
+        outgoing = Outgoing(
+            id=message.id,
+            body=message.encode(),
+            principal=message.principal,
+            agent=message.name,
+            group=message.ordering_key,
+        )
+        if draft.delay_s:
+            queue = desk.names.queue(entry.name)
+            await desk.bus.send(queue, [outgoing], delay_s=draft.delay_s)
+        else:
+            now.append(outgoing)
+    if now:
+        await desk.bus.publish(desk.names.topic(TASKS_TOPIC, ordered=entry.ordered), now)
+
+
+def new_traceparent() -> str:
+    """Return a fresh sampled trace context (W3C Trace Context, `traceparent` version 00)."""
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"

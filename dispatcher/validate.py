@@ -1,0 +1,54 @@
+"""Arguments are held against the agent's schema before anything is published."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from schemas.catalogue import CatalogueEntry
+from schemas.errors import InvalidArguments
+from schemas.json import JsonObject, dumps
+from schemas.payload import check_size
+
+
+class Validator:
+    """One agent's input schema, compiled once (JSON Schema 2020-12)."""
+
+    def __init__(self, entry: CatalogueEntry) -> None:
+        """Compile the schema of `entry`."""
+        from jsonschema import Draft202012Validator
+
+        self._name = entry.name
+        self._validator: Any = Draft202012Validator(entry.input_schema)
+
+    def encode(self, arguments: JsonObject, *, what: str = "arguments") -> str:
+        """Return the JSON text of valid arguments.
+
+        Raises InvalidArguments (what is wrong and where, up to three places) or PayloadTooLarge.
+        """
+        if not isinstance(arguments, dict):
+            message = f"{what}: a JSON object is needed, not a {type(arguments).__name__}"
+            raise InvalidArguments(message)
+        try:
+            text = dumps(arguments)
+        except (TypeError, ValueError, RecursionError) as error:
+            message = f"{what} of {self._name!r} are not JSON: {error}"
+            raise InvalidArguments(
+                message, hint="Pass what JSON has: text, numbers, lists, objects, true, null."
+            ) from error
+        if not self._validator.is_valid(arguments):
+            self._refuse(arguments, what)
+        check_size(text, what=f"the {what} of {self._name!r}")
+        return text
+
+    def _refuse(self, arguments: JsonObject, what: str) -> None:
+        from jsonschema.exceptions import best_match, relevance
+
+        errors = sorted(self._validator.iter_errors(arguments), key=relevance, reverse=True)
+        shown = []
+        for error in errors[:3]:
+            cause = best_match([error])
+            place = ".".join(str(part) for part in cause.absolute_path)
+            shown.append(f"{place + ': ' if place else ''}{cause.message[:300]}")
+        more = f" (and {len(errors) - 3} more)" if len(errors) > 3 else ""  # noqa: PLR2004
+        message = f"{what} do not fit the agent {self._name!r}: {'; '.join(shown)}{more}"
+        raise InvalidArguments(message)

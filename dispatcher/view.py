@@ -1,0 +1,134 @@
+"""What a caller sees of a task: its record, and its result or error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from dispatcher.desk import Desk
+from schemas.errors import SwarmError, TaskCancelled, TaskFailed, TaskNotFound
+from schemas.ids import is_task_id
+from schemas.json import JsonObject, loads
+from schemas.lifecycle import Status
+from schemas.payload import Payload
+from schemas.results import WRAPPED_KEY, call_tool_result
+from schemas.task import TaskRecord, task_key
+from schemas.writes import Item
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskView:
+    """One task as it stands. `value` is the structured result of a completed task."""
+
+    record: TaskRecord
+    value: JsonObject | None = None
+
+    @property
+    def id(self) -> str:
+        """Return the task's id."""
+        return self.record.task_id
+
+    @property
+    def status(self) -> Status:
+        """Return the task's status."""
+        return self.record.status
+
+    def to_json(self) -> JsonObject:
+        """Return MCP's task fields, the swarm's own, and `result`, the `CallToolResult`."""
+        shown = self.record.to_json()
+        if self.value is not None:
+            shown["result"] = call_tool_result(self.value, wrapped=self.record.wrapped)
+        return shown
+
+    def result(self) -> Any:
+        """Return what the agent returned, as JSON has it.
+
+        Raises TaskFailed or TaskCancelled for a task that ended so, ValueError before its end.
+        """
+        ended = ending_error(self.record)
+        if ended is not None:
+            raise ended
+        if self.value is None:
+            message = f"task {self.id} is {self.status.value}: it has no result yet"
+            raise ValueError(message)
+        return self.value[WRAPPED_KEY] if self.record.wrapped else self.value
+
+
+def ending_error(record: TaskRecord) -> SwarmError | None:
+    """Return the error that a task's end means for who waits for its result."""
+    if record.status is Status.FAILED:
+        return TaskFailed(record.task_id, record.error or {})
+    if record.status is Status.CANCELLED:
+        return TaskCancelled(f"task {record.task_id} was cancelled")
+    return None
+
+
+def visible(desk: Desk, item: Item | None) -> TaskRecord | None:
+    """Return the record if this principal may see it: another's task is like an unknown one."""
+    if item is None:
+        return None
+    record = TaskRecord.from_item(item)
+    return record if desk.operator or record.principal == desk.principal else None
+
+
+async def find(desk: Desk, task_id: str) -> TaskRecord | None:
+    """Return the record of a task, or None where this principal has none."""
+    if not is_task_id(task_id):
+        message = f"{task_id!r} is not a task id"
+        raise TaskNotFound(
+            message, hint="A task id looks like 0199c2f0-5d3c-7c3e-8f43-2f6a1c0d9e11."
+        )
+    return visible(desk, await desk.store.read(task_key(task_id)))
+
+
+async def view(desk: Desk, task_id: str) -> TaskView:
+    """Return a task with its result; raises TaskNotFound where this principal has none."""
+    record = await find(desk, task_id)
+    if record is None:
+        message = f"no task {task_id} is visible to {desk.principal}"
+        raise TaskNotFound(message)
+    return await opened(desk, record)
+
+
+async def opened(desk: Desk, record: TaskRecord) -> TaskView:
+    """Return the view of a record, its result fetched from S3 where it lies there."""
+    if record.result is None:
+        return TaskView(record=record)
+    return TaskView(record=record, value=loads(await text_of(desk, record.result)))
+
+
+async def text_of(desk: Desk, payload: Payload) -> str:
+    """Return a payload's JSON text; raises TaskNotFound where its claim check has expired."""
+    if payload.inline is not None:
+        return payload.inline
+    data = await desk.blobs.get(str(payload.ref))
+    if data is None:
+        message = f"{payload.ref} has expired"
+        raise TaskNotFound(message, hint="Payloads in S3 are kept for 15 days; submit it again.")
+    return data.decode()
+
+
+async def listing(
+    desk: Desk, *, status: Status | None, agent: str | None, limit: int
+) -> list[TaskView]:
+    """Return the newest tasks this principal may see, at most `limit`.
+
+    It reads the whole table (Scan): a tool for people, not for programs in a loop.
+    """
+    found: list[TaskRecord] = []
+    cursor: str | None = None
+    while True:
+        page = await desk.store.scan_tasks(cursor=cursor, limit=1000)
+        for item in page.items:
+            record = visible(desk, item)
+            if (
+                record is not None
+                and status in (None, record.status)
+                and agent in (None, record.agent)
+            ):
+                found.append(record)
+        found.sort(key=lambda r: r.created_ms, reverse=True)
+        del found[limit:]
+        cursor = page.cursor
+        if cursor is None:
+            return [TaskView(record=record) for record in found]

@@ -1,0 +1,160 @@
+"""The task record: what the table keeps of a task, and what a caller sees of it."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from schemas.agent_spec import Durability
+from schemas.json import JsonObject, loads
+from schemas.lifecycle import Phase, Status
+from schemas.payload import Payload
+from schemas.writes import Item, Key
+
+TASK_SORT_KEY = "task"
+DUE_SHARDS = 4
+"""Partitions of the sweep index: one takes 1,000 writes a second."""
+
+
+def task_key(task_id: str) -> Key:
+    """Return the primary key of a task's record."""
+    return Key(pk=f"task#{task_id}", sk=TASK_SORT_KEY)
+
+
+def due_shard(task_id: str) -> str:
+    """Return the sweep index partition of a task."""
+    return f"due#{zlib.crc32(task_id.encode()) % DUE_SHARDS}"
+
+
+def iso(ms: int) -> str:
+    """Return ISO 8601 in UTC for a Unix time in milliseconds."""
+    moment = datetime.fromtimestamp(ms / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskRecord:
+    """One task as stored (correctness.md, "The record"). Times are Unix milliseconds.
+
+    `expires_s` is the record's time to live (Unix seconds, as DynamoDB's TTL wants it).
+    """
+
+    task_id: str
+    agent: str
+    principal: str
+    status: Status
+    v: str
+    durability: Durability
+    attempt: int = 0
+    lease_until_ms: int = 0
+    phase: Phase = Phase.RUN
+    publishes: int = 0
+    due_at_ms: int | None = None
+    pending: frozenset[int] = frozenset()
+    created_ms: int
+    updated_ms: int
+    expires_s: int | None = None
+    arguments: Payload | None = None
+    fingerprint: str | None = None
+    result: Payload | None = None
+    wrapped: bool = False
+    error: JsonObject | None = None
+    status_message: str | None = None
+    progress: float | None = None
+    parent: str | None = None
+    topic: str | None = None
+    session_id: str | None = None
+    ordering_key: str | None = None
+    deadline: str | None = None
+    traceparent: str | None = None
+    redriven_from: str | None = None
+    redriven_as: str | None = None
+    asks: JsonObject = field(default_factory=dict)
+    answers: JsonObject = field(default_factory=dict)
+
+    @property
+    def key(self) -> Key:
+        """Return the record's primary key."""
+        return task_key(self.task_id)
+
+    @classmethod
+    def from_item(cls, item: Item) -> TaskRecord:
+        """Return the record that a stored item holds."""
+        texts = {name: item[name] for name in OPTIONAL_TEXTS if name in item}
+        return cls(
+            task_id=item["pk"].removeprefix("task#"),
+            agent=item["agent"],
+            principal=item["principal"],
+            status=Status(item["status"]),
+            v=item["v"],
+            durability=Durability(item["durability"]),
+            attempt=item["attempt"],
+            lease_until_ms=item["lease_until"],
+            phase=Phase(item["phase"]),
+            publishes=item.get("publishes", 0),
+            due_at_ms=item.get("due_at"),
+            pending=frozenset(item.get("pending", ())),
+            created_ms=item["created"],
+            updated_ms=item["updated"],
+            expires_s=item.get("ttl"),
+            arguments=_payload(item, "arguments"),
+            result=_payload(item, "result"),
+            wrapped=item.get("wrapped", False),
+            error=loads(item["error"]) if "error" in item else None,
+            progress=item["progress"] / 1000 if "progress" in item else None,
+            asks=item.get("asks", {}),
+            answers=item.get("answers", {}),
+            **texts,
+        )
+
+    def to_json(self) -> JsonObject:
+        """Return what a caller sees: MCP's task fields first, then the swarm's own.
+
+        The result is not in it: it may have to be fetched from S3 first.
+        """
+        shown: dict[str, Any] = {
+            "taskId": self.task_id,
+            "agent": self.agent,
+            "status": self.status.value,
+            "statusMessage": self.status_message,
+            "progress": self.progress,
+            "createdAt": iso(self.created_ms),
+            "lastUpdatedAt": iso(self.updated_ms),
+            "attempt": self.attempt,
+            "durability": self.durability.value,
+            "principal": self.principal,
+            "parent": self.parent,
+            "topic": self.topic,
+            "sessionId": self.session_id,
+            "orderingKey": self.ordering_key,
+            "deadline": self.deadline,
+            "redrivenFrom": self.redriven_from,
+            "redrivenAs": self.redriven_as,
+            "error": self.error,
+        }
+        return {name: value for name, value in shown.items() if value is not None}
+
+
+OPTIONAL_TEXTS = (
+    "fingerprint",
+    "status_message",
+    "parent",
+    "topic",
+    "session_id",
+    "ordering_key",
+    "deadline",
+    "traceparent",
+    "redriven_from",
+    "redriven_as",
+)
+"""Attributes stored under their field's name, as text, where they are set."""
+
+
+def _payload(item: Item, name: str) -> Payload | None:
+    if name in item:
+        return Payload(inline=item[name])
+    if f"{name}_ref" in item:
+        return Payload(ref=item[f"{name}_ref"])
+    return None

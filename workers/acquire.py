@@ -1,0 +1,142 @@
+"""Acquire: take the leases of a batch in one call, and decide the refused ones one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+
+from schemas import operations
+from schemas.agent_spec import Durability
+from schemas.operations import Lease
+from schemas.results import error_object
+from schemas.task import TaskRecord
+from schemas.writes import Applied, Item, Outcome, Refused, Write
+from workers import delivery as at
+from workers.effects import carry_out
+from workers.job import Job
+from workers.station import Station
+
+_ROUNDS = 5
+"""Times a refused acquire is decided again: each means that somebody else moved on meanwhile."""
+
+
+class Fate(Enum):
+    """What becomes of a delivery's message."""
+
+    DELETE = "delete"
+    KEEP = "keep"
+
+
+async def acquire(station: Station, jobs: Sequence[Job]) -> list[Lease | Fate]:
+    """Return, for each job, our lease on its task, or what to do with its message instead."""
+    outcomes = await station.store.write_many(
+        [_first_try(station, job) for job in jobs if not job.is_lean(station.spec)]
+    )
+    answers = iter(outcomes)
+    return await station.runner.gather(
+        [
+            _lean(station, job)
+            if job.is_lean(station.spec)
+            else _decided(station, job, next(answers))
+            for job in jobs
+        ]
+    )
+
+
+async def _lean(station: Station, job: Job) -> Lease | Fate:
+    return job.lean_lease(station.spec)
+
+
+def _first_try(station: Station, job: Job) -> Write:
+    """Return the write that succeeds unless something unusual happened to the task.
+
+    A task with a record names its version in the message; an event's hint is only for the
+    subscribers whose records its publisher made.
+    """
+    hint = job.message.v
+    if job.message.topic is not None and station.spec.durability is not Durability.DURABLE:
+        hint = None
+    return _acquire_new(station, job) if hint is None else _acquire(station, job, hint)
+
+
+def _acquire_new(station: Station, job: Job) -> Write:
+    now = station.now_ms()
+    return operations.acquire_new(
+        job.record(station.spec, now_ms=now),
+        token=job.token,
+        lease_until_ms=now + 1000 * station.spec.lease_s,
+    )
+
+
+def _acquire(station: Station, job: Job, expected: str) -> Write:
+    now = station.now_ms()
+    return operations.acquire(
+        job.task_id,
+        expected=expected,
+        max_attempts=station.spec.max_attempts,
+        token=job.token,
+        now_ms=now,
+        lease_until_ms=now + 1000 * station.spec.lease_s,
+    )
+
+
+def _lease(station: Station, job: Job, attempt: int) -> Lease:
+    return Lease(
+        task_id=job.task_id,
+        v=job.token,
+        attempt=attempt,
+        until_ms=station.now_ms() + 1000 * station.spec.lease_s,
+        durability=station.spec.durability,
+    )
+
+
+async def _decided(station: Station, job: Job, outcome: Outcome) -> Lease | Fate:
+    for _ in range(_ROUNDS):
+        if isinstance(outcome, Applied):
+            return _lease(station, job, outcome.item["attempt"] if outcome.item else 1)
+        if outcome.item is None:
+            outcome = await station.store.write(_acquire_new(station, job))
+            continue
+        answer = await _next_step(station, job, outcome.item)
+        if not isinstance(answer, Write):
+            return answer
+        outcome = await station.store.write(answer)
+        if isinstance(outcome, Applied) and outcome.item and outcome.item["v"] != job.token:
+            # Not an acquire: its attempts were used up and it has just been failed. Decide again:
+            # an ended task's effects and message are dealt with there.
+            outcome = Refused(item=outcome.item)
+    await station.hide(job, seconds=1)
+    return Fate.KEEP
+
+
+async def _next_step(station: Station, job: Job, item: Item) -> Write | Lease | Fate:
+    record = TaskRecord.from_item(item)
+    now = station.now_ms()
+    limit = station.spec.max_attempts
+    match at.standing(record, token=job.token, max_attempts=limit, now_ms=now):
+        case at.Ended():
+            await carry_out(station, job, status=record.status, error=record.error)
+            return Fate.DELETE
+        case at.Parked():
+            return Fate.DELETE
+        case at.LeasedByAnother(for_s=seconds):
+            station.log.info("delivery.repeated", task_id=job.task_id, hidden_s=seconds)
+            await station.hide(job, seconds=seconds)
+            return Fate.KEEP
+        case at.Ours():
+            return _lease(station, job, record.attempt)
+        case at.Free():
+            return _acquire(station, job, record.v)
+        case at.Exhausted():
+            return operations.fail_exhausted(
+                job.task_id,
+                expected=record.v,
+                error=error_object(
+                    "WorkerLost",
+                    f"the worker was lost {record.attempt} times",
+                    attempt=record.attempt,
+                ),
+                now_ms=now,
+                expires_s=station.expires_s(),
+                owes=record.parent is not None,
+            )

@@ -1,0 +1,192 @@
+"""Agent: a named, typed unit of work, declared by decorating its function."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import cached_property, update_wrapper
+from types import MappingProxyType
+from typing import Any, Generic, ParamSpec, TypeVar, overload
+
+from schemas.agent_spec import (
+    LAMBDA_TIMEOUT_LIMIT_S,
+    SETTLE_MARGIN_S,
+    AgentSpec,
+    Durability,
+    Subscription,
+)
+from schemas.errors import InvalidAgent
+from schemas.json import JsonObject
+from schemas.naming import check_name
+from workers.signature import Signature, compile_signature
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_LIMITS = {
+    "max_attempts": (1, 50),
+    "timeout": (1, LAMBDA_TIMEOUT_LIMIT_S - SETTLE_MARGIN_S),
+    "concurrency": (2, 1000),
+    "memory": (128, 10_240),
+    "batch": (1, 10),
+}
+"""Source: Lambda quotas (time-out, memory); ScalingConfig.MaximumConcurrency is 2 to 1,000;
+an SQS batch over 10 needs a window, and a FIFO queue has no larger one."""
+
+
+class Agent(Generic[P, R]):
+    """A declared agent: still the function it decorates, and the spec of what it needs."""
+
+    def __init__(
+        self,
+        function: Callable[P, R],
+        *,
+        name: str,
+        options: Mapping[str, Any],
+    ) -> None:
+        """Agents are made by the `agent` decorator."""
+        self.function = function
+        self.name = name
+        self.module = function.__module__
+        self._options = options
+        update_wrapper(self, function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the plain function: no queue, no record."""
+        return self.function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        """Show the name and where it is declared."""
+        return f"<agent {self.name!r} from {self.module}>"
+
+    @property
+    def is_async(self) -> bool:
+        """True where calling the function gives a coroutine."""
+        return inspect.iscoroutinefunction(self.function)
+
+    @cached_property
+    def signature(self) -> Signature:
+        """Return the compiled signature; raises InvalidAgent where it cannot be expressed."""
+        return compile_signature(self.name, self.function)
+
+    @cached_property
+    def spec(self) -> AgentSpec:
+        """Return the declaration as a value; raises InvalidAgent where it cannot work."""
+        signature = self.signature
+        return AgentSpec(
+            name=self.name,
+            title=self.name.replace("_", " ").replace("-", " ").capitalize(),
+            description=inspect.getdoc(self.function) or "",
+            input_schema=signature.input_schema,
+            output_schema=signature.output_schema,
+            wrapped=signature.wrapped,
+            **self._options,
+        )
+
+
+@overload
+def agent(function: Callable[P, R], /) -> Agent[P, R]: ...
+
+
+@overload
+def agent(
+    *,
+    name: str | None = None,
+    max_attempts: int = 3,
+    timeout: int = 30,
+    concurrency: int = 10,
+    topics: Sequence[str | Subscription] = (),
+    ordered: bool = False,
+    durability: str = "standard",
+    memory: int = 256,
+    batch: int = 10,
+    permissions: Sequence[JsonObject] = (),
+    env: Mapping[str, str] | None = None,
+) -> Callable[[Callable[P, R]], Agent[P, R]]: ...
+
+
+def agent(
+    function: Callable[P, R] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    max_attempts: int = 3,
+    timeout: int = 30,
+    concurrency: int = 10,
+    topics: Sequence[str | Subscription] = (),
+    ordered: bool = False,
+    durability: str = "standard",
+    memory: int = 256,
+    batch: int = 10,
+    permissions: Sequence[JsonObject] = (),
+    env: Mapping[str, str] | None = None,
+) -> Agent[P, R] | Callable[[Callable[P, R]], Agent[P, R]]:
+    """Declare a function as an agent: its signature is the schema, its docstring the description.
+
+    `name` defaults to the function's. `timeout` is seconds of one attempt, `memory` MiB,
+    `concurrency` the most workers at a time, `batch` the most tasks one worker runs side by side
+    (1 for work that fills a processor). `topics` are names or Subscriptions. `permissions` are
+    IAM statements the agent's role gets besides its own; `env` its environment variables: names
+    of secrets, never secrets. Raises InvalidAgent for a declaration that cannot work.
+    """
+    given = {
+        "max_attempts": max_attempts,
+        "timeout": timeout,
+        "concurrency": concurrency,
+        "memory": memory,
+        "batch": batch,
+    }
+
+    def declare(target: Callable[P, R]) -> Agent[P, R]:
+        if not callable(target) or inspect.isclass(target):
+            message = f"@agent decorates functions, not {target!r}"
+            raise InvalidAgent(message)
+        named = check_name(name or target.__name__, what="agent")
+        for option, value in given.items():
+            low, high = _LIMITS[option]
+            if not low <= value <= high:
+                message = f"agent {named!r}: {option}={value} is not within {low} to {high}"
+                raise InvalidAgent(message)
+        options = {
+            "max_attempts": max_attempts,
+            "timeout_s": timeout,
+            "concurrency": concurrency,
+            "batch_size": batch,
+            "subscriptions": _subscriptions(topics),
+            "ordered": ordered,
+            "durability": _durability(named, durability),
+            "memory_mb": memory,
+            "permissions": tuple(permissions),
+            "env": MappingProxyType(dict(env or {})),
+        }
+        return Agent(target, name=named, options=options)
+
+    return declare if function is None else declare(function)
+
+
+def _subscriptions(topics: Sequence[str | Subscription]) -> tuple[Subscription, ...]:
+    if isinstance(topics, str):
+        message = f"topics={topics!r} is one string; a list of topics is needed"
+        raise InvalidAgent(message, hint=f"Write topics=[{topics!r}].")
+    subscriptions = tuple(
+        Subscription(topic=topic) if isinstance(topic, str) else topic for topic in topics
+    )
+    for subscription in subscriptions:
+        check_name(subscription.topic, what="topic")
+    if len({s.topic for s in subscriptions}) != len(subscriptions):
+        message = "an agent subscribes to a topic once"
+        raise InvalidAgent(message, hint="Put all types into one Subscription.")
+    return subscriptions
+
+
+def _durability(name: str, durability: str) -> Durability:
+    try:
+        return Durability(durability)
+    except ValueError as error:
+        choices = ", ".join(d.value for d in Durability)
+        message = f"agent {name!r}: durability={durability!r} is none of {choices}"
+        raise InvalidAgent(message) from error
+
+
+AnyAgent = Agent[..., Any] | Agent[..., Awaitable[Any]]
+"""An agent of whatever signature."""

@@ -1,0 +1,219 @@
+"""Runtime: acquire → run → settle, for a batch of deliveries of one agent's queue.
+
+The same code runs behind the Lambda handler and in the container worker. What it does with a
+delivery follows correctness.md; pure functions decide (workers.delivery, workers.verdict), this
+file carries the decisions out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from backends.bus.port import Delivery
+from schemas import operations
+from schemas.errors import LeaseLost, PayloadTooLarge, PoisonMessage
+from schemas.json import JsonObject, loads
+from schemas.operations import Lease
+from schemas.payload import check_size
+from schemas.task import iso
+from schemas.writes import Applied
+from workers.acquire import Fate, acquire
+from workers.context import Report, TaskContext
+from workers.effects import put_aside
+from workers.job import Job, job_of
+from workers.outcome import Broke, Failed, Outcome, Returned
+from workers.perform import Performer
+from workers.settle import Run, conclude
+from workers.station import Station
+from workers.verdict import decide
+
+_FLUSH_S = 1.0
+"""Longest time a finished result waits for the rest of its batch before it is recorded."""
+
+
+@dataclass(kw_only=True)
+class BatchResult:
+    """What became of a batch. `keep` are the message ids that must be delivered again."""
+
+    keep: list[str] = field(default_factory=list)
+    delete: list[str] = field(default_factory=list)
+    hung: bool = False
+
+
+class Runtime:
+    """One agent's worker: hand it deliveries, it hands back what to do with their messages."""
+
+    def __init__(self, station: Station) -> None:
+        """Prepare for the station's agent: compiles its signature."""
+        self._station = station
+        self._performer = Performer(station.agent)
+
+    async def handle(
+        self, deliveries: Sequence[Delivery], *, budget_s: float | None = None
+    ) -> BatchResult:
+        """Carry a batch through. Returns when each delivery's fate is known; raises nothing.
+
+        `budget_s` is how long this worker may still run (None: as long as the agent may).
+        """
+        ends = time.monotonic() + (self._station.spec.timeout_s if budget_s is None else budget_s)
+        lanes: dict[str, list[Job]] = {}
+        fates: dict[str, Fate] = {}
+        for delivery in deliveries:
+            try:
+                job = job_of(delivery, self._station.spec)
+            except PoisonMessage as poison:
+                fates[delivery.message_id] = await self._poisoned(delivery, poison)
+                continue
+            lanes.setdefault(self._lane(job), []).append(job)
+        while lanes:
+            wave = [jobs[0] for jobs in lanes.values()]
+            fates.update(await self._carry(wave, ends))
+            lanes = {
+                lane: jobs[1:]
+                for lane, jobs in lanes.items()
+                if len(jobs) > 1 and not self._blocks(fates[jobs[0].delivery.message_id])
+            }
+        result = BatchResult(hung=self._performer.hung > 0)
+        for delivery in deliveries:
+            # What no wave reached stands behind a failed one of its group: deliver it again.
+            fate = fates.get(delivery.message_id, Fate.KEEP)
+            if fate is Fate.KEEP:
+                result.keep.append(delivery.message_id)
+            else:
+                result.delete.append(delivery.receipt)
+        return result
+
+    def _lane(self, job: Job) -> str:
+        """Return what may not run side by side: one task twice, or one ordering key."""
+        if self._station.spec.ordered and job.delivery.group:
+            return job.delivery.group
+        return job.task_id
+
+    def _blocks(self, fate: Fate) -> bool:
+        return self._station.spec.ordered and fate is Fate.KEEP
+
+    async def _poisoned(self, delivery: Delivery, poison: PoisonMessage) -> Fate:
+        try:
+            await put_aside(self._station, delivery, poison)
+        except Exception as error:
+            self._station.log.error("dead-letter.failed", error=repr(error))
+            return Fate.KEEP
+        return Fate.DELETE
+
+    async def _carry(self, jobs: Sequence[Job], ends: float) -> dict[str, Fate]:
+        """Carry jobs of different tasks through, side by side."""
+        fates = {job.delivery.message_id: Fate.KEEP for job in jobs}
+        try:
+            answers = await acquire(self._station, jobs)
+        except Exception as error:
+            self._station.log.error("acquire.failed", error=repr(error), tasks=len(jobs))
+            return fates
+        running: set[asyncio.Task[Run | None]] = set()
+        for job, answer in zip(jobs, answers, strict=True):
+            if isinstance(answer, Fate):
+                fates[job.delivery.message_id] = answer
+            else:
+                running.add(asyncio.ensure_future(self._run(job, answer, ends)))
+        finished: list[Run] = []
+        flush_at = 0.0
+        while running:
+            wait_s = max(0.0, flush_at - time.monotonic()) if finished else None
+            done, running = await asyncio.wait(
+                running, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            if done and not finished:
+                flush_at = time.monotonic() + _FLUSH_S
+            finished += [run for task in done if (run := task.result()) is not None]
+            if finished and (not running or time.monotonic() >= flush_at):
+                fates.update(await self._conclude(finished))
+                finished = []
+        return fates
+
+    async def _conclude(self, runs: Sequence[Run]) -> dict[str, Fate]:
+        try:
+            fates = await conclude(self._station, runs)
+        except Exception as error:
+            self._station.log.error("settle.failed", error=repr(error), tasks=len(runs))
+            fates = [Fate.KEEP] * len(runs)
+        return {run.job.delivery.message_id: f for run, f in zip(runs, fates, strict=True)}
+
+    async def _run(self, job: Job, lease: Lease, ends: float) -> Run | None:
+        """Run one attempt; None where the lease was lost meanwhile."""
+        log = self._station.log.bind(task_id=job.task_id, attempt=lease.attempt)
+        timeout_s = min(float(self._station.spec.timeout_s), max(0.1, ends - time.monotonic()))
+        context = TaskContext(
+            task_id=job.task_id,
+            attempt=lease.attempt,
+            principal=job.message.principal,
+            log=log,
+            session_id=job.message.session_id,
+            parent=job.message.parent,
+            deadline_s=time.monotonic() + timeout_s,
+            report=None if job.is_lean(self._station.spec) else self._reporter(lease),
+        )
+        try:
+            arguments = await self._arguments(job)
+            outcome = (
+                arguments
+                if isinstance(arguments, Failed)
+                else await self._performer.perform(arguments, context, timeout_s=timeout_s)
+            )
+        except LeaseLost as error:
+            log.warning("lease.lost", error=str(error))
+            return None
+        except Exception as error:
+            log.error("arguments.failed", error=repr(error))
+            outcome = Broke(error_type=type(error).__name__, message=str(error))
+        verdict = decide(
+            _within_limits(outcome),
+            attempt=lease.attempt,
+            max_attempts=self._station.spec.max_attempts,
+            jitter=self._station.jitter(),
+        )
+        return Run(job=job, lease=lease, verdict=verdict)
+
+    async def _arguments(self, job: Job) -> JsonObject | Failed:
+        message = job.message
+        if message.deadline is not None and message.deadline < iso(self._station.now_ms()):
+            return Failed(
+                error_type="DeadlineExceeded", message=f"the deadline was {message.deadline}"
+            )
+        if message.payload_ref is None:
+            return message.arguments or {}
+        try:
+            data = await self._station.blobs.get(message.payload_ref)
+        except ValueError as error:
+            return Failed(error_type="InvalidPayload", message=str(error))
+        if data is None:
+            return Failed(error_type="PayloadExpired", message=f"{message.payload_ref} is gone")
+        arguments = loads(data)
+        if not isinstance(arguments, dict):
+            return Failed(error_type="InvalidPayload", message="arguments are not an object")
+        return arguments
+
+    def _reporter(self, lease: Lease) -> Report:
+        async def report(fraction: float, message: str | None) -> None:
+            write = operations.progress(
+                lease,
+                now_ms=self._station.now_ms(),
+                thousandths=round(1000 * fraction),
+                message=message,
+            )
+            if not isinstance(await self._station.store.write(write), Applied):
+                lost = f"task {lease.task_id} is no longer this worker's"
+                raise LeaseLost(lost)
+
+        return report
+
+
+def _within_limits(outcome: Outcome) -> Outcome:
+    if not isinstance(outcome, Returned):
+        return outcome
+    try:
+        check_size(outcome.text, what="the result")
+    except PayloadTooLarge as error:
+        return Failed(error_type="PayloadTooLarge", message=str(error))
+    return outcome
