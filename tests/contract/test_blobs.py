@@ -1,0 +1,29 @@
+"""The blob store's contract."""
+
+import pytest
+
+
+async def test_what_was_put_is_got_back(blobs):
+    address = await blobs.put("payloads/test/a.json", b'{"a":1}')
+    assert address == blobs.address("payloads/test/a.json")
+    assert await blobs.get(address) == b'{"a":1}'
+
+
+async def test_a_second_put_replaces_the_first(blobs):
+    await blobs.put("payloads/test/b", b"1")
+    address = await blobs.put("payloads/test/b", b"2")
+    assert await blobs.get(address) == b"2"
+
+
+async def test_what_is_not_there_is_none(blobs):
+    assert await blobs.get(blobs.address("payloads/test/nothing")) is None
+
+
+async def test_another_bucket_is_refused(blobs):
+    with pytest.raises(ValueError, match="not in this stage's bucket"):
+        await blobs.get("s3://somebody-else/secret")
+
+
+async def test_large_blobs_survive(blobs):
+    data = bytes(range(256)) * 4096 * 8
+    assert await blobs.get(await blobs.put("payloads/test/large", data)) == data

@@ -1,0 +1,97 @@
+"""The bus's contract: topics with filters, queues with visibility, reasons for dead letters."""
+
+import uuid
+
+from backends.bus.port import DeadLetter, Outgoing, batches
+
+
+def outgoing(body="{}", **fields):
+    return Outgoing(**{"id": uuid.uuid4().hex, "body": body, "principal": "me", **fields})
+
+
+async def drained(bus, queue, expected):
+    """Receive until `expected` messages are there (fan-out takes its time), and delete them."""
+    found = []
+    for _ in range(50):
+        got = await bus.receive(queue, limit=10, wait_s=1)
+        await bus.delete(queue, [d.receipt for d in got])
+        found += got
+        if len(found) >= expected:
+            break
+    return found
+
+
+async def test_a_topic_reaches_the_queue_whose_filter_fits(bus, place):
+    await bus.publish(
+        place.topic,
+        [
+            outgoing("a", agent=place.agent),
+            outgoing("b", agent="nobody"),
+            outgoing("c", agent=place.agent),
+        ],
+    )
+    got = await drained(bus, place.queue, 2)
+    assert sorted(d.body for d in got) == ["a", "c"]
+    assert all(d.attributes == {"agent": place.agent, "principal": "me"} for d in got)
+    assert all(d.receive_count == 1 and d.sent_ms > 0 for d in got)
+
+
+async def test_bodies_arrive_byte_for_byte(bus, place):
+    bodies = ['{"b": 1,  "a":2}', '"text"', "ü€😀", "not json"]
+    await bus.publish(place.topic, [outgoing(body, agent=place.agent) for body in bodies])
+    got = await drained(bus, place.queue, len(bodies))
+    assert sorted(d.body for d in got) == sorted(bodies)
+
+
+async def test_more_than_a_batch_goes_out_whole(bus, place):
+    bodies = [f"{n:03}" for n in range(47)]
+    await bus.send(place.queue, [outgoing(body) for body in bodies])
+    assert sorted(d.body for d in await drained(bus, place.queue, 47)) == bodies
+
+
+async def test_large_messages_are_split_by_size(bus, place):
+    bodies = [f"{n}" + "x" * 100_000 for n in range(5)]
+    await bus.publish(place.topic, [outgoing(body, agent=place.agent) for body in bodies])
+    got = await drained(bus, place.queue, 5)
+    assert sorted(d.body[0] for d in got) == list("01234")
+
+
+async def test_a_received_message_is_hidden_until_it_is_shown_again(bus, place):
+    await bus.send(place.queue, [outgoing("again")])
+    [first] = await bus.receive(place.queue, limit=10, wait_s=2)
+    assert await bus.receive(place.queue, limit=10, wait_s=0) == []
+    await bus.hide(place.queue, first.receipt, seconds=0)
+    [second] = await drained(bus, place.queue, 1)
+    assert (second.message_id, second.receive_count) == (first.message_id, 2)
+
+
+async def test_hiding_or_deleting_what_is_gone_is_no_error(bus, place):
+    await bus.send(place.queue, [outgoing()])
+    [gone] = await drained(bus, place.queue, 1)
+    await bus.hide(place.queue, gone.receipt, seconds=5)
+    await bus.delete(place.queue, [gone.receipt])
+
+
+async def test_a_dead_letter_says_why(bus, place):
+    letter = DeadLetter(
+        body="{]",
+        reason="not-json",
+        detail="line 1\x00\udcff…",
+        task_id="t",
+        failed_at="2026-11-21T00:00:00Z",
+        attempts=3,
+    )
+    await bus.dead_letter(place.queue, letter, group=None)
+    [got] = await drained(bus, place.queue, 1)
+    assert got.body == "{]"
+    assert got.attributes["reason"] == "not-json"
+    assert got.attributes["detail"].startswith("line 1?")
+    assert got.attributes["attempts"] == "3"
+
+
+def test_batches_hold_ten_messages_and_a_quarter_megabyte():
+    small = [outgoing() for _ in range(25)]
+    assert [len(b) for b in batches(small)] == [10, 10, 5]
+    large = [outgoing("x" * 100_000) for _ in range(5)]
+    assert [len(b) for b in batches(large)] == [2, 2, 1]
+    assert batches([]) == []

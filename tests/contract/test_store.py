@@ -1,0 +1,370 @@
+"""The store's contract: what the memory twin promises, DynamoDB keeps, and the other way round."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from schemas import operations
+from schemas.agent_spec import Durability
+from schemas.ids import new_task_id, new_version
+from schemas.lifecycle import Phase, Status
+from schemas.operations import Ending, Lease
+from schemas.payload import Payload
+from schemas.results import error_object
+from schemas.task import TaskRecord, due_shard, task_key
+from schemas.writes import (
+    Absent,
+    Add,
+    Applied,
+    Drop,
+    Eq,
+    Has,
+    Key,
+    Le,
+    Lt,
+    Missing,
+    Ne,
+    Refused,
+    Remove,
+    Set,
+    Write,
+)
+
+NOW = 1_800_000_000_000
+
+
+def record(**changes):
+    fields = {
+        "task_id": new_task_id(NOW),
+        "agent": "keywords",
+        "principal": "me",
+        "status": Status.WORKING,
+        "v": new_version(),
+        "durability": Durability.DURABLE,
+        "created_ms": NOW,
+        "updated_ms": NOW,
+        "due_at_ms": NOW + 60_000,
+        "arguments": Payload(inline='{"text":"ü"}'),
+        "parent": None,
+    }
+    return TaskRecord(**{**fields, **changes})
+
+
+def fresh_key():
+    return Key(pk=f"test#{new_task_id(NOW)}", sk="x")
+
+
+def lease_of(made, *, v, attempt=1):
+    return Lease(
+        task_id=made.task_id, v=v, attempt=attempt, until_ms=NOW + 1000, durability=made.durability
+    )
+
+
+def acquire(made, *, expected=None, token="mine", now=NOW, attempts=3):
+    return operations.acquire(
+        made.task_id,
+        expected=expected or made.v,
+        max_attempts=attempts,
+        token=token,
+        now_ms=now,
+        lease_until_ms=now + 1000,
+    )
+
+
+async def stored(store, task_id):
+    item = await store.read(task_key(task_id))
+    return None if item is None else TaskRecord.from_item(item)
+
+
+async def test_a_created_record_reads_back_as_it_was(store):
+    made = record(session_id="s", traceparent="t", deadline="d", redriven_from="r")
+    assert isinstance(await store.write(operations.create(made)), Applied)
+    assert await stored(store, made.task_id) == made
+
+
+async def test_a_second_create_is_refused_and_shows_what_stands_there(store):
+    made = record()
+    await store.write(operations.create(made))
+    again = await store.write(operations.create(replace(made, v="other")))
+    assert isinstance(again, Refused)
+    assert TaskRecord.from_item(again.item) == made
+
+
+async def test_acquire_counts_the_attempt_and_moves_the_version(store):
+    made = record()
+    await store.write(operations.create(made))
+    outcome = await store.write(acquire(made))
+    assert isinstance(outcome, Applied)
+    now = TaskRecord.from_item(outcome.item)
+    assert (now.attempt, now.v, now.lease_until_ms) == (1, "mine", NOW + 1000)
+    assert now.due_at_ms == made.due_at_ms
+
+
+@pytest.mark.parametrize(
+    ("changes", "options"),
+    [
+        pytest.param({"status": Status.COMPLETED}, {}, id="ended"),
+        pytest.param({"status": Status.INPUT_REQUIRED}, {}, id="waits-for-input"),
+        pytest.param({"phase": Phase.WAITING}, {}, id="waits-for-children"),
+        pytest.param({"attempt": 3}, {}, id="attempts-used-up"),
+        pytest.param({"lease_until_ms": NOW + 1}, {}, id="leased"),
+        pytest.param({}, {"expected": "stale"}, id="version-moved-on"),
+    ],
+)
+async def test_acquire_is_refused(store, changes, options):
+    made = record(**changes)
+    await store.write(operations.create(made))
+    outcome = await store.write(acquire(made, **options))
+    assert isinstance(outcome, Refused)
+    assert await stored(store, made.task_id) == made
+
+
+async def test_a_second_worker_cannot_acquire_a_live_lease_but_may_after_it(store):
+    made = record()
+    await store.write(operations.create(made))
+    await store.write(acquire(made, token="first"))
+    assert isinstance(await store.write(acquire(made, expected="first", token="second")), Refused)
+    later = acquire(made, expected="first", token="second", now=NOW + 1000)
+    assert isinstance(await store.write(later), Applied)
+
+
+async def test_a_late_writer_is_refused_after_its_lease_was_taken_over(store):
+    made = record()
+    await store.write(operations.create(made))
+    await store.write(acquire(made, token="zombie"))
+    await store.write(acquire(made, expected="zombie", token="heir", now=NOW + 1000))
+    ending = Ending(result=Payload(inline="{}"))
+    for write in (
+        operations.settle(lease_of(made, v="zombie"), ending, now_ms=NOW, expires_s=1, owes=False),
+        operations.renew(lease_of(made, v="zombie"), lease_until_ms=NOW + 9000),
+        operations.release(lease_of(made, v="zombie"), now_ms=NOW, message=""),
+        operations.progress(lease_of(made, v="zombie"), now_ms=NOW, thousandths=1, message=None),
+    ):
+        assert isinstance(await store.write(write), Refused)
+    assert (await stored(store, made.task_id)).v == "heir"
+
+
+async def test_settle_records_the_result_once_and_clears_due(store):
+    made = record()
+    await store.write(operations.create(made))
+    await store.write(acquire(made))
+    lease = lease_of(made, v="mine")
+    done = operations.settle(
+        lease, Ending(result=Payload(inline='{"a":1}')), now_ms=NOW + 5, expires_s=77, owes=False
+    )
+    assert isinstance(await store.write(done), Applied)
+    ended = await stored(store, made.task_id)
+    assert (ended.status, ended.result, ended.due_at_ms) == (
+        Status.COMPLETED,
+        Payload(inline='{"a":1}'),
+        None,
+    )
+    assert (ended.expires_s, ended.lease_until_ms) == (77, 0)
+    assert isinstance(await store.write(done), Refused)
+
+
+async def test_a_failed_task_keeps_its_error_and_due_while_it_owes(store):
+    made = record()
+    await store.write(operations.create(made))
+    await store.write(acquire(made))
+    error = error_object("KeyError", "'x'", attempt=1)
+    await store.write(
+        operations.settle(
+            lease_of(made, v="mine"), Ending(error=error), now_ms=NOW, expires_s=1, owes=True
+        )
+    )
+    ended = await stored(store, made.task_id)
+    assert (ended.status, ended.error, ended.due_at_ms) == (Status.FAILED, error, made.due_at_ms)
+    await store.write(operations.clear_due(made.task_id, Status.FAILED))
+    assert (await stored(store, made.task_id)).due_at_ms is None
+
+
+async def test_an_exhausted_task_fails_only_when_nobody_holds_it(store):
+    made = record(attempt=3, lease_until_ms=NOW + 1)
+
+    def fail(now):
+        return operations.fail_exhausted(
+            made.task_id,
+            expected=made.v,
+            error=error_object("WorkerLost", "thrice"),
+            now_ms=now,
+            expires_s=1,
+            owes=False,
+        )
+
+    await store.write(operations.create(made))
+    assert isinstance(await store.write(fail(NOW)), Refused)
+    assert isinstance(await store.write(fail(NOW + 1)), Applied)
+    assert (await stored(store, made.task_id)).status is Status.FAILED
+
+
+async def test_cancel_and_settle_have_one_winner(store):
+    made = record()
+    await store.write(operations.create(made))
+    await store.write(acquire(made))
+    cancel = operations.cancel(
+        made.task_id, status=Status.WORKING, now_ms=NOW, expires_s=1, owes=False
+    )
+    assert isinstance(await store.write(cancel), Applied)
+    ending = Ending(result=Payload(inline="{}"))
+    settle = operations.settle(
+        lease_of(made, v="mine"), ending, now_ms=NOW, expires_s=1, owes=False
+    )
+    assert isinstance(await store.write(settle), Refused)
+
+
+async def test_a_tombstone_refuses_the_acquire_that_would_create(store):
+    made = record(durability=Durability.STANDARD, due_at_ms=None)
+    await store.write(operations.cancel_unseen(made))
+    outcome = await store.write(
+        operations.acquire_new(made, token="mine", lease_until_ms=NOW + 1000)
+    )
+    assert isinstance(outcome, Refused)
+    assert outcome.item["status"] == "cancelled"
+
+
+async def test_lean_settle_makes_the_record_with_its_result(store):
+    made = record(durability=Durability.LEAN, due_at_ms=None)
+    ending = Ending(result=Payload(inline='{"result":1}'), wrapped=True)
+    write = operations.settle_lean(made, ending, now_ms=NOW, expires_s=5)
+    assert isinstance(await store.write(write), Applied)
+    assert isinstance(await store.write(write), Refused)
+    ended = await stored(store, made.task_id)
+    assert (ended.status, ended.wrapped, ended.expires_s) == (Status.COMPLETED, True, 5)
+
+
+async def test_a_batch_gives_each_write_its_own_outcome_in_order(store):
+    fresh, taken, ready, gone = record(), record(), record(), record()
+    await store.write_many([operations.create(taken), operations.create(ready)])
+    outcomes = await store.write_many(
+        [
+            operations.acquire_new(fresh, token="t", lease_until_ms=NOW + 1),
+            operations.create(taken),
+            acquire(ready),
+            acquire(gone),
+        ]
+    )
+    assert [type(o) for o in outcomes] == [Applied, Refused, Applied, Refused]
+    assert outcomes[1].item["v"] == taken.v
+    assert outcomes[2].item["attempt"] == 1
+    assert outcomes[3].item is None
+
+
+async def test_a_refused_update_of_a_batch_shows_what_stands_there(store):
+    one, two = record(lease_until_ms=NOW + 1), record(status=Status.CANCELLED)
+    await store.write_many([operations.create(one), operations.create(two)])
+    outcomes = await store.write_many([acquire(one), acquire(two)])
+    assert [o.item["v"] for o in outcomes] == [one.v, two.v]
+
+
+async def test_a_batch_larger_than_one_call_keeps_its_order(store):
+    made = [record() for _ in range(60)]
+    outcomes = await store.write_many([operations.create(r) for r in made])
+    assert all(isinstance(o, Applied) for o in outcomes)
+    again = await store.write_many([operations.create(r) for r in made])
+    assert [o.item["v"] for o in again] == [r.v for r in made]
+    found = await store.read_many([r.key for r in made] + [fresh_key()])
+    assert len(found) == 60
+
+
+async def test_one_batch_may_not_name_a_key_twice(store):
+    made = record()
+    with pytest.raises(ValueError, match="same key"):
+        await store.write_many([operations.create(made), operations.create(made)])
+
+
+SETS = (Set("n", 5), Set("s", frozenset({1, 2})), Set("m", {"a": {"b": [1, "x", None]}}))
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        (Absent(), False),
+        (Eq("n", 5), True),
+        (Eq("n", 6), False),
+        (Eq("x", 5), False),
+        (Ne("n", 6), True),
+        (Ne("n", 5), False),
+        (Ne("x", 5), True),
+        (Lt("n", 6), True),
+        (Lt("n", 5), False),
+        (Lt("x", 5), False),
+        (Le("n", 5), True),
+        (Le("n", 4), False),
+        (Has("s", 1), True),
+        (Has("s", 3), False),
+        (Has("x", 1), False),
+        (Missing("x"), True),
+        (Missing("n"), False),
+    ],
+)
+async def test_conditions_mean_the_same_everywhere(store, condition, expected):
+    key = fresh_key()
+    await store.write(Write(key=key, when=(Absent(),), changes=SETS))
+    outcome = await store.write(Write(key=key, when=(condition,), changes=(Set("hit", 1),)))
+    assert isinstance(outcome, Applied) is expected
+
+
+async def test_changes_mean_the_same_everywhere(store):
+    key = fresh_key()
+    await store.write(Write(key=key, when=(Absent(),), changes=SETS))
+    outcome = await store.write(
+        Write(
+            key=key,
+            when=(Eq("n", 5),),
+            changes=(Add("n", 2), Add("new", 3), Drop("s", 1), Remove("m")),
+        )
+    )
+    expected = {"pk": key.pk, "sk": key.sk, "n": 7, "new": 3, "s": frozenset({2})}
+    assert dict(outcome.item) == expected
+    outcome = await store.write(Write(key=key, when=(Has("s", 2),), changes=(Drop("s", 2),)))
+    assert "s" not in outcome.item
+    assert await store.read(key) == outcome.item
+
+
+async def test_nested_values_read_back_as_they_were(store):
+    key = fresh_key()
+    await store.write(Write(key=key, when=(Absent(),), changes=SETS))
+    item = await store.read(key)
+    assert item["m"] == {"a": {"b": [1, "x", None]}}
+    assert item["s"] == frozenset({1, 2})
+
+
+async def test_a_group_is_read_in_the_order_of_its_sort_keys(store):
+    pk = fresh_key().pk
+    for sk in ("step#2", "step#1", "step#3"):
+        await store.write(Write(key=Key(pk=pk, sk=sk), when=(Absent(),), changes=(Set("n", 1),)))
+    assert [i["sk"] for i in await store.read_group(pk)] == ["step#1", "step#2", "step#3"]
+    assert [i["sk"] for i in await store.read_group(pk, after_sk="step#1")] == ["step#2", "step#3"]
+
+
+async def test_the_sweep_index_names_what_is_due(store):
+    made = record(due_at_ms=1000)
+    await store.write(operations.create(made))
+    shard = due_shard(made.task_id)
+    assert made.key in await store.due(shard, until_ms=1000, limit=1000)
+    assert made.key not in await store.due(shard, until_ms=999, limit=1000)
+
+
+async def test_a_scan_finds_task_records_only(store):
+    made = record()
+    await store.write(operations.create(made))
+    await store.write(Write(key=fresh_key(), when=(Absent(),), changes=(Set("n", 1),)))
+    ids, cursor = set(), None
+    while True:
+        page = await store.scan_tasks(cursor=cursor, limit=7)
+        ids |= {TaskRecord.from_item(item).task_id for item in page.items}
+        cursor = page.cursor
+        if cursor is None:
+            break
+    assert made.task_id in ids
+
+
+async def test_of_many_acquires_at_once_one_wins(store):
+    made = record()
+    await store.write(operations.create(made))
+    outcomes = await asyncio.gather(
+        *(store.write(acquire(made, token=f"t{n}")) for n in range(16))
+    )
+    assert sum(isinstance(o, Applied) for o in outcomes) == 1

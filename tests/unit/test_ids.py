@@ -1,0 +1,37 @@
+"""Identifiers: sortable, unguessable, and the same again where they are derived."""
+
+import uuid
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.ids import created_ms, derive_task_id, is_task_id, new_task_id
+
+times = st.integers(min_value=0, max_value=2**48 - 1)
+
+
+@given(times)
+def test_a_task_id_is_a_uuid7_that_knows_its_time(ms):
+    task_id = new_task_id(ms)
+    assert is_task_id(task_id)
+    assert uuid.UUID(task_id).version == 7
+    assert uuid.UUID(task_id).variant == uuid.RFC_4122
+    assert created_ms(task_id) == ms
+
+
+@given(times, times)
+def test_task_ids_sort_by_time(first, second):
+    if first < second:
+        assert new_task_id(first) < new_task_id(second)
+
+
+@given(st.text(), st.text(), times)
+def test_a_derived_id_is_the_same_again_and_another_for_another_key(origin, key, ms):
+    one = derive_task_id(origin, key, at_ms=ms)
+    assert one == derive_task_id(origin, key, at_ms=ms)
+    assert is_task_id(one)
+    assert one != derive_task_id(origin, key + "x", at_ms=ms)
+
+
+def test_two_fresh_ids_differ():
+    assert len({new_task_id(0) for _ in range(1000)}) == 1000
