@@ -40,16 +40,15 @@ Verdict = Complete | GiveUp | RetryLater
 def backoff_s(attempt: int, *, jitter: float, base_s: int = 2, cap_s: int = BACKOFF_CAP_S) -> int:
     """Return the seconds to hide a message after failed attempt number `attempt` (from 1).
 
-    Doubles with every attempt and is spread by `jitter` (0 to 1) over the upper half of its
-    range, so that delays grow and a crowd of failures still comes back spread out.
+    Doubles with every attempt, plus up to a third by `jitter` (0 to 1): a crowd of failures comes
+    back spread out, and yet every delay is longer than the one before.
     Raises ValueError if attempt < 1. Source of the limit: SQS ChangeMessageVisibility takes 0
     to 43,200 s; 15 minutes is correctness.md's cap.
     """
     if attempt < 1:
         message = f"attempts count from 1, not {attempt}"
         raise ValueError(message)
-    ceiling = min(cap_s, base_s << min(attempt - 1, 30))
-    return max(1, round(ceiling / 2 + jitter * ceiling / 2))
+    return min(cap_s, round((base_s << min(attempt - 1, 30)) * (1 + jitter / 3)))
 
 
 def decide(outcome: Outcome, *, attempt: int, max_attempts: int, jitter: float) -> Verdict:

@@ -110,11 +110,12 @@ class MemoryBus:
         del wait_s
         here = self._queues[queue]
         now = self._now_ms()
+        locked = self._locked_groups(queue, now)
         deliveries: list[Delivery] = []
         for message in list(here.messages):
             if len(deliveries) == limit:
                 break
-            if message.visible_ms > now or self._group_is_locked(queue, message, now):
+            if message.visible_ms > now or message.group in locked:
                 continue
             if here.dead_letters_to is not None and message.receives >= here.max_receives:
                 here.messages.remove(message)
@@ -136,16 +137,14 @@ class MemoryBus:
             )
         return deliveries
 
-    def _group_is_locked(self, queue: str, message: _Stored, now: int) -> bool:
-        """Tell whether an earlier message of a FIFO group is still in flight or ahead."""
+    def _locked_groups(self, queue: str, now: int) -> set[str | None]:
+        """Return the groups of a FIFO queue that have a message in flight.
+
+        One receive may still return several messages of a group, in their order.
+        """
         if not queue.endswith(".fifo"):
-            return False
-        for other in self._queues[queue].messages:
-            if other is message:
-                return False
-            if other.group == message.group and other.visible_ms > now:
-                return True
-        return False
+            return set()
+        return {m.group for m in self._queues[queue].messages if m.visible_ms > now}
 
     async def delete(self, queue: str, receipts: Sequence[str]) -> None:
         """Delete by receipt."""

@@ -1,0 +1,71 @@
+# Everything a newcomer needs: `make run` and `make test`. Needs Python 3.11+ and nothing else.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help install run test check format up down bench clean
+
+PYTHON ?= python3
+PORT ?= 4566
+EMULATOR ?= localstack
+VENV := .venv
+BIN := $(VENV)/bin
+
+# `make` never reaches for AWS: whatever the shell is set up for, these commands see the emulator.
+LOCAL := env -u AWS_PROFILE -u AWS_SESSION_TOKEN -u SQSWARM_STAGE -u SQSWARM_PRINCIPAL \
+	AWS_ENDPOINT_URL=http://127.0.0.1:$(PORT) AWS_DEFAULT_REGION=us-east-1 AWS_REGION=us-east-1 \
+	AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
+
+help: ## Show this help
+	@echo "sqswarm: swarms of AI agents on SNS, SQS, Lambda and DynamoDB"
+	@echo
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@echo
+	@echo "  Options: PYTHON=$(PYTHON) PORT=$(PORT) EMULATOR=$(EMULATOR)"
+
+# Written last, so that an interrupted installation is done again.
+$(VENV)/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "error: $$($(PYTHON) --version) is too old; sqswarm needs Python 3.11 or newer" >&2; \
+		echo "  fix: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@echo "installing into $(VENV) (once; about half a minute)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --compile-bytecode -e '.[dev]'
+	@touch $@
+
+install: $(VENV)/installed ## Install sqswarm and its tools into .venv
+
+run: $(VENV)/installed ## Start the local AWS, deploy, and review this project's own dependencies
+	@$(LOCAL) $(BIN)/sqswarm up --emulator $(EMULATOR) --port $(PORT)
+	@$(LOCAL) $(BIN)/sqswarm deploy
+	@$(LOCAL) $(BIN)/python examples/01_dependency_review/run.py $(ARGS)
+
+test: $(VENV)/installed ## Run every test, against an emulator of their own
+	@$(BIN)/python -m pytest --emulator $(EMULATOR) $(ARGS)
+
+check: $(VENV)/installed ## Lint, types, import directions, CloudFormation
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(LOCAL) $(BIN)/sqswarm synth > $(VENV)/template.json
+	@$(BIN)/cfn-lint $(VENV)/template.json
+	@echo "check: clean"
+
+format: $(VENV)/installed ## Format and mend what can be mended
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+up: $(VENV)/installed ## Start the local AWS in the background
+	@$(BIN)/sqswarm up --emulator $(EMULATOR) --port $(PORT)
+
+down: $(VENV)/installed ## Stop every local AWS, and whatever a crash left behind
+	@$(BIN)/sqswarm down --all
+
+bench: $(VENV)/installed ## Measure, side by side with a baseline
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+clean: ## Remove what was built here (.venv, caches, reports)
+	rm -rf $(VENV) build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache \
+		.import_linter_cache .hypothesis .coverage report.html report.json
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The agents that the end-to-end tests deploy."""

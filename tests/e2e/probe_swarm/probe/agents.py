@@ -1,0 +1,81 @@
+"""Agents that succeed, fail and misbehave on request; each notes its runs in a file."""
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+from pydantic import BaseModel
+
+import probe.counting  # noqa: F401 - counts where its environment says so
+from workers import Fail, Subscription, TaskContext, agent
+
+
+def note(path: str, line: str) -> None:
+    """Append one line to a file that every process on this machine sees."""
+    if path:
+        with Path(path).open("a") as file:
+            file.write(line + "\n")
+
+
+class Echoed(BaseModel):
+    """What echo gives back."""
+
+    text: str
+    attempt: int
+    pid: int
+
+
+@agent(timeout=10, topics=["words"])
+async def echo(text: str, notes: str = "", *, ctx: TaskContext) -> Echoed:
+    """Give the text back, and say who ran it."""
+    note(notes, f"{text} {ctx.attempt} {time.time()}")
+    ctx.log.info("echo.ran", text=text[:50])
+    return Echoed(text=text, attempt=ctx.attempt, pid=os.getpid())
+
+
+@agent(timeout=10, max_attempts=3)
+async def moody(mood: str, notes: str = "", *, ctx: TaskContext) -> str:
+    """Do what the mood says."""
+    note(notes, f"{mood} {ctx.attempt} {time.time()}")
+    if mood == "raises":
+        raise KeyError(mood)
+    if mood == "fails":
+        raise Fail("never")
+    if mood == "lies":
+        return 3  # type: ignore[return-value]
+    return mood
+
+
+@agent(timeout=2, max_attempts=2, batch=2)
+def stubborn(action: str, notes: str = "") -> str:
+    """Hang past the time-out, die, or behave: a plain function."""
+    note(notes, f"{action} {time.time()}")
+    if action == "hang":
+        time.sleep(60)
+    if action == "die":
+        os._exit(7)
+    return action
+
+
+@agent(timeout=10, durability="durable", topics=[Subscription(topic="words", types=("loud",))])
+async def shout(text: str, notes: str = "") -> str:
+    """Give the text back in capitals."""
+    await asyncio.sleep(0)
+    return text.upper()
+
+
+@agent(timeout=10, durability="lean")
+async def add(a: int, b: int = 1) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+CALLS = "/tmp/sqswarm-probe-calls"
+"""Where `counted` counts its process's AWS calls; the same for every process on this machine."""
+
+
+@agent(timeout=10, env={"PROBE_CALLS": CALLS})
+async def counted(number: int) -> int:
+    """Give the number back."""
+    return number

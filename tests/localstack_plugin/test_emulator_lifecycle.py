@@ -1,0 +1,229 @@
+"""Emulators come up, stand side by side, go down and leave nothing behind."""
+
+import contextlib
+import http.client
+import http.server
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import psutil
+import pytest
+
+from infra.local import EmulatorError, current, down, is_healthy, reset, status, up
+from infra.local.emulator import Emulator
+from infra.local.health import request
+from infra.local.home import current_path, run_dir, write_atomically
+from infra.local.processes import is_alive, members
+
+from .conftest import Cloud, free_port, wait_for
+
+pytestmark = pytest.mark.localstack
+
+
+@pytest.fixture(scope="module")
+def second_port(sqswarm_home):
+    port = free_port()
+    yield port
+    down(port=port)
+
+
+@pytest.fixture
+def another(emulator, second_port):
+    """A second emulator beside the one of the session; started anew where a test ended it."""
+    return up(emulator=emulator.kind, port=second_port)
+
+
+def test_up_returns_the_emulator_that_already_runs(emulator):
+    assert up(emulator=emulator.kind, port=emulator.port) == emulator
+    assert current() == emulator
+    assert emulator in status()
+    record = json.loads(current_path().read_text())
+    assert record["endpoint_url"] == emulator.endpoint_url
+    assert record["pid"] == emulator.pid
+    assert {"port", "create_time", "kind"} <= record.keys()
+
+
+def test_it_listens_on_the_loopback_interface_only(emulator):
+    connections = psutil.Process(emulator.pid).net_connections("tcp")
+    listening = {c.laddr.ip for c in connections if c.status == psutil.CONN_LISTEN}
+    if emulator.kind == "localstack":  # ministack's MQTT listener takes no address
+        assert listening == {"127.0.0.1"}
+
+
+def test_reset_forgets_everything_and_the_emulator_goes_on(another):
+    second = Cloud(another.endpoint_url)
+    url, arn = second.queue()
+    function = second.function("def handler(e, c): return 1")
+    second.connect(arn, function)
+    second.send(url, "x")
+    second.table()
+    second.s3.create_bucket(Bucket="bucket")
+    second.s3.put_object(Bucket="bucket", Key="k", Body=b"v")
+    second.sns.create_topic(Name="topic")
+    reset(another.port)
+    assert not second.sqs.list_queues().get("QueueUrls")
+    assert not second.dynamodb.list_tables()["TableNames"]
+    assert not second.s3.list_buckets()["Buckets"]
+    assert not second.sns.list_topics()["Topics"]
+    assert not second.lambda_.list_functions()["Functions"]
+    assert not second.lambda_.list_event_source_mappings()["EventSourceMappings"]
+    assert second.invoke(second.function("def handler(e, c): return 2")).payload == 2
+
+
+def test_two_emulators_share_nothing(emulator, another, cloud):
+    second = Cloud(another.endpoint_url)
+    name = "only-there"
+    second.sqs.create_queue(QueueName=name)
+    table = second.table()
+    function = second.function(
+        "import os\ndef handler(e, c): return os.environ['AWS_ENDPOINT_URL']"
+    )
+    assert second.invoke(function).payload == another.endpoint_url
+    assert not cloud.sqs.list_queues(QueueNamePrefix=name).get("QueueUrls")
+    assert table not in cloud.dynamodb.list_tables()["TableNames"]
+    assert current() == another
+    assert down(port=another.port) == [another]
+    assert current() == emulator
+
+
+def test_a_killed_emulator_leaves_no_process_behind(another):
+    second = Cloud(another.endpoint_url)
+    function = second.function(
+        "import os, subprocess\n"
+        "def handler(e, c): return [os.getpid(), subprocess.Popen(['sleep', '600']).pid]"
+    )
+    left = second.invoke(function).payload
+    os.kill(another.pid, signal.SIGKILL)
+    wait_for(lambda: not is_alive(another))
+    assert another not in status()
+    if another.kind == "localstack":  # ministack's workers outlive it until `down`
+        wait_for(lambda: not any(psutil.pid_exists(pid) for pid in left))
+    assert down(port=another.port) == []
+    assert members(run_dir(another.port)) == []
+
+
+def test_a_crashed_emulator_is_started_anew(emulator, another):
+    os.kill(another.pid, signal.SIGKILL)
+    wait_for(lambda: not is_alive(another))
+    again = up(emulator=emulator.kind, port=another.port)
+    assert again.pid != another.pid
+    assert is_healthy(again)
+
+
+def test_a_recycled_pid_is_not_taken_for_the_emulator(sqswarm_home):
+    port = free_port()
+    stranger = Emulator(
+        kind="localstack",
+        port=port,
+        endpoint_url=f"http://127.0.0.1:{port}",
+        pid=os.getpid(),
+        log_path=run_dir(port) / "emulator.log",
+        started_at=1.0,
+    )
+    write_atomically(run_dir(port) / "emulator.json", stranger.dump())
+    assert status(port) == []
+    assert down(port=port) == []
+    assert psutil.pid_exists(os.getpid())
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"kind": "localstack"}', "[]"])
+def test_a_half_written_record_is_ignored(sqswarm_home, text):
+    port = free_port()
+    write_atomically(run_dir(port) / "emulator.json", text)
+    assert status(port) == []
+
+
+def test_two_processes_that_bring_it_up_at_once_get_the_same(sqswarm_home, kind):
+    port = free_port()
+    script = f"from infra.local import up; print(up(emulator={kind!r}, port={port}).pid)"
+    started = [
+        subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    pids = {process.communicate()[0] for process in started}
+    assert len(pids) == 1
+    assert len(down(port=port)) == 1
+
+
+def test_a_port_that_someone_else_holds_is_a_clear_error(sqswarm_home, kind):
+    with http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), http.server.BaseHTTPRequestHandler
+    ) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(EmulatorError, match=f"pid {os.getpid()}") as refused:
+            up(emulator=kind, port=server.server_port)
+        server.shutdown()
+    assert "--port" in refused.value.hint
+
+
+def test_another_kind_on_the_same_port_is_a_clear_error(emulator):
+    other = "ministack" if emulator.kind == "localstack" else "localstack"
+    with pytest.raises(EmulatorError, match=f"in use by {emulator.kind}"):
+        up(emulator=other, port=emulator.port)
+
+
+def test_docker_without_an_engine_is_a_clear_error(sqswarm_home, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EmulatorError, match="docker is not installed") as refused:
+        up(emulator="docker", port=free_port())
+    assert "--emulator localstack" in refused.value.hint
+
+
+def test_an_emulator_that_does_not_start_shows_the_end_of_its_log(sqswarm_home, monkeypatch):
+    port = free_port()
+    monkeypatch.setattr("infra.local.commands._MINISTACK", "raise SystemExit('no luck today')")
+    with pytest.raises(EmulatorError, match="no luck today") as failed:
+        up(emulator="ministack", port=port)
+    assert "emulator.log" in failed.value.hint
+    assert status(port) == []
+
+
+def test_an_interrupted_installation_is_recognised_and_made_again(
+    sqswarm_home, monkeypatch, tmp_path
+):
+    monkeypatch.setattr("infra.local.environment.venvs_dir", lambda: tmp_path)
+    made = []
+
+    def install(_kind, folder, _progress):
+        made.append(folder)
+        (folder / "bin").mkdir(parents=True)
+        if len(made) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("infra.local.environment._install", install)
+    from infra.local.environment import environment_python
+
+    told = []
+    with contextlib.suppress(KeyboardInterrupt):
+        environment_python("ministack", told.append)
+    python = environment_python("ministack", told.append)
+    assert len(made) == 2
+    assert any("interrupted" in line for line in told)
+    assert environment_python("ministack", told.append) == python
+    assert len(made) == 2
+
+
+def test_a_failed_installation_shows_what_pip_said(sqswarm_home, monkeypatch, tmp_path):
+    monkeypatch.setattr("infra.local.environment.venvs_dir", lambda: tmp_path)
+    say = "print('no matching distribution'); raise SystemExit(1)"
+    commands = [("installing", [sys.executable, "-c", say])]
+    monkeypatch.setattr("infra.local.environment._find_uv", lambda: None)
+    monkeypatch.setattr("infra.local.environment._pip_commands", lambda _k, _f: commands)
+    with pytest.raises(EmulatorError, match="no matching distribution"):
+        up(emulator="ministack", port=free_port())
+
+
+def test_reset_without_an_emulator_is_a_clear_error(sqswarm_home):
+    with pytest.raises(EmulatorError, match="no emulator answers"):
+        reset(free_port())
+
+
+def test_the_health_report_names_the_services(emulator):
+    if emulator.kind == "localstack":
+        code, body = request(emulator.port, "GET", "/_localstack/health")
+        assert code == http.client.OK
+        assert json.loads(body)["services"]["dynamodb"] in {"available", "running"}

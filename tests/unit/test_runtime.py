@@ -1,0 +1,528 @@
+"""The runtime over memory twins: duplicates, poison, retries, dead letters, late writers."""
+
+import asyncio
+import io
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from backends.blobs.memory import MemoryBlobs
+from backends.bus.memory import MemoryBus
+from backends.bus.port import Outgoing
+from backends.runner import AsyncRunner
+from backends.store.memory import MemoryStore
+from dispatcher.cancel import cancel
+from dispatcher.desk import Desk
+from dispatcher.publish import publish
+from dispatcher.submit import Request, submit
+from dispatcher.view import TaskView, view
+from schemas.catalogue import Catalogue
+from schemas.errors import IdempotencyConflict, InvalidArguments, TaskFailed, TaskNotFound
+from schemas.ids import new_task_id
+from schemas.lifecycle import Status
+from schemas.message import Message
+from schemas.naming import Names
+from workers import Fail, Retry, TaskContext, agent
+from workers.log import Log
+from workers.runtime import Runtime
+from workers.station import Station
+
+NAMES = Names(stage="test", account="000000000000", region="us-east-1")
+
+
+class Clock(AsyncRunner):
+    """Time that only moves when a test says so."""
+
+    def __init__(self):
+        self.ms = 1_800_000_000_000
+
+    def now_ms(self):
+        return self.ms
+
+    def advance(self, *, seconds):
+        self.ms += 1000 * seconds
+
+
+RUNS: list[tuple[str, int]] = []
+
+
+@agent(max_attempts=3, timeout=5)
+async def echo(text: str, *, ctx: TaskContext) -> str:
+    RUNS.append((text, ctx.attempt))
+    return text
+
+
+@agent(max_attempts=3, timeout=5, topics=["words"])
+async def moody(text: str, *, ctx: TaskContext) -> str:
+    RUNS.append((text, ctx.attempt))
+    match text:
+        case "raises":
+            raise KeyError(text)
+        case "fails":
+            raise Fail("never", type="Refused")
+        case "later":
+            raise Retry("busy", after=7)
+        case "lies":
+            return 3  # type: ignore[return-value]
+        case "hangs":
+            await asyncio.sleep(60)
+    return text
+
+
+@agent(durability="durable", timeout=5, topics=["words"])
+async def solid(text: str) -> str:
+    return text.upper()
+
+
+@agent(durability="lean", timeout=5, max_attempts=2)
+async def cheap(text: str) -> str:
+    RUNS.append((text, 0))
+    if text == "raises":
+        raise KeyError(text)
+    return text
+
+
+@agent(timeout=5, ordered=True)
+async def orderly(text: str) -> str:
+    RUNS.append((text, 0))
+    if text.startswith("bad"):
+        raise KeyError(text)
+    return text
+
+
+AGENTS = [echo, moody, solid, cheap, orderly]
+
+
+@dataclass
+class House:
+    """A whole swarm in memory."""
+
+    clock: Clock = field(default_factory=Clock)
+    store: MemoryStore = field(default_factory=MemoryStore)
+    blobs: MemoryBlobs = field(default_factory=MemoryBlobs)
+
+    def __post_init__(self):
+        self.log = io.StringIO()
+        self.bus = MemoryBus(self.clock.now_ms)
+        self.runtimes = {}
+        for one in AGENTS:
+            spec = one.spec
+            dead = NAMES.dead_letter_queue(spec.name, ordered=spec.ordered)
+            queue = NAMES.queue(spec.name, ordered=spec.ordered)
+            self.bus.make_queue(dead)
+            self.bus.make_queue(
+                queue,
+                visibility_s=spec.visibility_s,
+                dead_letters_to=dead,
+                max_receives=spec.max_receive_count,
+            )
+            topic = NAMES.topic("tasks", ordered=spec.ordered)
+            self.bus.subscribe(topic, queue, {"agent": [spec.name]})
+            for subscription in spec.subscriptions:
+                self.bus.subscribe(NAMES.topic(subscription.topic), queue)
+            self.runtimes[spec.name] = Runtime(self.station(one))
+        self.desk = Desk(
+            names=NAMES,
+            store=self.store,
+            bus=self.bus,
+            blobs=self.blobs,
+            runner=self.clock,
+            catalogue=Catalogue.of(one.spec for one in AGENTS),
+            principal="me",
+            ttl_s=1000,
+        )
+
+    def station(self, one):
+        return Station(
+            agent=one,
+            spec=one.spec,
+            names=NAMES,
+            store=self.store,
+            bus=self.bus,
+            blobs=self.blobs,
+            runner=self.clock,
+            ttl_s=1000,
+            log=Log(stream=self.log),
+            jitter=lambda: 0.5,
+        )
+
+    def queue(self, one):
+        return NAMES.queue(one.name, ordered=one.spec.ordered)
+
+    async def submit(self, one, *texts, **options):
+        requests = [Request(arguments={"text": text}, **options) for text in texts]
+        return [s.task_id for s in await submit(self.desk, one.name, requests)]
+
+    async def work(self, one):
+        """Deliver one batch and delete what the runtime says."""
+        deliveries = await self.bus.receive(self.queue(one), limit=10, wait_s=0)
+        result = await self.runtimes[one.name].handle(deliveries)
+        await self.bus.delete(self.queue(one), result.delete)
+        return result
+
+    def waiting(self, one):
+        return self.bus.bodies(self.queue(one))
+
+    async def letters(self, one):
+        queue = NAMES.dead_letter_queue(one.name, ordered=one.spec.ordered)
+        return await self.bus.receive(queue, limit=10, wait_s=0)
+
+    async def see(self, task_id) -> TaskView:
+        return await view(self.desk, task_id)
+
+
+@pytest.fixture
+def house():
+    RUNS.clear()
+    return House()
+
+
+async def test_a_task_runs_once_and_its_result_is_recorded(house):
+    [task_id] = await house.submit(echo, "ü")
+    result = await house.work(echo)
+    seen = await house.see(task_id)
+    assert (seen.status, seen.result()) == (Status.COMPLETED, "ü")
+    assert RUNS == [("ü", 1)]
+    assert result.keep == []
+    assert house.waiting(echo) == []
+
+
+async def test_mcp_itself_accepts_the_result(house):
+    from mcp.types import CallToolResult
+
+    [task_id] = await house.submit(echo, "ü")
+    await house.work(echo)
+    shown = (await house.see(task_id)).to_json()
+    result = CallToolResult.model_validate(shown["result"])
+    assert result.structured_content == {"result": "ü"}
+
+
+@pytest.mark.parametrize("one", [echo, solid], ids=["standard", "durable"])
+async def test_a_duplicate_delivery_after_the_end_runs_nothing(house, one):
+    [task_id] = await house.submit(one, "a")
+    [body] = house.waiting(one)
+    await house.work(one)
+    before = (await house.see(task_id)).record
+    await house.bus.send(house.queue(one), [Outgoing(id="x", body=body, principal="me")])
+    await house.work(one)
+    assert (await house.see(task_id)).record == before
+    assert house.waiting(one) == []
+    assert len(RUNS) <= 1
+
+
+async def test_two_copies_in_one_batch_run_once(house):
+    await house.submit(echo, "a")
+    [body] = house.waiting(echo)
+    await house.bus.send(house.queue(echo), [Outgoing(id="x", body=body, principal="me")])
+    result = await house.work(echo)
+    assert RUNS == [("a", 1)]
+    assert result.keep == []
+    assert house.waiting(echo) == []
+
+
+async def test_a_copy_that_comes_while_the_task_runs_is_left_until_the_lease_ends(house):
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    @agent(name="echo", timeout=5)
+    async def slow(text: str) -> str:
+        started.set()
+        await go_on.wait()
+        return text
+
+    [task_id] = await house.submit(echo, "a")
+    [body] = house.waiting(echo)
+    deliveries = await house.bus.receive(house.queue(echo), limit=1, wait_s=0)
+    first = asyncio.create_task(Runtime(house.station(slow)).handle(deliveries))
+    await started.wait()
+    await house.bus.send(house.queue(echo), [Outgoing(id="x", body=body, principal="me")])
+    second = await house.work(echo)
+    assert RUNS == []
+    assert len(second.keep) == 1
+    assert await house.bus.receive(house.queue(echo), limit=10, wait_s=0) == []
+    go_on.set()
+    await first
+    house.clock.advance(seconds=slow.spec.lease_s + 1)
+    await house.work(echo)
+    assert RUNS == []
+    assert (await house.see(task_id)).result() == "a"
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        pytest.param("not json", "not-json", id="not-json"),
+        pytest.param('{"hello": 1}', "wrong-shape", id="wrong-shape"),
+        pytest.param(
+            Message(id=new_task_id(0), name="nobody", arguments={}, principal="me").encode(),
+            "unknown-agent",
+            id="unknown-agent",
+        ),
+        pytest.param(
+            Message(
+                id=new_task_id(0), name="t", topic="t", arguments={}, principal="me"
+            ).encode(),
+            "unknown-topic",
+            id="unknown-topic",
+        ),
+    ],
+)
+async def test_poison_goes_to_the_dead_letters_with_its_reason_and_blocks_nothing(
+    house, body, reason
+):
+    await house.bus.send(house.queue(echo), [Outgoing(id="x", body=body, principal="me")])
+    [task_id] = await house.submit(echo, "a")
+    await house.work(echo)
+    [letter] = await house.letters(echo)
+    assert (letter.body, letter.attributes["reason"]) == (body, reason)
+    assert letter.attributes["detail"]
+    assert (await house.see(task_id)).status is Status.COMPLETED
+    assert house.waiting(echo) == []
+
+
+async def test_one_failing_task_of_ten_does_not_repeat_the_others(house):
+    texts = [*(f"t{n}" for n in range(9)), "raises"]
+    ids = await house.submit(moody, *texts)
+    result = await house.work(moody)
+    assert len(result.keep) == 1
+    house.clock.advance(seconds=3)
+    await house.work(moody)
+    assert sorted(RUNS) == sorted([*((t, 1) for t in texts), ("raises", 2)])
+    statuses = [(await house.see(task_id)).status for task_id in ids]
+    assert statuses == [Status.COMPLETED] * 9 + [Status.WORKING]
+
+
+async def test_an_agent_that_raises_is_retried_with_growing_delays_then_recorded_failed(house):
+    [task_id] = await house.submit(moody, "raises")
+    waits = []
+    for _ in range(2):
+        await house.work(moody)
+        waited = 0
+        while True:
+            house.clock.advance(seconds=1)
+            waited += 1
+            if (await house.work(moody)).keep or not house.waiting(moody):
+                break
+        waits.append(waited)
+        if not house.waiting(moody):
+            break
+    seen = await house.see(task_id)
+    assert seen.status is Status.FAILED
+    assert seen.record.error == {
+        "code": -32000,
+        "message": "'raises'",
+        "data": {"type": "KeyError", "attempt": 3},
+    }
+    assert [attempt for _, attempt in RUNS] == [1, 2, 3]
+    [letter] = await house.letters(moody)
+    assert (letter.attributes["reason"], letter.attributes["task_id"]) == ("KeyError", task_id)
+    with pytest.raises(TaskFailed, match="KeyError: 'raises'"):
+        seen.result()
+
+
+@pytest.mark.parametrize(
+    ("text", "error_type"),
+    [
+        pytest.param("fails", "Refused", id="fail-is-final"),
+        pytest.param("lies", "InvalidReturn", id="a-bad-return-value-is-final"),
+    ],
+)
+async def test_what_no_attempt_can_mend_fails_at_once(house, text, error_type):
+    [task_id] = await house.submit(moody, text)
+    await house.work(moody)
+    seen = await house.see(task_id)
+    assert (seen.status, seen.record.error["data"]["type"]) == (Status.FAILED, error_type)
+    assert RUNS == [(text, 1)]
+    assert len(await house.letters(moody)) == 1
+
+
+async def test_arguments_that_went_around_the_dispatcher_fail_the_task(house):
+    message = Message(id=new_task_id(0), name="echo", arguments={"no": 1}, principal="me")
+    await house.bus.send(
+        house.queue(echo), [Outgoing(id="x", body=message.encode(), principal="me")]
+    )
+    await house.work(echo)
+    error = (await house.see(message.id)).record.error
+    assert error["data"]["type"] == "InvalidArguments"
+    assert RUNS == []
+
+
+async def test_an_agent_may_name_when_to_come_back(house):
+    await house.submit(moody, "later")
+    await house.work(moody)
+    house.clock.advance(seconds=6)
+    assert await house.bus.receive(house.queue(moody), limit=1, wait_s=0) == []
+    house.clock.advance(seconds=1)
+    assert len(await house.bus.receive(house.queue(moody), limit=1, wait_s=0)) == 1
+
+
+async def test_a_hanging_agent_is_stopped_and_tried_again(house):
+    @agent(name="moody", timeout=1)
+    async def hangs(text: str) -> str:
+        await asyncio.sleep(60)
+        return text
+
+    [task_id] = await house.submit(moody, "hangs")
+    deliveries = await house.bus.receive(house.queue(moody), limit=1, wait_s=0)
+    result = await Runtime(house.station(hangs)).handle(deliveries)
+    assert len(result.keep) == 1
+    assert not result.hung
+    assert "AgentTimedOut" in (await house.see(task_id)).record.status_message
+
+
+async def test_a_hanging_plain_function_is_reported(house):
+    import time
+
+    @agent(name="moody", timeout=1)
+    def hangs(text: str) -> str:
+        time.sleep(1.5)
+        return text
+
+    await house.submit(moody, "hangs")
+    deliveries = await house.bus.receive(house.queue(moody), limit=1, wait_s=0)
+    result = await Runtime(house.station(hangs)).handle(deliveries)
+    assert result.hung
+
+
+async def test_a_worker_that_dies_every_time_ends_the_task_with_the_reason(house):
+    [task_id] = await house.submit(echo, "a")
+    for _ in range(3):
+        [delivery] = await house.bus.receive(house.queue(echo), limit=1, wait_s=0)
+        from workers.acquire import acquire
+        from workers.job import job_of
+
+        await acquire(house.station(echo), [job_of(delivery, echo.spec)])
+        house.clock.advance(seconds=echo.spec.visibility_s)
+    await house.work(echo)
+    error = (await house.see(task_id)).record.error
+    assert (error["data"]["type"], error["message"]) == ("WorkerLost", "the worker was lost 3 times")
+    assert RUNS == []
+    assert len(await house.letters(echo)) == 1
+
+
+async def test_a_late_workers_result_is_dropped(house):
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    @agent(name="echo", timeout=5)
+    async def zombie(text: str) -> str:
+        started.set()
+        await go_on.wait()
+        return "zombie"
+
+    [task_id] = await house.submit(echo, "a")
+    deliveries = await house.bus.receive(house.queue(echo), limit=1, wait_s=0)
+    late = asyncio.create_task(Runtime(house.station(zombie)).handle(deliveries))
+    await started.wait()
+    house.clock.advance(seconds=echo.spec.visibility_s)
+    await house.work(echo)
+    go_on.set()
+    await late
+    assert (await house.see(task_id)).result() == "a"
+    assert "settle.refused" in house.log.getvalue()
+
+
+async def test_cancel_wins_before_a_worker_saw_the_task(house):
+    [task_id] = await house.submit(echo, "a")
+    assert await cancel(house.desk, task_id, agent="echo") is Status.CANCELLED
+    await house.work(echo)
+    assert RUNS == []
+    assert (await house.see(task_id)).status is Status.CANCELLED
+    assert house.waiting(echo) == []
+
+
+async def test_cancel_after_the_end_tells_how_it_ended(house):
+    [task_id] = await house.submit(echo, "a")
+    await house.work(echo)
+    assert await cancel(house.desk, task_id) is Status.COMPLETED
+
+
+async def test_lean_tasks_write_once_and_retry_by_receives(house):
+    [good, bad] = await house.submit(cheap, "a", "raises")
+    await house.work(cheap)
+    assert (await house.see(good)).result() == "a"
+    with pytest.raises(TaskNotFound):
+        await house.see(bad)
+    house.clock.advance(seconds=3)
+    await house.work(cheap)
+    assert (await house.see(bad)).status is Status.FAILED
+
+
+async def test_a_durable_task_resolves_before_any_worker_saw_it(house):
+    [task_id] = await house.submit(solid, "a")
+    assert (await house.see(task_id)).status is Status.WORKING
+    await house.work(solid)
+    record = (await house.see(task_id)).record
+    assert (record.status, record.due_at_ms) == (Status.COMPLETED, None)
+
+
+async def test_an_idempotency_key_makes_one_task_of_two_submits(house):
+    [first] = await house.submit(echo, "a", idempotency_key="k")
+    [second] = await house.submit(echo, "a", idempotency_key="k")
+    assert first == second
+    await house.work(echo)
+    await house.work(echo)
+    assert RUNS == [("a", 1)]
+    with pytest.raises(IdempotencyConflict):
+        await house.submit(echo, "b", idempotency_key="k")
+
+
+async def test_an_event_makes_one_task_for_each_subscribed_agent(house):
+    [tasks] = await publish(house.desk, "words", [{"text": "a"}])
+    assert [t.agent for t in tasks] == ["moody", "solid"]
+    await house.work(moody)
+    await house.work(solid)
+    results = [(await house.see(t.task_id)).result() for t in tasks]
+    assert results == ["a", "A"]
+
+
+async def test_large_arguments_and_results_go_by_claim_check(house):
+    text = "ü" * 100_000
+    [task_id] = await house.submit(echo, text)
+    assert len(house.waiting(echo)[0]) < 1000
+    await house.work(echo)
+    seen = await house.see(task_id)
+    assert seen.record.arguments.ref
+    assert seen.record.result.ref
+    assert seen.result() == text
+
+
+async def test_bad_arguments_publish_nothing(house):
+    with pytest.raises(InvalidArguments):
+        await submit(
+            house.desk,
+            "echo",
+            [Request(arguments={"text": "a"}), Request(arguments={"text": 1})],
+        )
+    assert house.waiting(echo) == []
+
+
+async def test_another_principals_task_is_like_an_unknown_one(house):
+    [task_id] = await house.submit(echo, "a")
+    await house.work(echo)
+    house.desk = replace(house.desk, principal="somebody else")
+    with pytest.raises(TaskNotFound):
+        await house.see(task_id)
+    with pytest.raises(TaskNotFound):
+        await cancel(house.desk, task_id)
+    house.desk = replace(house.desk, operator=True)
+    assert (await house.see(task_id)).status is Status.COMPLETED
+
+
+async def test_a_failed_message_holds_back_its_own_key_only(house):
+    await house.submit(orderly, "bad", ordering_key="x")
+    await house.submit(orderly, "behind", ordering_key="x")
+    await house.submit(orderly, "other", ordering_key="y")
+    result = await house.work(orderly)
+    assert {text for text, _ in RUNS} == {"bad", "other"}
+    assert len(result.keep) == 2
+
+
+@pytest.mark.parametrize(
+    ("one", "writes"), [(cheap, 1), (echo, 2), (solid, 3)], ids=["lean", "standard", "durable"]
+)
+async def test_a_task_costs_as_many_writes_as_its_mode_says(house, one, writes):
+    counted = []
+    plain = house.store.write
+    house.store.write = lambda w: counted.append(w) or plain(w)
+    await house.submit(one, *"abcdefghij")
+    await house.work(one)
+    assert len(counted) == 10 * writes
