@@ -12,6 +12,7 @@ from backends.connect import backends, client_factory, client_options, settings_
 from backends.runner import AsyncRunner
 from backends.store.memory import MemoryStore
 
+
 @dataclass(frozen=True, kw_only=True)
 class Place:
     """A topic and one queue that subscribes to it for one agent's messages."""

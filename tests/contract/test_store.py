@@ -364,7 +364,5 @@ async def test_a_scan_finds_task_records_only(store):
 async def test_of_many_acquires_at_once_one_wins(store):
     made = record()
     await store.write(operations.create(made))
-    outcomes = await asyncio.gather(
-        *(store.write(acquire(made, token=f"t{n}")) for n in range(16))
-    )
+    outcomes = await asyncio.gather(*(store.write(acquire(made, token=f"t{n}")) for n in range(16)))
     assert sum(isinstance(o, Applied) for o in outcomes) == 1

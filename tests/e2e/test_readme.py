@@ -45,9 +45,9 @@ def test_the_readme_works_from_top_to_bottom(emulator, tmp_path):
             (tmp_path / mark.removeprefix("file: ")).write_text(text)
         elif mark == "run":
             # The emulator of these tests runs already, on a port of its own.
-            text = text.replace("sqswarm up\n", f"sqswarm up --port {emulator.port}\n")
+            script = text.replace("sqswarm up\n", f"sqswarm up --port {emulator.port}\n")
             ran = subprocess.run(
-                ["bash", "-euo", "pipefail", "-c", text],
+                ["bash", "-euo", "pipefail", "-c", script],
                 cwd=tmp_path,
                 env=environment,
                 capture_output=True,

@@ -148,9 +148,7 @@ def test_an_agent_that_raises_is_retried_with_growing_delays_then_failed(swarm, 
     assert letters("moody", lambda _, a: a.get("task_id") == task.id)["reason"] == "KeyError"
 
 
-@pytest.mark.parametrize(
-    ("mood", "error"), [("fails", "Fail: never"), ("lies", "InvalidReturn")]
-)
+@pytest.mark.parametrize(("mood", "error"), [("fails", "Fail: never"), ("lies", "InvalidReturn")])
 def test_what_no_attempt_can_mend_fails_at_once(swarm, notes, mood, error):
     with pytest.raises(TaskFailed, match=error):
         swarm.submit("moody", mood=mood, notes=str(notes)).result(timeout=30)

@@ -76,6 +76,5 @@ def test_a_thousand_tasks_lose_and_double_nothing_at_the_counted_price(
     dynamodb_calls = worked["BatchExecuteStatement"] / TASKS
     # What Lambda's poller asks of SQS: one receive and one delete a batch.
     messaging = (sent["PublishBatch"] + 2 * batches) / TASKS
-    print(f"per task: {dynamodb_calls} DynamoDB calls, {messaging} SNS + SQS requests")
     assert dynamodb_calls <= 0.2 * 1.02  # a first batch may be taken before the queue is full
     assert messaging <= 0.35

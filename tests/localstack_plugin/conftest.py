@@ -31,6 +31,14 @@ def wait_for(what, *, timeout_s: float = 10.0):
     return answer
 
 
+def archive(code: str) -> bytes:
+    """Zip a function's one module."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr("main.py", code)
+    return buffer.getvalue()
+
+
 @pytest.fixture(scope="session")
 def kind(request) -> str:
     """Which emulator the session runs against."""
@@ -72,15 +80,12 @@ class Cloud:
 
     def function(self, code: str, *, timeout: int = 10, **variables: str) -> str:
         name = f"fn-{uuid.uuid4().hex[:8]}"
-        archive = io.BytesIO()
-        with zipfile.ZipFile(archive, "w") as file:
-            file.writestr("main.py", code)
         self.lambda_.create_function(
             FunctionName=name,
             Runtime="python3.11",
             Handler="main.handler",
             Role=ROLE,
-            Code={"ZipFile": archive.getvalue()},
+            Code={"ZipFile": archive(code)},
             Timeout=timeout,
             MemorySize=256,
             Environment={"Variables": variables},

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from .conftest import wait_for
+from .conftest import archive, wait_for
 
 pytestmark = pytest.mark.localstack
 
@@ -114,6 +114,18 @@ def test_a_process_that_died_while_idle_is_replaced_unnoticed(cloud, function):
     reply = cloud.invoke(function)
     assert reply.error is None
     assert reply.payload["pid"] != pid
+
+
+def test_an_update_of_the_code_lets_the_running_invocation_finish(cloud, function, notes):
+    code = "import os, time\ndef handler(e, c): time.sleep(e.get('s', 0)); return "
+    name = cloud.function(code + "'old'")
+    cloud.invoke(name)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(cloud.invoke, name, {"s": 1.5})
+        time.sleep(0.4)
+        cloud.lambda_.update_function_code(FunctionName=name, ZipFile=archive(code + "'new'"))
+        wait_for(lambda: cloud.invoke(name).payload == "new")
+        assert running.result().payload == "old"
 
 
 @pytest.mark.usefixtures("localstack_only")  # ministack says 'Worker process died'

@@ -56,6 +56,10 @@ def source(cloud, notes):
     def make(*, visibility=30, sleep=0.0, queue=None, **settings):
         url, arn = cloud.queue(visibility=visibility, **(queue or {}))
         name = cloud.function(CODE, NOTES=str(notes), QUEUE=url, SLEEP=str(sleep))
+        # Warm, so that a cold start on a busy machine does not use up a short visibility.
+        cloud.invoke(name, {"Records": []})
+        for note in notes.glob("*.json"):
+            note.unlink()
         mappings.append(cloud.connect(arn, name, **settings))
         return url
 
@@ -129,10 +133,10 @@ def test_the_handlers_own_visibility_holds_for_what_it_reports_as_failed(cloud, 
 
 
 def test_a_visibility_longer_than_the_queues_own_holds_too(cloud, source, notes):
-    url = source(visibility=1)
-    cloud.send(url, "fail hide-4")
+    url = source(visibility=2)
+    cloud.send(url, "fail hide-7")
     wait_for(lambda: read(notes))
-    time.sleep(2.5)
+    time.sleep(3.5)
     assert len(read(notes)) == 1
 
 
@@ -141,13 +145,13 @@ def test_a_failed_invocation_brings_the_whole_batch_back_after_its_visibility(cl
     cloud.send(url, "crash", "other")
     wait_for(lambda: bodies(notes).count("other") >= 2 and bodies(notes).count("crash") >= 2)
     notes_of = [note for note in read(notes) if "other" in note["bodies"]]
-    assert notes_of[1]["begun"] - notes_of[0]["ended"] > 1.2
+    assert notes_of[1]["begun"] - notes_of[0]["begun"] > 1.2
 
 
 def test_a_message_that_keeps_failing_ends_in_the_dead_letter_queue(cloud, source, notes):
     dead_url, dead_arn = cloud.queue()
     redrive = json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 2})
-    url = source(visibility=1, queue={"RedrivePolicy": redrive})
+    url = source(visibility=2, queue={"RedrivePolicy": redrive})
     cloud.send(url, "fail-always")
     wait_for(lambda: cloud.depth(dead_url) == 1, timeout_s=15)
     assert bodies(notes).count("fail-always") == 2

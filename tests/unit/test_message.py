@@ -75,17 +75,15 @@ def broken(**changes):
         pytest.param(broken(params___meta=None), "wrong-shape", id="no-meta"),
         pytest.param(broken(params___meta={}), "wrong-shape", id="no-principal"),
         pytest.param(
-            broken(**{"params___meta": {"dev.sqswarm/principal": 1}}),
+            broken(params___meta={"dev.sqswarm/principal": 1}),
             "wrong-shape",
             id="principal-is-a-number",
         ),
         pytest.param(
             broken(
-                **{
-                    "params___meta": {
-                        "dev.sqswarm/principal": "me",
-                        "dev.sqswarm/payload": "https://elsewhere",
-                    }
+                params___meta={
+                    "dev.sqswarm/principal": "me",
+                    "dev.sqswarm/payload": "https://elsewhere",
                 }
             ),
             "wrong-shape",

@@ -258,9 +258,7 @@ async def test_a_copy_that_comes_while_the_task_runs_is_left_until_the_lease_end
             id="unknown-agent",
         ),
         pytest.param(
-            Message(
-                id=new_task_id(0), name="t", topic="t", arguments={}, principal="me"
-            ).encode(),
+            Message(id=new_task_id(0), name="t", topic="t", arguments={}, principal="me").encode(),
             "unknown-topic",
             id="unknown-topic",
         ),
@@ -331,7 +329,7 @@ async def test_what_no_attempt_can_mend_fails_at_once(house, text, error_type):
     await house.work(moody)
     seen = await house.see(task_id)
     assert (seen.status, seen.record.error["data"]["type"]) == (Status.FAILED, error_type)
-    assert RUNS == [(text, 1)]
+    assert [(text, 1)] == RUNS
     assert len(await house.letters(moody)) == 1
 
 
@@ -394,7 +392,10 @@ async def test_a_worker_that_dies_every_time_ends_the_task_with_the_reason(house
         house.clock.advance(seconds=echo.spec.visibility_s)
     await house.work(echo)
     error = (await house.see(task_id)).record.error
-    assert (error["data"]["type"], error["message"]) == ("WorkerLost", "the worker was lost 3 times")
+    assert (error["data"]["type"], error["message"]) == (
+        "WorkerLost",
+        "the worker was lost 3 times",
+    )
     assert RUNS == []
     assert len(await house.letters(echo)) == 1
 

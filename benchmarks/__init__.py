@@ -1,0 +1,1 @@
+"""Numbers with their conditions: each benchmark runs side by side with a baseline."""

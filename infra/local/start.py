@@ -1,0 +1,161 @@
+"""Bring an emulator up."""
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+
+import psutil
+
+from infra.local import docker
+from infra.local.commands import command
+from infra.local.emulator import Emulator, EmulatorKind
+from infra.local.environment import environment_python
+from infra.local.errors import EmulatorError
+from infra.local.health import health_report, is_healthy
+from infra.local.home import locked, run_dir, write_atomically
+from infra.local.processes import end
+from infra.local.running import make_current, recorded, runs
+
+# One second is usual; a cold disk and two busy cores are allowed for.
+_START_TIMEOUT_S = 90.0
+_TAIL_LINES = 20
+_PORT_RELEASE_S = 3.0
+
+
+def up(
+    *,
+    emulator: EmulatorKind = "localstack",
+    port: int = 4566,
+    progress: Callable[[str], None] | None = None,
+) -> Emulator:
+    """Start an emulator in the background, or return the one that already answers on the port.
+
+    `progress` is told what is being done, in words. On first use the emulator's environment is
+    made, which takes about half a minute. Its log is in `Emulator.log_path`.
+
+    Raises EmulatorError when the port is taken, the platform does not fit, the environment
+    cannot be made, docker is missing, or the emulator does not come up.
+    """
+    tell = progress or (lambda _: None)
+    folder = run_dir(port)
+    with locked(folder / "lock"):
+        running = _running(emulator, port)
+        if running is None:
+            _check_port(port)
+            tell(f"starting {emulator} on port {port}")
+            begun = time.monotonic()
+            if emulator == "docker":
+                running = docker.start(port=port, run_dir=folder, tell=tell)
+            else:
+                running = _start(emulator, port, tell)
+                tell(f"{emulator} is ready after {time.monotonic() - begun:.1f} s")
+        make_current(running)
+        return running
+
+
+def _running(kind: EmulatorKind, port: int) -> Emulator | None:
+    """Return the emulator that already serves the port; clear away one that is broken."""
+    known = recorded(port)
+    if known is not None and runs(known):
+        if known.kind != kind:
+            message = f"port {port} is in use by {known.kind} (pid {known.pid})"
+            hint = f"Stop it with `sqswarm down --port {port}`, or choose another `--port`."
+            raise EmulatorError(message, hint=hint)
+        if is_healthy(known):
+            return known
+    # Also where nothing is recorded: a crash may have left function processes behind.
+    end(known, run_dir(port))
+    return None
+
+
+def _start(kind: EmulatorKind, port: int, tell: Callable[[str], None]) -> Emulator:
+    python = environment_python(kind, tell)
+    folder = run_dir(port)
+    for leftover in (folder / "data", folder / "tmp"):
+        shutil.rmtree(leftover, ignore_errors=True)
+        leftover.mkdir(parents=True)
+    log_path = folder / "emulator.log"
+    start = command(kind, python=python, port=port, run_dir=folder)
+    with log_path.open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            start.arguments,
+            cwd=folder,
+            env=start.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    emulator = Emulator(
+        kind=kind,
+        port=port,
+        endpoint_url=f"http://127.0.0.1:{port}",
+        pid=process.pid,
+        log_path=log_path,
+        started_at=psutil.Process(process.pid).create_time(),
+    )
+    # Written before it is ready: should we be interrupted now, `down` still finds it.
+    write_atomically(folder / "emulator.json", emulator.dump())
+    try:
+        _wait_until_ready(emulator, process)
+    except BaseException:
+        end(emulator, folder)
+        raise
+    return emulator
+
+
+def _wait_until_ready(emulator: Emulator, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while health_report(emulator.port, emulator.kind) is None:
+        if process.poll() is not None:
+            raise _not_ready(emulator, f"stopped at once with exit code {process.returncode}")
+        if time.monotonic() > deadline:
+            raise _not_ready(emulator, f"did not answer within {_START_TIMEOUT_S:.0f} s")
+        time.sleep(0.03)
+
+
+def _not_ready(emulator: Emulator, what: str) -> EmulatorError:
+    lines = emulator.log_path.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
+    tail = "\n".join(f"  {line}" for line in lines) or "  (empty)"
+    message = f"{emulator.kind} {what}; the end of its log:\n{tail}"
+    return EmulatorError(message, hint=f"Read the whole log: {emulator.log_path}")
+
+
+def _check_port(port: int) -> None:
+    """Raise EmulatorError when someone else listens on the port.
+
+    A process that was just killed holds its port until its last thread is gone, and is then no
+    longer to be seen: such a port gets a moment.
+    """
+    deadline = time.monotonic() + _PORT_RELEASE_S
+    while (error := _cannot_bind(port)) is not None:
+        holder = _holder(port)
+        if holder or time.monotonic() > deadline:
+            message = f"port {port} cannot be used: {error.strerror}{holder}"
+            hint = "Stop that program, or choose another port with `--port`."
+            raise EmulatorError(message, hint=hint) from error
+        time.sleep(0.05)
+
+
+def _cannot_bind(port: int) -> OSError | None:
+    with socket.socket() as probe:
+        # As servers do: a connection of an earlier run that lingers does not hold the port.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            return error
+    return None
+
+
+def _holder(port: int) -> str:
+    """Return who listens on the port, where the system tells."""
+    with contextlib.suppress(psutil.Error, OSError):
+        for connection in psutil.net_connections("tcp"):
+            listening = connection.status == psutil.CONN_LISTEN
+            if listening and connection.laddr and connection.laddr[1] == port and connection.pid:
+                return f" (pid {connection.pid}, {psutil.Process(connection.pid).name()})"
+    return ""

@@ -1,0 +1,1 @@
+"""LocalStack in host mode for sqswarm: no Docker, no Java. See localstack/README.md."""

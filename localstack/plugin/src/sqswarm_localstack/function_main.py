@@ -1,0 +1,36 @@
+"""The first lines that run in a function's process: ``python function_main.py HANDLER``.
+
+Runs under the project's interpreter, not LocalStack's, so it uses the standard library and
+awslambdaric only.
+"""
+
+import os
+import signal
+import sys
+import threading
+
+
+def _die_with_emulator(pipe_fd: int) -> None:
+    """Kill our process group when the other end of the pipe closes.
+
+    The emulator holds that end. However it dies, the kernel closes it; the parent-death signal
+    of Linux would do the same only for the thread that started us, and threads come and go.
+    """
+    while os.read(pipe_fd, 1):
+        pass
+    os.killpg(0, signal.SIGKILL)
+
+
+def main() -> None:
+    """Watch the emulator, then run AWS's runtime interface client."""
+    watch = int(os.environ.pop("SQSWARM_EMULATOR_PIPE"))
+    threading.Thread(target=_die_with_emulator, args=(watch,), daemon=True).start()
+    # As on AWS, the function's own code comes first on the path.
+    sys.path[0] = os.environ["LAMBDA_TASK_ROOT"]
+
+    from awslambdaric.__main__ import main as run_runtime
+
+    run_runtime(sys.argv)
+
+
+main()

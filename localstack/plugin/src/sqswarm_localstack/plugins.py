@@ -1,0 +1,68 @@
+"""What LocalStack finds through our entry points. Heavy modules load when they are used."""
+
+import os
+import sys
+
+from localstack.runtime import hooks
+from localstack.services.lambda_.invocation.plugins import RuntimeExecutorPlugin
+from localstack.services.plugins import Service, aws_provider
+
+
+class HostRuntimeExecutorPlugin(RuntimeExecutorPlugin):
+    """Selected with LAMBDA_RUNTIME_EXECUTOR=sqswarm-host."""
+
+    name = "sqswarm-host"
+
+    def load(self, *_args: object, **_kwargs: object) -> type:
+        """Return the executor class that runs functions as local processes."""
+        from sqswarm_localstack.executor import HostRuntimeExecutor
+
+        return HostRuntimeExecutor
+
+
+@aws_provider(api="dynamodb", name="sqswarm")
+def dynamodb() -> Service:
+    """Selected with PROVIDER_OVERRIDE_DYNAMODB=sqswarm."""
+    from sqswarm_localstack.dynamodb import engine_service
+
+    return engine_service("dynamodb")
+
+
+@aws_provider(api="dynamodbstreams", name="sqswarm")
+def dynamodbstreams() -> Service:
+    """Selected with PROVIDER_OVERRIDE_DYNAMODBSTREAMS=sqswarm."""
+    from sqswarm_localstack.dynamodb import engine_service
+
+    return engine_service("dynamodbstreams")
+
+
+@hooks.on_infra_start()
+def prepare() -> None:
+    """Put right what stock LocalStack does differently from AWS, or wastefully."""
+    from sqswarm_localstack import (
+        event_sources,
+        function_logs,
+        gateway,
+        metrics,
+        reset,
+    )
+
+    gateway.listen_where_told()
+    gateway.save_work_per_request()
+    event_sources.use_concurrent_sqs_poller()
+    event_sources.look_at_visibility_more_often()
+    metrics.buffer_metrics()
+    function_logs.batch_function_logs()
+    reset.register_reset_endpoint()
+
+
+@hooks.on_infra_shutdown(priority=1000)
+def leave_at_once() -> None:
+    """End the process as soon as it is told to.
+
+    LocalStack's own shutdown waits for its threads, five to more than ten seconds, to save a state
+    that host mode does not keep. The functions' processes end with ours.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)

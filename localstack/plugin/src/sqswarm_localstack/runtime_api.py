@@ -1,0 +1,152 @@
+"""The Lambda Runtime API of one execution environment, served by the thread that invokes it.
+
+The runtime interface client talks to it over HTTP: it asks for the next invocation, posts the
+response or the error, and asks again. An environment handles one invocation at a time, so no
+server thread is needed: whoever waits for the function reads its requests here, and sees at once
+when the process dies.
+"""
+
+import contextlib
+import os
+import selectors
+import socket
+import time
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+_HEADER_END = b"\r\n\r\n"
+_READ_BYTES = 65536
+# One answer may be 6 MB; a runtime that does not read it for this long is not coming back.
+_WRITE_TIMEOUT_S = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiRequest:
+    """One complete HTTP request of the runtime."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    connection: "_Connection"
+
+
+@dataclass(eq=False)
+class _Connection:
+    """A socket and what was read from it that is not yet a whole request."""
+
+    sock: socket.socket
+    buffer: bytearray = field(default_factory=bytearray)
+    continued: bool = False
+
+    def take_request(self) -> ApiRequest | None:
+        """Cut one request from the buffer, or None while it is incomplete."""
+        end = self.buffer.find(_HEADER_END)
+        if end < 0:
+            return None
+        first, *lines = self.buffer[:end].decode("latin-1").split("\r\n")
+        method, path, _version = first.split(" ", 2)
+        pairs = (line.partition(":") for line in lines)
+        headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
+        start = end + len(_HEADER_END)
+        length = int(headers.get("content-length", "0"))
+        if len(self.buffer) < start + length:
+            if headers.get("expect", "").lower() == "100-continue" and not self.continued:
+                # curl asks before it sends a large result, and waits a second without an answer.
+                self.continued = True
+                self.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+            return None
+        body = bytes(self.buffer[start : start + length])
+        del self.buffer[: start + length]
+        self.continued = False
+        return ApiRequest(method=method, path=path, headers=headers, body=body, connection=self)
+
+
+class RuntimeApi:
+    """Listens on a free port of the loopback interface for one runtime."""
+
+    def __init__(self) -> None:
+        """Listen at once: the process needs the address to start."""
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.setblocking(False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._ready: list[ApiRequest] = []
+        self._pidfd: int | None = None
+
+    @property
+    def address(self) -> str:
+        """The value of AWS_LAMBDA_RUNTIME_API."""
+        host, port = self._listener.getsockname()[:2]
+        return f"{host}:{port}"
+
+    def next_request(self, *, timeout_s: float) -> ApiRequest | None:
+        """Wait for a whole request; None when time is up or the watched process died."""
+        deadline = time.monotonic() + timeout_s
+        while not self._ready:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                return None
+            died = False
+            for key, _ in self._selector.select(remaining):
+                if key.fileobj is self._listener:
+                    self._accept()
+                elif key.fileobj == self._pidfd:
+                    died = True
+                else:
+                    self._read(key.data)
+            if died and not self._ready:
+                return None
+        return self._ready.pop(0)
+
+    def watch_process(self, pid: int) -> None:
+        """Wake up at once when the process dies. Linux only."""
+        self._pidfd = os.pidfd_open(pid)
+        self._selector.register(self._pidfd, selectors.EVENT_READ)
+
+    def reply(
+        self,
+        request: ApiRequest,
+        status: HTTPStatus,
+        *,
+        body: bytes = b"",
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        """Answer a request. Raises OSError when the runtime is gone."""
+        lines = [f"HTTP/1.1 {status.value} {status.phrase}"]
+        # The interface client crashes (segfault) on an answer without a Content-Type.
+        fields = {"Content-Type": "application/json", **(headers or {})}
+        fields["Content-Length"] = str(len(body))
+        lines += [f"{name}: {value}" for name, value in fields.items()]
+        request.connection.sock.sendall("\r\n".join(lines).encode("latin-1") + _HEADER_END + body)
+
+    def close(self) -> None:
+        """Close the port and every connection."""
+        for key in list(self._selector.get_map().values()):
+            with contextlib.suppress(OSError):
+                if isinstance(key.fileobj, int):
+                    os.close(key.fileobj)
+                else:
+                    key.fileobj.close()  # type: ignore[attr-defined]
+        self._selector.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            sock, _ = self._listener.accept()
+            sock.settimeout(_WRITE_TIMEOUT_S)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._selector.register(sock, selectors.EVENT_READ, _Connection(sock))
+
+    def _read(self, connection: _Connection) -> None:
+        """Read what is there; forget the connection when the other side closed it."""
+        try:
+            data = connection.sock.recv(_READ_BYTES)
+        except OSError:
+            data = b""
+        if not data:
+            self._selector.unregister(connection.sock)
+            connection.sock.close()
+            return
+        connection.buffer += data
+        while request := connection.take_request():
+            self._ready.append(request)
