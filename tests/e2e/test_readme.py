@@ -45,7 +45,8 @@ def test_the_readme_works_from_top_to_bottom(emulator, tmp_path):
             (tmp_path / mark.removeprefix("file: ")).write_text(text)
         elif mark == "run":
             # The emulator of these tests runs already, on a port of its own.
-            script = text.replace("sqswarm up\n", f"sqswarm up --port {emulator.port}\n")
+            up = f"sqswarm up --emulator {emulator.kind} --port {emulator.port}\n"
+            script = text.replace("sqswarm up\n", up)
             ran = subprocess.run(
                 ["bash", "-euo", "pipefail", "-c", script],
                 cwd=tmp_path,

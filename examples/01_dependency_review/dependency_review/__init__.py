@@ -1,0 +1,1 @@
+"""Agents that review one Python distribution each; `agents` names them all."""
