@@ -12,17 +12,12 @@ from schemas import operations
 from schemas.agent_spec import Durability
 from schemas.catalogue import CatalogueEntry
 from schemas.errors import UnknownTopic
-from schemas.ids import created_ms, derive_task_id, new_task_id, new_version
+from schemas.ids import event_task_id, new_task_id, new_version
 from schemas.json import JsonObject, size_bytes
 from schemas.lifecycle import Status
 from schemas.message import Message
 from schemas.payload import INLINE_LIMIT_BYTES, Payload
 from schemas.task import TaskRecord
-
-
-def event_task_id(event_id: str, agent: str) -> str:
-    """Return the id of the task that an agent has of an event: every delivery makes the same."""
-    return derive_task_id(event_id, agent, at_ms=created_ms(event_id))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,6 +41,11 @@ def derive_task_id(origin: str, key: str, *, at_ms: int) -> TaskId:
     return _uuid7(at_ms, int.from_bytes(digest, "big") >> (256 - _RANDOM_BITS))
 
 
+def event_task_id(event_id: str, agent: str) -> TaskId:
+    """Return the id of the task that an agent has of an event: every delivery makes the same."""
+    return derive_task_id(event_id, agent, at_ms=created_ms(event_id))
+
+
 def created_ms(task_id: str) -> int:
     """Return the time in a task id (Unix epoch, milliseconds)."""
     return int(task_id.replace("-", "")[:12], 16)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from backends.bus.port import Delivery
-from dispatcher.publish import event_task_id
 from schemas.agent_spec import AgentSpec, Durability
 from schemas.errors import PoisonMessage
-from schemas.ids import new_version
+from schemas.ids import event_task_id, new_version
 from schemas.json import dumps
 from schemas.lifecycle import Status
 from schemas.message import Message, decode
