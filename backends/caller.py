@@ -151,7 +151,7 @@ def translated(error: Exception, service: str) -> Exception:
             hint="For the local stack run `sqswarm up`; for AWS run `aws configure` or set "
             "AWS_PROFILE.",
         )
-    if isinstance(error, aws.HTTPClientError):
+    if isinstance(error, aws.HTTPClientError | aws.ConnectionError):
         endpoint = getattr(error, "kwargs", {}).get("endpoint_url", service)
         return Unreachable(f"no answer from {endpoint}: {error}")
     return error

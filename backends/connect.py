@@ -74,7 +74,8 @@ def client_options(settings: Settings, service: str) -> dict[str, Any]:
     from botocore.config import Config
 
     config = Config(
-        retries={"mode": "standard", "max_attempts": 6},
+        # Nothing is throttled on a laptop, and an emulator that is down should be told at once.
+        retries={"mode": "standard", "max_attempts": 3 if settings.local else 6},
         max_pool_connections=32,
         connect_timeout=3,
         read_timeout=70,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from localstack.services.lambda_.event_source_mapping import esm_worker_factory
-from localstack.services.lambda_.event_source_mapping.esm_worker import EsmWorker
+from localstack.services.lambda_.event_source_mapping.esm_worker import EsmState, EsmWorker
 from localstack.services.sqs import provider as sqs
 from localstack.utils.scheduler import Scheduler
 
@@ -43,3 +43,20 @@ def look_at_visibility_more_often() -> None:
             return super().schedule(func, period=period, **kwargs)
 
     sqs.Scheduler = FrequentScheduler
+
+
+def keep_replaced_workers_quiet() -> None:
+    """Keep a replaced worker from writing Disabled over its successor's Enabled.
+
+    An update makes a new worker, which writes its own state, and stops the old one, whose loop
+    ends, and would write its state, later.
+    """
+
+    def stop(self: EsmWorker) -> None:
+        with self._state_lock:
+            self.enabled = False
+            self.current_state = EsmState.DISABLED
+        self._graceful_shutdown_triggered = True
+        self._shutdown_event.set()
+
+    EsmWorker.stop = stop

@@ -51,6 +51,7 @@ def prepare() -> None:
     gateway.save_work_per_request()
     event_sources.use_concurrent_sqs_poller()
     event_sources.look_at_visibility_more_often()
+    event_sources.keep_replaced_workers_quiet()
     metrics.buffer_metrics()
     function_logs.batch_function_logs()
     reset.register_reset_endpoint()

@@ -24,6 +24,8 @@ _FIXED = {
     "LAMBDA_RETRY_BASE_DELAY": "1",
     "LAMBDA_EVENT_SOURCE_MAPPING_POLL_INTERVAL_SEC": "0.01",
     "LAMBDA_EVENT_SOURCE_MAPPING_MAX_BACKOFF_ON_EMPTY_POLL_SEC": "0.01",
+    # CloudFormation's engine sleeps a second between looks after this many; its default is 5.
+    "CFN_NO_WAIT_ITERATIONS": "200",
     "PROVIDER_OVERRIDE_DYNAMODB": "sqswarm",
     "PROVIDER_OVERRIDE_DYNAMODBSTREAMS": "sqswarm",
 }

@@ -1,0 +1,155 @@
+"""Bundle: the code archive that every function of a stage runs.
+
+Our packages and the agents' own, and for AWS what they import. Its key is a digest of what went
+in, so an unchanged tree is neither packed nor uploaded again.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import os
+import py_compile
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from infra.requirements import Requirements
+from schemas.errors import DeployFailed, UsageError
+
+OUR_PACKAGES = ("schemas", "backends", "dispatcher", "workers")
+
+ARCHIVE_LIMIT_BYTES = 250 * 1024 * 1024
+"""Source: Lambda quotas, deployment package unzipped."""
+
+_FORMAT = b"sqswarm code 1"
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can tell
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """What goes into the archive: path inside it → file on disk.
+
+    `key` is where it lies in the stage's bucket: a digest of the sources, not of the archive,
+    because compiled code may differ from one run to the next.
+    """
+
+    files: dict[str, Path]
+    requirements: Requirements | None
+    key: str
+
+    def archive(self) -> bytes:
+        """Return the zip: sorted, without times, each module compiled beside its source.
+
+        Raises DeployFailed where Lambda would refuse its size, or a requirement has no wheel.
+        """
+        files = dict(self.files)
+        if self.requirements is not None:
+            installed = self.requirements.installed()
+            files = {**_tree(installed, prefix="", skipped=_is_compiled), **files}
+        size = sum(file.stat().st_size for file in files.values())
+        if size > ARCHIVE_LIMIT_BYTES:
+            message = f"the code has {size:,} bytes; Lambda takes {ARCHIVE_LIMIT_BYTES:,}"
+            raise DeployFailed(message, hint="Drop requirements or data files that no agent needs.")
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+            for name, file in sorted(files.items()):
+                _write(archive, name, file.read_bytes())
+                if name.endswith(".py"):
+                    _write_compiled(archive, name, file)
+        return buffer.getvalue()
+
+
+def bundle(modules: Iterable[str], *, requirements: Requirements | None) -> Bundle:
+    """Return what the agents in `modules` (already importable) need to run.
+
+    `requirements` are packed too; None where functions share this interpreter's environment, as
+    on a local emulator. Raises UsageError for a module that is no file.
+    """
+    files: dict[str, Path] = {}
+    for package in dict.fromkeys([*OUR_PACKAGES, *(m.partition(".")[0] for m in modules)]):
+        files.update(_package(package))
+    return Bundle(files=files, requirements=requirements, key=_key(files, requirements))
+
+
+def _key(files: dict[str, Path], requirements: Requirements | None) -> str:
+    digest = sha256(_FORMAT + sys.version.encode())
+    for name, file in sorted(files.items()):
+        digest.update(b"\0" + name.encode() + b"\0" + sha256(file.read_bytes()).digest())
+    if requirements is not None:
+        digest.update(requirements.digest.encode())
+    return f"code/{digest.hexdigest()}.zip"
+
+
+def _package(name: str) -> dict[str, Path]:
+    spec = importlib.util.find_spec(name)
+    if spec is not None and spec.submodule_search_locations:
+        found: dict[str, Path] = {}
+        for location in reversed(list(spec.submodule_search_locations)):
+            found.update(_tree(Path(location), prefix=f"{name}/"))
+        return found
+    if spec is not None and spec.origin and spec.origin.endswith(".py"):
+        return {f"{name}.py": Path(spec.origin)}
+    message = f"the agents' module {name!r} is no Python file or package that can be packed"
+    raise UsageError(message, hint="List modules of your own in [tool.sqswarm] agents.")
+
+
+def _is_compiled(name: str) -> bool:
+    return name == "__pycache__" or name.endswith((".pyc", ".pyo"))
+
+
+def _is_no_part(name: str) -> bool:
+    """Whether a file or folder of a source tree is none of what runs."""
+    return (
+        _is_compiled(name)
+        or name.startswith(".")
+        or name in {"tests", "node_modules"}
+        or name.endswith(".egg-info")
+    )
+
+
+def _tree(
+    folder: Path, *, prefix: str, skipped: Callable[[str], bool] = _is_no_part
+) -> dict[str, Path]:
+    found = _files(folder, skipped)
+    return {prefix + path.relative_to(folder).as_posix(): path for path in found}
+
+
+def _files(folder: Path, skipped: Callable[[str], bool]) -> Iterator[Path]:
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not skipped(name)]
+        yield from (Path(place, name) for name in names if not skipped(name))
+
+
+def _write_compiled(archive: zipfile.ZipFile, name: str, file: Path) -> None:
+    """Add the module's `.pyc`: a function's disk is read-only, it would compile at every start.
+
+    Unchecked: Lambda's unpacking changes the source's time, which a checked one compares.
+    """
+    folder, _, stem = name.rpartition("/")
+    target = f"{folder}/__pycache__/" if folder else "__pycache__/"
+    target += f"{stem.removesuffix('.py')}.{sys.implementation.cache_tag}.pyc"
+    with tempfile.TemporaryDirectory() as scratch:
+        compiled = Path(scratch, "compiled.pyc")
+        try:
+            py_compile.compile(
+                str(file),
+                cfile=str(compiled),
+                dfile=f"/var/task/{name}",
+                doraise=True,
+                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+            )
+        except py_compile.PyCompileError:
+            return  # a template or a file for another Python: nobody imports it here either
+        _write(archive, target, compiled.read_bytes())
+
+
+def _write(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
+    info = zipfile.ZipInfo(name, _EPOCH)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    info.external_attr = 0o644 << 16
+    archive.writestr(info, data)

@@ -1,0 +1,42 @@
+"""`sqswarm agents`."""
+
+from __future__ import annotations
+
+import typer
+
+from infra.cli.output import print_json, print_table
+from infra.cli.session import session_of
+from schemas.catalogue import CatalogueEntry
+
+
+def agents(context: typer.Context) -> None:
+    """List the deployed agents, what they take and what they listen to.
+
+    Example: sqswarm agents --json
+    """
+    session = session_of(context)
+    with session.swarm() as swarm:
+        entries = swarm.agents()
+    if session.json:
+        print_json([entry.to_json() for entry in entries])
+        return
+    print_table(
+        ["agent", "arguments", "topics", "mode", "does"],
+        [
+            (
+                entry.name,
+                _signature(entry),
+                ", ".join(s.topic + (f"[{'|'.join(s.types)}]" if s.types else "")
+                          for s in entry.subscriptions),
+                entry.durability.value + (", ordered" if entry.ordered else ""),
+                (entry.description.splitlines() or [""])[0],
+            )
+            for entry in entries
+        ],
+    )  # fmt: skip
+
+
+def _signature(entry: CatalogueEntry) -> str:
+    required = set(entry.input_schema.get("required", []))
+    names = entry.input_schema.get("properties", {})
+    return " ".join(name if name in required else f"[{name}]" for name in names)

@@ -1,0 +1,95 @@
+"""The console script `sqswarm`.
+
+Verbs import what is heavy (boto3, pydantic, troposphere) when they run, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from infra.cli.agents import agents
+from infra.cli.cancel import cancel
+from infra.cli.deploy import deploy
+from infra.cli.destroy import destroy
+from infra.cli.dlq import dlq
+from infra.cli.doctor import doctor
+from infra.cli.down import down
+from infra.cli.everywhere import EverywhereGroup
+from infra.cli.get import get
+from infra.cli.list import list_tasks
+from infra.cli.logs import logs
+from infra.cli.map import map_rows
+from infra.cli.publish import publish
+from infra.cli.purge import purge
+from infra.cli.session import Session
+from infra.cli.submit import submit
+from infra.cli.synth import synth
+from infra.cli.up import up
+from infra.cli.wait import wait
+
+_LOCAL = "Local AWS"
+_STAGE = "Stage"
+_TASKS = "Tasks"
+_CARE = "Care"
+
+_EVERYWHERE = (
+    "Everywhere: --json (stdout is JSON only), --stage NAME, --endpoint URL, --debug. "
+    "Exit codes: 0 done, 1 the task failed, 2 wrong usage, 3 cannot reach the swarm, 4 timed out."
+)
+
+app = typer.Typer(
+    cls=EverywhereGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    epilog=_EVERYWHERE,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def everywhere(
+    context: typer.Context,
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
+    stage: Annotated[
+        str | None, typer.Option(help="Stage; overrides SQSWARM_STAGE (default dev).")
+    ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(help="Endpoint; overrides AWS_ENDPOINT_URL.")
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Swarms of AI agents on SNS, SQS, Lambda and DynamoDB.
+
+    First steps: sqswarm up, sqswarm deploy, sqswarm agents, sqswarm submit AGENT text=hello --wait
+    """
+    context.obj = Session(json=json, debug=debug, stage=stage, endpoint=endpoint)
+
+
+_VERBS: dict[str, list[tuple[str, Callable[..., Any]]]] = {
+    _LOCAL: [("up", up), ("down", down)],
+    _STAGE: [("deploy", deploy), ("destroy", destroy), ("synth", synth), ("agents", agents)],
+    _TASKS: [
+        ("submit", submit),
+        ("map", map_rows),
+        ("publish", publish),
+        ("get", get),
+        ("wait", wait),
+        ("list", list_tasks),
+        ("cancel", cancel),
+    ],
+    _CARE: [("dlq", dlq), ("purge", purge), ("logs", logs), ("doctor", doctor)],
+}
+for _panel, _verbs in _VERBS.items():
+    for _name, _verb in _verbs:
+        app.command(_name, rich_help_panel=_panel, epilog=_EVERYWHERE)(_verb)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,107 @@
+"""`sqswarm deploy`."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, Annotated, Self
+
+import typer
+
+from infra.cli.output import print_json, print_line
+from infra.cli.session import modules_of, session_of
+
+if TYPE_CHECKING:
+    from infra.deployment.stack import ResourceEvent
+
+
+def deploy(
+    context: typer.Context,
+    agents: Annotated[
+        str | None, typer.Option(help="Modules, instead of pyproject.toml's.")
+    ] = None,
+) -> None:
+    """Bring the stage to what the agents declare; quick where nothing has changed.
+
+    Example: sqswarm deploy --agents my_agents,more_agents
+    """
+    from infra.deploy import Reports
+    from infra.deploy import deploy as bring_up
+
+    session = session_of(context)
+    settings = session.reachable()
+    plan = session.plan(modules_of(agents), settings.stage)
+    with Ticker(hidden=session.json) as ticker:
+        done = bring_up(settings, plan, Reports(step=ticker.step, resource=ticker.resource))
+    if session.json:
+        print_json(
+            {
+                "stage": settings.stage,
+                "changed": done.changed,
+                "agents": list(done.agents),
+                "code": done.code_key,
+                "seconds": round(done.seconds, 2),
+                "mended": list(done.mended),
+                "notes": list(done.notes),
+            }
+        )
+        return
+    for note in done.notes:
+        session.note(f"note: {note}")
+    what = "deployed" if done.changed else "nothing to do:"
+    number = len(done.agents)
+    print_line(
+        f"{what} {number} agent{'' if number == 1 else 's'} on the stage {settings.stage!r} "
+        f"({done.seconds:.1f} s): {', '.join(done.agents)}"
+    )
+
+
+class Ticker:
+    """Progress on stderr: a line that changes on a terminal, a line per step elsewhere."""
+
+    def __init__(self, *, hidden: bool) -> None:
+        """Show nothing if `hidden`."""
+        self._hidden = hidden
+        self._live = sys.stderr.isatty() and not hidden
+        self._step = ""
+        self._ready: set[str] = set()
+
+    def __enter__(self) -> Self:
+        """Start the changing line."""
+        if self._live:
+            from rich.console import Console
+
+            self._status = Console(stderr=True).status("starting")
+            self._status.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End it."""
+        if self._live:
+            self._status.stop()
+
+    def step(self, text: str) -> None:
+        """Say what is being done."""
+        self._step = text
+        self._ready.clear()
+        if self._live:
+            self._status.update(text)
+        elif not self._hidden:
+            typer.echo(text, err=True)
+
+    def resource(self, event: ResourceEvent) -> None:
+        """Say what became of a resource; a failure stays on the screen."""
+        if self._hidden:
+            return
+        if event.failed:
+            typer.echo(f"{event.resource} {event.status}: {event.reason}", err=True)
+        elif self._live:
+            if event.status.endswith("_COMPLETE"):
+                self._ready.add(event.resource)
+            verb = event.status.replace("_", " ").lower()
+            self._status.update(f"{self._step}: {len(self._ready)} ready, {event.resource} {verb}")

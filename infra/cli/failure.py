@@ -1,0 +1,72 @@
+"""How the command line fails: one screen, what is wrong and what to do, and an exit code."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from dataclasses import dataclass
+
+import typer
+
+INTERRUPTED = 130
+"""Source: shells report a process ended by signal 2 (SIGINT) as 128 + 2."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """What is told of an error."""
+
+    kind: str
+    message: str
+    hint: str
+    exit_code: int
+
+
+def failure_of(error: BaseException) -> Failure:
+    """Return what to tell of `error`; one that nobody foresaw says how to see all of it."""
+    kind = type(error).__name__
+    hint = getattr(error, "hint", None)
+    if isinstance(error, typer.TyperException):
+        return Failure(
+            kind="UsageError",
+            message=error.format_message(),
+            hint="See `sqswarm --help`, or `sqswarm VERB --help`.",
+            exit_code=2,
+        )
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return Failure(
+            kind="Interrupted",
+            message="interrupted",
+            hint="Tasks that were submitted go on; `sqswarm list` shows them.",
+            exit_code=INTERRUPTED,
+        )
+    if isinstance(hint, str):
+        code = getattr(error, "exit_code", 3)  # of the local emulator: the swarm is out of reach
+        return Failure(kind=kind, message=str(error), hint=hint, exit_code=code)
+    return Failure(
+        kind=kind,
+        message=f"{kind}: {error}",
+        hint="This one was not foreseen: run it again with --debug for the traceback.",
+        exit_code=1,
+    )
+
+
+def report(error: BaseException, *, as_json: bool, debug: bool) -> int:
+    """Tell of `error` on stderr and return the exit code.
+
+    With --json too it goes to stderr, as `{"error": {"type", "message", "hint"}}`: stdout holds
+    results only.
+    """
+    failure = failure_of(error)
+    if debug:
+        traceback.print_exception(error)
+    if as_json:
+        told = {"type": failure.kind, "message": failure.message, "hint": failure.hint}
+        print(json.dumps({"error": told}, ensure_ascii=False), file=sys.stderr)  # noqa: T201
+    else:
+        typer.secho("error: ", err=True, fg="red", bold=True, nl=False)
+        typer.echo(failure.message, err=True)
+        typer.secho("  fix: ", err=True, fg="green", bold=True, nl=False)
+        typer.echo(failure.hint, err=True)
+    return failure.exit_code

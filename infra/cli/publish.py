@@ -1,0 +1,49 @@
+"""`sqswarm publish`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from infra.cli.output import print_json, print_table
+from infra.cli.session import session_of
+
+
+def publish(
+    context: typer.Context,
+    topic: Annotated[str, typer.Argument(help="A topic that agents subscribe to.")],
+    arguments: Annotated[
+        list[str] | None, typer.Argument(help="NAME=VALUE, NAME:=JSON or NAME=@FILE.")
+    ] = None,
+    *,
+    json_file: Annotated[
+        str | None, typer.Option(help="A file with the event as one JSON object.")
+    ] = None,
+    event_type: Annotated[
+        str | None, typer.Option("--type", help="The event's type, for agents that filter.")
+    ] = None,
+) -> None:
+    """Publish an event; each subscribed agent gets a task of its own.
+
+    Example: sqswarm publish documents url=https://example.com/a.pdf --type invoice
+    """
+    from infra.cli.arguments import (
+        merged_schema,
+        parse_arguments,
+        read_json_file,
+    )
+    from schemas.catalogue import Catalogue
+
+    session = session_of(context)
+    with session.swarm() as swarm:
+        catalogue = Catalogue(agents={entry.name: entry for entry in swarm.agents()})
+        listeners = catalogue.subscribers(topic, event_type)
+        schema = merged_schema([entry.input_schema for entry in listeners])
+        payload = dict(read_json_file(json_file)) if json_file else {}
+        payload |= parse_arguments(arguments or [], schema)
+        tasks = swarm.publish(topic, payload, type=event_type)
+    if session.json:
+        print_json([{"agent": task.agent, "taskId": task.id} for task in tasks])
+        return
+    print_table(["agent", "task"], [(task.agent, task.id) for task in tasks])

@@ -1,0 +1,129 @@
+"""Session: what the options that every verb takes say, and the connections made from them."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import typer
+
+if TYPE_CHECKING:
+    from backends.caller import ClientFactory
+    from dispatcher import Swarm
+    from infra.plan import Plan
+    from infra.project import Project
+    from schemas.naming import Names
+    from schemas.settings import Settings
+
+
+@dataclass(kw_only=True)
+class Session:
+    """One run of the command line. `json` means that stdout is for a machine."""
+
+    json: bool = False
+    debug: bool = False
+    stage: str | None = None
+    endpoint: str | None = None
+
+    def settings(self) -> Settings:
+        """Return the settings of the environment, overridden by the options.
+
+        Says on stderr where the endpoint is the running emulator: nothing else shows it.
+        """
+        from backends.connect import settings_from_environment
+        from schemas.naming import Names
+        from schemas.settings import Settings
+
+        named = Settings.from_env(os.environ)
+        if self.endpoint is not None:
+            settings = replace(named, endpoint_url=self.endpoint)
+        else:
+            settings = settings_from_environment()
+            if settings.endpoint_url and not named.endpoint_url:
+                self.note(f"using the local emulator at {settings.endpoint_url}")
+        if self.stage is not None:
+            settings = replace(settings, stage=self.stage)
+        # Its names are made later, after calls that a bad stage need not wait for.
+        Names(stage=settings.stage, account="", region="")
+        return settings
+
+    def reachable(self) -> Settings:
+        """Return the settings; raises Unreachable where nothing listens at a local endpoint."""
+        settings = self.settings()
+        probe(settings)
+        return settings
+
+    def stage_name(self) -> str:
+        """Return the stage alone, without looking for an endpoint."""
+        from schemas.settings import Settings
+
+        return self.stage or Settings.from_env(os.environ).stage
+
+    def swarm(self) -> Swarm:
+        """Connect to the swarm as its operator: who reads the table directly sees all of it."""
+        from dispatcher import Swarm
+
+        return Swarm.connect(self.reachable(), operator=True)
+
+    def clients(self) -> tuple[Names, ClientFactory]:
+        """Return the stage's names and AWS clients, for what the Swarm does not do."""
+        from backends.connect import client_factory, names_of
+        from infra.account import with_account
+
+        settings = self.reachable()
+        clients = client_factory(settings)
+        return names_of(with_account(settings, clients)), clients
+
+    def project(self, modules: Sequence[str]) -> Project:
+        """Return the project of the current folder."""
+        from infra.project import find_project
+
+        return find_project(Path.cwd(), modules=modules)
+
+    def plan(self, modules: Sequence[str], stage: str) -> Plan:
+        """Return what the project's agents need on `stage`."""
+        from infra.plan import plan
+
+        return plan(self.project(modules), stage=stage)
+
+    def note(self, text: str) -> None:
+        """Say something in passing, on stderr; machines are spared it."""
+        if not self.json:
+            typer.secho(text, err=True, dim=sys.stderr.isatty())
+
+
+def probe(settings: Settings) -> None:
+    """Raise Unreachable where nothing listens at a local endpoint.
+
+    The SDK would try for half a minute before it says so.
+    """
+    from schemas.errors import Unreachable
+
+    if not (settings.local and settings.endpoint_url):
+        return
+    parts = urlsplit(settings.endpoint_url)
+    try:
+        socket.create_connection((parts.hostname, parts.port or 80), timeout=2).close()
+    except OSError as error:
+        message = f"nothing answers at {settings.endpoint_url}: {error.strerror or error}"
+        raise Unreachable(message) from error
+
+
+def session_of(context: typer.Context) -> Session:
+    """Return the session that the app's callback made."""
+    session = context.obj
+    if not isinstance(session, Session):
+        message = "a verb was called without the app"
+        raise TypeError(message)
+    return session
+
+
+def modules_of(text: str | None) -> tuple[str, ...]:
+    """Return the modules of `--agents a,b`."""
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())

@@ -1,0 +1,72 @@
+"""`sqswarm submit`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from infra.cli.output import as_text, print_json, print_line
+from infra.cli.session import session_of
+from schemas.errors import UsageError
+
+
+def submit(
+    context: typer.Context,
+    agent: Annotated[str, typer.Argument(help="Name of a deployed agent.")],
+    arguments: Annotated[
+        list[str] | None, typer.Argument(help="NAME=VALUE, NAME:=JSON or NAME=@FILE.")
+    ] = None,
+    *,
+    json_file: Annotated[
+        str | None, typer.Option(help="A file with all arguments as one JSON object.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the result.")] = False,
+    timeout: Annotated[float | None, typer.Option(help="Seconds to wait at most.")] = None,
+    idempotency_key: Annotated[
+        str | None, typer.Option(help="A repeat with this key returns the first task.")
+    ] = None,
+    ordering_key: Annotated[
+        str | None, typer.Option(help="Tasks of one key run in order (ordered agents).")
+    ] = None,
+    session_id: Annotated[str | None, typer.Option(help="Conversation to go on with.")] = None,
+    delay: Annotated[int, typer.Option(help="Seconds (0 to 900) to hold it back.")] = 0,
+) -> None:
+    """Submit one task and print its id; with --wait, its result.
+
+    Example: sqswarm submit keywords text="Some text" top=5 --wait
+    """
+    from dispatcher.submit import Request
+    from infra.cli.arguments import parse_arguments, read_json_file
+    from infra.cli.shown import entry_of, exit_code
+
+    session = session_of(context)
+    if timeout is not None and not wait:
+        message = "--timeout is given without --wait"
+        raise UsageError(message, hint="Add --wait, or leave --timeout out.")
+    with session.swarm() as swarm:
+        schema = entry_of(swarm, agent).input_schema
+        given = dict(read_json_file(json_file)) if json_file else {}
+        given |= parse_arguments(arguments or [], schema)
+        request = Request(
+            arguments=given,
+            idempotency_key=idempotency_key,
+            ordering_key=ordering_key,
+            session_id=session_id,
+            delay_s=delay,
+            durable=True,  # so that the id that is printed resolves at once
+        )
+        (task,) = swarm.submit_many(agent, [request])
+        if not wait:
+            if session.json:
+                print_json(swarm.get(task.id).to_json())
+            else:
+                print_line(task.id)
+            return
+        session.note(f"task {task.id}")
+        list(swarm.wait([task], timeout=timeout))
+        view = swarm.get(task.id)
+        if session.json:
+            print_json(view.to_json())
+            raise typer.Exit(exit_code(view.status))
+        print_line(as_text(view.result()))

@@ -1,0 +1,43 @@
+"""`sqswarm up`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from infra.cli.output import print_json, print_line
+from infra.cli.session import session_of
+from schemas.errors import UsageError
+
+
+def up(
+    context: typer.Context,
+    emulator: Annotated[str, typer.Option(help="localstack, ministack or docker.")] = "localstack",
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 4566,
+) -> None:
+    """Start the local AWS in the background; quick where it already runs.
+
+    Example: sqswarm up --port 4570
+    """
+    from infra.local import up as start
+    from infra.local.emulator import KINDS
+
+    session = session_of(context)
+    kind = next((kind for kind in KINDS if kind == emulator), None)
+    if kind is None:
+        message = f"there is no emulator {emulator!r}"
+        raise UsageError(message, hint=f"Choose one of {', '.join(KINDS)}.")
+    running = start(emulator=kind, port=port, progress=session.note)
+    if session.json:
+        print_json(
+            {
+                "emulator": running.kind,
+                "endpoint": running.endpoint_url,
+                "port": running.port,
+                "pid": running.pid,
+                "log": str(running.log_path),
+            }
+        )
+        return
+    print_line(f"{running.kind} is up at {running.endpoint_url} (log: {running.log_path})")

@@ -1,0 +1,36 @@
+"""`sqswarm wait`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from infra.cli.output import print_json_line, print_line
+from infra.cli.session import session_of
+
+
+def wait(
+    context: typer.Context,
+    task_ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Tasks' ids.")],
+    timeout: Annotated[float | None, typer.Option(help="Seconds to wait at most.")] = None,
+) -> None:
+    """Wait until all these tasks have ended; one line each as it ends (JSON with --json).
+
+    Example: sqswarm wait $(sqswarm submit keywords text=@a.txt) --timeout 60
+    """
+    from infra.cli.shown import exit_code
+
+    session = session_of(context)
+    code = 0
+    with session.swarm() as swarm:
+        for task_id in task_ids:
+            swarm.get(task_id)  # a wrong id would be waited for without end
+        for task in swarm.wait(task_ids, timeout=timeout):
+            view = swarm.get(task.id)
+            code = max(code, exit_code(view.status))
+            if session.json:
+                print_json_line(view.to_json())
+            else:
+                print_line(f"{task.id}  {task.agent}  {view.status.value}")
+    raise typer.Exit(code)

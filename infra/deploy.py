@@ -1,0 +1,252 @@
+"""Deploy: make a stage what its agents' declarations say, and prove it by reading it back.
+
+The first step of a new stage is its bucket alone, for the code to go into; then the whole
+template. The catalogue comes after everything else stands, and the record of it all comes last:
+a deployment that did not get there is simply done again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from backends.caller import ClientFactory
+from backends.connect import client_factory, names_of
+from infra.account import with_account
+from infra.bundle import Bundle, bundle
+from infra.deployment.code import replace_code
+from infra.deployment.drift import Drift, mend
+from infra.deployment.inspect import inspect
+from infra.deployment.leftovers import remove_leftovers
+from infra.deployment.record import (
+    Record,
+    object_exists,
+    prune,
+    read_record,
+    write_object,
+    write_record,
+)
+from infra.deployment.stack import ResourceEvent, Stack, StackResource, Watch
+from infra.plan import Plan, architecture
+from infra.requirements import Requirements
+from infra.resources import Topology
+from infra.template import render_bucket_alone, template_names
+from infra.template.functions import CODE_KEY
+from infra.template.limits import INLINE_LIMIT_BYTES
+from schemas.catalogue import CATALOGUE_KEY
+from schemas.errors import DeployFailed
+from schemas.json import size_bytes
+from schemas.naming import Names
+from schemas.settings import Settings
+
+POLL_LOCAL_S = 0.1
+POLL_AWS_S = 2.0
+
+_MENDING_ROUNDS = 3
+_SETTLING_S = 0.3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """What a deployment did. `mended` and `notes` are sentences for people."""
+
+    names: Names
+    agents: tuple[str, ...]
+    changed: bool
+    code_key: str
+    seconds: float
+    mended: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(kw_only=True)
+class Reports:
+    """Who is told of progress: `step` in words, `resource` for each event of CloudFormation."""
+
+    step: Callable[[str], None] = field(default=lambda _: None)
+    resource: Watch = field(default=lambda _: None)
+
+
+def deploy(settings: Settings, plan: Plan, reports: Reports | None = None) -> Deployment:
+    """Deploy `plan` and return what was done; nothing is done where all is as it should be.
+
+    Raises DeployFailed naming each resource that failed and why, Unreachable where nothing
+    answers.
+    """
+    return _Deployer(settings, plan, reports or Reports()).run()
+
+
+def stack_of(settings: Settings, names: Names, clients: ClientFactory) -> Stack:
+    """Return the stage's stack, asked for as often as its endpoint can bear."""
+    poll_s = POLL_LOCAL_S if settings.local else POLL_AWS_S
+    return Stack(clients("cloudformation"), names.stack, poll_s=poll_s)
+
+
+class _Deployer:
+    """One run of `deploy`: what its steps share."""
+
+    def __init__(self, settings: Settings, plan: Plan, reports: Reports) -> None:
+        self._begun = time.monotonic()
+        self._plan = plan
+        self._reports = reports
+        self._clients = client_factory(settings)
+        self._settings = with_account(settings, self._clients)
+        self._names = names_of(self._settings)
+        self._topology: Topology = plan.topology(self._names)
+        self._stack = stack_of(settings, self._names, self._clients)
+        extra = plan.project.requirements
+        needs = None if settings.local else Requirements(extra, architecture())
+        self._bundle: Bundle = bundle(plan.project.modules, requirements=needs)
+        self._catalogue = plan.catalogue.dump().encode()
+
+    def run(self) -> Deployment:
+        s3, bucket = self._clients("s3"), self._names.bucket
+        old = read_record(s3, bucket)
+        wanted = Record(
+            template=self._plan.template_digest,
+            code_key=self._bundle.key,
+            stack_code_key=self._stack_code_key(old),
+            catalogue=sha256(self._catalogue).hexdigest(),
+        )
+        if old == wanted:
+            self._reports.step("nothing has changed: checking that all of it is there")
+            drifts = inspect(self._topology, self._clients)
+            if not any(drift.mend is None for drift in drifts):
+                return self._finished(wanted, changed=False, drifts=drifts)
+            self._reports.step("some of it is gone: building it again")
+        exists = self._stack.prepare(self._reports.resource)
+        if not exists:
+            old = None
+            wanted = Record(**{**vars(wanted), "stack_code_key": wanted.code_key})
+            self._reports.step("creating the stage's bucket")
+            alone = render_bucket_alone(template_names(self._plan.stage))
+            self._stack.create(self._reports.resource, TemplateBody=alone)
+        self._upload(wanted)
+        if old is None or (old.template, old.stack_code_key) != (
+            wanted.template,
+            wanted.stack_code_key,
+        ):
+            self._update_stack(wanted, old)
+        if self._settings.local and wanted.code_key != wanted.stack_code_key:
+            self._reports.step("replacing the functions' code")
+            replace_code(self._topology, self._clients, key=wanted.code_key)
+        self._reports.step("checking every resource")
+        drifts = inspect(self._topology, self._clients)
+        finished = self._finished(wanted, changed=True, drifts=drifts)
+        write_object(s3, bucket, CATALOGUE_KEY, self._catalogue)
+        write_record(s3, bucket, wanted)
+        keep = {wanted.code_key, wanted.stack_code_key, old.code_key if old else ""}
+        prune(s3, bucket, keep=keep)
+        return finished
+
+    def _stack_code_key(self, old: Record | None) -> str:
+        """Return the code key for the stack itself.
+
+        An emulator takes a second per function to update it through CloudFormation; there the
+        stack keeps its first key, and new code goes to the functions by their own API.
+        """
+        if self._settings.local and old is not None:
+            return old.stack_code_key
+        return self._bundle.key
+
+    def _upload(self, wanted: Record) -> None:
+        s3, bucket = self._clients("s3"), self._names.bucket
+        if not object_exists(s3, bucket, wanted.code_key):
+            self._reports.step("packing the code")
+            archive = self._bundle.archive()
+            self._reports.step(f"uploading the code ({len(archive) / 1e6:.1f} MB)")
+            write_object(s3, bucket, wanted.code_key, archive)
+        if not object_exists(s3, bucket, wanted.stack_code_key):
+            # Pruned or deleted by hand: the stack's next new function would not find it.
+            write_object(s3, bucket, wanted.stack_code_key, self._bundle.archive())
+
+    def _update_stack(self, wanted: Record, old: Record | None) -> None:
+        before = self._stack.resources()
+        self._reports.step(f"updating the stack {self._names.stack}")
+        template = self._stored(self._plan.template)
+        try:
+            self._stack.update(self._reports.resource, **_request(template, wanted.stack_code_key))
+        except DeployFailed:
+            if self._settings.local:
+                self._roll_back(old)
+            raise
+        if self._settings.local:
+            self._remove(before)
+
+    def _roll_back(self, old: Record | None) -> None:
+        """Take a failed update back, as AWS does by itself.
+
+        LocalStack keeps what failed as if it stood, and then has "no updates to perform".
+        """
+        self._reports.step("taking back what was done")
+        before = self._stack.resources()
+        with suppress(DeployFailed, ClientError):
+            if old is None:
+                alone = render_bucket_alone(template_names(self._plan.stage))
+                self._stack.update(self._reports.resource, TemplateBody=alone)
+            else:
+                url = self._template_url(_template_key(old.template))
+                request = _request({"TemplateURL": url}, old.stack_code_key)
+                self._stack.update(self._reports.resource, **request)
+            self._remove(before)
+
+    def _remove(self, before: dict[str, StackResource]) -> None:
+        """Delete what the stack listed before, lists no more, and an emulator left there."""
+        after = self._stack.resources()
+        gone = [resource for title, resource in before.items() if title not in after]
+        for leftover in remove_leftovers(gone, self._clients):
+            self._reports.resource(
+                ResourceEvent(
+                    resource=leftover.resource, kind=leftover.kind, status="DELETE_COMPLETE"
+                )
+            )
+
+    def _stored(self, template: str) -> dict[str, str]:
+        """Keep the template in the bucket; return how CloudFormation is told of it."""
+        key = _template_key(self._plan.template_digest)
+        write_object(self._clients("s3"), self._names.bucket, key, template.encode())
+        if size_bytes(template) <= INLINE_LIMIT_BYTES:
+            return {"TemplateBody": template}
+        return {"TemplateURL": self._template_url(key)}
+
+    def _template_url(self, key: str) -> str:
+        bucket = self._names.bucket
+        if self._settings.endpoint_url:
+            return f"{self._settings.endpoint_url.rstrip('/')}/{bucket}/{key}"
+        domain = "amazonaws.com.cn" if self._names.partition == "aws-cn" else "amazonaws.com"
+        return f"https://{bucket}.s3.{self._names.region}.{domain}/{key}"
+
+    def _finished(self, record: Record, *, changed: bool, drifts: list[Drift]) -> Deployment:
+        notes = mend(drifts)
+        vital = [drift for drift in drifts if drift.vital]
+        for _ in range(_MENDING_ROUNDS):
+            if not vital:
+                break
+            # LocalStack finishes an update later than it says, and undoes what was mended.
+            time.sleep(_SETTLING_S)
+            vital = [d for d in inspect(self._topology, self._clients) if d.vital]
+            mend(vital)
+        return Deployment(
+            names=self._names,
+            agents=tuple(self._plan.specs),
+            changed=changed,
+            code_key=record.code_key,
+            seconds=time.monotonic() - self._begun,
+            mended=tuple(str(drift) for drift in drifts),
+            notes=tuple(notes),
+        )
+
+
+def _template_key(digest: str) -> str:
+    return f"templates/{digest}.json"
+
+
+def _request(template: dict[str, str], code_key: str) -> dict[str, Any]:
+    parameter = {"ParameterKey": CODE_KEY, "ParameterValue": code_key}
+    return {**template, "Parameters": [parameter]}

@@ -1,0 +1,78 @@
+"""Plan: a project's agents and one stage, ready to render, to deploy or to compare."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+from infra.project import Project
+from infra.resources import Topology
+from infra.template import render, template_names
+from infra.topology import topology
+from schemas.agent_spec import AgentSpec
+from schemas.catalogue import Catalogue
+from schemas.naming import Names
+
+_ARCHITECTURES = {"aarch64": "arm64", "arm64": "arm64"}
+_NEWEST_RUNTIME = (3, 14)
+"""Source: Lambda runtimes, November 2025."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a stage is to be. `template` is the CloudFormation text, the same for every account."""
+
+    stage: str
+    project: Project
+    specs: Mapping[str, AgentSpec]
+    template: str
+
+    @property
+    def template_digest(self) -> str:
+        """Return what tells one template from another."""
+        return sha256(self.template.encode()).hexdigest()
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """Return what dispatchers will read."""
+        return Catalogue.of(self.specs.values())
+
+    def topology(self, names: Names) -> Topology:
+        """Return the topology under the names of one account and region."""
+        return _topology(self.specs, names, self.project)
+
+
+def plan(project: Project, *, stage: str) -> Plan:
+    """Import the project's agents and return the plan of `stage`.
+
+    Raises InvalidAgent for what AWS could not run: everything is checked before anything is sent.
+    """
+    from workers.registry import load_agents
+
+    project.activate()
+    specs = {name: agent.spec for name, agent in load_agents(project.modules).items()}
+    return plan_of(specs, project, stage=stage)
+
+
+def plan_of(specs: Mapping[str, AgentSpec], project: Project, *, stage: str) -> Plan:
+    """Return the plan of declarations that are at hand; raises InvalidAgent as `plan` does."""
+    text = render(_topology(specs, template_names(stage), project))
+    return Plan(stage=stage, project=project, specs=specs, template=text)
+
+
+def architecture() -> str:
+    """Return this machine's architecture in Lambda's words."""
+    return _ARCHITECTURES.get(platform.machine(), "x86_64")
+
+
+def _topology(specs: Mapping[str, AgentSpec], names: Names, project: Project) -> Topology:
+    return topology(
+        specs.values(),
+        names=names,
+        modules=project.modules,
+        runtime="python{}.{}".format(*min(sys.version_info[:2], _NEWEST_RUNTIME)),
+        architecture=architecture(),
+    )

@@ -1,0 +1,121 @@
+"""Resources: what a stage consists of, as plain values under their physical names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from schemas.agent_spec import AgentSpec
+from schemas.json import JsonObject
+from schemas.naming import TASKS_TOPIC, Names
+
+
+@dataclass(frozen=True, kw_only=True)
+class Topic:
+    """An SNS topic by its physical name."""
+
+    name: str
+    fifo: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Queue:
+    """An SQS queue by its physical name; `dead_letters` names the queue of what it gives up.
+
+    `senders` are the topics (physical names) that may send to it.
+    """
+
+    name: str
+    fifo: bool
+    visibility_s: int
+    retention_s: int
+    senders: tuple[str, ...]
+    dead_letters: str | None = None
+    max_receive_count: int | None = None
+    dead_letters_of: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subscription:
+    """A topic's messages into a queue, raw; `filter` is an SNS filter policy on attributes."""
+
+    topic: str
+    queue: str
+    filter: Mapping[str, list[str | JsonObject]] | None
+    dead_letters: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventSource:
+    """A queue's messages into a function; `window_s` is how long a batch may fill, seconds."""
+
+    queue: str
+    batch_size: int
+    window_s: int
+    max_concurrency: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Function:
+    """A Lambda function. Units: seconds, MiB."""
+
+    name: str
+    handler: str
+    description: str
+    timeout_s: int
+    memory_mb: int
+    env: Mapping[str, str]
+
+    @property
+    def log_group(self) -> str:
+        """Return where Lambda writes what the function prints."""
+        return f"/aws/lambda/{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Consumer:
+    """One consumer with its mail: queue, dead letters, subscriptions, function. `key` names it.
+
+    `spec` is None for the swarm's own consumer of unrouted tasks.
+    """
+
+    key: str
+    spec: AgentSpec | None
+    queue: Queue
+    dead_letters: Queue
+    subscriptions: tuple[Subscription, ...]
+    function: Function
+    source: EventSource
+
+
+@dataclass(frozen=True, kw_only=True)
+class Topology:
+    """A stage. `runtime` and `architecture` are Lambda's words (`python3.12`, `arm64`)."""
+
+    names: Names
+    topics: tuple[Topic, ...]
+    agents: tuple[Consumer, ...]
+    unrouted: Consumer
+    runtime: str
+    architecture: str
+
+    @property
+    def consumers(self) -> tuple[Consumer, ...]:
+        """Return every consumer: the agents in the order of their names, then `unrouted`."""
+        return (*self.agents, self.unrouted)
+
+    @property
+    def queues(self) -> tuple[Queue, ...]:
+        """Return every queue, dead-letter queues included."""
+        return tuple(q for s in self.consumers for q in (s.queue, s.dead_letters))
+
+    @property
+    def task_topics(self) -> tuple[str, ...]:
+        """Return the topics that carry addressed tasks: those an agent may publish to."""
+        wanted = {self.names.topic(TASKS_TOPIC, ordered=fifo) for fifo in (False, True)}
+        return tuple(t.name for t in self.topics if t.name in wanted)
+
+    @property
+    def alarm_topic(self) -> str:
+        """Return the topic that alarms are sent to: subscribe an address to it."""
+        return self.names.topic("alarms")

@@ -1,0 +1,15 @@
+"""The CloudFormation template: one for LocalStack, ministack and AWS.
+
+>>> from infra.template import render
+"""
+
+from infra.template.limits import RESOURCE_LIMIT, TEMPLATE_LIMIT_BYTES
+from infra.template.render import render, render_bucket_alone, template_names
+
+__all__ = [
+    "RESOURCE_LIMIT",
+    "TEMPLATE_LIMIT_BYTES",
+    "render",
+    "render_bucket_alone",
+    "template_names",
+]

@@ -1,0 +1,141 @@
+"""Functions, what feeds them, and the roles they run under."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from troposphere import AWSObject, awslambda, events, iam, logs
+from troposphere.validators import integer
+
+from infra.resources import Consumer, Topology
+from infra.template.logical import arn, camel, ref, text
+from infra.template.messaging import queue_title
+from infra.template.permissions import Statement, agent_statements, housekeeping_statements
+from infra.template.storage import BUCKET
+from infra.topology import LOG_RETENTION_DAYS
+
+CODE_KEY = "CodeKey"
+
+
+class _QueueScaling(awslambda.ScalingConfig):  # type: ignore[misc] # troposphere is untyped
+    """ScalingConfig of an event source mapping.
+
+    In troposphere 4.11 a newer property type of the same name hides the one that is meant here.
+    """
+
+    props: ClassVar[dict[str, Any]] = {"MaximumConcurrency": (integer, True)}
+
+
+def function_title(consumer: Consumer) -> str:
+    """Return the logical id of a consumer's function."""
+    return f"{camel(consumer.key)}Function"
+
+
+def source_title(consumer: Consumer) -> str:
+    """Return the logical id of a consumer's event source mapping."""
+    return f"{camel(consumer.key)}EventSource"
+
+
+def workforce(topology: Topology) -> Iterator[AWSObject]:
+    """Yield every function with its log group, role and event source, and the minute's clock."""
+    for consumer in topology.agents:
+        yield from _worker(consumer, agent_statements(consumer, topology), topology)
+    yield from _worker(topology.unrouted, housekeeping_statements(topology), topology)
+    yield from _clock(topology)
+
+
+def _worker(
+    consumer: Consumer, statements: list[Statement], topology: Topology
+) -> Iterator[AWSObject]:
+    stem = camel(consumer.key)
+    function = consumer.function
+    yield logs.LogGroup(
+        f"{stem}Logs",
+        LogGroupName=function.log_group,
+        RetentionInDays=LOG_RETENTION_DAYS,
+        DeletionPolicy="Delete",
+        UpdateReplacePolicy="Delete",
+    )
+    yield iam.Role(
+        f"{stem}Role",
+        AssumeRolePolicyDocument={
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"Service": "lambda.amazonaws.com"},
+                    "Action": "sts:AssumeRole",
+                }
+            ],
+        },
+        Policies=[
+            iam.Policy(
+                PolicyName="work",
+                PolicyDocument={"Version": "2012-10-17", "Statement": statements},
+            )
+        ],
+    )
+    yield awslambda.Function(
+        function_title(consumer),
+        FunctionName=function.name,
+        Description=function.description[:256],
+        Runtime=topology.runtime,
+        Architectures=[topology.architecture],
+        Handler=function.handler,
+        Code=awslambda.Code(S3Bucket=ref(BUCKET), S3Key=ref(CODE_KEY)),
+        Timeout=function.timeout_s,
+        MemorySize=function.memory_mb,
+        Role=arn(f"{stem}Role"),
+        Environment=awslambda.Environment(
+            Variables={name: text_env(value) for name, value in sorted(function.env.items())}
+        ),
+        TracingConfig=awslambda.TracingConfig(Mode="Active"),
+        # Else Lambda makes the group itself at the first line, without retention.
+        DependsOn=[f"{stem}Logs"],
+    )
+    yield _event_source(consumer)
+
+
+def text_env(value: str) -> Any:
+    """Return an environment value; only our own carry pseudo parameters, a user's stays as is."""
+    return text(value) if value.startswith("${AWS::") else value
+
+
+def _event_source(consumer: Consumer) -> awslambda.EventSourceMapping:
+    source = consumer.source
+    more: dict[str, Any] = {}
+    if not consumer.queue.fifo:
+        more["MaximumBatchingWindowInSeconds"] = source.window_s
+    return awslambda.EventSourceMapping(
+        source_title(consumer),
+        EventSourceArn=arn(queue_title(consumer)),
+        FunctionName=ref(function_title(consumer)),
+        # The default, but LocalStack disables a mapping whose update does not say it.
+        Enabled=True,
+        BatchSize=source.batch_size,
+        FunctionResponseTypes=["ReportBatchItemFailures"],
+        # The limit of an agent's concurrency. Reserved concurrency would throttle deliveries
+        # instead of leaving them in the queue, and each throttle counts as a receive.
+        ScalingConfig=_QueueScaling(MaximumConcurrency=source.max_concurrency),
+        **more,
+    )
+
+
+def _clock(topology: Topology) -> Iterator[AWSObject]:
+    title = function_title(topology.unrouted)
+    yield events.Rule(
+        "HousekeepingClock",
+        Name=topology.unrouted.function.name,
+        Description="Wakes housekeeping every minute",
+        ScheduleExpression="rate(1 minute)",
+        State="ENABLED",
+        Targets=[events.Target(Id="housekeeping", Arn=arn(title))],
+    )
+    yield awslambda.Permission(
+        "HousekeepingClockMayInvoke",
+        Action="lambda:InvokeFunction",
+        FunctionName=ref(title),
+        Principal="events.amazonaws.com",
+        SourceArn=arn("HousekeepingClock"),
+    )

@@ -1,0 +1,116 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from infra.cli.app import app
+from infra.cli.output import duration
+
+runner = CliRunner(
+    env={"AWS_ENDPOINT_URL": "", "SQSWARM_STAGE": "", "SQSWARM_HOME": "/nonexistent"}
+)
+VERBS = [
+    *("up", "down", "deploy", "destroy", "synth", "agents", "submit", "map"),
+    *("publish", "get", "wait", "list", "cancel", "dlq", "purge", "logs", "doctor"),
+]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_help_of_every_verb_teaches_by_example(verb):
+    result = runner.invoke(app, [verb, "--help"])
+    assert result.exit_code == 0
+    assert f"Example: sqswarm {verb}" in " ".join(result.stdout.split())
+    assert "--json" in result.stdout
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys\nfrom infra.cli.app import app\n"
+        "heavy = {'boto3', 'botocore', 'troposphere', 'pydantic', 'mcp', 'aioboto3', 'anthropic'}\n"
+        "print(sorted(heavy & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    (tmp_path / "pyproject.toml").write_text('[tool.sqswarm]\nagents = ["synth_agents"]\n')
+    (tmp_path / "synth_agents.py").write_text(
+        "from workers import agent\n\n\n@agent\nasync def shout(text: str) -> str:\n"
+        '    """Say it louder."""\n    return text.upper()\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path
+    sys.modules.pop("synth_agents", None)
+
+
+def test_synth_prints_the_template_and_asks_nobody(project):
+    result = runner.invoke(app, ["synth", "--stage", "trial"])
+    assert result.exit_code == 0, result.stderr
+    functions = [
+        resource["Properties"]["FunctionName"]
+        for resource in json.loads(result.stdout)["Resources"].values()
+        if resource["Type"] == "AWS::Lambda::Function"
+    ]
+    assert functions == ["sqswarm-trial-shout", "sqswarm-trial-housekeeping"]
+
+
+def test_synth_without_a_project_says_what_to_write(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = runner.invoke(app, ["synth"])
+    assert result.exit_code == 2
+    assert "no [tool.sqswarm]" in result.stderr
+    assert "fix: " in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["agents"], ["submit", "echo"], ["get", "x"], ["list"], ["dlq"], ["logs"], ["destroy"]],
+    ids=" ".join,
+)
+def test_an_endpoint_where_nothing_listens_is_told_at_once(arguments):
+    result = runner.invoke(app, [*arguments, "--endpoint", "http://127.0.0.1:1"])
+    assert result.exit_code == 3
+    assert result.stderr.startswith("error: nothing answers at http://127.0.0.1:1")
+    assert "sqswarm up" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        pytest.param(["up", "--emulator", "moto"], "no emulator 'moto'", id="emulator"),
+        pytest.param(["list", "--status", "done"], "no status 'done'", id="status"),
+        pytest.param(["logs", "--since", "soon"], "no length of time", id="since"),
+        pytest.param(["submit", "echo", "--timeout", "3"], "without --wait", id="timeout"),
+        pytest.param(["agents", "--endpoint", "nowhere"], "not an http", id="endpoint"),
+        pytest.param(["agents", "--stage", "Not A Stage"], "stage", id="stage"),
+        pytest.param(["map", "echo", "/no/such.jsonl"], "No such file", id="file"),
+    ],
+)
+def test_wrong_usage_is_told_before_anything_is_asked(arguments, says):
+    result = runner.invoke(app, arguments)
+    assert result.exit_code == 2, result.stderr
+    assert says in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (59, "59 s"), (60, "1 min"), (3700, "1 h 1 min"), (90_000, "1 d 1 h")],
+)
+def test_a_length_of_time_is_its_two_largest_units(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_the_progress_bar_leaves_redirected_results_alone(monkeypatch, capsys):
+    from infra.cli.map import _Bar
+    from infra.cli.output import print_json_line
+
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with _Bar(1, hidden=False) as bar:
+        print_json_line({"index": 0})
+        bar.advance(0)
+    assert capsys.readouterr().out == '{"index": 0}\n'

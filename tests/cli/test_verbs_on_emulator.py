@@ -1,0 +1,173 @@
+"""The verbs against a real swarm: deployed by the CLI, run by Lambda on the emulator."""
+
+import json
+import sys
+import time
+
+import pytest
+from typer.testing import CliRunner
+
+from infra.cli.app import app
+
+pytestmark = [pytest.mark.localstack, pytest.mark.timeout(300)]
+
+AGENTS = '''
+from workers import Fail, agent
+
+
+@agent(topics=["notes"])
+async def shout(text: str, times: int = 1) -> str:
+    """Say it louder."""
+    print(f"shouting {text}")
+    return text.upper() * times
+
+
+@agent(max_attempts=1)
+async def refuse(text: str) -> str:
+    """Never does it."""
+    raise Fail(f"not {text}")
+'''
+
+
+class Cli:
+    """The command line in one project folder, on one stage."""
+
+    def __init__(self):
+        self._runner = CliRunner()
+
+    def __call__(self, *arguments, code=0):
+        result = self._runner.invoke(app, [*arguments, "--stage", "verbs"])
+        assert result.exit_code == code, f"{result.stdout}\n{result.stderr}"
+        return result
+
+    def json(self, *arguments, code=0):
+        return json.loads(self(*arguments, "--json", code=code).stdout)
+
+
+@pytest.fixture(scope="module")
+def cli(emulator, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("verbs")
+    (folder / "pyproject.toml").write_text('[tool.sqswarm]\nagents = ["verb_agents"]\n')
+    (folder / "verb_agents.py").write_text(AGENTS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.syspath_prepend(folder)
+        run = Cli()
+        run("deploy")
+        yield run
+        run("destroy")
+        sys.modules.pop("verb_agents", None)
+
+
+def test_agents_are_listed_with_their_schemas(cli):
+    agents = {agent["name"]: agent for agent in cli.json("agents")}
+    assert agents.keys() == {"shout", "refuse"}
+    assert agents["shout"]["inputSchema"]["required"] == ["text"]
+    assert "Say it louder." in cli("agents").stdout
+
+
+def test_a_task_is_submitted_awaited_and_found_again(cli):
+    done = cli.json("submit", "shout", "text=hi", "times=2", "--wait", "--timeout", "60")
+    assert done["status"] == "completed"
+    assert done["result"]["structuredContent"] == {"result": "HIHI"}
+    assert cli.json("get", done["taskId"]) == done
+    assert cli("submit", "shout", "text=hi", "--wait").stdout == "HI\n"
+    assert done["taskId"] in [task["taskId"] for task in cli.json("list", "--agent", "shout")]
+
+
+def test_the_id_that_submit_prints_can_be_waited_for(cli):
+    task_id = cli("submit", "shout", "text=later").stdout.strip()
+    assert cli.json("wait", task_id, "--timeout", "60")["status"] == "completed"
+    assert cli.json("cancel", task_id)["status"] == "completed"
+
+
+def test_a_failed_task_ends_with_one_and_its_error(cli):
+    failed = cli.json("submit", "refuse", "text=this", "--wait", code=1)
+    assert (failed["status"], failed["error"]["message"]) == ("failed", "not this")
+    result = cli("submit", "refuse", "text=this", "--wait", code=1)
+    assert "not this" in result.stderr
+    assert "fix: " in result.stderr
+
+
+def test_a_map_keeps_the_order_of_its_lines(cli, tmp_path):
+    rows = tmp_path / "in.jsonl"
+    rows.write_text("\n".join(json.dumps({"text": f"row{n}"}) for n in range(25)))
+    lines = [json.loads(line) for line in cli("map", "shout", str(rows)).stdout.splitlines()]
+    assert [line["result"] for line in lines] == [f"ROW{n}" for n in range(25)]
+    assert [line["index"] for line in lines] == list(range(25))
+
+
+def test_a_map_with_a_failed_line_ends_with_one(cli, tmp_path):
+    rows = tmp_path / "in.jsonl"
+    rows.write_text('{"text": "a"}\n')
+    (line,) = cli("map", "refuse", str(rows), code=1).stdout.splitlines()
+    assert json.loads(line)["error"]["message"] == "not a"
+
+
+def test_a_line_that_does_not_fit_is_told_before_anything_is_published(cli, tmp_path):
+    rows = tmp_path / "in.jsonl"
+    rows.write_text('{"text": "a"}\nnot json\n')
+    assert "line 2 is not JSON" in cli("map", "shout", str(rows), code=2).stderr
+    rows.write_text('{"text": "a"}\n{"txt": "b"}\n')
+    assert "row 1" in cli("map", "shout", str(rows), code=2).stderr
+
+
+def test_an_event_becomes_a_task_of_each_listener(cli):
+    (task,) = cli.json("publish", "notes", "text=news")
+    assert task["agent"] == "shout"
+    assert "no agent subscribes" in cli("publish", "nothing", "text=x", code=2).stderr
+
+
+def test_wrong_arguments_are_told_with_a_hint(cli):
+    assert "Did you mean shout?" in cli("submit", "shuot", "text=x", code=2).stderr
+    assert "'text' is a required property" in cli("submit", "shout", code=2).stderr
+    unknown = "0199c2f0-5d3c-7c3e-8f43-2f6a1c0d9e11"
+    assert unknown in cli("get", unknown, code=1).stderr
+
+
+def test_a_wait_that_takes_too_long_ends_with_four(cli):
+    task_id = cli("submit", "shout", "text=late", "--delay", "30").stdout.strip()
+    cli("wait", task_id, "--timeout", "0.1", code=4)
+    assert cli.json("cancel", task_id)["status"] == "cancelled"
+
+
+def test_logs_show_what_an_agent_printed(cli):
+    cli("submit", "shout", "text=loudly", "--wait")
+    deadline = time.monotonic() + 20  # a log is written after the result
+    while "shouting loudly" not in (lines := cli("logs", "shout", "--json").stdout):
+        assert time.monotonic() < deadline, lines
+        time.sleep(0.2)
+    assert json.loads(lines.splitlines()[0])["agent"] == "shout"
+    assert "no such agent" in cli("logs", "nobody", code=2).stderr
+
+
+def test_dead_letters_are_shown_with_their_reason_and_stay(cli, emulator):
+    from backends.connect import client_factory
+    from schemas.settings import Settings
+
+    sqs = client_factory(Settings(endpoint_url=emulator.endpoint_url))("sqs")
+    url = sqs.get_queue_url(QueueName="sqswarm-verbs-refuse-dlq")["QueueUrl"]
+    reason = {"reason": {"DataType": "String", "StringValue": "not-json"}}
+    sqs.send_message(QueueUrl=url, MessageBody="{", MessageAttributes=reason)
+    for _ in range(2):
+        (letter,) = [one for one in cli.json("dlq", "refuse") if one["body"] == "{"]
+        assert (letter["agent"], letter["reason"]) == ("refuse", "not-json")
+    assert "not-json" in cli("dlq").stdout
+    assert cli.json("purge", "refuse", "--dead-letters", "--yes")["deleted"] >= 1
+    assert cli.json("dlq", "refuse") == []
+
+
+def test_doctor_finds_a_deployed_swarm_well(cli):
+    findings = cli.json("doctor")
+    assert [finding for finding in findings if finding["verdict"] == "fail"] == []
+    assert findings[-1]["what"] == "resources"
+
+
+def test_a_second_deploy_has_nothing_to_do(cli):
+    assert cli.json("deploy")["changed"] is False
+
+
+def test_a_stage_that_is_not_there_ends_with_three(cli):
+    result = CliRunner().invoke(app, ["agents", "--stage", "nowhere"])
+    assert result.exit_code == 3
+    assert "sqswarm deploy" in result.stderr

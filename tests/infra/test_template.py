@@ -1,0 +1,148 @@
+import json
+
+import pytest
+from cfnlint.api import lint
+from infra_specs import EVERY_KIND, rendered, spec
+
+from infra.template import render, render_bucket_alone, template_names
+from infra.template.limits import check_limits
+from infra.template.logical import camel
+from infra.topology import topology
+from schemas.errors import InvalidAgent
+
+
+def lint_of(text):
+    return lint(text, regions=["us-east-1"])
+
+
+def test_cfn_lint_finds_nothing():
+    look_alikes = [spec("a_b"), spec("a-b"), spec("a--b")]
+    assert lint_of(json.dumps(rendered(*EVERY_KIND, *look_alikes))) == []
+
+
+def test_cfn_lint_finds_nothing_in_the_first_step():
+    assert lint_of(render_bucket_alone(template_names("dev"))) == []
+
+
+def test_the_first_step_is_part_of_the_whole(template):
+    first = json.loads(render_bucket_alone(template_names("dev")))["Resources"]
+    assert {title: template["Resources"][title] for title in first} == first
+
+
+def test_the_same_topology_gives_the_same_text():
+    def text(specs):
+        names = template_names("dev")
+        return render(
+            topology(specs, names=names, modules=["m"], runtime="python3.12", architecture="arm64")
+        )
+
+    assert text(EVERY_KIND) == text(EVERY_KIND[::-1])
+
+
+def test_the_template_names_no_account_and_no_region(template):
+    assert "123456789012" not in json.dumps(template)
+    names = template["Resources"]["Bucket"]["Properties"]["BucketName"]
+    assert names == {"Fn::Sub": "sqswarm-dev-${AWS::AccountId}-${AWS::Region}"}
+
+
+def test_no_role_may_do_an_action_with_a_wildcard(of_kind):
+    for title, role in of_kind("AWS::IAM::Role").items():
+        for statement in role["Policies"][0]["PolicyDocument"]["Statement"]:
+            assert not [a for a in statement["Action"] if "*" in a], title
+            if statement["Resource"] == ["*"]:
+                assert all(a.startswith("xray:") for a in statement["Action"]), title
+
+
+def test_an_agents_role_names_only_its_own_queues(of_kind):
+    role = of_kind("AWS::IAM::Role")["EchoRole"]
+    statements = role["Policies"][0]["PolicyDocument"]["Statement"]
+    arns = [
+        resource["Fn::Sub"].rpartition(":")[2]
+        for statement in statements
+        if statement["Action"][0].startswith("sqs:")
+        for resource in statement["Resource"]
+    ]
+    assert sorted(arns) == ["sqswarm-dev-echo", "sqswarm-dev-echo-dlq"]
+
+
+def test_declared_permissions_reach_only_their_agent(of_kind):
+    roles = of_kind("AWS::IAM::Role")
+    holders = [title for title, role in roles.items() if "arn:aws:s3:::mine/*" in json.dumps(role)]
+    assert holders == ["FetcherRole"]
+
+
+def test_a_permission_without_a_resource_is_refused():
+    with pytest.raises(InvalidAgent, match="without Action or Resource"):
+        rendered(spec("echo", permissions=({"Action": ["s3:GetObject"]},)))
+
+
+def test_every_queue_has_dead_letters_that_take_only_from_it(of_kind):
+    queues = of_kind("AWS::SQS::Queue")
+    working = {title: queue for title, queue in queues.items() if title.endswith("Queue")}
+    assert len(working) == len(queues) / 2 == len(EVERY_KIND) + 1
+    for title, queue in working.items():
+        letters = queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+        assert letters == title.removesuffix("Queue") + "DeadLetters"
+        (source,) = queues[letters]["RedriveAllowPolicy"]["sourceQueueArns"]
+        assert source["Fn::Sub"].endswith(f":{queue['QueueName']}")
+
+
+def test_every_queue_is_encrypted_and_refuses_plain_http(of_kind):
+    queues = of_kind("AWS::SQS::Queue")
+    policies = of_kind("AWS::SQS::QueuePolicy")
+    assert {p["Queues"][0]["Ref"] for p in policies.values()} == queues.keys()
+    assert all(queue["SqsManagedSseEnabled"] for queue in queues.values())
+    for policy in policies.values():
+        _, deny = policy["PolicyDocument"]["Statement"]
+        assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_visibility_is_six_times_the_functions_time_out(of_kind):
+    functions = of_kind("AWS::Lambda::Function")
+    queues = of_kind("AWS::SQS::Queue")
+    for source in of_kind("AWS::Lambda::EventSourceMapping").values():
+        function = functions[source["FunctionName"]["Ref"]]
+        queue = queues[source["EventSourceArn"]["Fn::GetAtt"][0]]
+        assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+        assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_a_fifo_event_source_has_no_window(of_kind):
+    sources = of_kind("AWS::Lambda::EventSourceMapping")
+    assert "MaximumBatchingWindowInSeconds" not in sources["LedgerEventSource"]
+    assert "MaximumBatchingWindowInSeconds" in sources["EchoEventSource"]
+
+
+def test_every_function_has_a_log_group_that_forgets(of_kind):
+    groups = {group["LogGroupName"] for group in of_kind("AWS::Logs::LogGroup").values()}
+    functions = of_kind("AWS::Lambda::Function").values()
+    assert groups == {f"/aws/lambda/{function['FunctionName']}" for function in functions}
+    assert all(group["RetentionInDays"] for group in of_kind("AWS::Logs::LogGroup").values())
+
+
+def test_two_alarms_watch_every_consumer(of_kind):
+    metrics = [alarm["MetricName"] for alarm in of_kind("AWS::CloudWatch::Alarm").values()]
+    assert metrics.count("ApproximateAgeOfOldestMessage") == len(EVERY_KIND) + 1
+    assert metrics.count("ApproximateNumberOfMessagesVisible") == len(EVERY_KIND) + 1
+
+
+def test_outputs_tell_topics_table_bucket_and_queues(template):
+    outputs = template["Outputs"]
+    assert {"BucketName", "TableName", "TasksTopicArn", "TasksFifoTopicArn"} <= outputs.keys()
+    assert {"EchoQueueUrl", "ReadMeQueueUrl", "UnroutedQueueUrl"} <= outputs.keys()
+
+
+def test_logical_ids_of_different_names_differ():
+    names = ["a-b", "a_b", "ab", "a--b", "a-b-", "a1-b", "a-1b", "a-1-b", "queue", "a-queue"]
+    assert len({camel(name) for name in names}) == len(names)
+
+
+def test_too_many_agents_for_a_stack_are_refused_with_the_number_that_fits():
+    with pytest.raises(InvalidAgent, match="500") as caught:
+        rendered(*(spec(f"agent{number}") for number in range(60)))
+    assert "another" in caught.value.hint
+
+
+def test_a_template_over_a_megabyte_is_refused():
+    with pytest.raises(InvalidAgent):
+        check_limits(10, 1_000_001, 1)
