@@ -41,7 +41,7 @@ run: $(VENV)/installed ## Start the local AWS, deploy, and review this project's
 	@$(LOCAL) $(BIN)/python examples/01_dependency_review/run.py $(ARGS)
 
 test: $(VENV)/installed ## Run every test, against an emulator of their own
-	@$(BIN)/python -m pytest --emulator $(EMULATOR) $(ARGS)
+	@$(BIN)/python -m pytest --emulator=$(EMULATOR) $(ARGS)
 
 check: $(VENV)/installed ## Lint, types, import directions, CloudFormation
 	@$(BIN)/ruff check .

@@ -1,5 +1,8 @@
 """Fixtures of every suite: one emulator for the session, apart from the user's own."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from infra.local.apart import apart
@@ -19,3 +22,9 @@ def emulator(request):
     """A real emulator over HTTP, with its address and credentials in the environment."""
     with apart(request.config.getoption("--emulator")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def sqswarm_home(emulator):
+    """The folder that holds the emulator's state and nothing of the user's."""
+    return Path(os.environ["SQSWARM_HOME"])

@@ -70,6 +70,7 @@ def job_of(delivery: Delivery, spec: AgentSpec) -> Job:
     Raises PoisonMessage with the reason `not-json`, `wrong-shape` or `unknown-agent`.
     """
     message = decode(delivery.body)
+    task_id: str
     if message.topic is not None:
         if message.topic not in {s.topic for s in spec.subscriptions}:
             why = f"the agent {spec.name!r} does not subscribe to the topic {message.topic!r}"
