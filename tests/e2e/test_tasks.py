@@ -114,8 +114,10 @@ def test_a_duplicate_delivery_runs_once_and_yields_one_result(swarm, notes, publ
     ],
 )
 def test_poison_ends_in_the_dead_letters_with_its_reason_and_blocks_nothing(
-    swarm, publish_raw, letters, queue, attribute, body, reason
+    swarm, deployed, publish_raw, letters, queue, attribute, body, reason
 ):
+    if attribute is None and deployed.kind == "ministack":
+        pytest.skip("ministack never matches the filter {exists: false}")
     publish_raw(body, attribute)
     assert swarm.submit("echo", text="after").result(timeout=30)["text"] == "after"
     text = body if isinstance(body, str) else '{"hello": 1}'
