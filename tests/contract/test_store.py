@@ -203,9 +203,7 @@ async def test_cancel_and_settle_have_one_winner(store):
     made = record()
     await store.write(operations.create(made))
     await store.write(acquire(made))
-    cancel = operations.cancel(
-        made.task_id, status=Status.WORKING, now_ms=NOW, expires_s=1, owes=False
-    )
+    cancel = operations.cancel(made, now_ms=NOW, expires_s=1)
     assert isinstance(await store.write(cancel), Applied)
     ending = Ending(result=Payload(inline="{}"))
     settle = operations.settle(
