@@ -7,7 +7,7 @@ moved by SQS, after its receives were used up: mostly by workers that died.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from backends.bus.port import DeadLetter, Delivery
@@ -56,10 +56,11 @@ class LetterKeeper:
         queue = dead_letter_queue(self._desk, entry.name)
         try:
             async with taken(self._desk, entry.name, limit=_AN_AGENT) as letters:
+                explained = {letter.task_id for letter in letters if letter.reason is not None}
                 for letter in letters:
                     if letter.reason is not None:
                         continue
-                    if await self._settled(entry, letter):
+                    if await self._settled(entry, letter, explained):
                         await self._desk.bus.delete(queue, [letter.delivery.receipt])
                         done["taken"] += 1
                     else:
@@ -69,7 +70,7 @@ class LetterKeeper:
         return done
 
     async def _settled(  # noqa: C901 - one branch a case of correctness.md
-        self, entry: CatalogueEntry, letter: Letter
+        self, entry: CatalogueEntry, letter: Letter, explained: Collection[str | None]
     ) -> bool:
         """Deal with a letter of SQS's own; False where its task is in good hands just now."""
         if letter.message is None or letter.task_id is None:
@@ -83,7 +84,9 @@ class LetterKeeper:
                 continue
             record = TaskRecord.from_item(item)
             if record.status.terminal:
-                await self._housekeeper.close(record)
+                # One letter with the reason is enough, where it is in sight.
+                if record.due_at_ms is not None or record.task_id not in explained:
+                    await self._housekeeper.close(record)
                 return True
             if record.status is Status.INPUT_REQUIRED or record.phase in {
                 Phase.WAITING,

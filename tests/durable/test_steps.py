@@ -82,7 +82,7 @@ async def lean(*, ctx: TaskContext) -> str:
 
 @agent(timeout=20)
 async def odd(*, ctx: TaskContext) -> str:
-    return await ctx.step("odd", lambda: object())
+    return await ctx.step("odd", object)
 
 
 AGENTS = (series, beside, typed, large, stubborn, lean, odd)
