@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,7 +16,7 @@ from dispatcher.follow import Follower
 from dispatcher.letters import Letter, peek
 from dispatcher.mapping import Done, Mapping
 from dispatcher.publish import publish
-from dispatcher.redrive import redrive
+from dispatcher.redrive import Redriven, redrive, redrive_letters
 from dispatcher.submit import Request, Submitted, submit
 from dispatcher.view import TaskView, ending_error, find, listing, view
 from schemas.catalogue import CatalogueEntry
@@ -218,6 +218,19 @@ class AsyncSwarm:
     async def redrive(self, task_id: str) -> AsyncTask:
         """Run an ended task again as a new task; see `Swarm.redrive`."""
         return AsyncTask(self._desk, await redrive(self._desk, task_id))
+
+    def redrive_letters(
+        self,
+        agent: str,
+        *,
+        task_ids: Collection[str] | None = None,
+        limit: int | None = None,
+        rate_per_s: float | None = None,
+    ) -> AsyncIterator[Redriven]:
+        """Redrive an agent's dead letters; see `Swarm.redrive_letters`."""
+        return redrive_letters(
+            self._desk, agent, task_ids=task_ids, limit=limit, rate_per_s=rate_per_s
+        )
 
     async def dead_letters(self, agent: str, *, limit: int = 10) -> Letters:
         """Return some of an agent's dead letters; see `Swarm.dead_letters`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,7 +16,7 @@ from dispatcher.follow import Follower
 from dispatcher.letters import Letter, peek
 from dispatcher.mapping import Done, Mapping
 from dispatcher.publish import publish
-from dispatcher.redrive import redrive
+from dispatcher.redrive import Redriven, anext_or_none, redrive, redrive_letters
 from dispatcher.submit import Request, Submitted, submit
 from dispatcher.view import TaskView, ending_error, find, listing, view
 from schemas.catalogue import CatalogueEntry
@@ -237,6 +237,27 @@ class Swarm:
     def redrive(self, task_id: str) -> Task:
         """Run an ended task again, as a new task linked to the old; a repeat returns the same."""
         return Task(self._desk, run_straight(redrive(self._desk, task_id)))
+
+    def redrive_letters(
+        self,
+        agent: str,
+        *,
+        task_ids: Collection[str] | None = None,
+        limit: int | None = None,
+        rate_per_s: float | None = None,
+    ) -> Iterator[Redriven]:
+        """Redrive an agent's dead letters, those of `task_ids` or all, and yield their fates.
+
+        `limit` is the most letters, `rate_per_s` the most in a second.
+        """
+        letters = redrive_letters(
+            self._desk, agent, task_ids=task_ids, limit=limit, rate_per_s=rate_per_s
+        )
+        try:
+            while (told := run_straight(anext_or_none(letters))) is not None:
+                yield told
+        finally:
+            run_straight(letters.aclose())
 
     def dead_letters(self, agent: str, *, limit: int = 10) -> Letters:
         """Return some of an agent's dead letters, with what, why, how often and since when."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, Collection
 from dataclasses import dataclass
 
 from backends.bus.port import Outgoing
@@ -20,6 +20,7 @@ from schemas.task import TaskRecord
 from schemas.writes import Refused
 
 _AT_ONCE = 50
+_HELD = 1000
 
 
 async def redrive(desk: Desk, task_id: str) -> Submitted:
@@ -88,7 +89,7 @@ async def redrive_letters(
     task_ids: Collection[str] | None = None,
     limit: int | None = None,
     rate_per_s: float | None = None,
-) -> AsyncIterator[Redriven]:
+) -> AsyncGenerator[Redriven]:
     """Redrive an agent's dead letters: those of `task_ids`, or all; `limit` and a rate at most.
 
     A letter whose task has ended becomes a new task; one that names no recorded task is moved
@@ -98,7 +99,8 @@ async def redrive_letters(
     done: set[str] = set()
     seen: set[str] = set()
     while limit is None or len(done) < limit:
-        async with taken(desk, agent, limit=_AT_ONCE) as letters:
+        # Of a queue in which most are to stay, all have to be held to come by the others.
+        async with taken(desk, agent, limit=_HELD if task_ids else _AT_ONCE) as letters:
             new = [letter for letter in letters if letter.delivery.message_id not in seen]
             if not new:
                 return
@@ -135,3 +137,8 @@ async def _redrive_letter(desk: Desk, letter: Letter) -> Redriven:
     )
     await desk.bus.send(desk.names.queue(letter.agent, ordered=entry.ordered), [message])
     return Redriven(letter=letter)
+
+
+async def anext_or_none(letters: AsyncGenerator[Redriven]) -> Redriven | None:
+    """Return the next of what `redrive_letters` yields, None after the last."""
+    return await anext(letters, None)

@@ -180,6 +180,19 @@ class ChildFailed(SwarmError):
         super().__init__(f"{message}: {error.get('message', '')}")
 
 
+class StepFailed(SwarmError):
+    """A step raised, after its own retries. `error_type` and its message are the step's."""
+
+    hint = "Catch StepFailed to go on without it: the failure is then recorded like an outcome."
+
+    def __init__(self, name: str, error_type: str, message: str) -> None:
+        """Say which step failed and how."""
+        self.name = name
+        self.error_type = error_type
+        self.reason = message
+        super().__init__(f"step {name!r} failed: {error_type}: {message}")
+
+
 class AskTimedOut(SwarmError):
     """Nobody answered a question in time. `key` is the question's."""
 

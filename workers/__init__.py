@@ -1,7 +1,7 @@
 """The way through: agents, and the runtime that acquires, runs and settles their tasks."""
 
 from schemas.agent_spec import Schedule, Subscription
-from schemas.errors import AskTimedOut, AttemptCancelled, ChildFailed, LeaseLost
+from schemas.errors import AskTimedOut, AttemptCancelled, ChildFailed, LeaseLost, StepFailed
 from workers.agent import Agent, agent
 from workers.context import TaskContext
 from workers.outcome import Fail, Retry
@@ -15,6 +15,7 @@ __all__ = [
     "LeaseLost",
     "Retry",
     "Schedule",
+    "StepFailed",
     "Subscription",
     "TaskContext",
     "agent",

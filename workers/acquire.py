@@ -158,6 +158,6 @@ async def _next_step(  # noqa: C901 - one case a standing
                     attempt=record.attempt,
                 ),
                 now_ms=now,
-                expires_s=station.expires_s(),
+                expires_s=station.expires_s(child=record.parent is not None),
                 owes=record.parent is not None,
             )

@@ -72,9 +72,10 @@ class TaskContext:
 
         `function` may be a coroutine function or a plain one (run on a thread). Its outcome must
         be JSON, or of the type its annotation promises. It is tried `retries` times more, with
-        growing pauses, before its error reaches the agent. Raises LeaseLost and AttemptCancelled
-        as `progress` does. A step may still run twice where a worker dies between doing and
-        recording: pass its work an idempotency key (`ctx.task_id` and the step's name).
+        growing pauses, before StepFailed reaches the agent; an agent that catches it and goes on
+        has the failure recorded. Raises LeaseLost and AttemptCancelled as `progress` does. A step
+        may still run twice where a worker dies between doing and recording: pass its work an
+        idempotency key (`ctx.task_id` and the step's name).
         """
         from workers.steps import return_type, run_step
 

@@ -10,7 +10,9 @@ from schemas.errors import InvalidAgent
 
 _UNITS_S = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 _RATE = re.compile(r"^\s*(\d{1,9})\s*/\s*(second|minute|hour|day)s?\s*$")
-_EVERY = re.compile(r"^rate\((?:1 (?:minute|hour|day)|(?:[2-9]|[1-9]\d+) (?:minutes|hours|days))\)$")
+_EVERY = re.compile(
+    r"^rate\((?:1 (?:minute|hour|day)|(?:[2-9]|[1-9]\d+) (?:minutes|hours|days))\)$"
+)
 _CRON = re.compile(r"^cron\((?:\S+ ){5}\S+\)$")
 _SCHEDULES_LIMIT = 10
 

@@ -29,6 +29,7 @@ PUBLISHES_LIMIT = 12
 _A_SHARD = 200
 _PAGES = 20
 _LONGEST_LOOK_MS = 15 * 60_000
+_BROKEN_MS = 5 * 60_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,12 +81,19 @@ class Housekeeper:
         try:
             return await self._act(record)
         except Exception as error:
-            # One task that cannot be helped must not keep the others waiting; it stays due.
+            # One task that cannot be helped must not keep the others waiting, now or next time.
             self._log.error("housekeeping.failed", task_id=record.task_id, error=repr(error))
-            return "broken"
+        try:
+            now = self._desk.runner.now_ms()
+            await self._look_again(record, now + _BROKEN_MS)
+        except Exception as error:
+            self._log.error("housekeeping.failed", task_id=record.task_id, error=repr(error))
+        return "broken"
 
     async def _act(self, record: TaskRecord) -> str:
         now = self._desk.runner.now_ms()
+        if record.due_at_ms is None or record.due_at_ms > now:
+            return "tended"  # the index lags behind: it has moved on since
         if record.status.terminal:
             return await self.close(record)
         if record.status is Status.INPUT_REQUIRED:
@@ -125,7 +133,7 @@ class Housekeeper:
                 expected=record.v,
                 error=error,
                 now_ms=now,
-                expires_s=self._desk.expires_s(),
+                expires_s=self._desk.expires_s(child=record.parent is not None),
                 owes=True,  # its letter, at least
             )
         )

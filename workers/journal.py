@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
 
+from schemas import operations
 from schemas.errors import AttemptCancelled, LeaseLost
 from schemas.json import JsonObject, loads
 from schemas.lifecycle import Status
@@ -22,7 +23,7 @@ from schemas.operations import STEP_PREFIX, Lease
 from schemas.payload import Payload
 from schemas.task import TaskRecord, task_key
 from schemas.waits import Place, entries, is_too_long
-from schemas.writes import Item
+from schemas.writes import Item, Outcome, Refused, Write
 from workers.outcome import Fail, NonDeterministic, Suspended, Wait
 from workers.station import Station
 
@@ -30,6 +31,8 @@ _TICKS = 10
 """Turns of the event loop in which branches that run side by side may still join a wait."""
 
 _LOOK_EVERY_MS = 1000
+
+_KEPT_S = 400 * 24 * 3600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +42,17 @@ class Recorded:
     position: int
     alone: bool
     outcome: Payload | None = None
+    error: JsonObject | None = None
     until_ms: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A step of this run that failed; it is recorded once the agent has gone on past it."""
+
+    name: str
+    error: JsonObject
+    at: Place
 
 
 @dataclass(kw_only=True, eq=False)
@@ -68,6 +81,10 @@ class Journal:
         self._recorded: dict[str, Recorded] | None = None
         self._reading = asyncio.Lock()
         self._met: set[str] = set()
+        self._failures: list[Failure] = []
+        self.closed = False
+        self.hung = 0
+        """Threads of steps that ran past the run's end: Python cannot stop them."""
         self._uses: dict[str, int] = {}
         self._open: set[Operation] = set()
         self._entered = 0
@@ -109,6 +126,49 @@ class Journal:
             yield operation, found
         finally:
             self._open.discard(operation)
+
+    def failed(self, failure: Failure) -> None:
+        """Remember a step's failure: whatever the run records after it records it too."""
+        self._failures.append(failure)
+
+    async def record(self, *writes: Write) -> list[Outcome]:
+        """Record `writes` of steps under the fence, with the failures the agent went on past.
+
+        Returns the outcomes of `writes`. Raises LeaseLost where the task is another's by now, or
+        this run is over.
+        """
+        station, lease = self.station, self.lease
+        async with self.writing:
+            failures = list(self._failures)
+            if failures:
+                # One that nobody catches ends the run within these turns of the loop; then it is
+                # not recorded, and the next attempt tries that step again.
+                for _ in range(_TICKS):
+                    await asyncio.sleep(0)
+            if self.closed:
+                message = f"this run of task {lease.task_id} is over"
+                raise LeaseLost(message)
+            kept = [
+                operations.record_failure(
+                    lease, one.name, one.error, at=one.at, ttl_s=self.expires_s()
+                )
+                for one in failures
+            ]
+            held, *outcomes = await station.store.transact(
+                [operations.fence(lease), *writes, *kept]
+            )
+            if isinstance(held, Refused):
+                raise self.lost(held.item)
+            self._failures = [one for one in self._failures if one not in failures]
+            told = outcomes[len(writes) :]
+            if any(isinstance(outcome, Refused) for outcome in told):
+                # A failure stands there already, so nothing happened: once more without them.
+                _, *outcomes = await station.store.transact([operations.fence(lease), *writes])
+        return outcomes[: len(writes)]
+
+    def expires_s(self) -> int:
+        """Return when a step's record may be forgotten: not before the longest sleep is over."""
+        return self.station.now_ms() // 1000 + _KEPT_S
 
     def _check(self, operation: Operation, name: str, recorded: dict[str, Recorded]) -> None:
         for other, was in recorded.items():
@@ -199,6 +259,9 @@ class Journal:
         if record is not None and record.waits is not None and is_too_long(record.waits):
             message = "the task has waited more often than its record can hold"
             raise Fail(message, type="TooManyWaits")
+        if self._failures:
+            with self.busy():
+                await self.record()
         self._at = operation.place if not self._waits else Place(position=0, alone=False)
         self._waits += waits
         self._count_down()
@@ -266,7 +329,14 @@ def ask_name(name: str) -> str:
 
 
 def _step(item: Item) -> Recorded:
-    outcome = (
-        Payload(inline=item["outcome"]) if "outcome" in item else Payload(ref=item["outcome_ref"])
+    outcome = None
+    if "outcome" in item:
+        outcome = Payload(inline=item["outcome"])
+    elif "outcome_ref" in item:
+        outcome = Payload(ref=item["outcome_ref"])
+    return Recorded(
+        position=item["position"],
+        alone=item["alone"],
+        outcome=outcome,
+        error=loads(item["error"]) if "error" in item else None,
     )
-    return Recorded(position=item["position"], alone=item["alone"], outcome=outcome)

@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from schemas.errors import AskTimedOut, ChildFailed, InvalidReturn, LeaseLost, UsageError
+from schemas.errors import (
+    AskTimedOut,
+    ChildFailed,
+    InvalidReturn,
+    LeaseLost,
+    StepFailed,
+    UsageError,
+)
 from schemas.results import INTERNAL_ERROR, INVALID_PARAMS
 from workers.agent import AnyAgent
 from workers.context import TaskContext
@@ -92,6 +99,7 @@ class Performer:
             await asyncio.wait({running, parked}, return_when=asyncio.FIRST_COMPLETED)
             return await running if running.done() else _SUSPENDED
         finally:
+            journal.closed = True
             parked.cancel()
             running.cancel()
             # Its clean-up has a moment; what ignores being cancelled is left behind.
@@ -99,6 +107,7 @@ class Performer:
             for task in {running} - stubborn:
                 if not task.cancelled():
                     task.exception()  # looked at, so that nobody is told it was not
+            self.hung += journal.hung
 
     async def _call(self, bound: dict[str, Any]) -> Any:
         if self._agent.is_async:
@@ -128,6 +137,8 @@ def _failure(error: Exception, context: TaskContext) -> Outcome:
         case ChildFailed() | AskTimedOut() | UsageError():
             # Recorded for good, or wrong however often it is tried: the agent did not catch it.
             return Failed(error_type=type(error).__name__, message=str(error))
+        case StepFailed():
+            return Broke(error_type=error.error_type, message=error.reason)
     context.log.error("agent.raised", error_type=type(error).__name__, error=_traceback(error))
     return Broke(error_type=type(error).__name__, message=str(error))
 

@@ -85,7 +85,7 @@ def _settle(station: Station, run: Run, ending: Ending) -> Write:
         run.lease,
         ending,
         now_ms=now,
-        expires_s=station.expires_s(),
+        expires_s=station.expires_s(child=run.job.message.parent is not None),
         owes=run.job.message.parent is not None,
     )
 

@@ -10,7 +10,7 @@ from backends.blobs.port import Blobs
 from backends.bus.port import Bus
 from backends.runner import Runner
 from backends.store.port import Store
-from dispatcher.desk import Desk, read_catalogue
+from dispatcher.desk import Desk, expires_s, read_catalogue
 from schemas.agent_spec import AgentSpec
 from schemas.naming import Names
 from workers.agent import AnyAgent
@@ -69,9 +69,9 @@ class Station:
         """Return the time (Unix epoch, milliseconds)."""
         return self.runner.now_ms()
 
-    def expires_s(self) -> int:
+    def expires_s(self, *, child: bool = False) -> int:
         """Return when a record that ends now may be forgotten (Unix seconds)."""
-        return self.now_ms() // 1000 + self.ttl_s
+        return expires_s(self.now_ms(), self.ttl_s, child=child)
 
     async def hide(self, job: Job, *, seconds: int) -> None:
         """Hide a job's message for `seconds` from now."""

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 from schemas import operations
-from schemas.errors import LeaseLost
+from schemas.errors import LeaseLost, StepFailed
 from schemas.json import dumps, loads, size_bytes
 from schemas.payload import RECORD_INLINE_LIMIT_BYTES, Payload, check_size
-from schemas.results import WRAPPED_KEY
+from schemas.results import WRAPPED_KEY, error_object
 from schemas.writes import Refused
-from workers.journal import Journal, Operation, step_name
+from workers.journal import Failure, Journal, Operation, Recorded, step_name
 from workers.outcome import Fail, Retry
 from workers.verdict import backoff_s
 
 STEP_NAME_LIMIT = 200
-_KEPT_S = 400 * 24 * 3600
-"""A step's record outlives the longest sleep (a year) of the task it belongs to."""
+_THREADS = 64
+"""Plain functions of steps at a time: on threads of their own, for AWS calls need theirs."""
 
 
 async def run_step(
@@ -28,8 +31,9 @@ async def run_step(
     """Return the recorded outcome of a step, or run it, record it and return it.
 
     An outcome is what JSON makes of it (of `returns`' type where that is known), on the first
-    run as on every replay. A step that raises leaves no record. Raises LeaseLost where another
-    worker has the task by now.
+    run as on every replay. A step that raises is tried again by the next attempt, unless the
+    agent catches its StepFailed and goes on: then the failure is what is recorded. Raises
+    LeaseLost where another worker has the task by now.
     """
     if not name or len(name) > STEP_NAME_LIMIT:
         message = f"a step's name has 1 to {STEP_NAME_LIMIT} characters, not {len(name)}"
@@ -38,19 +42,43 @@ async def run_step(
     async with journal.operation([step_name(full)]) as (operation, found):
         with journal.busy():
             recorded = found.get(step_name(full))
-            if recorded is not None and recorded.outcome is not None:
+            if recorded is not None:
                 journal.station.log.info("step.replayed", task_id=journal.lease.task_id, step=full)
-                return _decoded(await _text(journal, recorded.outcome), returns)
-            value = await _attempts(journal, full, call, retries)
+                return await _replayed(journal, name, recorded, returns)
+            try:
+                value = await _attempts(journal, full, call, retries)
+            except LeaseLost:
+                raise
+            except Exception as error:
+                failed = StepFailed(name, _type_of(error), str(error))
+                kept = error_object(failed.error_type, failed.reason)
+                kept["data"]["fail"] = isinstance(error, Fail)
+                journal.failed(Failure(name=full, error=kept, at=operation.place))
+                if isinstance(error, Fail | Retry):
+                    raise
+                raise failed from error
             text = _encoded(full, value, returns)
             return _decoded(await _record(journal, operation, full, text), returns)
+
+
+async def _replayed(journal: Journal, name: str, recorded: Recorded, returns: Any) -> Any:
+    if recorded.outcome is not None:
+        return _decoded(await _text(journal, recorded.outcome), returns)
+    error = recorded.error or error_object("error", "")
+    if error["data"].get("fail"):
+        raise Fail(error["message"], type=error["data"]["type"])
+    raise StepFailed(name, error["data"]["type"], error["message"])
+
+
+def _type_of(error: Exception) -> str:
+    return error.type if isinstance(error, Fail) else type(error).__name__
 
 
 async def _attempts(journal: Journal, name: str, call: Callable[[], Any], retries: int) -> Any:
     attempt = 1
     while True:
         try:
-            return await _called(call)
+            return await _called(journal, call)
         except (Fail, LeaseLost):
             raise
         except Exception as error:
@@ -71,13 +99,23 @@ async def _attempts(journal: Journal, name: str, call: Callable[[], Any], retrie
             attempt += 1
 
 
-async def _called(call: Callable[[], Any]) -> Any:
+async def _called(journal: Journal, call: Callable[[], Any]) -> Any:
     """Call a coroutine function on the loop, a plain one on a thread."""
-    function = getattr(call, "func", call)
-    if inspect.iscoroutinefunction(function):
+    if inspect.iscoroutinefunction(getattr(call, "func", call)):
         return await call()
-    value = await asyncio.to_thread(call)
+    running = _threads().submit(contextvars.copy_context().run, call)
+    try:
+        value = await asyncio.wrap_future(running)
+    except asyncio.CancelledError:
+        if not running.cancel() and not running.done():
+            journal.hung += 1
+        raise
     return await value if inspect.isawaitable(value) else value
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_THREADS, thread_name_prefix="step")
 
 
 async def _record(journal: Journal, operation: Operation, name: str, text: str) -> str:
@@ -87,18 +125,10 @@ async def _record(journal: Journal, operation: Operation, name: str, text: str) 
     if check_size(text, what=f"the outcome of step {name!r}") > RECORD_INLINE_LIMIT_BYTES:
         key = f"payloads/{lease.task_id}/step-{lease.v}-{operation.position}.json"
         outcome = Payload(ref=await station.blobs.put(key, text.encode()))
-    async with journal.writing:
-        fence, made = operations.record_step(
-            lease,
-            name,
-            outcome,
-            position=operation.position,
-            alone=operation.alone,
-            ttl_s=station.now_ms() // 1000 + _KEPT_S,
-        )
-        held, added = await station.store.transact([fence, made])
-    if isinstance(held, Refused):
-        raise journal.lost(held.item)
+    _, made = operations.record_step(
+        lease, name, outcome, at=operation.place, ttl_s=journal.expires_s()
+    )
+    [added] = await journal.record(made)
     if isinstance(added, Refused) and added.item is not None:
         item = added.item
         ref = Payload(ref=item["outcome_ref"]) if "outcome_ref" in item else None

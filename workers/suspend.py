@@ -19,7 +19,7 @@ from schemas.waits import (
     with_children,
     with_sleep,
 )
-from schemas.writes import Applied, Item, Write
+from schemas.writes import Applied, Item, Set, Write
 from workers import delivery as at
 from workers.acquire import Fate
 from workers.effects import Ended, carry_out
@@ -51,10 +51,11 @@ async def suspend(station: Station, job: Job, lease: Lease, park: Park) -> Fate:
     else:
         write = _sleep(station, lease, sleeps, park.at)
     outcome = await station.store.write(write)
-    if not isinstance(outcome, Applied) or outcome.item is None:
+    item = outcome.item
+    if item is None or not (isinstance(outcome, Applied) or _is_ours(item, write, lease)):
         station.log.warning("suspend.refused", task_id=job.task_id)
-        return await stand_back(station, job, outcome.item)
-    record = TaskRecord.from_item(outcome.item)
+        return await stand_back(station, job, item)
+    record = TaskRecord.from_item(item)
     station.log.info(
         "task.suspended",
         task_id=job.task_id,
@@ -67,6 +68,12 @@ async def suspend(station: Station, job: Job, lease: Lease, park: Park) -> Fate:
     elif not asks:
         await _set_timer(station, record)
     return Fate.DELETE
+
+
+def _is_ours(item: Item, write: Write, lease: Lease) -> bool:
+    """Tell whether a refused wait stands there already: then its answer was lost."""
+    waits = next(c.value for c in write.changes if isinstance(c, Set) and c.name == "waits")
+    return item["v"] == lease.v and item.get("waits") == waits
 
 
 async def _plan(

@@ -8,7 +8,6 @@ from itertools import count
 
 from backends.bus.port import DeadLetter, Delivery, Outgoing
 
-
 _DEDUPLICATION_MS = 300_000
 """Source: SQS FIFO queues, deduplication interval of five minutes."""
 

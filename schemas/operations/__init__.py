@@ -27,7 +27,7 @@ from schemas.operations.run import (
     renew,
     republish,
 )
-from schemas.operations.step import STEP_PREFIX, record_step, step_key
+from schemas.operations.step import STEP_PREFIX, fence, record_failure, record_step, step_key
 from schemas.operations.wait import answer, ask, count, fire, plan, sleep, wake
 
 __all__ = [
@@ -45,12 +45,14 @@ __all__ = [
     "create",
     "fail_exhausted",
     "fail_unseen",
+    "fence",
     "fire",
     "link_redriven",
     "look_again",
     "mark_due",
     "plan",
     "progress",
+    "record_failure",
     "record_step",
     "release",
     "renew",

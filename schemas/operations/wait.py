@@ -7,10 +7,11 @@ A resumed task is on a new run: a fresh version, and attempts and publishes coun
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from schemas.json import JsonObject, dumps
 from schemas.lifecycle import Phase, Status
-from schemas.operations.run import WORKING, Lease, due_from, held
+from schemas.operations.run import AWAKE, WORKING, Lease, due_from, held
 from schemas.task import TaskRecord, task_key
 from schemas.writes import Change, Condition, Drop, Eq, Has, Missing, Remove, Set, Write
 
@@ -23,7 +24,7 @@ def plan(lease: Lease, *, waits: str, first: int, count: int, now_ms: int, due_a
     Numbers are never used twice in a task: a repeated count of an earlier wait's child must not
     be taken for one of a later wait.
     """
-    return held(
+    return _awake(
         lease,
         Set("phase", Phase.WAITING.value),
         Set("pending", frozenset(range(first, first + count))),
@@ -36,7 +37,7 @@ def plan(lease: Lease, *, waits: str, first: int, count: int, now_ms: int, due_a
 
 def sleep(lease: Lease, *, waits: str, wake_at_ms: int, now_ms: int, due_at_ms: int) -> Write:
     """Wait until `wake_at_ms`."""
-    return held(
+    return _awake(
         lease,
         Set("phase", Phase.SLEEPING.value),
         Set("wake_at", wake_at_ms),
@@ -131,6 +132,12 @@ def answer(
         ),
         changes=tuple(changes),
     )
+
+
+def _awake(lease: Lease, *changes: Change) -> Write:
+    """Change a task of ours that does not wait yet: a plan that lands twice counts once."""
+    write = held(lease, *changes)
+    return replace(write, when=(*write.when, *AWAKE))
 
 
 def _parked(lease: Lease, *, now_ms: int, due_at_ms: int | None) -> tuple[Change, ...]:

@@ -13,6 +13,7 @@ from schemas.operations import Ending, Lease
 from schemas.payload import Payload
 from schemas.results import error_object
 from schemas.task import TaskRecord, due_shard, task_key
+from schemas.waits import Place
 from schemas.writes import (
     Absent,
     Add,
@@ -399,7 +400,7 @@ async def test_a_transaction_does_all_or_nothing_and_says_why(store):
         (lease_of(made, v=made.v), "one", Applied, Refused),
     ):
         writes = operations.record_step(
-            lease, name, Payload(inline=f'"{lease.v}"'), position=3, alone=True, ttl_s=NOW
+            lease, name, Payload(inline=f'"{lease.v}"'), at=Place(position=3, alone=True), ttl_s=NOW
         )
         outcomes = await store.transact(writes)
         assert [type(o) for o in outcomes] == [held, added]
@@ -423,8 +424,7 @@ async def test_transactions_on_one_task_side_by_side_all_get_through(store):
                     lease_of(made, v=made.v),
                     f"s{n}",
                     Payload(inline="1"),
-                    position=n,
-                    alone=False,
+                    at=Place(position=n, alone=False),
                     ttl_s=NOW,
                 )
             )

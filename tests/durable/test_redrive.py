@@ -1,9 +1,14 @@
 """Redrive: an ended task becomes a new one, linked both ways, once."""
 
+import asyncio
+from dataclasses import replace
+
 import pytest
 from house import House
 
 from backends.bus.port import Outgoing
+from backends.runner import BlockingRunner
+from dispatcher.client import Swarm
 from dispatcher.letters import peek
 from dispatcher.redrive import redrive, redrive_letters
 from dispatcher.schedule import submit_scheduled
@@ -108,6 +113,21 @@ async def test_one_letter_or_some_are_redriven(house):
     told = [r async for r in redrive_letters(house.desk, "fragile", limit=2)]
     assert len(told) == 2
     assert len(await peek(house.desk, "fragile", limit=10)) == 2
+
+
+def test_the_blocking_client_redrives_letters_without_an_event_loop(house):
+    run = asyncio.run
+    run(fail(house, 3))
+    runner = BlockingRunner()
+    swarm = Swarm(replace(house.desk, runner=runner), runner)
+    assert len(swarm.dead_letters("fragile")) == 3
+    told = next(letters := swarm.redrive_letters("fragile"))
+    assert told.new is not None
+    letters.close()
+    assert len(swarm.dead_letters("fragile")) == 2
+    assert len(list(swarm.redrive_letters("fragile"))) == 2
+    assert swarm.dead_letters("fragile") == []
+    swarm.close()
 
 
 async def test_an_unparsed_message_is_moved_back(house):

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from schemas.errors import TaskFailed
 from schemas.lifecycle import Status
 from schemas.payload import RECORD_INLINE_LIMIT_BYTES
-from workers import Retry, TaskContext, agent
+from workers import Retry, StepFailed, TaskContext, agent
 from workers.runtime import Runtime
 
 RAN: list[str] = []
@@ -75,6 +75,17 @@ async def stubborn(*, ctx: TaskContext) -> str:
     return await ctx.step("flaky", work_on, "flaky", retries=2)
 
 
+@agent(timeout=20)
+async def falls_back(*, waits: bool, ctx: TaskContext) -> str:
+    try:
+        first = await ctx.step("first", work_on, "first")
+    except StepFailed as error:
+        if waits:
+            await ctx.sleep(60)
+        first = await ctx.step("second", work_on, f"second after {error.error_type}")
+    return first + await ctx.step("last", work_on, "last")
+
+
 @agent(timeout=20, durability="lean")
 async def lean(*, ctx: TaskContext) -> str:
     return await ctx.step("a", work_on, "a")
@@ -85,7 +96,7 @@ async def odd(*, ctx: TaskContext) -> str:
     return await ctx.step("odd", object)
 
 
-AGENTS = (series, beside, typed, large, stubborn, lean, odd)
+AGENTS = (series, beside, falls_back, typed, large, stubborn, lean, odd)
 
 
 @pytest.fixture
@@ -115,6 +126,17 @@ async def test_steps_of_one_name_side_by_side_keep_their_own_outcomes(house):
     await again(house, beside)
     assert (await house.see(task_id)).result() == "ABC"
     assert sorted(RAN) in (["a", "b", "b", "c"], ["a", "b", "b", "c", "c"])
+
+
+@pytest.mark.parametrize("waits", [False, True], ids=["then-a-step", "then-a-sleep"])
+async def test_a_failure_that_the_agent_went_on_past_is_replayed_like_an_outcome(house, waits):
+    FAIL_AT.update({"first", "last"})
+    task_id = await house.submit(falls_back, waits=waits)
+    for _ in range(4):
+        await house.work(falls_back)
+        house.clock.advance(seconds=70)
+    assert (await house.see(task_id)).result() == "SECOND AFTER CONNECTIONERRORLAST"
+    assert RAN == ["first", "second after ConnectionError", "last", "last"]
 
 
 async def test_a_plain_function_runs_on_a_thread_and_its_type_survives_the_replay(house):
