@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
 from backends.caller import AioCaller
 from backends.connect import client_options, settings_from_environment
 from backends.runner import AsyncRunner
+from dispatcher.answer import answer
 from dispatcher.cancel import cancel
 from dispatcher.desk import Desk, open_desk
 from dispatcher.follow import Follower
+from dispatcher.letters import Letter, peek
 from dispatcher.mapping import Done, Mapping
 from dispatcher.publish import publish
+from dispatcher.redrive import Redriven, redrive, redrive_letters
 from dispatcher.submit import Request, Submitted, submit
 from dispatcher.view import TaskView, ending_error, find, listing, view
 from schemas.catalogue import CatalogueEntry
@@ -61,9 +64,14 @@ class AsyncTask:
         """Cancel the task and return the status it ended with."""
         return await cancel(self._desk, self.id, agent=self.agent)
 
+    async def answer(self, key: str, value: Any) -> Status:
+        """Answer one open question of the task; see `Swarm.answer`."""
+        return await answer(self._desk, self.id, key, value)
+
 
 Tasks = list[AsyncTask]
 Views = list[TaskView]
+Letters = list[Letter]
 Entries = list[CatalogueEntry]
 
 
@@ -198,6 +206,35 @@ class AsyncSwarm:
     async def cancel(self, task_id: str) -> Status:
         """Cancel a task and return the status it ended with."""
         return await cancel(self._desk, task_id)
+
+    async def answer(self, task_id: str, key: str, value: Any) -> Status:
+        """Answer the open question `key` of a task; see `Swarm.answer`."""
+        return await answer(self._desk, task_id, key, value)
+
+    async def inbox(self, *, agent: str | None = None, limit: int = 50) -> Views:
+        """Return the tasks that wait for people, the newest first; see `Swarm.inbox`."""
+        return await self.list(status=Status.INPUT_REQUIRED, agent=agent, limit=limit)
+
+    async def redrive(self, task_id: str) -> AsyncTask:
+        """Run an ended task again as a new task; see `Swarm.redrive`."""
+        return AsyncTask(self._desk, await redrive(self._desk, task_id))
+
+    def redrive_letters(
+        self,
+        agent: str,
+        *,
+        task_ids: Collection[str] | None = None,
+        limit: int | None = None,
+        rate_per_s: float | None = None,
+    ) -> AsyncIterator[Redriven]:
+        """Redrive an agent's dead letters; see `Swarm.redrive_letters`."""
+        return redrive_letters(
+            self._desk, agent, task_ids=task_ids, limit=limit, rate_per_s=rate_per_s
+        )
+
+    async def dead_letters(self, agent: str, *, limit: int = 10) -> Letters:
+        """Return some of an agent's dead letters; see `Swarm.dead_letters`."""
+        return await peek(self._desk, agent, limit=limit)
 
     async def list(
         self, *, status: Status | str | None = None, agent: str | None = None, limit: int = 50

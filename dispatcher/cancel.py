@@ -2,39 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from dispatcher.children import cancelling
 from dispatcher.desk import Desk
+from dispatcher.owed import Debt, pay
 from dispatcher.view import find
 from schemas import operations
 from schemas.agent_spec import Durability
 from schemas.errors import TaskNotFound
 from schemas.ids import created_ms, new_version
-from schemas.lifecycle import Status
+from schemas.lifecycle import Phase, Status
 from schemas.task import TaskRecord, task_key
 from schemas.writes import Applied
 
 
 async def cancel(desk: Desk, task_id: str, *, agent: str | None = None) -> Status:
-    """Cancel a task and return the status it ended with: another end may have been faster.
+    """Cancel a task and its children; return the status it ended with.
+
+    Another end may have been faster.
 
     A task that no worker has acquired yet has no record: a tombstone is left, which its acquire
     will find. Raises TaskNotFound for another principal's task.
     """
     while True:
         record = await find(desk, task_id)
-        now = desk.runner.now_ms()
         if record is None:
-            write = operations.cancel_unseen(_tombstone(desk, task_id, agent, now))
+            write = operations.cancel_unseen(_tombstone(desk, task_id, agent))
         elif record.status.terminal:
             return record.status
         else:
-            write = operations.cancel(
-                task_id,
-                status=record.status,
-                now_ms=now,
-                expires_s=desk.expires_s(),
-                owes=record.parent is not None,
-            )
+            write = cancelling(desk, record, owes=_owes(record))
         if isinstance(await desk.store.write(write), Applied):
+            if record is not None:
+                due_at_ms = 0 if _owes(record) else None
+                ended = replace(record, status=Status.CANCELLED, due_at_ms=due_at_ms)
+                await pay(desk, [Debt.of(ended)])
             return Status.CANCELLED
         if (
             record is None
@@ -45,7 +48,12 @@ async def cancel(desk: Desk, task_id: str, *, agent: str | None = None) -> Statu
             raise TaskNotFound(message)
 
 
-def _tombstone(desk: Desk, task_id: str, agent: str | None, now_ms: int) -> TaskRecord:
+def _owes(record: TaskRecord) -> bool:
+    return record.parent is not None or record.phase is Phase.WAITING
+
+
+def _tombstone(desk: Desk, task_id: str, agent: str | None) -> TaskRecord:
+    now_ms = desk.runner.now_ms()
     return TaskRecord(
         task_id=task_id,
         agent=agent or "unknown",

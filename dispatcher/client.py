@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
 from backends.caller import BlockingCaller
 from backends.connect import client_factory, settings_from_environment
 from backends.runner import BlockingRunner, run_straight
+from dispatcher.answer import answer
 from dispatcher.cancel import cancel
 from dispatcher.desk import Desk, open_desk
 from dispatcher.follow import Follower
+from dispatcher.letters import Letter, peek
 from dispatcher.mapping import Done, Mapping
 from dispatcher.publish import publish
+from dispatcher.redrive import Redriven, anext_or_none, redrive, redrive_letters
 from dispatcher.submit import Request, Submitted, submit
 from dispatcher.view import TaskView, ending_error, find, listing, view
 from schemas.catalogue import CatalogueEntry
@@ -65,9 +68,14 @@ class Task:
         """Cancel the task and return the status it ended with."""
         return run_straight(cancel(self._desk, self.id, agent=self.agent))
 
+    def answer(self, key: str, value: Any) -> Status:
+        """Answer one open question of the task; see `Swarm.answer`."""
+        return run_straight(answer(self._desk, self.id, key, value))
+
 
 Tasks = list[Task]
 Views = list[TaskView]
+Letters = list[Letter]
 Entries = list[CatalogueEntry]
 
 
@@ -128,10 +136,10 @@ class Swarm:
     ) -> Task:
         """Submit one task; every other keyword is an argument of the agent.
 
-        With `idempotency_key` a repeat returns the first task. `delay` is seconds (0 to 900)
-        before a worker may see it. `durable` records the task before publishing it, so that its
-        id resolves at once. Raises UnknownAgent, InvalidArguments, PayloadTooLarge,
-        IdempotencyConflict, PublishFailed; nothing is published in the first four cases.
+        With `idempotency_key` a repeat returns the first task. `delay` is seconds before a worker
+        may see it, up to a year (over 900, to the minute). `durable` records the task before
+        publishing it, so that its id resolves at once. Raises UnknownAgent, InvalidArguments,
+        PayloadTooLarge, IdempotencyConflict, PublishFailed; only the last after publishing any.
         """
         request = Request(
             arguments=arguments,
@@ -210,6 +218,50 @@ class Swarm:
     def cancel(self, task_id: str) -> Status:
         """Cancel a task and return the status it ended with."""
         return run_straight(cancel(self._desk, task_id))
+
+    def answer(self, task_id: str, key: str, value: Any) -> Status:
+        """Answer the open question `key` of a task and return the task's status after it.
+
+        A task whose questions are all answered is resumed; a late answer is ignored. Raises
+        InvalidArguments with the schema's reason, or where nothing is asked under that key.
+        """
+        return run_straight(answer(self._desk, task_id, key, value))
+
+    def inbox(self, *, agent: str | None = None, limit: int = 50) -> Views:
+        """Return the tasks that wait for people, the newest first; `to_json` shows the questions.
+
+        It reads the whole table: for people.
+        """
+        return self.list(status=Status.INPUT_REQUIRED, agent=agent, limit=limit)
+
+    def redrive(self, task_id: str) -> Task:
+        """Run an ended task again, as a new task linked to the old; a repeat returns the same."""
+        return Task(self._desk, run_straight(redrive(self._desk, task_id)))
+
+    def redrive_letters(
+        self,
+        agent: str,
+        *,
+        task_ids: Collection[str] | None = None,
+        limit: int | None = None,
+        rate_per_s: float | None = None,
+    ) -> Iterator[Redriven]:
+        """Redrive an agent's dead letters, those of `task_ids` or all, and yield their fates.
+
+        `limit` is the most letters, `rate_per_s` the most in a second.
+        """
+        letters = redrive_letters(
+            self._desk, agent, task_ids=task_ids, limit=limit, rate_per_s=rate_per_s
+        )
+        try:
+            while (told := run_straight(anext_or_none(letters))) is not None:
+                yield told
+        finally:
+            run_straight(letters.aclose())
+
+    def dead_letters(self, agent: str, *, limit: int = 10) -> Letters:
+        """Return some of an agent's dead letters, with what, why, how often and since when."""
+        return run_straight(peek(self._desk, agent, limit=limit))
 
     def list(
         self, *, status: Status | str | None = None, agent: str | None = None, limit: int = 50

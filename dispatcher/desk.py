@@ -20,6 +20,17 @@ DUE_GRACE_MS = 60_000
 """How long a created task may wait before housekeeping publishes it again, at first."""
 
 
+CHILD_TTL_S = 400 * 24 * 3600
+
+
+def expires_s(now_ms: int, ttl_s: int, *, child: bool) -> int:
+    """Return when a record that ends now may be forgotten (Unix seconds).
+
+    A child's is kept for as long as its parent may sleep and then look at its result again.
+    """
+    return now_ms // 1000 + (max(ttl_s, CHILD_TTL_S) if child else ttl_s)
+
+
 @dataclass(kw_only=True)
 class Desk:
     """The dispatcher's surroundings. `operator` sees every principal's tasks."""
@@ -42,9 +53,9 @@ class Desk:
             found = self._validators[entry.name] = Validator(entry)
         return found
 
-    def expires_s(self) -> int:
-        """Return when a record written now may be forgotten (Unix seconds)."""
-        return self.runner.now_ms() // 1000 + self.ttl_s
+    def expires_s(self, *, child: bool = False) -> int:
+        """Return when a record that ends now may be forgotten (Unix seconds)."""
+        return expires_s(self.runner.now_ms(), self.ttl_s, child=child)
 
 
 async def open_desk(

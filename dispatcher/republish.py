@@ -33,18 +33,26 @@ def message_of(record: TaskRecord) -> Message:
 
 
 async def republish(desk: Desk, records: Sequence[TaskRecord]) -> None:
-    """Publish the tasks of `records` to their agents, ten a request."""
+    """Publish the tasks of `records` to their agents, ten a request.
+
+    A task whose agent is no longer deployed is left to housekeeping, which gives it up in time.
+    """
     by_order: dict[bool, list[Outgoing]] = {}
     for record in records:
-        message = message_of(record)
-        by_order.setdefault(desk.catalogue.agent(record.agent).ordered, []).append(
-            Outgoing(
-                id=message.id,
-                body=message.encode(),
-                principal=message.principal,
-                agent=message.name,
-                group=message.ordering_key,
-            )
-        )
-    for ordered, outgoing in by_order.items():
-        await desk.bus.publish(desk.names.topic(TASKS_TOPIC, ordered=ordered), outgoing)
+        entry = desk.catalogue.agents.get(record.agent)
+        if entry is not None:
+            by_order.setdefault(entry.ordered, []).append(outgoing(record))
+    for ordered, messages in by_order.items():
+        await desk.bus.publish(desk.names.topic(TASKS_TOPIC, ordered=ordered), messages)
+
+
+def outgoing(record: TaskRecord) -> Outgoing:
+    """Return the message of a recorded task, ready to be published or sent."""
+    return Outgoing(
+        id=record.task_id,
+        body=message_of(record).encode(),
+        principal=record.principal,
+        agent=record.agent,
+        group=record.ordering_key,
+        turn=f"-{record.v}-{record.publishes}",
+    )

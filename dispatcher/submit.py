@@ -15,12 +15,15 @@ from schemas.catalogue import CatalogueEntry
 from schemas.errors import IdempotencyConflict, UsageError
 from schemas.ids import derive_task_id, new_task_id, new_version
 from schemas.json import JsonObject, canonical, size_bytes
-from schemas.lifecycle import Status
+from schemas.lifecycle import Phase, Status
 from schemas.message import Message
 from schemas.naming import TASKS_TOPIC
 from schemas.payload import INLINE_LIMIT_BYTES, Payload
 from schemas.task import TaskRecord
 from schemas.writes import Refused, Write
+
+SLEEP_LIMIT_S = 366 * 24 * 3600
+"""The longest delay: somebody may still remember why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +31,8 @@ class Request:
     """What a caller asks of one agent.
 
     `idempotency_key` makes a repeat return the first task; `durable` writes the record before
-    publishing, so that the id resolves at once. `delay_s` (0 to 900) hides the message first.
+    publishing, so that the id resolves at once. `delay_s` is how long no worker may see it: SQS
+    keeps it for up to 900 seconds, a sleeping record for up to a year.
     """
 
     arguments: JsonObject
@@ -68,7 +72,7 @@ async def submit(
         )
         for n, request in enumerate(requests)
     ]
-    _check_delays(requests, entry)
+    _check_delays(requests)
     drafts = [
         _draft(desk, entry, request, text) for request, text in zip(requests, texts, strict=True)
     ]
@@ -86,17 +90,15 @@ class _Draft:
     durable: bool
     fingerprint: str | None
     delay_s: int
+    sleeps: bool
     publish: bool = True
 
 
-def _check_delays(requests: Sequence[Request], entry: CatalogueEntry) -> None:
+def _check_delays(requests: Sequence[Request]) -> None:
     for request in requests:
-        if not 0 <= request.delay_s <= DELAY_LIMIT_S:
-            message = f"delay is {request.delay_s} s; 0 to {DELAY_LIMIT_S} are possible"
-            raise UsageError(message, hint="Use a recurring rule or a later submit for more.")
-        if request.delay_s and entry.ordered:
-            message = f"{entry.name!r} is an ordered agent, and FIFO queues have no delay a message"
-            raise UsageError(message, hint="Submit it later, or make the agent unordered.")
+        if not 0 <= request.delay_s <= SLEEP_LIMIT_S:
+            message = f"delay is {request.delay_s} s; 0 to {SLEEP_LIMIT_S} are possible"
+            raise UsageError(message, hint="Use a recurring schedule for more.")
 
 
 def _draft(desk: Desk, entry: CatalogueEntry, request: Request, text: str) -> _Draft:
@@ -107,7 +109,14 @@ def _draft(desk: Desk, entry: CatalogueEntry, request: Request, text: str) -> _D
         origin = f"{desk.principal}\x00{entry.name}"
         task_id = derive_task_id(origin, request.idempotency_key, at_ms=0)
         fingerprint = sha256(canonical(request.arguments).encode()).hexdigest()[:32]
-    durable = request.durable or fingerprint is not None or entry.durability is Durability.DURABLE
+    # SQS delays no message for longer, and none of a FIFO queue: such a task sleeps in the table.
+    sleeps = request.delay_s > (0 if entry.ordered else DELAY_LIMIT_S)
+    durable = (
+        request.durable
+        or sleeps
+        or fingerprint is not None
+        or entry.durability is Durability.DURABLE
+    )
     message = Message(
         id=task_id,
         name=entry.name,
@@ -125,6 +134,8 @@ def _draft(desk: Desk, entry: CatalogueEntry, request: Request, text: str) -> _D
         durable=durable,
         fingerprint=fingerprint,
         delay_s=request.delay_s,
+        sleeps=sleeps,
+        publish=not sleeps,
     )
 
 
@@ -173,13 +184,14 @@ def _take_over(draft: _Draft, existing: TaskRecord) -> _Draft:
     return replace(
         draft,
         message=replace(draft.message, v=existing.v),
-        publish=existing.status is Status.WORKING,
+        publish=existing.status is Status.WORKING and existing.phase is Phase.RUN,
     )
 
 
 def _record(desk: Desk, draft: _Draft) -> TaskRecord:
     message = draft.message
     now = desk.runner.now_ms()
+    starts_ms = now + 1000 * draft.delay_s
     return TaskRecord(
         task_id=message.id,
         agent=message.name,
@@ -189,7 +201,9 @@ def _record(desk: Desk, draft: _Draft) -> TaskRecord:
         durability=Durability.DURABLE,
         created_ms=now,
         updated_ms=now,
-        due_at_ms=now + 1000 * draft.delay_s + DUE_GRACE_MS,
+        phase=Phase.SLEEPING if draft.sleeps else Phase.RUN,
+        wake_at_ms=starts_ms if draft.sleeps else None,
+        due_at_ms=starts_ms if draft.sleeps else starts_ms + DUE_GRACE_MS,
         arguments=Payload(ref=message.payload_ref)
         if message.payload_ref
         else Payload(inline=draft.text),

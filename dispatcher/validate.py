@@ -36,19 +36,22 @@ class Validator:
                 message, hint="Pass what JSON has: text, numbers, lists, objects, true, null."
             ) from error
         if not self._validator.is_valid(arguments):
-            self._refuse(arguments, what)
+            wrong = misfits(self._validator, arguments)
+            message = f"{what} do not fit the agent {self._name!r}: {wrong}"
+            raise InvalidArguments(message)
         check_size(text, what=f"the {what} of {self._name!r}")
         return text
 
-    def _refuse(self, arguments: JsonObject, what: str) -> None:
-        from jsonschema.exceptions import best_match, relevance
 
-        errors = sorted(self._validator.iter_errors(arguments), key=relevance, reverse=True)
-        shown = []
-        for error in errors[:3]:
-            cause = best_match([error])
-            place = ".".join(str(part) for part in cause.absolute_path)
-            shown.append(f"{place + ': ' if place else ''}{cause.message[:300]}")
-        more = f" (and {len(errors) - 3} more)" if len(errors) > 3 else ""  # noqa: PLR2004
-        message = f"{what} do not fit the agent {self._name!r}: {'; '.join(shown)}{more}"
-        raise InvalidArguments(message)
+def misfits(validator: Any, value: Any) -> str:
+    """Return what is wrong with `value` and where, up to three places."""
+    from jsonschema.exceptions import best_match, relevance
+
+    errors = sorted(validator.iter_errors(value), key=relevance, reverse=True)
+    shown = []
+    for error in errors[:3]:
+        cause = best_match([error])
+        place = ".".join(str(part) for part in cause.absolute_path)
+        shown.append(f"{place + ': ' if place else ''}{cause.message[:300]}")
+    more = f" (and {len(errors) - 3} more)" if len(errors) > 3 else ""  # noqa: PLR2004
+    return f"{'; '.join(shown)}{more}"

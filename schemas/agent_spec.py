@@ -36,6 +36,22 @@ class Subscription:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Rate:
+    """At most `count` runs started in any `per_s` seconds, over all workers together."""
+
+    count: int
+    per_s: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """A recurring submission: an EventBridge expression, `rate(...)` or `cron(...)` in UTC."""
+
+    expression: str
+    arguments: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class AgentSpec:
     """One agent's declaration, without its code.
 
@@ -56,6 +72,8 @@ class AgentSpec:
     batch_size: int = 10
     batch_window_s: int = 0
     subscriptions: tuple[Subscription, ...] = ()
+    rate: Rate | None = None
+    schedules: tuple[Schedule, ...] = ()
     ordered: bool = False
     durability: Durability = Durability.STANDARD
     memory_mb: int = 256
@@ -85,6 +103,6 @@ class AgentSpec:
         """Receives before SQS gives a message up.
 
         More than attempts: a delivery that finds a live lease, or repeats owed effects, is a
-        receive and no attempt.
+        receive and no attempt. A task that waits for its turn under a rate is received for it.
         """
-        return 2 * self.max_attempts + 4
+        return min(1000, 2 * self.max_attempts + 4 + (40 if self.rate else 0))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from schemas.agent_spec import AgentSpec, Durability, Subscription
+from schemas.agent_spec import AgentSpec, Durability, Schedule, Subscription
 from schemas.errors import NotDeployed, UnknownAgent, UnknownTopic
 from schemas.json import JsonObject, dumps, loads
 
@@ -33,6 +33,7 @@ class CatalogueEntry:
     max_attempts: int
     timeout_s: int
     subscriptions: tuple[Subscription, ...]
+    schedules: tuple[Schedule, ...] = ()
 
     @classmethod
     def of(cls, spec: AgentSpec) -> CatalogueEntry:
@@ -49,6 +50,7 @@ class CatalogueEntry:
             max_attempts=spec.max_attempts,
             timeout_s=spec.timeout_s,
             subscriptions=spec.subscriptions,
+            schedules=spec.schedules,
         )
 
     def tool(self) -> JsonObject:
@@ -73,6 +75,9 @@ class CatalogueEntry:
             "maxAttempts": self.max_attempts,
             "timeoutSeconds": self.timeout_s,
             "topics": [{"topic": s.topic, "types": list(s.types)} for s in self.subscriptions],
+            "schedules": [
+                {"expression": s.expression, "arguments": s.arguments} for s in self.schedules
+            ],
         }
 
     @classmethod
@@ -91,6 +96,10 @@ class CatalogueEntry:
             timeout_s=entry["timeoutSeconds"],
             subscriptions=tuple(
                 Subscription(topic=s["topic"], types=tuple(s["types"])) for s in entry["topics"]
+            ),
+            schedules=tuple(
+                Schedule(expression=s["expression"], arguments=s["arguments"])
+                for s in entry.get("schedules", ())
             ),
         )
 

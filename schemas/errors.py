@@ -158,6 +158,52 @@ class LeaseLost(SwarmError):
     hint = "Raise `timeout` in @agent(...), or split the task."
 
 
+class AttemptCancelled(LeaseLost):
+    """The task was cancelled while this attempt ran: stop, nothing it returns will count."""
+
+    hint = "Let it pass, or clean up and return."
+
+
+class ChildFailed(SwarmError):
+    """A child task ended `failed` or `cancelled`. `error` is its JSON-RPC error object."""
+
+    hint = "Catch ChildFailed, or gather with return_exceptions=True, to go on without it."
+
+    def __init__(self, task_id: str, agent: str, error: dict[str, Any]) -> None:
+        """Say which child failed and with what error type and message."""
+        data = error.get("data") or {}
+        self.task_id = task_id
+        self.agent = agent
+        self.error = error
+        self.error_type = str(data.get("type", "error"))
+        message = f"child task {task_id} of {agent!r} failed: {self.error_type}"
+        super().__init__(f"{message}: {error.get('message', '')}")
+
+
+class StepFailed(SwarmError):
+    """A step raised, after its own retries. `error_type` and its message are the step's."""
+
+    hint = "Catch StepFailed to go on without it: the failure is then recorded like an outcome."
+
+    def __init__(self, name: str, error_type: str, message: str) -> None:
+        """Say which step failed and how."""
+        self.name = name
+        self.error_type = error_type
+        self.reason = message
+        super().__init__(f"step {name!r} failed: {error_type}: {message}")
+
+
+class AskTimedOut(SwarmError):
+    """Nobody answered a question in time. `key` is the question's."""
+
+    hint = "Catch AskTimedOut, or pass on_timeout=<an answer> to ctx.ask."
+
+    def __init__(self, key: str) -> None:
+        """Say which question it was."""
+        self.key = key
+        super().__init__(f"nobody answered {key!r} in time")
+
+
 class PublishFailed(SwarmError):
     """Some messages were refused after every retry; `failed` lists their ids."""
 

@@ -23,10 +23,11 @@ class Status(StrEnum):
 
 
 class Phase(StrEnum):
-    """Why a `working` task is not running: only `waiting` keeps workers away."""
+    """Why a `working` task is not running: `waiting` and `sleeping` keep workers away."""
 
     RUN = "run"
     WAITING = "waiting"
+    SLEEPING = "sleeping"
     CHILDREN_DONE = "children_done"
 
 
@@ -37,6 +38,8 @@ class Event(StrEnum):
     RELEASED = "released"
     PLANNED = "planned"
     FIRED = "fired"
+    SLEPT = "slept"
+    WOKEN = "woken"
     ASKED = "asked"
     ANSWERED = "answered"
     COMPLETED = "completed"
@@ -53,6 +56,8 @@ TRANSITIONS: Mapping[tuple[Status, Event], Status] = MappingProxyType(
         (Status.WORKING, Event.RELEASED): Status.WORKING,
         (Status.WORKING, Event.PLANNED): Status.WORKING,
         (Status.WORKING, Event.FIRED): Status.WORKING,
+        (Status.WORKING, Event.SLEPT): Status.WORKING,
+        (Status.WORKING, Event.WOKEN): Status.WORKING,
         (Status.WORKING, Event.ASKED): Status.INPUT_REQUIRED,
         (Status.WORKING, Event.COMPLETED): Status.COMPLETED,
         (Status.WORKING, Event.FAILED): Status.FAILED,

@@ -39,6 +39,9 @@ class TaskRecord:
     """One task as stored (correctness.md, "The record"). Times are Unix milliseconds.
 
     `expires_s` is the record's time to live (Unix seconds, as DynamoDB's TTL wants it).
+    `pending` numbers the children not yet counted; `planned` is the next number. `waits` is the
+    journal of what the task has waited for (schemas.waits), `open_asks` numbers what is still
+    asked. `depth` is 0 for a task that no other task started.
     """
 
     task_id: str
@@ -53,6 +56,9 @@ class TaskRecord:
     publishes: int = 0
     due_at_ms: int | None = None
     pending: frozenset[int] = frozenset()
+    planned: int = 0
+    wake_at_ms: int | None = None
+    depth: int = 0
     created_ms: int
     updated_ms: int
     expires_s: int | None = None
@@ -71,6 +77,8 @@ class TaskRecord:
     traceparent: str | None = None
     redriven_from: str | None = None
     redriven_as: str | None = None
+    waits: str | None = None
+    open_asks: frozenset[int] = frozenset()
     asks: JsonObject = field(default_factory=dict)
     answers: JsonObject = field(default_factory=dict)
 
@@ -96,6 +104,9 @@ class TaskRecord:
             publishes=item.get("publishes", 0),
             due_at_ms=item.get("due_at"),
             pending=frozenset(item.get("pending", ())),
+            planned=item.get("planned", 0),
+            wake_at_ms=item.get("wake_at"),
+            depth=item.get("depth", 0),
             created_ms=item["created"],
             updated_ms=item["updated"],
             expires_s=item.get("ttl"),
@@ -104,8 +115,9 @@ class TaskRecord:
             wrapped=item.get("wrapped", False),
             error=loads(item["error"]) if "error" in item else None,
             progress=item["progress"] / 1000 if "progress" in item else None,
-            asks=item.get("asks", {}),
-            answers=item.get("answers", {}),
+            open_asks=frozenset(item.get("open", ())),
+            asks=loads(item["asks"]) if "asks" in item else {},
+            answers=loads(item["answers"]) if "answers" in item else {},
             **texts,
         )
 
@@ -132,9 +144,27 @@ class TaskRecord:
             "deadline": self.deadline,
             "redrivenFrom": self.redriven_from,
             "redrivenAs": self.redriven_as,
+            "wakeAt": None if self.wake_at_ms is None else iso(self.wake_at_ms),
+            "pendingChildren": len(self.pending) or None,
+            "inputRequests": input_requests(self.asks) or None,
             "error": self.error,
         }
         return {name: value for name, value in shown.items() if value is not None}
+
+
+def input_requests(asks: JsonObject) -> JsonObject:
+    """Return open questions by key, as MCP's elicitation requests."""
+    return {
+        key: {
+            "method": "elicitation/create",
+            "params": {
+                "mode": "form",
+                "message": asked["message"],
+                "requestedSchema": asked["schema"],
+            },
+        }
+        for key, asked in asks.items()
+    }
 
 
 OPTIONAL_TEXTS = (
@@ -148,6 +178,7 @@ OPTIONAL_TEXTS = (
     "traceparent",
     "redriven_from",
     "redriven_as",
+    "waits",
 )
 """Attributes stored under their field's name, as text, where they are set."""
 

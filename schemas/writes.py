@@ -98,7 +98,10 @@ class Add:
 
 @dataclass(frozen=True)
 class Drop:
-    """Take the element out of the set; the last one takes the attribute with it."""
+    """Take the element out of the set; the last one takes the attribute with it.
+
+    Several of one set are taken out at once.
+    """
 
     name: str
     element: int
@@ -116,7 +119,10 @@ Change = Set | Add | Drop | Remove
 
 @dataclass(frozen=True, kw_only=True)
 class Write:
-    """One conditional write: all of `when` must hold, then all of `changes` happen at once."""
+    """One conditional write: all of `when` must hold, then all of `changes` happen at once.
+
+    One without changes is a check: it only has a meaning within a transaction.
+    """
 
     key: Key
     when: tuple[Condition, ...]

@@ -1,8 +1,22 @@
 """The way through: agents, and the runtime that acquires, runs and settles their tasks."""
 
-from schemas.agent_spec import Subscription
+from schemas.agent_spec import Schedule, Subscription
+from schemas.errors import AskTimedOut, AttemptCancelled, ChildFailed, LeaseLost, StepFailed
 from workers.agent import Agent, agent
 from workers.context import TaskContext
 from workers.outcome import Fail, Retry
 
-__all__ = ["Agent", "Fail", "Retry", "Subscription", "TaskContext", "agent"]
+__all__ = [
+    "Agent",
+    "AskTimedOut",
+    "AttemptCancelled",
+    "ChildFailed",
+    "Fail",
+    "LeaseLost",
+    "Retry",
+    "Schedule",
+    "StepFailed",
+    "Subscription",
+    "TaskContext",
+    "agent",
+]

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 
+from backends.bus.port import DELAY_LIMIT_S
+from dispatcher.children import look_after
+from dispatcher.desk import DUE_GRACE_MS
 from schemas import operations
 from schemas.agent_spec import Durability
+from schemas.ids import new_version
 from schemas.operations import Lease
 from schemas.results import error_object
 from schemas.task import TaskRecord
 from schemas.writes import Applied, Item, Outcome, Refused, Write
 from workers import delivery as at
-from workers.effects import carry_out
+from workers.effects import Ended, carry_out
 from workers.job import Job
 from workers.station import Station
 
@@ -80,20 +84,22 @@ def _acquire(station: Station, job: Job, expected: str) -> Write:
     )
 
 
-def _lease(station: Station, job: Job, attempt: int) -> Lease:
+def _lease(station: Station, job: Job, record: TaskRecord | None) -> Lease:
     return Lease(
         task_id=job.task_id,
         v=job.token,
-        attempt=attempt,
+        attempt=1 if record is None else record.attempt,
         until_ms=station.now_ms() + 1000 * station.spec.lease_s,
         durability=station.spec.durability,
+        record=record,
     )
 
 
 async def _decided(station: Station, job: Job, outcome: Outcome) -> Lease | Fate:
     for _ in range(_ROUNDS):
         if isinstance(outcome, Applied):
-            return _lease(station, job, outcome.item["attempt"] if outcome.item else 1)
+            item = outcome.item  # none where the acquire made the record
+            return _lease(station, job, TaskRecord.from_item(item) if item else None)
         if outcome.item is None:
             outcome = await station.store.write(_acquire_new(station, job))
             continue
@@ -102,29 +108,44 @@ async def _decided(station: Station, job: Job, outcome: Outcome) -> Lease | Fate
             return answer
         outcome = await station.store.write(answer)
         if isinstance(outcome, Applied) and outcome.item and outcome.item["v"] != job.token:
-            # Not an acquire: its attempts were used up and it has just been failed. Decide again:
-            # an ended task's effects and message are dealt with there.
+            # Not an acquire: it has just been woken, or failed with its attempts used up. Decide
+            # again: an ended task's effects and message are dealt with there.
             outcome = Refused(item=outcome.item)
     await station.hide(job, seconds=1)
     return Fate.KEEP
 
 
-async def _next_step(station: Station, job: Job, item: Item) -> Write | Lease | Fate:
+async def _next_step(  # noqa: C901 - one case a standing
+    station: Station, job: Job, item: Item
+) -> Write | Lease | Fate:
     record = TaskRecord.from_item(item)
     now = station.now_ms()
     limit = station.spec.max_attempts
     match at.standing(record, token=job.token, max_attempts=limit, now_ms=now):
         case at.Ended():
-            await carry_out(station, job, status=record.status, error=record.error)
+            await carry_out(station, [Ended.of(job, record)])
             return Fate.DELETE
         case at.Parked():
+            return Fate.DELETE
+        case at.Waiting():
+            # Its worker may have died between the plan and the children, or a count and the join.
+            await look_after(await station.desk(), record)
+            return Fate.DELETE
+        case at.Asleep(for_s=0):
+            return operations.wake(
+                record, v=new_version(), now_ms=now, due_at_ms=now + DUE_GRACE_MS
+            )
+        case at.Asleep(for_s=seconds) if seconds <= DELAY_LIMIT_S:
+            await station.hide(job, seconds=seconds)
+            return Fate.KEEP
+        case at.Asleep():
             return Fate.DELETE
         case at.LeasedByAnother(for_s=seconds):
             station.log.info("delivery.repeated", task_id=job.task_id, hidden_s=seconds)
             await station.hide(job, seconds=seconds)
             return Fate.KEEP
         case at.Ours():
-            return _lease(station, job, record.attempt)
+            return _lease(station, job, record)
         case at.Free():
             return _acquire(station, job, record.v)
         case at.Exhausted():
@@ -137,6 +158,6 @@ async def _next_step(station: Station, job: Job, item: Item) -> Write | Lease | 
                     attempt=record.attempt,
                 ),
                 now_ms=now,
-                expires_s=station.expires_s(),
+                expires_s=station.expires_s(child=record.parent is not None),
                 owes=record.parent is not None,
             )

@@ -13,11 +13,13 @@ from schemas.agent_spec import (
     SETTLE_MARGIN_S,
     AgentSpec,
     Durability,
+    Schedule,
     Subscription,
 )
 from schemas.errors import InvalidAgent
 from schemas.json import JsonObject
 from schemas.naming import check_name
+from workers.declared import parse_rate, parse_schedules
 from workers.signature import Signature, compile_signature
 
 P = ParamSpec("P")
@@ -96,6 +98,8 @@ def agent(
     timeout: int = 30,
     concurrency: int = 10,
     topics: Sequence[str | Subscription] = (),
+    rate: str | None = None,
+    schedule: str | Schedule | Sequence[str | Schedule] = (),
     ordered: bool = False,
     durability: str = "standard",
     memory: int = 256,
@@ -114,6 +118,8 @@ def agent(
     timeout: int = 30,
     concurrency: int = 10,
     topics: Sequence[str | Subscription] = (),
+    rate: str | None = None,
+    schedule: str | Schedule | Sequence[str | Schedule] = (),
     ordered: bool = False,
     durability: str = "standard",
     memory: int = 256,
@@ -125,7 +131,9 @@ def agent(
 
     `name` defaults to the function's. `timeout` is seconds of one attempt, `memory` MiB,
     `concurrency` the most workers at a time, `batch` the most tasks one worker runs side by side
-    (1 for work that fills a processor). `topics` are names or Subscriptions. `permissions` are
+    (1 for work that fills a processor). `topics` are names or Subscriptions. `rate` is the most
+    runs started in a time over all workers, as "50/minute". `schedule` submits the agent again and
+    again: "rate(5 minutes)", "cron(0 8 * * ? *)", or Schedules with arguments. `permissions` are
     IAM statements the agent's role gets besides its own; `env` its environment variables: names
     of secrets, never secrets. Raises InvalidAgent for a declaration that cannot work.
     """
@@ -153,6 +161,8 @@ def agent(
             "concurrency": concurrency,
             "batch_size": batch,
             "subscriptions": _subscriptions(topics),
+            "rate": None if rate is None else parse_rate(named, rate),
+            "schedules": parse_schedules(named, schedule),
             "ordered": ordered,
             "durability": _durability(named, durability),
             "memory_mb": memory,

@@ -15,7 +15,19 @@ class Ended:
 
 @dataclass(frozen=True, kw_only=True)
 class Parked:
-    """The task waits; its message comes back when the wait is over: delete this one."""
+    """The task waits for people; its message comes back when they answer: delete this one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """The task waits for its children: see that they exist, try the join, delete this one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asleep:
+    """The task waits for a time, `for_s` seconds from now (0: it is over)."""
+
+    for_s: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,15 +52,19 @@ class Ours:
     """Our own acquire was applied and its answer lost: go on under that lease."""
 
 
-Standing = Ended | Parked | LeasedByAnother | Exhausted | Free | Ours
+Standing = Ended | Parked | Waiting | Asleep | LeasedByAnother | Exhausted | Free | Ours
 
 
 def standing(record: TaskRecord, *, token: str, max_attempts: int, now_ms: int) -> Standing:
     """Return what the record says to a worker that would acquire it with `token`."""
     if record.status.terminal:
         return Ended()
-    if record.status is Status.INPUT_REQUIRED or record.phase is Phase.WAITING:
+    if record.status is Status.INPUT_REQUIRED:
         return Parked()
+    if record.phase is Phase.WAITING:
+        return Waiting()
+    if record.phase is Phase.SLEEPING:
+        return Asleep(for_s=max(0, -((now_ms - (record.wake_at_ms or 0)) // 1000)))
     if record.lease_until_ms > now_ms:
         # Only a running lease makes our own token count: after it, another may have been told.
         if record.v == token:

@@ -5,34 +5,44 @@ Acting on a stale read is safe: each act is one conditional write.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
 from dataclasses import dataclass
 
-from backends.bus.port import DeadLetter, Delivery
+from dispatcher.answer import expire_questions
+from dispatcher.children import look_after
 from dispatcher.desk import DUE_GRACE_MS, Desk
-from dispatcher.republish import republish
+from dispatcher.owed import Debt, pay
+from dispatcher.republish import message_of, republish
 from schemas import operations
-from schemas.errors import PoisonMessage, UnknownAgent
-from schemas.message import decode
+from schemas.ids import new_version
+from schemas.json import JsonObject
+from schemas.lifecycle import Phase, Status
 from schemas.results import error_object
-from schemas.task import DUE_SHARDS, TaskRecord, iso
-from schemas.writes import Applied, Write
+from schemas.task import DUE_SHARDS, TaskRecord
+from schemas.writes import Applied
+from workers.effects import failure_letter
 from workers.log import Log
 
 PUBLISHES_LIMIT = 12
 """Times a task is published again before it is given up: the waits double, so it takes days."""
 
 _A_SHARD = 200
+_PAGES = 20
+_LONGEST_LOOK_MS = 15 * 60_000
+_BROKEN_MS = 5 * 60_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """What one round did: how many tasks were due, published again, failed and cleared."""
+    """What one round did, in numbers of tasks."""
 
     due: int = 0
     republished: int = 0
+    resumed: int = 0
     failed: int = 0
     cleared: int = 0
+    tended: int = 0
+    broken: int = 0
 
 
 class Housekeeper:
@@ -46,91 +56,132 @@ class Housekeeper:
     async def sweep(self) -> Sweep:
         """Look at every task that is due, once."""
         desk = self._desk
-        now = desk.runner.now_ms()
-        shards = [f"due#{n}" for n in range(DUE_SHARDS)]
-        found = await desk.runner.gather(
-            [desk.store.due(shard, until_ms=now, limit=_A_SHARD) for shard in shards]
-        )
-        items = await desk.store.read_many([key for keys in found for key in keys])
-        records = [TaskRecord.from_item(item) for item in items.values()]
-        acts = {record.task_id: self._act(record, now) for record in records}
-        writes = {task_id: write for task_id, write in acts.items() if write is not None}
-        outcomes = await desk.runner.gather([desk.store.write(w) for w in writes.values()])
-        applied = {
-            task_id
-            for task_id, outcome in zip(writes, outcomes, strict=True)
-            if isinstance(outcome, Applied)
-        }
-        done = [record for record in records if record.task_id in applied]
-        again = [r for r in done if not r.status.terminal and r.publishes < PUBLISHES_LIMIT]
-        await republish(desk, [r for r in again if r.agent in desk.catalogue.agents])
-        cleared = [r for r in done if r.status.terminal]
-        swept = Sweep(
-            due=len(records),
-            republished=len(again),
-            failed=len(done) - len(again) - len(cleared),
-            cleared=len(cleared),
-        )
-        if records:
+        done: Counter[str] = Counter()
+        for _ in range(_PAGES):
+            now = desk.runner.now_ms()
+            found = await desk.runner.gather(
+                [
+                    desk.store.due(f"due#{n}", until_ms=now, limit=_A_SHARD)
+                    for n in range(DUE_SHARDS)
+                ]
+            )
+            items = await desk.store.read_many([key for keys in found for key in keys])
+            records = [TaskRecord.from_item(item) for item in items.values()]
+            done.update(await desk.runner.gather([self._tend(record) for record in records]))
+            done["due"] += len(records)
+            # Each act takes its task out of the index or further on in it: the rest comes up.
+            if all(len(keys) < _A_SHARD for keys in found):
+                break
+        swept = Sweep(**done)
+        if done["due"]:
             self._log.info("housekeeping.swept", **vars(swept))
         return swept
 
-    def _act(self, record: TaskRecord, now: int) -> Write | None:
-        """Return what this task needs, None for one that is in good hands."""
+    async def _tend(self, record: TaskRecord) -> str:
+        try:
+            return await self._act(record)
+        except Exception as error:
+            # One task that cannot be helped must not keep the others waiting, now or next time.
+            self._log.error("housekeeping.failed", task_id=record.task_id, error=repr(error))
+        try:
+            now = self._desk.runner.now_ms()
+            await self._look_again(record, now + _BROKEN_MS)
+        except Exception as error:
+            self._log.error("housekeeping.failed", task_id=record.task_id, error=repr(error))
+        return "broken"
+
+    async def _act(self, record: TaskRecord) -> str:
+        now = self._desk.runner.now_ms()
+        if record.due_at_ms is None or record.due_at_ms > now:
+            return "tended"  # the index lags behind: it has moved on since
         if record.status.terminal:
-            return operations.clear_due(record.task_id, record.status)
+            return await self.close(record)
+        if record.status is Status.INPUT_REQUIRED:
+            return await self._expire(record)
+        if record.phase is Phase.WAITING:
+            await look_after(self._desk, record)
+            # As long again as half of what it has waited: often at first, seldom for long joins.
+            wait_ms = (now - record.updated_ms) // 2
+            wait_ms = max(DUE_GRACE_MS, min(wait_ms, _LONGEST_LOOK_MS))
+            return await self._look_again(record, now + wait_ms)
+        if record.phase is Phase.SLEEPING:
+            return await self._wake(record, now)
         if record.lease_until_ms > now:
-            return None
-        if record.publishes < PUBLISHES_LIMIT:
-            wait_ms = DUE_GRACE_MS << (record.publishes + 1)
-            return operations.republish(record, due_at_ms=now + wait_ms)
-        return operations.fail_exhausted(
-            record.task_id,
-            expected=record.v,
-            error=error_object(
-                "WorkerLost",
-                f"published {record.publishes + 1} times, and no worker ended it",
-                attempt=record.attempt,
-            ),
-            now_ms=now,
-            expires_s=self._desk.expires_s(),
-            owes=record.parent is not None,
-        )
+            return await self._look_again(record, record.lease_until_ms + DUE_GRACE_MS)
+        entry = self._desk.catalogue.agents.get(record.agent)
+        if entry is not None and record.attempt >= entry.max_attempts:
+            return await self.give_up(record, f"the worker was lost {record.attempt} times")
+        if record.publishes >= PUBLISHES_LIMIT:
+            times = record.publishes + 1
+            return await self.give_up(record, f"published {times} times, and no worker ended it")
+        return await self._republish(record, now)
 
-    async def put_unrouted_aside(self, deliveries: Sequence[Delivery]) -> list[str]:
-        """Put messages that no agent's filter wanted aside, with the reason.
+    async def close(self, record: TaskRecord) -> str:
+        """Do what an ended task still owes; a failed one leaves its letter."""
+        if record.status is Status.FAILED and record.error is not None:
+            await self._put_aside(record, record.error)
+        await pay(self._desk, [Debt.of(record)])
+        return "cleared"
 
-        Returns the message ids that could not be and must be delivered again.
-        """
-        keep: list[str] = []
-        for delivery in deliveries:
-            poison = self._why(delivery)
-            self._log.error("message.poisoned", reason=poison.reason, detail=str(poison))
-            letter = DeadLetter(
-                body=delivery.body,
-                reason=poison.reason,
-                detail=str(poison),
-                failed_at=iso(self._desk.runner.now_ms()),
+    async def give_up(self, record: TaskRecord, why: str) -> str:
+        """Fail a task whose budget is used up and that nobody holds, then do what it owes."""
+        now = self._desk.runner.now_ms()
+        error = error_object("WorkerLost", why, attempt=record.attempt)
+        outcome = await self._desk.store.write(
+            operations.fail_exhausted(
+                record.task_id,
+                expected=record.v,
+                error=error,
+                now_ms=now,
+                expires_s=self._desk.expires_s(child=record.parent is not None),
+                owes=True,  # its letter, at least
             )
-            queue = self._desk.names.dead_letter_queue("unrouted")
-            try:
-                await self._desk.bus.dead_letter(queue, letter, group=None)
-            except Exception as error:
-                self._log.error("dead-letter.failed", error=repr(error))
-                keep.append(delivery.message_id)
-        return keep
+        )
+        if not isinstance(outcome, Applied) or outcome.item is None:
+            return "tended"
+        await self.close(TaskRecord.from_item(outcome.item))
+        return "failed"
 
-    def _why(self, delivery: Delivery) -> PoisonMessage:
-        name = delivery.attributes.get("agent")
-        try:
-            message = decode(delivery.body)
-        except PoisonMessage as poison:
-            return poison
-        if name is None:
-            return PoisonMessage("no-agent", "the message has no attribute `agent`")
-        try:
-            self._desk.catalogue.agent(message.name)
-        except UnknownAgent as error:
-            return PoisonMessage("unknown-agent", str(error))
-        why = f"the attribute `agent` says {name!r}, the message {message.name!r}"
-        return PoisonMessage("unknown-agent", why)
+    async def _put_aside(self, record: TaskRecord, error: JsonObject) -> None:
+        entry = self._desk.catalogue.agents.get(record.agent)
+        if entry is None:  # its queue is gone with the agent
+            return
+        queue = self._desk.names.dead_letter_queue(record.agent, ordered=entry.ordered)
+        letter = failure_letter(
+            record.task_id,
+            body=message_of(record).encode(),
+            error=error,
+            now_ms=self._desk.runner.now_ms(),
+        )
+        await self._desk.bus.dead_letter(queue, letter, group=record.ordering_key)
+
+    async def _expire(self, record: TaskRecord) -> str:
+        if await expire_questions(self._desk, record):
+            return "resumed"
+        times = [asked["timeoutAt"] for asked in record.asks.values() if "timeoutAt" in asked]
+        return await self._look_again(record, min(times, default=None))
+
+    async def _wake(self, record: TaskRecord, now: int) -> str:
+        if (record.wake_at_ms or 0) > now:
+            return await self._look_again(record, record.wake_at_ms)
+        outcome = await self._desk.store.write(
+            operations.wake(record, v=new_version(), now_ms=now, due_at_ms=now + DUE_GRACE_MS)
+        )
+        if not isinstance(outcome, Applied) or outcome.item is None:
+            return "tended"
+        await republish(self._desk, [TaskRecord.from_item(outcome.item)])
+        return "resumed"
+
+    async def _republish(self, record: TaskRecord, now: int) -> str:
+        wait_ms = DUE_GRACE_MS << (record.publishes + 1)
+        outcome = await self._desk.store.write(
+            operations.republish(record, due_at_ms=now + wait_ms)
+        )
+        if not isinstance(outcome, Applied) or outcome.item is None:
+            return "tended"
+        await republish(self._desk, [TaskRecord.from_item(outcome.item)])
+        return "republished"
+
+    async def _look_again(self, record: TaskRecord, due_at_ms: int | None) -> str:
+        await self._desk.store.write(operations.look_again(record, due_at_ms=due_at_ms))
+        return "tended"

@@ -1,4 +1,4 @@
-"""The Lambda handler of the housekeeping function: a rule every minute, and unrouted messages."""
+"""The Lambda handler of the housekeeping function: rules, and messages that reach no agent."""
 
 from __future__ import annotations
 
@@ -9,28 +9,46 @@ from typing import Any
 from backends.caller import ThreadedCaller
 from backends.connect import client_factory
 from backends.runner import AsyncRunner
-from dispatcher.desk import open_desk
+from dispatcher.desk import Desk, open_desk
+from dispatcher.schedule import submit_scheduled
 from schemas.json import JsonObject
 from schemas.settings import Settings
+from workers.dead_letters import LetterKeeper, put_unrouted_aside
 from workers.housekeeping import Housekeeper
 from workers.lambda_event import delivery_of
 from workers.log import Log
 
 
 async def keep_house(event: JsonObject, environment: dict[str, str]) -> JsonObject:
-    """Put unrouted messages aside (an SQS event), or sweep once (anything else).
+    """Do what the event says.
 
-    The catalogue is read every time: agents come and go between rounds.
+    An SQS event: put unrouted messages aside. One with `schedule` (an agent's name): submit what
+    its schedule `number` asks for at `time`. Anything else: sweep once, then look through the
+    dead letters. The catalogue is read every time: agents come and go between rounds.
     """
     settings = Settings.from_env(environment)
     caller = ThreadedCaller(client_factory(settings))
     desk = await open_desk(settings, caller, AsyncRunner(), operator=True)
-    housekeeper = Housekeeper(desk, Log().bind(agent="housekeeping"))
+    log = Log().bind(agent="housekeeping")
     if "Records" in event:
         deliveries = [delivery_of(record) for record in event["Records"]]
-        keep = await housekeeper.put_unrouted_aside(deliveries)
+        keep = await put_unrouted_aside(desk, log, deliveries)
         return {"batchItemFailures": [{"itemIdentifier": id_} for id_ in keep]}
-    return vars(await housekeeper.sweep())
+    if "schedule" in event:
+        made = await submit_scheduled(
+            desk, event["schedule"], int(event["number"]), at=str(event["time"])
+        )
+        log.info("schedule.submitted", task_id=made.task_id, to=made.agent)
+        return {"taskId": made.task_id}
+    return await keep_whole_house(desk, log)
+
+
+async def keep_whole_house(desk: Desk, log: Log) -> JsonObject:
+    """Do one round of housekeeping: the sweep, then the dead letters."""
+    housekeeper = Housekeeper(desk, log)
+    swept = await housekeeper.sweep()
+    letters = await LetterKeeper(desk, log, housekeeper).look_through()
+    return {**vars(swept), "letters": letters}
 
 
 def handle(event: JsonObject, context: Any) -> JsonObject:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from schemas.json import JsonObject
 from schemas.results import AGENT_FAILED
+from schemas.waits import Place, PlannedChild
 
 
 class Retry(Exception):
@@ -25,6 +27,14 @@ class Fail(Exception):
         """Say why; `type` names the kind of failure in the recorded error."""
         super().__init__(message)
         self.type = type
+
+
+class NonDeterministic(Fail):
+    """A replay met other operations than are recorded: the agent must make the same calls again."""
+
+    def __init__(self, message: str) -> None:
+        """Show the first difference."""
+        super().__init__(message, type="NonDeterministic")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,4 +63,38 @@ class Failed:
     code: int = AGENT_FAILED
 
 
-Outcome = Returned | Broke | Failed
+@dataclass(frozen=True, kw_only=True)
+class ChildrenWait:
+    """The agent waits for child tasks."""
+
+    children: tuple[PlannedChild, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskWait:
+    """The agent waits for a person. `asked` is what the record keeps of the question."""
+
+    name: str
+    asked: JsonObject
+
+
+@dataclass(frozen=True, kw_only=True)
+class SleepWait:
+    """The agent waits for a time (Unix milliseconds)."""
+
+    name: str
+    until_ms: int
+
+
+Wait = ChildrenWait | AskWait | SleepWait
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suspended:
+    """Nothing of the run is on the move any more: it waits, and `at` says where it stands."""
+
+    waits: tuple[Wait, ...]
+    at: Place
+
+
+Outcome = Returned | Broke | Failed | Suspended

@@ -8,11 +8,25 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from schemas.errors import InvalidReturn, LeaseLost
+from schemas.errors import (
+    AskTimedOut,
+    ChildFailed,
+    InvalidReturn,
+    LeaseLost,
+    StepFailed,
+    UsageError,
+)
 from schemas.results import INTERNAL_ERROR, INVALID_PARAMS
 from workers.agent import AnyAgent
 from workers.context import TaskContext
+from workers.journal import Journal
 from workers.outcome import Broke, Fail, Failed, Outcome, Retry, Returned
+
+_CLEAN_UP_S = 2.0
+"""How long a suspended or timed-out agent's `finally` blocks may take."""
+
+
+_SUSPENDED = object()
 
 
 class Performer:
@@ -39,32 +53,61 @@ class Performer:
             bound = self._signature.bind(arguments)
         except ValidationError as error:
             return Failed(error_type="InvalidArguments", message=_brief(error), code=INVALID_PARAMS)
+        journal = None
         if self._signature.takes_context:
             bound["ctx"] = context
+            journal = context.journal
         try:
-            async with asyncio.timeout(timeout_s) as limit:
-                value = await self._call(bound)
-            text, wrapped = self._signature.encode(value)
-        except TimeoutError as error:
-            if not limit.expired():
-                return Broke(error_type="TimeoutError", message=str(error))
-            return Broke(
-                error_type="AgentTimedOut", message=f"no result within {round(timeout_s, 1)} s"
-            )
-        except Retry as wish:
-            return Broke(error_type="Retry", message=str(wish), after_s=wish.after)
-        except Fail as end:
-            return Failed(error_type=end.type, message=str(end))
-        except InvalidReturn as error:
-            return Failed(error_type="InvalidReturn", message=str(error), code=INTERNAL_ERROR)
+            return await self._outcome(bound, journal, timeout_s)
         except (LeaseLost, asyncio.CancelledError):
             raise
         except Exception as error:
-            context.log.error(
-                "agent.raised", error_type=type(error).__name__, error=_traceback(error)
+            return _failure(error, context)
+
+    async def _outcome(
+        self, bound: dict[str, Any], journal: Journal | None, timeout_s: float
+    ) -> Outcome:
+        try:
+            async with asyncio.timeout(timeout_s) as limit:
+                if journal is None or not self._agent.is_async:
+                    value = await self._call(bound)
+                else:
+                    value = await self._call_recorded(bound, journal)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            return Broke(
+                error_type="AgentTimedOut", message=f"no result within {round(timeout_s, 1)} s"
             )
-            return Broke(error_type=type(error).__name__, message=str(error))
+        if journal is not None:
+            if value is _SUSPENDED:
+                return journal.outcome()
+            if (difference := await journal.difference()) is not None:
+                raise difference
+        text, wrapped = self._signature.encode(value)
         return Returned(text=text, wrapped=wrapped)
+
+    async def _call_recorded(self, bound: dict[str, Any], journal: Journal) -> Any:
+        """Await the agent until it returns, or until all of it waits; then cancel it.
+
+        Cancelling is what suspends: it passes through `except Exception`, and through gather and
+        task groups as they mean it to.
+        """
+        running = asyncio.ensure_future(self._agent.function(**bound))
+        parked = asyncio.ensure_future(journal.suspended.wait())
+        try:
+            await asyncio.wait({running, parked}, return_when=asyncio.FIRST_COMPLETED)
+            return await running if running.done() else _SUSPENDED
+        finally:
+            journal.closed = True
+            parked.cancel()
+            running.cancel()
+            # Its clean-up has a moment; what ignores being cancelled is left behind.
+            _, stubborn = await asyncio.wait({running}, timeout=_CLEAN_UP_S)
+            for task in {running} - stubborn:
+                if not task.cancelled():
+                    task.exception()  # looked at, so that nobody is told it was not
+            self.hung += journal.hung
 
     async def _call(self, bound: dict[str, Any]) -> Any:
         if self._agent.is_async:
@@ -81,6 +124,23 @@ class Performer:
             if not running.cancel() and not running.done():
                 self.hung += 1
             raise
+
+
+def _failure(error: Exception, context: TaskContext) -> Outcome:
+    match error:
+        case Retry():
+            return Broke(error_type="Retry", message=str(error), after_s=error.after)
+        case Fail():
+            return Failed(error_type=error.type, message=str(error))
+        case InvalidReturn():
+            return Failed(error_type="InvalidReturn", message=str(error), code=INTERNAL_ERROR)
+        case ChildFailed() | AskTimedOut() | UsageError():
+            # Recorded for good, or wrong however often it is tried: the agent did not catch it.
+            return Failed(error_type=type(error).__name__, message=str(error))
+        case StepFailed():
+            return Broke(error_type=error.error_type, message=error.reason)
+    context.log.error("agent.raised", error_type=type(error).__name__, error=_traceback(error))
+    return Broke(error_type=type(error).__name__, message=str(error))
 
 
 def _finish(function: Any) -> Any:

@@ -18,16 +18,19 @@ from schemas.errors import LeaseLost, PayloadTooLarge, PoisonMessage
 from schemas.json import JsonObject, loads
 from schemas.operations import Lease
 from schemas.payload import check_size
-from schemas.task import iso
+from schemas.task import iso, task_key
 from schemas.writes import Applied
 from workers.acquire import Fate, acquire
+from workers.admit import admit
 from workers.context import Report, TaskContext
 from workers.effects import put_aside
 from workers.job import Job, job_of
+from workers.journal import Journal
 from workers.outcome import Broke, Failed, Outcome, Returned
 from workers.perform import Performer
 from workers.settle import Run, conclude
 from workers.station import Station
+from workers.suspend import stand_back
 from workers.verdict import decide
 
 _FLUSH_S = 1.0
@@ -78,9 +81,13 @@ class Runtime:
             }
         result = BatchResult(hung=self._performer.hung > 0)
         for delivery in deliveries:
-            # What no wave reached stands behind a failed one of its group: deliver it again.
-            fate = fates.get(delivery.message_id, Fate.KEEP)
-            if fate is Fate.KEEP:
+            fate = fates.get(delivery.message_id)
+            if fate is None:
+                # It stands behind a failed one of its group, which SQS keeps locked while that one
+                # is hidden: without this, it would come back only after its own long visibility.
+                await self._follow(delivery)
+                result.keep.append(delivery.message_id)
+            elif fate is Fate.KEEP:
                 result.keep.append(delivery.message_id)
             else:
                 result.delete.append(delivery.receipt)
@@ -91,6 +98,12 @@ class Runtime:
         if self._station.spec.ordered and job.delivery.group:
             return job.delivery.group
         return job.task_id
+
+    async def _follow(self, delivery: Delivery) -> None:
+        try:
+            await self._station.bus.hide(self._station.queue, delivery.receipt, seconds=0)
+        except Exception as error:
+            self._station.log.warning("hide.failed", error=repr(error))
 
     def _blocks(self, fate: Fate) -> bool:
         return self._station.spec.ordered and fate is Fate.KEEP
@@ -107,16 +120,20 @@ class Runtime:
         """Carry jobs of different tasks through, side by side."""
         fates = {job.delivery.message_id: Fate.KEEP for job in jobs}
         try:
+            jobs = await admit(self._station, jobs)
             answers = await acquire(self._station, jobs)
         except Exception as error:
             self._station.log.error("acquire.failed", error=repr(error), tasks=len(jobs))
             return fates
-        running: set[asyncio.Task[Run | None]] = set()
+        running: set[asyncio.Task[Run | Fate]] = set()
+        jobs_of: dict[asyncio.Task[Run | Fate], Job] = {}
         for job, answer in zip(jobs, answers, strict=True):
             if isinstance(answer, Fate):
                 fates[job.delivery.message_id] = answer
             else:
-                running.add(asyncio.ensure_future(self._run(job, answer, ends)))
+                task = asyncio.ensure_future(self._run(job, answer, ends))
+                jobs_of[task] = job
+                running.add(task)
         finished: list[Run] = []
         flush_at = 0.0
         while running:
@@ -126,7 +143,12 @@ class Runtime:
             )
             if done and not finished:
                 flush_at = time.monotonic() + _FLUSH_S
-            finished += [run for task in done if (run := task.result()) is not None]
+            for task in done:
+                run = task.result()
+                if isinstance(run, Fate):
+                    fates[jobs_of[task].delivery.message_id] = run
+                else:
+                    finished.append(run)
             if finished and (not running or time.monotonic() >= flush_at):
                 fates.update(await self._conclude(finished))
                 finished = []
@@ -140,10 +162,11 @@ class Runtime:
             fates = [Fate.KEEP] * len(runs)
         return {run.job.delivery.message_id: f for run, f in zip(runs, fates, strict=True)}
 
-    async def _run(self, job: Job, lease: Lease, ends: float) -> Run | None:
-        """Run one attempt; None where the lease was lost meanwhile."""
+    async def _run(self, job: Job, lease: Lease, ends: float) -> Run | Fate:
+        """Run one attempt; its message's fate at once where the lease was lost meanwhile."""
         log = self._station.log.bind(task_id=job.task_id, attempt=lease.attempt)
         timeout_s = min(float(self._station.spec.timeout_s), max(0.1, ends - time.monotonic()))
+        journal = None if job.is_lean(self._station.spec) else Journal(self._station, lease)
         context = TaskContext(
             task_id=job.task_id,
             attempt=lease.attempt,
@@ -152,7 +175,8 @@ class Runtime:
             session_id=job.message.session_id,
             parent=job.message.parent,
             deadline_s=time.monotonic() + timeout_s,
-            report=None if job.is_lean(self._station.spec) else self._reporter(lease),
+            report=None if journal is None else self._reporter(journal),
+            journal=journal,
         )
         try:
             arguments = await self._arguments(job)
@@ -163,7 +187,7 @@ class Runtime:
             )
         except LeaseLost as error:
             log.warning("lease.lost", error=str(error))
-            return None
+            return await self._stand_back(job)
         except Exception as error:
             log.error("arguments.failed", error=repr(error))
             outcome = Broke(error_type=type(error).__name__, message=str(error))
@@ -194,17 +218,25 @@ class Runtime:
             return Failed(error_type="InvalidPayload", message="arguments are not an object")
         return arguments
 
-    def _reporter(self, lease: Lease) -> Report:
+    async def _stand_back(self, job: Job) -> Fate:
+        try:
+            item = await self._station.store.read(task_key(job.task_id))
+            return await stand_back(self._station, job, item)
+        except Exception as error:
+            self._station.log.error("settle.failed", error=repr(error), tasks=1)
+            return Fate.KEEP
+
+    def _reporter(self, journal: Journal) -> Report:
         async def report(fraction: float, message: str | None) -> None:
             write = operations.progress(
-                lease,
+                journal.lease,
                 now_ms=self._station.now_ms(),
                 thousandths=round(1000 * fraction),
                 message=message,
             )
-            if not isinstance(await self._station.store.write(write), Applied):
-                lost = f"task {lease.task_id} is no longer this worker's"
-                raise LeaseLost(lost)
+            outcome = await self._station.store.write(write)
+            if not isinstance(outcome, Applied):
+                raise journal.lost(outcome.item)
 
         return report
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from schemas import operations
 from schemas.json import size_bytes
 from schemas.operations import Ending, Lease
 from schemas.payload import RECORD_INLINE_LIMIT_BYTES, Payload
-from schemas.task import TaskRecord
-from schemas.writes import Applied, Outcome, Write
-from workers import delivery as at
+from schemas.writes import Applied, Item, Outcome, Write
 from workers.acquire import Fate
-from workers.effects import carry_out
+from workers.effects import Ended, carry_out
 from workers.job import Job
 from workers.station import Station
-from workers.verdict import Complete, GiveUp, RetryLater, Verdict
+from workers.suspend import stand_back, suspend
+from workers.verdict import Complete, GiveUp, Park, RetryLater, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,21 +28,36 @@ class Run:
 
 
 async def conclude(station: Station, runs: Sequence[Run]) -> list[Fate]:
-    """Settle the finished runs in one call, release the others; return the messages' fates."""
-    ending = [run for run in runs if not isinstance(run.verdict, RetryLater)]
+    """Settle the finished runs in one call, park or release the others; return the fates."""
+    ending = [run for run in runs if isinstance(run.verdict, Complete | GiveUp)]
     endings = await station.runner.gather([_ending(station, run) for run in ending])
     writes = [_settle(station, run, end) for run, end in zip(ending, endings, strict=True)]
-    settled = iter(
-        zip(endings, await station.store.write_many(writes), strict=True) if writes else ()
-    )
-    return await station.runner.gather(
+    outcomes = await station.store.write_many(writes)
+    settled = list(zip(ending, endings, outcomes, strict=True))
+    # Together: ten children of one parent are counted in one write.
+    await carry_out(
+        station,
         [
-            _retry_later(station, run, run.verdict)
-            if isinstance(run.verdict, RetryLater)
-            else _settled(station, run, *next(settled))
-            for run in runs
-        ]
+            Ended(job=run.job, status=end.status, error=end.error)
+            for run, end, outcome in settled
+            if isinstance(outcome, Applied)
+        ],
     )
+    answers = iter(settled)
+    return await station.runner.gather([_fate(station, run, answers) for run in runs])
+
+
+async def _fate(station: Station, run: Run, settled: Iterator[tuple[Run, Ending, Outcome]]) -> Fate:
+    match run.verdict:
+        case RetryLater():
+            return await _retry_later(station, run, run.verdict)
+        case Park():
+            return await suspend(station, run.job, run.lease, run.verdict)
+        case Complete() | GiveUp():
+            _, ending, outcome = next(settled)
+            if isinstance(outcome, Applied):
+                return Fate.DELETE
+            return await _refused(station, run, ending, outcome.item)
 
 
 async def _ending(station: Station, run: Run) -> Ending:
@@ -57,8 +71,8 @@ async def _ending(station: Station, run: Run) -> Ending:
             return Ending(result=Payload(ref=ref), wrapped=wrapped)
         case GiveUp(error=error):
             return Ending(error=error)
-        case RetryLater():
-            message = "a run to be retried has no ending"
+        case RetryLater() | Park():
+            message = "a run that goes on has no ending"
             raise ValueError(message)
 
 
@@ -71,39 +85,20 @@ def _settle(station: Station, run: Run, ending: Ending) -> Write:
         run.lease,
         ending,
         now_ms=now,
-        expires_s=station.expires_s(),
+        expires_s=station.expires_s(child=run.job.message.parent is not None),
         owes=run.job.message.parent is not None,
     )
 
 
-async def _settled(station: Station, run: Run, ending: Ending, outcome: Outcome) -> Fate:
-    job = run.job
-    if isinstance(outcome, Applied):
-        await carry_out(station, job, status=ending.status, error=ending.error)
-        return Fate.DELETE
-    if outcome.item is None:  # the record was deleted under us: there is nobody left to tell
-        station.log.warning("settle.refused", task_id=job.task_id, why="no record")
-        return Fate.DELETE
-    record = TaskRecord.from_item(outcome.item)
-    if record.status.terminal:
-        if record.v != run.lease.v or record.status is not ending.status:
-            station.log.warning("settle.refused", task_id=job.task_id, why=record.status.value)
-        await carry_out(station, job, status=record.status, error=record.error)
-        return Fate.DELETE
-    station.log.warning("settle.refused", task_id=job.task_id, why="lease lost")
-    return await leave(station, job, record)
-
-
-async def leave(station: Station, job: Job, record: TaskRecord) -> Fate:
-    """Leave a task that is another worker's now; its message stays for the case that one dies."""
-    step = at.standing(
-        record,
-        token=job.token,
-        max_attempts=station.spec.max_attempts,
-        now_ms=station.now_ms(),
+async def _refused(station: Station, run: Run, ending: Ending, item: Item | None) -> Fate:
+    if item is not None and item["status"] == ending.status.value and item["v"] == run.lease.v:
+        return await stand_back(station, run.job, item)  # our own, its answer was lost
+    station.log.warning(
+        "settle.refused",
+        task_id=run.job.task_id,
+        why="no record" if item is None else item["status"],
     )
-    await station.hide(job, seconds=step.for_s if isinstance(step, at.LeasedByAnother) else 1)
-    return Fate.KEEP
+    return await stand_back(station, run.job, item)
 
 
 async def _retry_later(station: Station, run: Run, verdict: RetryLater) -> Fate:

@@ -10,6 +10,7 @@ from backends.blobs.port import Blobs
 from backends.bus.port import Bus
 from backends.runner import Runner
 from backends.store.port import Store
+from dispatcher.desk import Desk, expires_s, read_catalogue
 from schemas.agent_spec import AgentSpec
 from schemas.naming import Names
 from workers.agent import AnyAgent
@@ -31,6 +32,8 @@ class Station:
     ttl_s: int
     log: Log = field(default_factory=Log)
     jitter: Callable[[], float] = random.random
+    kept: dict[str, Desk] = field(default_factory=dict, repr=False)
+    """The desk, once it was needed."""
 
     @property
     def queue(self) -> str:
@@ -42,13 +45,33 @@ class Station:
         """Return the agent's dead-letter queue name."""
         return self.names.dead_letter_queue(self.spec.name, ordered=self.spec.ordered)
 
+    async def desk(self, *, fresh: bool = False) -> Desk:
+        """Return the dispatcher's desk for what this agent starts or resumes.
+
+        Its catalogue is read when it is first needed, and again when `fresh`.
+        """
+        desk = self.kept.get("desk")
+        if desk is None or fresh:
+            desk = self.kept["desk"] = Desk(
+                names=self.names,
+                store=self.store,
+                bus=self.bus,
+                blobs=self.blobs,
+                runner=self.runner,
+                catalogue=await read_catalogue(self.blobs, self.names),
+                principal=self.spec.name,
+                operator=True,
+                ttl_s=self.ttl_s,
+            )
+        return desk
+
     def now_ms(self) -> int:
         """Return the time (Unix epoch, milliseconds)."""
         return self.runner.now_ms()
 
-    def expires_s(self) -> int:
+    def expires_s(self, *, child: bool = False) -> int:
         """Return when a record that ends now may be forgotten (Unix seconds)."""
-        return self.now_ms() // 1000 + self.ttl_s
+        return expires_s(self.now_ms(), self.ttl_s, child=child)
 
     async def hide(self, job: Job, *, seconds: int) -> None:
         """Hide a job's message for `seconds` from now."""

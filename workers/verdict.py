@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from schemas.json import JsonObject
 from schemas.results import error_object
-from workers.outcome import Broke, Failed, Outcome, Returned
+from schemas.waits import Place
+from workers.outcome import Broke, Failed, Outcome, Returned, Suspended, Wait
 
 BACKOFF_CAP_S = 900
 
@@ -34,7 +35,15 @@ class RetryLater:
     message: str
 
 
-Verdict = Complete | GiveUp | RetryLater
+@dataclass(frozen=True, kw_only=True)
+class Park:
+    """Record what the task waits for, and let its message and its worker go."""
+
+    waits: tuple[Wait, ...]
+    at: Place
+
+
+Verdict = Complete | GiveUp | RetryLater | Park
 
 
 def backoff_s(attempt: int, *, jitter: float, base_s: int = 2, cap_s: int = BACKOFF_CAP_S) -> int:
@@ -56,6 +65,8 @@ def decide(outcome: Outcome, *, attempt: int, max_attempts: int, jitter: float) 
     match outcome:
         case Returned(text=text, wrapped=wrapped):
             return Complete(text=text, wrapped=wrapped)
+        case Suspended(waits=waits, at=at):
+            return Park(waits=waits, at=at)
         case Failed(error_type=kind, message=message, code=code):
             return GiveUp(error=error_object(kind, message, code=code, attempt=attempt))
         case Broke(error_type=kind, message=message) if attempt >= max_attempts:

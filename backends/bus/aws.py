@@ -18,6 +18,7 @@ from schemas.naming import Names
 _TRIES = 5
 _FIRST_PAUSE_S = 0.1
 _DELETES_A_CALL = 10
+_GROUP_LENGTH = 128
 _STALE = frozenset(
     {
         "ReceiptHandleIsInvalid",
@@ -159,8 +160,18 @@ def _entry(message: Outgoing, target: str, *, body: str) -> dict[str, Any]:
     }
     if target.endswith(".fifo"):
         entry["MessageGroupId"] = message.group or message.id
-        entry["MessageDeduplicationId"] = message.id
+        entry["MessageDeduplicationId"] = message.id + message.turn
+    else:
+        # Fair queues: one principal's flood does not keep the others' messages waiting.
+        entry["MessageGroupId"] = _group(message.principal)
     return entry
+
+
+def _group(principal: str) -> str:
+    """Return a message group id: at most 128 characters, letters, digits and punctuation."""
+    if len(principal) <= _GROUP_LENGTH and all("!" <= c <= "~" for c in principal):
+        return principal
+    return sha256(principal.encode()).hexdigest()
 
 
 def _attributes(values: dict[str, str]) -> dict[str, dict[str, str]]:

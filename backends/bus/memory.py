@@ -8,6 +8,9 @@ from itertools import count
 
 from backends.bus.port import DeadLetter, Delivery, Outgoing
 
+_DEDUPLICATION_MS = 300_000
+"""Source: SQS FIFO queues, deduplication interval of five minutes."""
+
 
 @dataclass(kw_only=True)
 class _Stored:
@@ -27,6 +30,7 @@ class _Queue:
     dead_letters_to: str | None
     max_receives: int
     messages: list[_Stored] = field(default_factory=list)
+    taken: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +86,21 @@ class MemoryBus:
             self._put(queue, message, delay_s=delay_s)
 
     def _put(self, queue: str, message: Outgoing, *, delay_s: int) -> None:
-        self._store(queue, message.body, message.attributes, message.group, delay_s=delay_s)
+        group: str | None = message.principal  # fair queues
+        if queue.endswith(".fifo"):
+            group = message.group or message.id
+            if self._is_repeated(queue, message.id + message.turn):
+                return
+        self._store(queue, message.body, message.attributes, group, delay_s=delay_s)
+
+    def _is_repeated(self, queue: str, deduplication_id: str) -> bool:
+        """Tell whether a FIFO queue has taken a message of this id in the last five minutes."""
+        taken = self._queues[queue].taken
+        now = self._now_ms()
+        if now - taken.get(deduplication_id, -_DEDUPLICATION_MS) < _DEDUPLICATION_MS:
+            return True
+        taken[deduplication_id] = now
+        return False
 
     def _store(
         self,

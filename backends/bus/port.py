@@ -26,7 +26,8 @@ class Outgoing:
 
     `agent`, `principal` and `event_type` become the attributes `agent`, `principal` and `type`
     that filter policies see. `group` is a FIFO queue's ordering key; `id` is what a failure
-    names and a FIFO queue's deduplication starts from.
+    names. A FIFO queue drops a second message with the same `id` and `turn` for five minutes: a
+    task that is meant to be published again gets another turn.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Outgoing:
     agent: str | None = None
     event_type: str | None = None
     group: str | None = None
+    turn: str = ""
 
     @property
     def attributes(self) -> dict[str, str]:

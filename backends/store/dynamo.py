@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,14 @@ from botocore.exceptions import ClientError
 from backends.caller import AwsCaller, error_code
 from backends.chunks import chunks
 from backends.runner import Runner
-from backends.store.expressions import attribute, item_of, key_of, statement_of, update_of
+from backends.store.expressions import (
+    attribute,
+    item_of,
+    key_of,
+    statement_of,
+    transaction_entry,
+    update_of,
+)
 from backends.store.port import Page
 from schemas.json import dumps, loads
 from schemas.task import TASK_SORT_KEY
@@ -19,6 +27,8 @@ from schemas.writes import Applied, Item, Key, Outcome, Refused, Write
 SWEEP_INDEX = "sweep"
 _STATEMENTS_A_CALL = 25
 _KEYS_A_CALL = 100
+_TRIES = 6
+_CONFLICTS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 _REFUSALS = frozenset({"ConditionalCheckFailed", "DuplicateItem"})
 
 
@@ -33,16 +43,45 @@ class DynamoStore:
 
     async def write(self, write: Write) -> Outcome:
         """Carry out one write with UpdateItem."""
-        try:
-            response = await self._caller.call(
-                "dynamodb", "update_item", TableName=self._table, **update_of(write)
-            )
-        except ClientError as error:
-            if error_code(error) != "ConditionalCheckFailedException":
-                raise
-            old: Any = error.response.get("Item")
-            return Refused(item=item_of(old) if old else None)
-        return Applied(item=item_of(response["Attributes"]))
+        request = {"TableName": self._table, **update_of(write)}
+        for tries_left in range(_TRIES - 1, -1, -1):
+            try:
+                response = await self._caller.call("dynamodb", "update_item", **request)
+                return Applied(item=item_of(response["Attributes"]))
+            except ClientError as error:
+                code = error_code(error)
+                if code == "ConditionalCheckFailedException":
+                    old: Any = error.response.get("Item")
+                    return Refused(item=item_of(old) if old else None)
+                # A transaction has the item in hand; the SDK does not retry this one.
+                if code != "TransactionConflictException" or not tries_left:
+                    raise
+            await self._runner.sleep(_pause_s(tries_left))
+        raise AssertionError  # the last try returned or raised
+
+    async def transact(self, writes: Sequence[Write]) -> list[Outcome]:
+        """Carry out all or none with TransactWriteItems.
+
+        The SDK gives each call a request token, so its own retry of a call whose answer was lost
+        is answered, not repeated.
+        """
+        items = [transaction_entry(write, self._table) for write in writes]
+        for tries_left in range(_TRIES - 1, -1, -1):
+            try:
+                await self._caller.call("dynamodb", "transact_write_items", TransactItems=items)
+            except ClientError as error:
+                reasons: list[Any] = error.response.get("CancellationReasons", [])
+                codes = {reason.get("Code", "None") for reason in reasons}
+                if error_code(error) != "TransactionCanceledException" or not codes:
+                    raise
+                if "ConditionalCheckFailed" in codes:
+                    return [_outcome_of(reason) for reason in reasons]
+                if not codes & _CONFLICTS or not tries_left:
+                    raise
+            else:
+                return [Applied() for _ in writes]
+            await self._runner.sleep(_pause_s(tries_left))
+        raise AssertionError  # the last try returned or raised
 
     async def write_many(self, writes: Sequence[Write]) -> list[Outcome]:
         """Carry out the writes with BatchExecuteStatement, 25 a call."""
@@ -171,3 +210,15 @@ class DynamoStore:
         last = response.get("LastEvaluatedKey")
         items = tuple(item_of(wire) for wire in response["Items"])
         return Page(items=items, cursor=dumps(last) if last else None)
+
+
+def _pause_s(tries_left: int) -> float:
+    ceiling = 0.05 * 2.0 ** (_TRIES - tries_left)
+    return float(random.uniform(ceiling / 2, ceiling))
+
+
+def _outcome_of(reason: dict[str, Any]) -> Outcome:
+    if reason.get("Code") != "ConditionalCheckFailed":
+        return Applied()
+    old = reason.get("Item")
+    return Refused(item=item_of(old) if old else None)

@@ -83,8 +83,19 @@ class _Names:
 
 def update_of(write: Write) -> dict[str, Any]:
     """Return the parameters of one UpdateItem that carries out `write`."""
+    return {**_update_item(write), "ReturnValues": "ALL_NEW"}
+
+
+def transaction_entry(write: Write, table: str) -> dict[str, Any]:
+    """Return the entry of one TransactWriteItems that carries out `write`, or only checks it."""
+    entry = {"TableName": table, **_update_item(write)}
+    return {"Update" if write.changes else "ConditionCheck": entry}
+
+
+def _update_item(write: Write) -> dict[str, Any]:
     names = _Names()
     clauses: dict[str, list[str]] = {}
+    dropped: dict[str, set[int]] = {}
     for change in write.changes:
         name = names.name(change.name)
         match change:
@@ -92,20 +103,21 @@ def update_of(write: Write) -> dict[str, Any]:
                 clauses.setdefault("SET", []).append(f"{name} = {names.value(value)}")
             case Add(_, amount):
                 clauses.setdefault("ADD", []).append(f"{name} {names.value(amount)}")
-            case Drop(_, element):
-                element_set = names.value(frozenset({element}))
-                clauses.setdefault("DELETE", []).append(f"{name} {element_set}")
+            case Drop(_, element):  # one update may name a path once
+                dropped.setdefault(name, set()).add(element)
             case Remove():
                 clauses.setdefault("REMOVE", []).append(name)
+    for name, elements in dropped.items():
+        clauses.setdefault("DELETE", []).append(f"{name} {names.value(frozenset(elements))}")
     condition = " AND ".join(_condition(c, names) for c in write.when)
     request: dict[str, Any] = {
         "Key": key_of(write.key.pk, write.key.sk),
-        "UpdateExpression": " ".join(f"{k} {', '.join(v)}" for k, v in clauses.items()),
         "ConditionExpression": condition,
         "ExpressionAttributeNames": names.names,
-        "ReturnValues": "ALL_NEW",
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
+    if clauses:
+        request["UpdateExpression"] = " ".join(f"{k} {', '.join(v)}" for k, v in clauses.items())
     if names.values:
         request["ExpressionAttributeValues"] = names.values
     return request

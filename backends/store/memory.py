@@ -31,6 +31,23 @@ class MemoryStore:
             raise ValueError(message)
         return [await self.write(write) for write in writes]
 
+    async def transact(self, writes: Sequence[Write]) -> list[Outcome]:
+        """Carry out all of the writes or none."""
+        befores = [self.items.get(write.key) for write in writes]
+        refused = [
+            not all(holds(condition, before) for condition in write.when)
+            for write, before in zip(writes, befores, strict=True)
+        ]
+        if any(refused):
+            return [
+                Refused(item=before) if no else Applied()
+                for no, before in zip(refused, befores, strict=True)
+            ]
+        for write, before in zip(writes, befores, strict=True):
+            if write.changes:
+                self.items[write.key] = applied(write, before)
+        return [Applied() for _ in writes]
+
     async def read(self, key: Key) -> Item | None:
         """Return one item."""
         return self.items.get(key)

@@ -33,6 +33,14 @@ class Store(Protocol):
         """
         ...
 
+    async def transact(self, writes: Sequence[Write]) -> list[Outcome]:
+        """Carry out all of the writes or, where one is refused, none; at most 100, one a key.
+
+        Outcomes stand in the order of `writes`. Any Refused among them means that nothing
+        happened; then an Applied only says that this write's own conditions held.
+        """
+        ...
+
     async def read(self, key: Key) -> Item | None:
         """Return the item as it is now (a consistent read)."""
         ...

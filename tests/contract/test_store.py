@@ -13,6 +13,7 @@ from schemas.operations import Ending, Lease
 from schemas.payload import Payload
 from schemas.results import error_object
 from schemas.task import TaskRecord, due_shard, task_key
+from schemas.waits import Place
 from schemas.writes import (
     Absent,
     Add,
@@ -203,9 +204,7 @@ async def test_cancel_and_settle_have_one_winner(store):
     made = record()
     await store.write(operations.create(made))
     await store.write(acquire(made))
-    cancel = operations.cancel(
-        made.task_id, status=Status.WORKING, now_ms=NOW, expires_s=1, owes=False
-    )
+    cancel = operations.cancel(made, now_ms=NOW, expires_s=1)
     assert isinstance(await store.write(cancel), Applied)
     ending = Ending(result=Payload(inline="{}"))
     settle = operations.settle(
@@ -366,3 +365,127 @@ async def test_of_many_acquires_at_once_one_wins(store):
     await store.write(operations.create(made))
     outcomes = await asyncio.gather(*(store.write(acquire(made, token=f"t{n}")) for n in range(16)))
     assert sum(isinstance(o, Applied) for o in outcomes) == 1
+
+
+async def test_several_elements_leave_a_set_in_one_write(store):
+    key = fresh_key()
+    made = (Set("s", frozenset({1, 2, 3})),)
+    await store.write(Write(key=key, when=(Absent(),), changes=made))
+    both = Write(key=key, when=(Has("s", 1), Has("s", 3)), changes=(Drop("s", 1), Drop("s", 3)))
+    assert (await store.write(both)).item["s"] == frozenset({2})
+    assert isinstance(await store.write(both), Refused)
+
+
+@pytest.mark.parametrize(
+    ("elements", "expected"),
+    [
+        pytest.param({1, 2}, True, id="the-same"),
+        pytest.param({1}, False, id="fewer"),
+        pytest.param({1, 2, 3}, False, id="more"),
+    ],
+)
+async def test_whole_sets_are_compared(store, elements, expected):
+    key = fresh_key()
+    await store.write(Write(key=key, when=(Absent(),), changes=SETS))
+    write = Write(key=key, when=(Eq("s", frozenset(elements)),), changes=(Set("hit", 1),))
+    assert isinstance(await store.write(write), Applied) is expected
+
+
+async def test_a_transaction_does_all_or_nothing_and_says_why(store):
+    made = record(lease_until_ms=NOW + 1)
+    await store.write(operations.create(made))
+    for lease, name, held, added in (
+        (lease_of(made, v=made.v), "one", Applied, Applied),
+        (lease_of(made, v="zombie"), "two", Refused, Applied),
+        (lease_of(made, v=made.v), "one", Applied, Refused),
+    ):
+        writes = operations.record_step(
+            lease, name, Payload(inline=f'"{lease.v}"'), at=Place(position=3, alone=True), ttl_s=NOW
+        )
+        outcomes = await store.transact(writes)
+        assert [type(o) for o in outcomes] == [held, added]
+        refused = [o.item for o in outcomes if isinstance(o, Refused)]
+        assert all(item is not None for item in refused)
+    steps = await store.read_group(made.key.pk, after_sk="step#")
+    steps = [item for item in steps if item["sk"].startswith("step#")]
+    assert [(s["sk"], s["outcome"], s["position"], s["alone"]) for s in steps] == [
+        ("step#one", f'"{made.v}"', 3, True)
+    ]
+    assert await stored(store, made.task_id) == made
+
+
+async def test_transactions_on_one_task_side_by_side_all_get_through(store):
+    made = record()
+    await store.write(operations.create(made))
+    outcomes = await asyncio.gather(
+        *(
+            store.transact(
+                operations.record_step(
+                    lease_of(made, v=made.v),
+                    f"s{n}",
+                    Payload(inline="1"),
+                    at=Place(position=n, alone=False),
+                    ttl_s=NOW,
+                )
+            )
+            for n in range(4)
+        )
+    )
+    assert all(isinstance(o, Applied) for pair in outcomes for o in pair)
+
+
+async def test_a_whole_wait_means_the_same_everywhere(store):
+    """Plan, count, fire; then ask and answer: the record as each store shows it."""
+    made = record()
+    await store.write(operations.create(made))
+    await store.write(acquire(made))
+    lease = lease_of(made, v="mine")
+    plan = operations.plan(lease, waits="[]", first=0, count=3, now_ms=NOW, due_at_ms=NOW + 5)
+    planned = TaskRecord.from_item((await store.write(plan)).item)
+    assert (planned.phase, planned.pending, planned.planned) == (
+        Phase.WAITING,
+        frozenset({0, 1, 2}),
+        3,
+    )
+    for refused in (
+        acquire(made, expected="mine", now=NOW + 9999),
+        operations.fire(made.task_id, v="x", now_ms=NOW, due_at_ms=NOW),
+        operations.renew(lease, lease_until_ms=NOW + 9999),
+    ):
+        assert isinstance(await store.write(refused), Refused)
+    assert isinstance(await store.write(operations.count(made.task_id, [0, 2])), Applied)
+    assert isinstance(await store.write(operations.count(made.task_id, [2])), Refused)
+    last = await store.write(operations.count(made.task_id, [1]))
+    assert TaskRecord.from_item(last.item).pending == frozenset()
+    fire = operations.fire(made.task_id, v="fresh", now_ms=NOW, due_at_ms=NOW + 7)
+    fired = TaskRecord.from_item((await store.write(fire)).item)
+    assert (fired.phase, fired.v, fired.attempt) == (Phase.CHILDREN_DONE, "fresh", 0)
+    assert isinstance(await store.write(fire), Refused)
+    await store.write(acquire(made, expected="fresh", token="again"))
+    asks = {k: {"number": n, "message": k, "schema": {}} for n, k in enumerate("ab")}
+    lease = lease_of(made, v="again")
+    ask = operations.ask(lease, waits="[]", asks=asks, now_ms=NOW, due_at_ms=None)
+    asked = TaskRecord.from_item((await store.write(ask)).item)
+    assert (asked.status, asked.asks, asked.due_at_ms) == (Status.INPUT_REQUIRED, asks, None)
+    given = {"v": "new", "now_ms": NOW, "due_at_ms": NOW + 1, "due_still_ms": None}
+    first = await store.write(operations.answer(asked, {"a": {"value": 1}}, **given))
+    half = TaskRecord.from_item(first.item)
+    assert (half.status, list(half.asks), half.v) == (Status.INPUT_REQUIRED, ["b"], "again")
+    assert isinstance(
+        await store.write(operations.answer(asked, {"b": {"value": 2}}, **given)), Refused
+    )
+    second = await store.write(operations.answer(half, {"b": {"value": 2.5}}, **given))
+    done = TaskRecord.from_item(second.item)
+    assert (done.status, done.v, done.asks) == (Status.WORKING, "new", {})
+    assert done.answers == {"a": {"value": 1}, "b": {"value": 2.5}}
+    await store.write(acquire(made, expected="new", token="sleepy"))
+    sleep = operations.sleep(
+        lease_of(made, v="sleepy"), waits="[]", wake_at_ms=NOW + 9, now_ms=NOW, due_at_ms=NOW + 9
+    )
+    asleep = TaskRecord.from_item((await store.write(sleep)).item)
+    assert (asleep.phase, asleep.wake_at_ms) == (Phase.SLEEPING, NOW + 9)
+    assert isinstance(await store.write(acquire(made, expected="sleepy", now=NOW + 99)), Refused)
+    wake = operations.wake(asleep, v="awake", now_ms=NOW, due_at_ms=NOW)
+    awake = TaskRecord.from_item((await store.write(wake)).item)
+    assert (awake.phase, awake.wake_at_ms, awake.v) == (Phase.RUN, None, "awake")
+    assert isinstance(await store.write(wake), Refused)

@@ -1,0 +1,65 @@
+"""The task protocol's operations, each as one conditional write (correctness.md, "Operations").
+
+Pure: times come in as Unix milliseconds, versions as values. `v` is the fence: every write of a
+worker is a compare-and-set on it, and time alone never is.
+"""
+
+from schemas.operations.end import (
+    Ending,
+    cancel,
+    cancel_unseen,
+    clear_due,
+    fail_exhausted,
+    fail_unseen,
+    link_redriven,
+    look_again,
+    mark_due,
+    settle,
+    settle_lean,
+)
+from schemas.operations.run import (
+    Lease,
+    acquire,
+    acquire_new,
+    create,
+    progress,
+    release,
+    renew,
+    republish,
+)
+from schemas.operations.step import STEP_PREFIX, fence, record_failure, record_step, step_key
+from schemas.operations.wait import answer, ask, count, fire, plan, sleep, wake
+
+__all__ = [
+    "STEP_PREFIX",
+    "Ending",
+    "Lease",
+    "acquire",
+    "acquire_new",
+    "answer",
+    "ask",
+    "cancel",
+    "cancel_unseen",
+    "clear_due",
+    "count",
+    "create",
+    "fail_exhausted",
+    "fail_unseen",
+    "fence",
+    "fire",
+    "link_redriven",
+    "look_again",
+    "mark_due",
+    "plan",
+    "progress",
+    "record_failure",
+    "record_step",
+    "release",
+    "renew",
+    "republish",
+    "settle",
+    "settle_lean",
+    "sleep",
+    "step_key",
+    "wake",
+]

@@ -1,0 +1,121 @@
+"""The writes of each mode and each wait, counted (correctness.md, "Durability modes")."""
+
+import pytest
+from house import House
+
+from dispatcher.answer import answer
+from workers import TaskContext, agent
+
+
+@agent(timeout=20, durability="lean")
+async def lean(n: int) -> int:
+    return n
+
+
+@agent(timeout=20)
+async def standard(n: int) -> int:
+    return n
+
+
+@agent(timeout=20, durability="durable")
+async def solid(n: int) -> int:
+    return n
+
+
+@agent(timeout=20)
+async def parent(*, ctx: TaskContext) -> int:
+    return sum(await ctx.map("standard", [{"n": 1}, {"n": 2}]))
+
+
+@agent(timeout=20)
+async def asking(*, ctx: TaskContext) -> int:
+    return await ctx.ask("n", "N?", int)
+
+
+@agent(timeout=20)
+async def sleeping(*, ctx: TaskContext) -> None:
+    await ctx.sleep(3600)
+
+
+@agent(timeout=20)
+async def stepping(*, ctx: TaskContext) -> int:
+    return await ctx.step("one", lambda: 1)
+
+
+@pytest.fixture
+def house():
+    return House(lean, standard, solid, parent, asking, sleeping, stepping)
+
+
+@pytest.mark.parametrize(
+    ("one", "expected"),
+    [
+        pytest.param(lean, {"settle": 1}, id="lean-1"),
+        pytest.param(standard, {"acquire": 1, "settle": 1}, id="standard-2"),
+        pytest.param(solid, {"create": 1, "acquire": 1, "settle": 1}, id="durable-3"),
+    ],
+)
+async def test_the_writes_of_a_mode(house, one, expected):
+    with house.counting() as counts:
+        await house.submit(one, n=1)
+        await house.settle_down()
+    assert counts == expected
+
+
+async def test_a_durable_task_enters_and_leaves_the_sweep_index_once(house):
+    await house.submit(solid, n=1)
+    [item] = house.store.items.values()
+    due = item["due_at"]
+    await house.work(solid)
+    [item] = house.store.items.values()
+    assert due
+    assert "due_at" not in item
+
+
+async def test_the_writes_of_a_join(house):
+    await house.submit(parent)
+    with house.counting() as counts:
+        await house.work(parent)
+        await house.work(standard, limit=1)
+        await house.work(standard, limit=1)
+        await house.work(parent)
+    assert counts == {
+        "acquire": 1 + 2 + 1,  # the parent, its children, the parent again
+        "plan": 1,
+        "create": 2,
+        "settle": 2 + 1,
+        "count": 2,
+        "clear due": 2,  # each child owed its parent a count
+        "fire": 1,
+    }
+
+
+async def test_children_that_end_in_one_batch_are_counted_in_one_write(house):
+    await house.submit(parent)
+    with house.counting() as counts:
+        await house.settle_down()
+    assert counts["count"] == 1
+
+
+async def test_the_writes_of_a_question(house):
+    task_id = await house.submit(asking)
+    with house.counting() as counts:
+        await house.settle_down()
+        await answer(house.desk, task_id, "n", 1)
+        await house.settle_down()
+    assert counts == {"acquire": 2, "ask": 1, "answer": 1, "settle": 1}
+
+
+async def test_the_writes_of_a_sleep(house):
+    await house.submit(sleeping)
+    with house.counting() as counts:
+        await house.settle_down()
+        await house.keep_house(minutes=61)
+    assert counts == {"acquire": 2, "sleep": 1, "wake": 1, "settle": 1}
+
+
+async def test_the_writes_of_a_step(house):
+    await house.submit(stepping)
+    with house.counting() as counts:
+        await house.settle_down()
+    assert counts == {"acquire": 1, "transaction": 1, "settle": 1}

@@ -1,0 +1,152 @@
+"""Rates hold however many workers run; ordered agents keep their order; both use no attempt."""
+
+from itertools import pairwise
+
+import pytest
+from house import House
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.agent_spec import Rate, Schedule
+from schemas.errors import InvalidAgent
+from schemas.lifecycle import Status
+from schemas.turns import reserve
+from workers import Retry, TaskContext, agent
+
+STARTS: list[int] = []
+HOUSE: list[House] = []
+
+
+@agent(timeout=20, rate="5/minute", concurrency=10)
+async def limited(n: int, *, ctx: TaskContext) -> int:
+    STARTS.append(HOUSE[-1].clock.now_ms())
+    if n < 0 and ctx.attempt == 1:
+        raise Retry("again", after=1)
+    return ctx.attempt
+
+
+@agent(timeout=20, ordered=True, max_attempts=3)
+async def orderly(key: str, n: int, *, ctx: TaskContext) -> int:
+    STARTS.append(n)
+    if n == 0 and ctx.attempt == 1:
+        raise KeyError(n)
+    return n
+
+
+@agent(timeout=20, ordered=True)
+async def pausing(*, ctx: TaskContext) -> str:
+    await ctx.sleep(30)
+    return "done"
+
+
+@pytest.fixture
+def house():
+    STARTS.clear()
+    made = House(limited, orderly, pausing)
+    HOUSE.append(made)
+    return made
+
+
+async def run_for(house, *, seconds):
+    for _ in range(seconds):
+        await house.settle_down()
+        house.clock.advance(seconds=1)
+
+
+async def test_no_minute_sees_more_runs_than_the_rate(house):
+    ids = [await house.submit(limited, n=n) for n in range(20)]
+    await run_for(house, seconds=300)
+    assert len(STARTS) == 20
+    for start in STARTS:
+        assert sum(start <= other < start + 60_000 for other in STARTS) <= 5
+    assert [(await house.see(i)).result() for i in ids] == [1] * 20
+
+
+async def test_a_task_waits_for_its_turn_once_and_in_order(house):
+    for n in range(12):
+        await house.submit(limited, n=n)
+    await run_for(house, seconds=200)
+    assert house.log.getvalue().count("turn.given") == 11
+    assert max(STARTS) - min(STARTS) <= 11 * 12_000 + 2000
+
+
+async def test_a_retry_takes_a_turn_of_its_own(house):
+    task_id = await house.submit(limited, n=-1)
+    await house.submit(limited, n=1)
+    await run_for(house, seconds=60)
+    assert (await house.see(task_id)).result() == 2
+    assert len(STARTS) == 3
+    assert min(b - a for a, b in pairwise(STARTS)) >= 11_000
+
+
+@given(
+    count=st.integers(1, 200),
+    per_s=st.sampled_from([1, 60, 3600]),
+    arrivals=st.lists(st.integers(0, 20_000_000), max_size=80),
+)
+def test_no_window_of_any_rate_sees_more_than_its_count(count, per_s, arrivals):
+    rate = Rate(count=count, per_s=per_s)
+    bucket, starts = 0, []
+    for now in sorted(arrivals):
+        [start], bucket = reserve(bucket, now_us=now, turns=1, rate=rate)
+        assert start >= now
+        starts.append(start)
+    assert starts == sorted(starts)
+    window = per_s * 1_000_000
+    for first, start in enumerate(starts):
+        assert sum(other < start + window for other in starts[first:]) <= count
+
+
+@pytest.mark.parametrize("rate", ["50", "0/minute", "5/fortnight", "-1/minute", "x/second", ""])
+def test_a_rate_that_means_nothing_is_refused_when_it_is_declared(rate):
+    with pytest.raises(InvalidAgent, match="rate="):
+        agent(rate=rate)(plain)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "ok"),
+    [
+        ("rate(5 minutes)", True),
+        ("rate(1 hour)", True),
+        ("cron(0 8 * * ? *)", True),
+        (Schedule(expression="rate(2 days)", arguments={"n": 1}), True),
+        ("rate(1 minutes)", False),
+        ("rate(5 minute)", False),
+        ("every day", False),
+        ("cron(0 8 * *)", False),
+    ],
+)
+def test_schedules_are_checked_when_they_are_declared(schedule, ok):
+    if ok:
+        assert len(agent(schedule=schedule)(plain).spec.schedules) == 1
+    else:
+        with pytest.raises(InvalidAgent, match="schedule"):
+            agent(schedule=schedule)(plain)
+
+
+async def plain(n: int) -> int:
+    return n
+
+
+class TestOrder:
+    async def submit(self, house, *pairs):
+        return [
+            await house.submit(orderly, {"ordering_key": key}, key=key, n=n) for key, n in pairs
+        ]
+
+    async def test_a_failing_message_holds_up_its_own_key_only(self, house):
+        ids = await self.submit(house, ("a", 0), ("b", 10), ("a", 1), ("b", 11), ("a", 2))
+        await house.work(orderly)
+        assert STARTS == [0, 10, 11]
+        await house.settle_down()
+        assert STARTS == [0, 10, 11]
+        house.clock.advance(seconds=4)
+        await house.settle_down()
+        assert STARTS == [0, 10, 11, 0, 1, 2]
+        assert {(await house.see(i)).status for i in ids} == {Status.COMPLETED}
+
+    async def test_an_ordered_task_that_waits_comes_back(self, house):
+        task_id = await house.submit(pausing, {"ordering_key": "k"})
+        await house.settle_down()
+        await house.keep_house(minutes=2)
+        assert (await house.see(task_id)).result() == "done"

@@ -1,0 +1,342 @@
+"""Journal: what a task has recorded in earlier runs, and what this run meets of it.
+
+Each step, child, question and sleep has a name within its task, made of what it is and how often
+that was before; a replay finds it by that name. Two rules tell an agent that makes other calls
+than before from one that merely reaches them in another order side by side with others: an
+operation with nothing beside it may not be new where another is recorded, and no run may return
+before it met all that is recorded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import NoReturn
+
+from schemas import operations
+from schemas.errors import AttemptCancelled, LeaseLost
+from schemas.json import JsonObject, loads
+from schemas.lifecycle import Status
+from schemas.operations import STEP_PREFIX, Lease
+from schemas.payload import Payload
+from schemas.task import TaskRecord, task_key
+from schemas.waits import Place, entries, is_too_long
+from schemas.writes import Item, Outcome, Refused, Write
+from workers.outcome import Fail, NonDeterministic, Suspended, Wait
+from workers.station import Station
+
+_TICKS = 10
+"""Turns of the event loop in which branches that run side by side may still join a wait."""
+
+_LOOK_EVERY_MS = 1000
+
+_KEPT_S = 400 * 24 * 3600
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """One operation of an earlier run: a step's outcome, or what a wait's entry keeps."""
+
+    position: int
+    alone: bool
+    outcome: Payload | None = None
+    error: JsonObject | None = None
+    until_ms: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A step of this run that failed; it is recorded once the agent has gone on past it."""
+
+    name: str
+    error: JsonObject
+    at: Place
+
+
+@dataclass(kw_only=True, eq=False)
+class Operation:
+    """One call on the context, on its way; `alone` until another is met beside it."""
+
+    position: int
+    alone: bool
+
+    @property
+    def place(self) -> Place:
+        """Return where it stands now."""
+        return Place(position=self.position, alone=self.alone)
+
+
+class Journal:
+    """One run's view of its task: `operation` opens each call, `park` ends the run in a wait."""
+
+    def __init__(self, station: Station, lease: Lease) -> None:
+        """Open the journal of the task under `lease`; nothing is read before it is needed."""
+        self.station = station
+        self.lease = lease
+        self.suspended = asyncio.Event()
+        self.writing = asyncio.Lock()
+        """Held while a step is recorded: two transactions on one task would only conflict."""
+        self._recorded: dict[str, Recorded] | None = None
+        self._reading = asyncio.Lock()
+        self._met: set[str] = set()
+        self._failures: list[Failure] = []
+        self.closed = False
+        self.hung = 0
+        """Threads of steps that ran past the run's end: Python cannot stop them."""
+        self._uses: dict[str, int] = {}
+        self._open: set[Operation] = set()
+        self._entered = 0
+        self._broken: NonDeterministic | None = None
+        self._waits: list[Wait] = []
+        self._at = Place(position=0, alone=True)
+        self._parked: list[asyncio.Future[None]] = []
+        self._busy = 0
+        self._turn = 0
+        self._looked_ms = 0
+        self._cancelled = False
+
+    def number(self, name: str) -> int:
+        """Return how often `name` was used before in this run."""
+        uses = self._uses.get(name, 0)
+        self._uses[name] = uses + 1
+        return uses
+
+    @asynccontextmanager
+    async def operation(
+        self, names: Sequence[str]
+    ) -> AsyncIterator[tuple[Operation, dict[str, Recorded]]]:
+        """Open one operation under its names; gives it and what is recorded of them.
+
+        Raises NonDeterministic where it is new in a place that belongs to another.
+        """
+        operation = Operation(position=self._entered, alone=not self._open)
+        self._entered += 1
+        for other in self._open:
+            other.alone = False
+        self._open.add(operation)
+        try:
+            recorded = await self._load()
+            found = {name: recorded[name] for name in names if name in recorded}
+            self._met.update(names)
+            new = [name for name in names if name not in found]
+            if new and operation.alone:
+                self._check(operation, new[0], recorded)
+            yield operation, found
+        finally:
+            self._open.discard(operation)
+
+    def failed(self, failure: Failure) -> None:
+        """Remember a step's failure: whatever the run records after it records it too."""
+        self._failures.append(failure)
+
+    async def record(self, *writes: Write) -> list[Outcome]:
+        """Record `writes` of steps under the fence, with the failures the agent went on past.
+
+        Returns the outcomes of `writes`. Raises LeaseLost where the task is another's by now, or
+        this run is over.
+        """
+        station, lease = self.station, self.lease
+        async with self.writing:
+            failures = list(self._failures)
+            if failures:
+                # One that nobody catches ends the run within these turns of the loop; then it is
+                # not recorded, and the next attempt tries that step again.
+                for _ in range(_TICKS):
+                    await asyncio.sleep(0)
+            if self.closed:
+                message = f"this run of task {lease.task_id} is over"
+                raise LeaseLost(message)
+            kept = [
+                operations.record_failure(
+                    lease, one.name, one.error, at=one.at, ttl_s=self.expires_s()
+                )
+                for one in failures
+            ]
+            held, *outcomes = await station.store.transact(
+                [operations.fence(lease), *writes, *kept]
+            )
+            if isinstance(held, Refused):
+                raise self.lost(held.item)
+            self._failures = [one for one in self._failures if one not in failures]
+            told = outcomes[len(writes) :]
+            if any(isinstance(outcome, Refused) for outcome in told):
+                # A failure stands there already, so nothing happened: once more without them.
+                _, *outcomes = await station.store.transact([operations.fence(lease), *writes])
+        return outcomes[: len(writes)]
+
+    def expires_s(self) -> int:
+        """Return when a step's record may be forgotten: not before the longest sleep is over."""
+        return self.station.now_ms() // 1000 + _KEPT_S
+
+    def _check(self, operation: Operation, name: str, recorded: dict[str, Recorded]) -> None:
+        for other, was in recorded.items():
+            if other not in self._met and was.alone and was.position <= operation.position:
+                self._broken = NonDeterministic(
+                    f"this run's operation {operation.position + 1} is {name!r}, "
+                    f"where {other!r} is recorded"
+                )
+                raise self._broken
+
+    async def difference(self) -> NonDeterministic | None:
+        """Return what a run that is about to end did otherwise than is recorded."""
+        if self._broken is None and self._has_past:
+            left = [
+                (was.position, name)
+                for name, was in (await self._load()).items()
+                if name not in self._met
+            ]
+            if left:
+                position, name = min(left)
+                self._broken = NonDeterministic(
+                    f"this run ended without {name!r}, which is recorded as operation "
+                    f"{position + 1}"
+                )
+        return self._broken
+
+    @property
+    def _has_past(self) -> bool:
+        record = self.lease.record
+        return record is not None and (record.attempt > 1 or record.waits is not None)
+
+    async def _load(self) -> dict[str, Recorded]:
+        if self._recorded is None and not self._has_past:
+            self._recorded = {}
+        if self._recorded is not None:
+            return self._recorded
+        with self.busy():
+            async with self._reading:
+                if self._recorded is None:
+                    self._recorded = await self._read()
+        return self._recorded
+
+    async def _read(self) -> dict[str, Recorded]:
+        record = self.lease.record
+        pk = task_key(self.lease.task_id).pk
+        steps = await self.station.store.read_group(pk, after_sk=STEP_PREFIX)
+        found = {
+            step_name(item["sk"].removeprefix(STEP_PREFIX)): _step(item)
+            for item in steps
+            if item["sk"].startswith(STEP_PREFIX)
+        }
+        for entry in entries(record.waits if record else None):
+            place = {"position": entry["position"], "alone": entry["alone"]}
+            match entry["kind"]:
+                case "children":
+                    kept = Recorded(**place)
+                    found.update({child_name(key): kept for key in await self._keys(entry)})
+                case "sleep":
+                    found[sleep_name(entry["name"])] = Recorded(**place, until_ms=entry["until"])
+                case _:
+                    found[ask_name(entry["name"])] = Recorded(**place)
+        return found
+
+    async def _keys(self, entry: JsonObject) -> list[str]:
+        children = entry.get("children")
+        if children is None:
+            data = await self.station.blobs.get(entry["ref"])
+            children = [] if data is None else loads(data)
+        return [child["key"] for child in children]
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Keep the run from being suspended: something of it is on the move."""
+        self._busy += 1
+        try:
+            yield
+        finally:
+            self._busy -= 1
+            if self._waits:
+                self._count_down()
+
+    async def park(self, operation: Operation, waits: Sequence[Wait]) -> NoReturn:
+        """Wait, for ever as far as this run is concerned: it ends once nothing else moves.
+
+        The run's coroutine is then cancelled, which no `except Exception` can swallow.
+        """
+        record = self.lease.record
+        if record is not None and record.waits is not None and is_too_long(record.waits):
+            message = "the task has waited more often than its record can hold"
+            raise Fail(message, type="TooManyWaits")
+        if self._failures:
+            with self.busy():
+                await self.record()
+        self._at = operation.place if not self._waits else Place(position=0, alone=False)
+        self._waits += waits
+        self._count_down()
+        forever: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._parked.append(forever)
+        await forever
+        raise AssertionError  # nobody resolves it
+
+    def _count_down(self) -> None:
+        self._turn += 1
+        asyncio.get_running_loop().call_soon(self._tick, self._turn, _TICKS)
+
+    def _tick(self, turn: int, left: int) -> None:
+        if turn != self._turn or self._busy:
+            return
+        if left == 0:
+            self.suspended.set()
+        else:
+            asyncio.get_running_loop().call_soon(self._tick, turn, left - 1)
+
+    def outcome(self) -> Suspended:
+        """Return what the run waits for, after `suspended`."""
+        for future in self._parked:
+            future.cancel()
+        return Suspended(waits=tuple(self._waits), at=self._at)
+
+    def lost(self, item: Item | None) -> LeaseLost:
+        """Return the error for an attempt whose write was refused, given what stands there."""
+        task_id = self.lease.task_id
+        if item is not None and item["status"] == Status.CANCELLED.value:
+            self._cancelled = True
+            return AttemptCancelled(f"task {task_id} was cancelled")
+        return LeaseLost(f"task {task_id} is no longer this worker's")
+
+    async def is_cancelled(self) -> bool:
+        """Tell whether the task was cancelled; looks at the record at most once a second."""
+        now = self.station.now_ms()
+        if not self._cancelled and now - self._looked_ms >= _LOOK_EVERY_MS:
+            self._looked_ms = now
+            with self.busy():
+                item = await self.station.store.read(task_key(self.lease.task_id))
+            if item is not None:
+                self._cancelled = TaskRecord.from_item(item).status is Status.CANCELLED
+        return self._cancelled
+
+
+def step_name(name: str) -> str:
+    """Return a step's name in the journal."""
+    return f"step {name}"
+
+
+def child_name(key: str) -> str:
+    """Return a child's name in the journal."""
+    return f"child {key}"
+
+
+def sleep_name(name: str) -> str:
+    """Return a sleep's name in the journal."""
+    return f"sleep {name}"
+
+
+def ask_name(name: str) -> str:
+    """Return a question's name in the journal."""
+    return f"ask {name}"
+
+
+def _step(item: Item) -> Recorded:
+    outcome = None
+    if "outcome" in item:
+        outcome = Payload(inline=item["outcome"])
+    elif "outcome_ref" in item:
+        outcome = Payload(ref=item["outcome_ref"])
+    return Recorded(
+        position=item["position"],
+        alone=item["alone"],
+        outcome=outcome,
+        error=loads(item["error"]) if "error" in item else None,
+    )
