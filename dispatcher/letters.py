@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from backends.bus.port import Delivery
 from dispatcher.desk import Desk
-from dispatcher.publish import event_task_id
 from schemas.errors import PoisonMessage
+from schemas.ids import event_task_id
 from schemas.json import JsonObject
 from schemas.message import Message, decode
 from schemas.task import iso

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from backends.bus.port import Outgoing
 from dispatcher.desk import DUE_GRACE_MS, Desk
 from dispatcher.submit import Submitted, arguments_key, new_traceparent
+from dispatcher.validate import encode
 from schemas import operations
 from schemas.agent_spec import Durability
 from schemas.catalogue import CatalogueEntry
@@ -73,8 +74,10 @@ def _validated(
     desk: Desk, subscribers: Sequence[CatalogueEntry], topic: str, payload: JsonObject
 ) -> str:
     what = f"a payload for the topic {topic!r}"
-    texts = [desk.validator(entry).encode(payload, what=what) for entry in subscribers]
-    return texts[0]
+    text = encode(payload, what=what)
+    for entry in subscribers:
+        desk.validator(entry).check(payload, what=what)
+    return text
 
 
 async def _draft(

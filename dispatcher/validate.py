@@ -25,22 +25,32 @@ class Validator:
 
         Raises InvalidArguments (what is wrong and where, up to three places) or PayloadTooLarge.
         """
-        if not isinstance(arguments, dict):
-            message = f"{what}: a JSON object is needed, not a {type(arguments).__name__}"
-            raise InvalidArguments(message)
-        try:
-            text = dumps(arguments)
-        except (TypeError, ValueError, RecursionError) as error:
-            message = f"{what} of {self._name!r} are not JSON: {error}"
-            raise InvalidArguments(
-                message, hint="Pass what JSON has: text, numbers, lists, objects, true, null."
-            ) from error
+        text = encode(arguments, what=f"{what} of {self._name!r}")
+        self.check(arguments, what=what)
+        return text
+
+    def check(self, arguments: JsonObject, *, what: str) -> None:
+        """Raise InvalidArguments where the arguments, known to be JSON, break the schema."""
         if not self._validator.is_valid(arguments):
             wrong = misfits(self._validator, arguments)
             message = f"{what} do not fit the agent {self._name!r}: {wrong}"
             raise InvalidArguments(message)
-        check_size(text, what=f"the {what} of {self._name!r}")
-        return text
+
+
+def encode(arguments: JsonObject, *, what: str) -> str:
+    """Return the JSON text of an object; raises InvalidArguments or PayloadTooLarge."""
+    if not isinstance(arguments, dict):
+        message = f"{what}: a JSON object is needed, not a {type(arguments).__name__}"
+        raise InvalidArguments(message)
+    try:
+        text = dumps(arguments)
+    except (TypeError, ValueError, RecursionError) as error:
+        message = f"{what} are not JSON: {error}"
+        raise InvalidArguments(
+            message, hint="Pass what JSON has: text, numbers, lists, objects, true, null."
+        ) from error
+    check_size(text, what=f"what is passed as {what}")
+    return text
 
 
 def misfits(validator: Any, value: Any) -> str:
