@@ -111,6 +111,8 @@ class Journal:
 
         Raises NonDeterministic where it is new in a place that belongs to another.
         """
+        if self.closed:  # a `finally` of a run that waits: its clean-up must not run now
+            raise self._over()
         operation = Operation(position=self._entered, alone=not self._open)
         self._entered += 1
         for other in self._open:
@@ -146,8 +148,7 @@ class Journal:
                 for _ in range(_TICKS):
                     await asyncio.sleep(0)
             if self.closed:
-                message = f"this run of task {lease.task_id} is over"
-                raise LeaseLost(message)
+                raise self._over()
             kept = [
                 operations.record_failure(
                     lease, one.name, one.error, at=one.at, ttl_s=self.expires_s()
@@ -282,10 +283,17 @@ class Journal:
         else:
             asyncio.get_running_loop().call_soon(self._tick, turn, left - 1)
 
-    def outcome(self) -> Suspended:
-        """Return what the run waits for, after `suspended`."""
+    def close(self) -> None:
+        """End the run's calls: what its branches still do is neither begun nor recorded."""
+        self.closed = True
         for future in self._parked:
             future.cancel()
+
+    def _over(self) -> LeaseLost:
+        return LeaseLost(f"this run of task {self.lease.task_id} is over")
+
+    def outcome(self) -> Suspended:
+        """Return what the run waits for, after `suspended`."""
         return Suspended(waits=tuple(self._waits), at=self._at)
 
     def lost(self, item: Item | None) -> LeaseLost:

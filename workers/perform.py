@@ -99,7 +99,7 @@ class Performer:
             await asyncio.wait({running, parked}, return_when=asyncio.FIRST_COMPLETED)
             return await running if running.done() else _SUSPENDED
         finally:
-            journal.closed = True
+            journal.close()
             parked.cancel()
             running.cancel()
             # Its clean-up has a moment; what ignores being cancelled is left behind.

@@ -66,6 +66,22 @@ async def swallows(n: int, *, ctx: TaskContext) -> int:
 
 
 @agent(timeout=20)
+async def tidy(n: int, *, ctx: TaskContext) -> int:
+    try:
+        return await ctx.call("double", n=n)
+    finally:
+        await ctx.step("tidy", RUNS.append, "tidied")
+
+
+@agent(timeout=20)
+async def impatient(n: int, *, ctx: TaskContext) -> int:
+    async with asyncio.TaskGroup() as group:
+        one = group.create_task(ctx.call("double", n=n))
+        group.create_task(ctx.step("beside", RUNS.append, "beside"))
+    return int(one.result())
+
+
+@agent(timeout=20)
 async def deeper(n: int, *, ctx: TaskContext) -> int:
     return await ctx.call("deeper", n=n + 1)
 
@@ -80,7 +96,19 @@ async def careless(*, ctx: TaskContext) -> int:
     return await ctx.call("double", n="one")
 
 
-AGENTS = (double, total, chain, side_by_side, tolerant, swallows, deeper, nested, careless)
+AGENTS = (
+    double,
+    total,
+    chain,
+    side_by_side,
+    tolerant,
+    swallows,
+    tidy,
+    impatient,
+    deeper,
+    nested,
+    careless,
+)
 
 
 @pytest.fixture
@@ -143,6 +171,20 @@ async def test_suspending_passes_through_except_exception(house):
     task_id = await house.submit(swallows, n=2)
     await house.settle_down()
     assert (await house.see(task_id)).result() == 4
+
+
+async def test_a_clean_up_step_does_not_run_when_its_task_only_waits(house):
+    task_id = await house.submit(tidy, n=2)
+    await house.settle_down()
+    assert (await house.see(task_id)).result() == 4
+    assert RUNS == ["double 2", "tidied"]
+
+
+async def test_a_step_beside_a_wait_is_finished_before_the_run_is_suspended(house):
+    task_id = await house.submit(impatient, n=2)
+    await house.settle_down()
+    assert (await house.see(task_id)).result() == 4
+    assert sorted(RUNS) == ["beside", "double 2"]
 
 
 async def test_a_parent_that_waits_uses_up_no_attempt(house):

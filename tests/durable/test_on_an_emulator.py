@@ -1,0 +1,202 @@
+"""The same waits over real SNS, SQS, DynamoDB and S3, as an emulator has them."""
+
+import asyncio
+import io
+import time
+from dataclasses import replace
+
+import pytest
+
+from backends.caller import ThreadedCaller
+from backends.connect import backends, client_factory, settings_from_environment
+from backends.runner import AsyncRunner
+from dispatcher.answer import answer
+from dispatcher.desk import Desk
+from dispatcher.submit import Request, submit
+from dispatcher.view import view
+from schemas.catalogue import CATALOGUE_KEY, Catalogue
+from schemas.lifecycle import Status
+from workers import ChildFailed, Fail, StepFailed, TaskContext, agent
+from workers.dead_letters import LetterKeeper
+from workers.housekeeping import Housekeeper
+from workers.log import Log
+from workers.runtime import Runtime
+from workers.station import Station
+
+pytestmark = pytest.mark.localstack
+
+STEPS: list[str] = []
+
+
+@agent(timeout=20)
+async def square(n: int) -> int:
+    if n == 13:
+        raise Fail("unlucky", type="Unlucky")
+    return n * n
+
+
+@agent(timeout=20)
+async def everything(width: int, *, ctx: TaskContext) -> list[int]:
+    async def note(what: str) -> str:
+        STEPS.append(what)
+        if what == "broken":
+            raise ConnectionError(what)
+        return what
+
+    notes = await asyncio.gather(*(ctx.step("note", note, f"note {n}") for n in range(4)))
+    try:
+        await ctx.step("broken", note, "broken")
+    except StepFailed:
+        notes.append("mended")
+    squares = await ctx.map("square", [{"n": n} for n in range(width)], return_exceptions=True)
+    ok = await ctx.ask("ok", "Go on?", bool)
+    await ctx.sleep(3)
+    total = sum(0 if isinstance(s, ChildFailed) else s for s in squares)
+    return [len(notes), total, int(ok)]
+
+
+@agent(timeout=20, rate="60/minute", batch=10)
+async def paced(n: int) -> int:
+    return n
+
+
+AGENTS = (square, everything, paced)
+
+
+@pytest.fixture
+def swarm(emulator):
+    """A desk and a runtime for each agent, over resources made here."""
+    settings = replace(
+        settings_from_environment(), stage="durable", account="000000000000", principal="me"
+    )
+    get = client_factory(settings)
+    ports = backends(settings, ThreadedCaller(get), AsyncRunner())
+    make_resources(get, ports.names)
+    catalogue = Catalogue.of(one.spec for one in AGENTS)
+    get("s3").put_object(
+        Bucket=ports.names.bucket, Key=CATALOGUE_KEY, Body=catalogue.dump().encode()
+    )
+    desk = Desk(
+        names=ports.names,
+        store=ports.store,
+        bus=ports.bus,
+        blobs=ports.blobs,
+        runner=AsyncRunner(),
+        catalogue=catalogue,
+        principal="me",
+        ttl_s=1000,
+    )
+    log = io.StringIO()
+    runtimes = {
+        one.name: Runtime(
+            Station(
+                agent=one,
+                spec=one.spec,
+                names=ports.names,
+                store=ports.store,
+                bus=ports.bus,
+                blobs=ports.blobs,
+                runner=AsyncRunner(),
+                ttl_s=1000,
+                log=Log(stream=log),
+            )
+        )
+        for one in AGENTS
+    }
+    return desk, runtimes, log
+
+
+def make_resources(get, names):
+    get("dynamodb").create_table(
+        TableName=names.table,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[
+            {"AttributeName": "pk", "KeyType": "HASH"},
+            {"AttributeName": "sk", "KeyType": "RANGE"},
+        ],
+        AttributeDefinitions=[
+            {"AttributeName": n, "AttributeType": t}
+            for n, t in (("pk", "S"), ("sk", "S"), ("due_shard", "S"), ("due_at", "N"))
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "sweep",
+                "KeySchema": [
+                    {"AttributeName": "due_shard", "KeyType": "HASH"},
+                    {"AttributeName": "due_at", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ],
+    )
+    get("s3").create_bucket(Bucket=names.bucket)
+    topic = get("sns").create_topic(Name=names.topic("tasks"))["TopicArn"]
+    for one in AGENTS:
+        get("sqs").create_queue(QueueName=names.dead_letter_queue(one.name))
+        get("sqs").create_queue(QueueName=names.queue(one.name))
+        get("sns").subscribe(
+            TopicArn=topic,
+            Protocol="sqs",
+            Endpoint=f"arn:aws:sqs:us-east-1:000000000000:{names.queue(one.name)}",
+            Attributes={
+                "RawMessageDelivery": "true",
+                "FilterPolicy": f'{{"agent": ["{one.name}"]}}',
+            },
+        )
+
+
+async def work_until(swarm, done, *, seconds=60):
+    desk, runtimes, log = swarm
+    ends = time.monotonic() + seconds
+    while not await done():
+        assert time.monotonic() < ends, log.getvalue()[-4000:]
+        await asyncio.gather(*(_one_batch(desk, name, r) for name, r in runtimes.items()))
+
+
+async def _one_batch(desk, name, runtime):
+    queue = desk.names.queue(name)
+    deliveries = await desk.bus.receive(queue, limit=10, wait_s=0)
+    result = await runtime.handle(deliveries)
+    if result.delete:
+        await desk.bus.delete(queue, result.delete)
+    await asyncio.sleep(0.05)
+
+
+async def test_a_task_waits_for_children_people_and_time(swarm):
+    desk, _, log = swarm
+    STEPS.clear()
+    [task] = await submit(desk, "everything", [Request(arguments={"width": 120})])
+
+    async def is_at(*statuses):
+        try:
+            return (await view(desk, task.task_id)).status in statuses
+        except Exception:
+            return False
+
+    await work_until(swarm, lambda: is_at(Status.INPUT_REQUIRED, Status.FAILED))
+    seen = await view(desk, task.task_id)
+    assert seen.status is Status.INPUT_REQUIRED, seen.record.error
+    assert await answer(desk, task.task_id, "ok", value=True) is Status.WORKING
+    await work_until(swarm, lambda: is_at(Status.COMPLETED, Status.FAILED))
+    seen = await view(desk, task.task_id)
+    expected = sum(n * n for n in range(120)) - 169
+    assert seen.result() == [5, expected, 1]
+    assert sorted(STEPS) == ["broken", *(f"note {n}" for n in range(4))]
+    assert "ERROR" not in log.getvalue()
+    keeper = Housekeeper(replace(desk, operator=True), Log(stream=log))
+    swept = await keeper.sweep()
+    assert (swept.republished, swept.failed, swept.broken) == (0, 0, 0)
+    assert await LetterKeeper(desk, Log(stream=log), keeper).look_through() == {}
+
+    # A rate holds over the same table.
+    start = time.monotonic()
+    made = await submit(desk, "paced", [Request(arguments={"n": n}) for n in range(10)])
+
+    async def all_ended():
+        views = await asyncio.gather(
+            *(view(desk, one.task_id) for one in made), return_exceptions=True
+        )
+        return all(getattr(v, "status", None) is Status.COMPLETED for v in views)
+
+    await work_until(swarm, all_ended)
+    assert time.monotonic() - start > 3
