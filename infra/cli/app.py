@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from infra.cli.agents import agents
+from infra.cli.answer import answer
 from infra.cli.cancel import cancel
 from infra.cli.deploy import deploy
 from infra.cli.destroy import destroy
@@ -19,11 +20,13 @@ from infra.cli.doctor import doctor
 from infra.cli.down import down
 from infra.cli.everywhere import EverywhereGroup
 from infra.cli.get import get
+from infra.cli.inbox import inbox
 from infra.cli.list import list_tasks
 from infra.cli.logs import logs
 from infra.cli.map import map_rows
 from infra.cli.publish import publish
 from infra.cli.purge import purge
+from infra.cli.redrive import redrive
 from infra.cli.session import Session
 from infra.cli.submit import submit
 from infra.cli.synth import synth
@@ -82,8 +85,16 @@ _VERBS: dict[str, list[tuple[str, Callable[..., Any]]]] = {
         ("wait", wait),
         ("list", list_tasks),
         ("cancel", cancel),
+        ("inbox", inbox),
+        ("answer", answer),
     ],
-    _CARE: [("dlq", dlq), ("purge", purge), ("logs", logs), ("doctor", doctor)],
+    _CARE: [
+        ("dlq", dlq),
+        ("redrive", redrive),
+        ("purge", purge),
+        ("logs", logs),
+        ("doctor", doctor),
+    ],
 }
 for _panel, _verbs in _VERBS.items():
     for _name, _verb in _verbs:

@@ -14,6 +14,7 @@ from infra.template.messaging import queue_title
 from infra.template.permissions import Statement, agent_statements, housekeeping_statements
 from infra.template.storage import BUCKET
 from infra.topology import LOG_RETENTION_DAYS
+from schemas.json import dumps
 
 CODE_KEY = "CodeKey"
 
@@ -43,6 +44,7 @@ def workforce(topology: Topology) -> Iterator[AWSObject]:
         yield from _worker(consumer, agent_statements(consumer, topology), topology)
     yield from _worker(topology.unrouted, housekeeping_statements(topology), topology)
     yield from _clock(topology)
+    yield from _schedules(topology)
 
 
 def _worker(
@@ -139,3 +141,39 @@ def _clock(topology: Topology) -> Iterator[AWSObject]:
         Principal="events.amazonaws.com",
         SourceArn=arn("HousekeepingClock"),
     )
+
+
+def _schedules(topology: Topology) -> Iterator[AWSObject]:
+    """Yield a rule for each schedule of each agent: it tells housekeeping what to submit.
+
+    The tick's own time travels along, so that a rule that fires twice submits once.
+    """
+    housekeeping = function_title(topology.unrouted)
+    for consumer in topology.agents:
+        for number, schedule in enumerate(consumer.spec.schedules if consumer.spec else ()):
+            title = f"{function_title(consumer)}Schedule{number}"
+            told = dumps({"schedule": consumer.key, "number": number})
+            yield events.Rule(
+                title,
+                Name=f"{consumer.function.name}-{number}",
+                Description=f"Submits a task for {consumer.key}",
+                ScheduleExpression=schedule.expression,
+                State="ENABLED",
+                Targets=[
+                    events.Target(
+                        Id="housekeeping",
+                        Arn=arn(housekeeping),
+                        InputTransformer=events.InputTransformer(
+                            InputPathsMap={"time": "$.time"},
+                            InputTemplate=told[:-1] + ',"time":<time>}',
+                        ),
+                    )
+                ],
+            )
+            yield awslambda.Permission(
+                f"{title}MayInvoke",
+                Action="lambda:InvokeFunction",
+                FunctionName=ref(housekeeping),
+                Principal="events.amazonaws.com",
+                SourceArn=arn(title),
+            )

@@ -30,6 +30,7 @@ _TASKS = (
     "dynamodb:Query",
     "dynamodb:PutItem",
     "dynamodb:UpdateItem",
+    "dynamodb:ConditionCheckItem",  # a step's outcome is recorded only under the task's lease
     "dynamodb:PartiQLInsert",
     "dynamodb:PartiQLUpdate",
     "dynamodb:PartiQLSelect",
@@ -42,6 +43,8 @@ def agent_statements(consumer: Consumer, topology: Topology) -> list[Statement]:
     return [
         _allow("Consume", _CONSUME, [queue_arn(names, consumer.queue.name)]),
         _allow("PutAside", ("sqs:SendMessage",), [queue_arn(names, consumer.dead_letters.name)]),
+        # A task that sleeps for minutes leaves itself a delayed message.
+        _allow("WakeUp", ("sqs:SendMessage",), [queue_arn(names, consumer.queue.name)]),
         _allow("Tasks", _TASKS, [table_arn(names)]),
         *_payloads(names),
         _start_tasks(topology),

@@ -79,3 +79,32 @@ CALLS = "/tmp/sqswarm-probe-calls"
 async def counted(number: int) -> int:
     """Give the number back."""
     return number
+
+
+class Approval(BaseModel):
+    """What a person says."""
+
+    approved: bool
+
+
+@agent(timeout=10)
+async def orchestrate(width: int, notes: str = "", *, ctx: TaskContext) -> dict[str, int | bool]:
+    """Do a step, fan out to children, ask a person, sleep a moment."""
+
+    def first() -> int:
+        note(notes, "step")
+        return 7
+
+    seven = await ctx.step("first", first)
+    sums = await ctx.map("add", [{"a": n} for n in range(width)])
+    answer = await ctx.ask("approve", f"Use the sum {sum(sums)}?", Approval)
+    await ctx.sleep(1)
+    await ctx.step("last", lambda: note(notes, "last"))
+    return {"seven": seven, "sum": sum(sums), "approved": answer.approved}
+
+
+@agent(timeout=10, ordered=True)
+async def orderly(text: str, notes: str = "") -> str:
+    """Note the text: tasks of one ordering key run in their order."""
+    note(notes, text)
+    return text
