@@ -96,6 +96,15 @@ def _lease(station: Station, job: Job, record: TaskRecord | None) -> Lease:
 
 
 async def _decided(station: Station, job: Job, outcome: Outcome) -> Lease | Fate:
+    try:
+        return await _decide(station, job, outcome)
+    except Exception as error:
+        # It alone comes again: the leases of the others are taken already.
+        station.log.error("acquire.failed", error=repr(error), task_id=job.task_id)
+        return Fate.KEEP
+
+
+async def _decide(station: Station, job: Job, outcome: Outcome) -> Lease | Fate:
     for _ in range(_ROUNDS):
         if isinstance(outcome, Applied):
             item = outcome.item  # none where the acquire made the record

@@ -7,8 +7,9 @@ from typing import Any
 from dispatcher.answer import VALUE_KEY
 from schemas.errors import AskTimedOut
 from schemas.json import JsonObject
-from workers.journal import Journal, ask_name, sleep_name
+from workers.journal import Journal
 from workers.outcome import AskWait, Fail, SleepWait
+from workers.recorded import ask_name, sleep_name
 
 EARLY_MS = 2000
 """A sleeper that is woken this much early by another's clock is awake."""

@@ -14,8 +14,9 @@ from schemas.lifecycle import Status
 from schemas.results import WRAPPED_KEY, error_object
 from schemas.task import TaskRecord, task_key
 from schemas.waits import DEPTH_LIMIT, WIDTH_LIMIT, PlannedChild, child_id, child_key
-from workers.journal import Journal, child_name
+from workers.journal import Journal
 from workers.outcome import ChildrenWait, Fail
+from workers.recorded import child_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +44,10 @@ async def run_children(
     async with journal.operation(names) as (operation, found):
         new = [child for child in planned if child_name(child.key) not in found]
         if new:
-            with journal.busy():
+            async with journal.machinery():
                 await _check(journal, new)
             await journal.park(operation, [ChildrenWait(children=tuple(new))])
-        with journal.busy():
+        async with journal.machinery():
             results = await _results(journal, planned)
     failed = next((r for r in results if isinstance(r, ChildFailed)), None)
     if failed is not None and not return_exceptions:

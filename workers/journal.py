@@ -10,40 +10,27 @@ before it met all that is recorded.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import NoReturn
 
 from schemas import operations
 from schemas.errors import AttemptCancelled, LeaseLost
-from schemas.json import JsonObject, loads
+from schemas.json import JsonObject
 from schemas.lifecycle import Status
-from schemas.operations import STEP_PREFIX, Lease
-from schemas.payload import Payload
+from schemas.operations import Lease
 from schemas.task import TaskRecord, task_key
-from schemas.waits import Place, entries, is_too_long
+from schemas.waits import Place, is_too_long
 from schemas.writes import Item, Outcome, Refused, Write
 from workers.outcome import Fail, NonDeterministic, Suspended, Wait
+from workers.recorded import Recorded, read_past
+from workers.standstill import TICKS, Standstill
 from workers.station import Station
-
-_TICKS = 10
-"""Turns of the event loop in which branches that run side by side may still join a wait."""
 
 _LOOK_EVERY_MS = 1000
 
 _KEPT_S = 400 * 24 * 3600
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recorded:
-    """One operation of an earlier run: a step's outcome, or what a wait's entry keeps."""
-
-    position: int
-    alone: bool
-    outcome: Payload | None = None
-    error: JsonObject | None = None
-    until_ms: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,32 +55,28 @@ class Operation:
         return Place(position=self.position, alone=self.alone)
 
 
-class Journal:
+class Journal(Standstill):
     """One run's view of its task: `operation` opens each call, `park` ends the run in a wait."""
 
     def __init__(self, station: Station, lease: Lease) -> None:
         """Open the journal of the task under `lease`; nothing is read before it is needed."""
+        super().__init__()
         self.station = station
         self.lease = lease
-        self.suspended = asyncio.Event()
         self.writing = asyncio.Lock()
         """Held while a step is recorded: two transactions on one task would only conflict."""
         self._recorded: dict[str, Recorded] | None = None
         self._reading = asyncio.Lock()
         self._met: set[str] = set()
         self._failures: list[Failure] = []
-        self.closed = False
         self.hung = 0
         """Threads of steps that ran past the run's end: Python cannot stop them."""
         self._uses: dict[str, int] = {}
         self._open: set[Operation] = set()
         self._entered = 0
-        self._broken: NonDeterministic | None = None
+        self._difference: NonDeterministic | None = None
         self._waits: list[Wait] = []
         self._at = Place(position=0, alone=True)
-        self._parked: list[asyncio.Future[None]] = []
-        self._busy = 0
-        self._turn = 0
         self._looked_ms = 0
         self._cancelled = False
 
@@ -140,12 +123,12 @@ class Journal:
         this run is over.
         """
         station, lease = self.station, self.lease
-        async with self.writing:
+        async with self.machinery(), self.writing:
             failures = list(self._failures)
             if failures:
                 # One that nobody catches ends the run within these turns of the loop; then it is
                 # not recorded, and the next attempt tries that step again.
-                for _ in range(_TICKS):
+                for _ in range(TICKS):
                     await asyncio.sleep(0)
             if self.closed:
                 raise self._over()
@@ -174,15 +157,15 @@ class Journal:
     def _check(self, operation: Operation, name: str, recorded: dict[str, Recorded]) -> None:
         for other, was in recorded.items():
             if other not in self._met and was.alone and was.position <= operation.position:
-                self._broken = NonDeterministic(
+                self._difference = NonDeterministic(
                     f"this run's operation {operation.position + 1} is {name!r}, "
                     f"where {other!r} is recorded"
                 )
-                raise self._broken
+                raise self._difference
 
     async def difference(self) -> NonDeterministic | None:
         """Return what a run that is about to end did otherwise than is recorded."""
-        if self._broken is None and self._has_past:
+        if self._difference is None and self._has_past:
             left = [
                 (was.position, name)
                 for name, was in (await self._load()).items()
@@ -190,11 +173,11 @@ class Journal:
             ]
             if left:
                 position, name = min(left)
-                self._broken = NonDeterministic(
+                self._difference = NonDeterministic(
                     f"this run ended without {name!r}, which is recorded as operation "
                     f"{position + 1}"
                 )
-        return self._broken
+        return self._difference
 
     @property
     def _has_past(self) -> bool:
@@ -206,50 +189,10 @@ class Journal:
             self._recorded = {}
         if self._recorded is not None:
             return self._recorded
-        with self.busy():
-            async with self._reading:
-                if self._recorded is None:
-                    self._recorded = await self._read()
+        async with self.machinery(), self._reading:
+            if self._recorded is None:
+                self._recorded = await read_past(self.station, self.lease)
         return self._recorded
-
-    async def _read(self) -> dict[str, Recorded]:
-        record = self.lease.record
-        pk = task_key(self.lease.task_id).pk
-        steps = await self.station.store.read_group(pk, after_sk=STEP_PREFIX)
-        found = {
-            step_name(item["sk"].removeprefix(STEP_PREFIX)): _step(item)
-            for item in steps
-            if item["sk"].startswith(STEP_PREFIX)
-        }
-        for entry in entries(record.waits if record else None):
-            place = {"position": entry["position"], "alone": entry["alone"]}
-            match entry["kind"]:
-                case "children":
-                    kept = Recorded(**place)
-                    found.update({child_name(key): kept for key in await self._keys(entry)})
-                case "sleep":
-                    found[sleep_name(entry["name"])] = Recorded(**place, until_ms=entry["until"])
-                case _:
-                    found[ask_name(entry["name"])] = Recorded(**place)
-        return found
-
-    async def _keys(self, entry: JsonObject) -> list[str]:
-        children = entry.get("children")
-        if children is None:
-            data = await self.station.blobs.get(entry["ref"])
-            children = [] if data is None else loads(data)
-        return [child["key"] for child in children]
-
-    @contextmanager
-    def busy(self) -> Iterator[None]:
-        """Keep the run from being suspended: something of it is on the move."""
-        self._busy += 1
-        try:
-            yield
-        finally:
-            self._busy -= 1
-            if self._waits:
-                self._count_down()
 
     async def park(self, operation: Operation, waits: Sequence[Wait]) -> NoReturn:
         """Wait, for ever as far as this run is concerned: it ends once nothing else moves.
@@ -261,39 +204,19 @@ class Journal:
             message = "the task has waited more often than its record can hold"
             raise Fail(message, type="TooManyWaits")
         if self._failures:
-            with self.busy():
-                await self.record()
+            await self.record()
         self._at = operation.place if not self._waits else Place(position=0, alone=False)
         self._waits += waits
-        self._count_down()
-        forever: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._parked.append(forever)
-        await forever
-        raise AssertionError  # nobody resolves it
-
-    def _count_down(self) -> None:
-        self._turn += 1
-        asyncio.get_running_loop().call_soon(self._tick, self._turn, _TICKS)
-
-    def _tick(self, turn: int, left: int) -> None:
-        if turn != self._turn or self._busy:
-            return
-        if left == 0:
-            self.suspended.set()
-        else:
-            asyncio.get_running_loop().call_soon(self._tick, turn, left - 1)
-
-    def close(self) -> None:
-        """End the run's calls: what its branches still do is neither begun nor recorded."""
-        self.closed = True
-        for future in self._parked:
-            future.cancel()
+        self.count_down()
+        await self.forever()
 
     def _over(self) -> LeaseLost:
         return LeaseLost(f"this run of task {self.lease.task_id} is over")
 
     def outcome(self) -> Suspended:
-        """Return what the run waits for, after `suspended`."""
+        """Return what the run waits for, after `suspended`; raises what broke it."""
+        if self.broke is not None:
+            raise self.broke
         return Suspended(waits=tuple(self._waits), at=self._at)
 
     def lost(self, item: Item | None) -> LeaseLost:
@@ -309,42 +232,8 @@ class Journal:
         now = self.station.now_ms()
         if not self._cancelled and now - self._looked_ms >= _LOOK_EVERY_MS:
             self._looked_ms = now
-            with self.busy():
+            async with self.machinery():
                 item = await self.station.store.read(task_key(self.lease.task_id))
             if item is not None:
                 self._cancelled = TaskRecord.from_item(item).status is Status.CANCELLED
         return self._cancelled
-
-
-def step_name(name: str) -> str:
-    """Return a step's name in the journal."""
-    return f"step {name}"
-
-
-def child_name(key: str) -> str:
-    """Return a child's name in the journal."""
-    return f"child {key}"
-
-
-def sleep_name(name: str) -> str:
-    """Return a sleep's name in the journal."""
-    return f"sleep {name}"
-
-
-def ask_name(name: str) -> str:
-    """Return a question's name in the journal."""
-    return f"ask {name}"
-
-
-def _step(item: Item) -> Recorded:
-    outcome = None
-    if "outcome" in item:
-        outcome = Payload(inline=item["outcome"])
-    elif "outcome_ref" in item:
-        outcome = Payload(ref=item["outcome_ref"])
-    return Recorded(
-        position=item["position"],
-        alone=item["alone"],
-        outcome=outcome,
-        error=loads(item["error"]) if "error" in item else None,
-    )

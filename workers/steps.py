@@ -16,8 +16,9 @@ from schemas.json import dumps, loads, size_bytes
 from schemas.payload import RECORD_INLINE_LIMIT_BYTES, Payload, check_size
 from schemas.results import WRAPPED_KEY, error_object
 from schemas.writes import Refused
-from workers.journal import Failure, Journal, Operation, Recorded, step_name
+from workers.journal import Failure, Journal, Operation
 from workers.outcome import Fail, Retry
+from workers.recorded import Recorded, step_name
 from workers.verdict import backoff_s
 
 STEP_NAME_LIMIT = 200
@@ -124,7 +125,8 @@ async def _record(journal: Journal, operation: Operation, name: str, text: str) 
     outcome = Payload(inline=text)
     if check_size(text, what=f"the outcome of step {name!r}") > RECORD_INLINE_LIMIT_BYTES:
         key = f"payloads/{lease.task_id}/step-{lease.v}-{operation.position}.json"
-        outcome = Payload(ref=await station.blobs.put(key, text.encode()))
+        async with journal.machinery():
+            outcome = Payload(ref=await station.blobs.put(key, text.encode()))
     _, made = operations.record_step(
         lease, name, outcome, at=operation.place, ttl_s=journal.expires_s()
     )
@@ -140,7 +142,8 @@ async def _record(journal: Journal, operation: Operation, name: str, text: str) 
 async def _text(journal: Journal, outcome: Payload) -> str:
     if outcome.inline is not None:
         return outcome.inline
-    data = await journal.station.blobs.get(str(outcome.ref))
+    async with journal.machinery():
+        data = await journal.station.blobs.get(str(outcome.ref))
     if data is None:
         message = f"a step's outcome at {outcome.ref} has expired"
         raise Fail(message, type="PayloadExpired")

@@ -421,3 +421,24 @@ async def test_a_parent_whose_worker_dies_after_the_join_has_its_whole_budget_ag
     seen = await house.see(task_id)
     assert seen.status is Status.FAILED
     assert seen.record.error["data"] == {"type": "WorkerLost", "attempt": 2}
+
+
+async def test_one_parent_that_cannot_be_looked_after_does_not_hold_up_its_batch(house):
+    waiting = await house.submit(total, numbers=[1])
+    [body] = house.waiting(total)
+    await house.work(total)
+    house.bus._queues[house.queue(double)].messages.clear()
+    await house.copy(total, body)
+    fine = await house.submit(total, numbers=[])
+    real = house.store.read_many
+
+    async def fails(keys):
+        house.store.read_many = real
+        raise ConnectionError
+
+    house.store.read_many = fails
+    result = await house.work(total)
+    assert len(result.keep) == len(result.delete) == 1
+    assert (await house.see(fine)).result() == 0
+    await house.keep_house(minutes=8)
+    assert (await house.see(waiting)).result() == 2

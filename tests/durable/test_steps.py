@@ -86,6 +86,14 @@ async def falls_back(*, waits: bool, ctx: TaskContext) -> str:
     return first + await ctx.step("last", work_on, "last")
 
 
+@agent(timeout=20)
+async def ignores_everything(*, ctx: TaskContext) -> str:
+    try:
+        return await ctx.step("a", work_on, "a")
+    except Exception:
+        return "took another way"
+
+
 @agent(timeout=20, durability="lean")
 async def lean(*, ctx: TaskContext) -> str:
     return await ctx.step("a", work_on, "a")
@@ -96,7 +104,7 @@ async def odd(*, ctx: TaskContext) -> str:
     return await ctx.step("odd", object)
 
 
-AGENTS = (series, beside, falls_back, typed, large, stubborn, lean, odd)
+AGENTS = (series, beside, falls_back, ignores_everything, typed, large, stubborn, lean, odd)
 
 
 @pytest.fixture
@@ -137,6 +145,15 @@ async def test_a_failure_that_the_agent_went_on_past_is_replayed_like_an_outcome
         house.clock.advance(seconds=70)
     assert (await house.see(task_id)).result() == "SECOND AFTER CONNECTIONERRORLAST"
     assert RAN == ["first", "second after ConnectionError", "last", "last"]
+
+
+async def test_an_agent_cannot_swallow_an_error_of_the_table(house):
+    task_id = await house.submit(ignores_everything)
+    house.store.crash_before = "step"
+    await house.work(ignores_everything)
+    assert (await house.see(task_id)).status is Status.WORKING
+    await again(house, ignores_everything)
+    assert (await house.see(task_id)).result() == "A"
 
 
 async def test_a_plain_function_runs_on_a_thread_and_its_type_survives_the_replay(house):
