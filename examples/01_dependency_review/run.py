@@ -164,9 +164,9 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--timeout",
         type=float,
-        default=600.0,
+        default=900.0,
         metavar="SECONDS",
-        help="give up waiting after this long per stage (default: 600)",
+        help="give up waiting after this long per stage (default: 900)",
     )
     parser.add_argument("--json", action="store_true", help="print report.json to standard output")
     return parser.parse_args(argv)

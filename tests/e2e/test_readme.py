@@ -61,4 +61,5 @@ def test_the_readme_works_from_top_to_bottom(emulator, tmp_path):
     assert "Hello, Ada!" in printed
     assert "0 Hello, Bo!" in printed
     assert "greet Hello, Eve!" in printed
+    assert "['Hello, Gil!', 'Hello, Hal!']" in printed
     assert "Hello, Fay!" in (tmp_path / "greetings.jsonl").read_text()

@@ -88,7 +88,7 @@ class _Tally:
             self.add(found)
 
 
-@agent(max_attempts=3, timeout=120, concurrency=4, topics=["packages"], memory=512, batch=1)
+@agent(max_attempts=3, timeout=45, concurrency=4, topics=["packages"], memory=512, batch=1)
 def api_surface(package: Package) -> ApiSurfaceFinding:
     """Measure a distribution's public API, typing, size on disk and native code.
 

@@ -30,7 +30,7 @@ class DependenciesFinding(Finding):
     missing: list[str] = Field(default_factory=list)
 
 
-@agent(max_attempts=3, timeout=60, concurrency=4, topics=["packages"], memory=256)
+@agent(max_attempts=3, timeout=20, concurrency=4, topics=["packages"], memory=256)
 def dependencies(package: Package) -> DependenciesFinding:
     """Review a distribution's declared requirements.
 

@@ -129,7 +129,7 @@ class InstallationFinding(Finding):
     wheel_tags: list[str] = Field(default_factory=list)
 
 
-@agent(max_attempts=3, timeout=60, concurrency=4, topics=["packages"], memory=256)
+@agent(max_attempts=3, timeout=20, concurrency=4, topics=["packages"], memory=256)
 def installation(package: Package) -> InstallationFinding:
     """Review what installing does: commands, start-up hooks, stray top-level names, origin.
 

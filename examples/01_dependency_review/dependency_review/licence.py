@@ -40,7 +40,7 @@ class LicenceFinding(Finding):
     has_licence_text: bool = False
 
 
-@agent(max_attempts=3, timeout=60, concurrency=4, topics=["packages"], memory=256)
+@agent(max_attempts=3, timeout=20, concurrency=4, topics=["packages"], memory=256)
 def licence(package: Package) -> LicenceFinding:
     """Classify a distribution's licence to SPDX, with evidence, confidence and conflicts.
 

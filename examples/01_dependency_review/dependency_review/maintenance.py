@@ -116,7 +116,7 @@ class MaintenanceFinding(Finding):
     metadata_problems: list[str] = Field(default_factory=list)
 
 
-@agent(max_attempts=3, timeout=60, concurrency=4, topics=["packages"], memory=256)
+@agent(max_attempts=3, timeout=20, concurrency=4, topics=["packages"], memory=256)
 def maintenance(package: Package) -> MaintenanceFinding:
     """Read maintenance signals: links, status, Python versions, signs of abandonment.
 

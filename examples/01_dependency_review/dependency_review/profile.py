@@ -71,7 +71,7 @@ class Profile(Frozen):
     unknowns: list[Unknown] = Field(default_factory=list)
 
 
-@agent(max_attempts=3, timeout=30, concurrency=4, memory=256)
+@agent(max_attempts=3, timeout=20, concurrency=4, memory=256)
 def profile(name: str, version: str, findings: dict[str, Any]) -> Profile:
     """Join a distribution's findings into one verdict: what deserves attention and why.
 

@@ -50,7 +50,7 @@ class ReadmeFinding(Finding):
     confidence: Confidence = "high"
 
 
-@agent(max_attempts=3, timeout=60, concurrency=4, topics=["packages"], memory=256)
+@agent(max_attempts=3, timeout=20, concurrency=4, topics=["packages"], memory=256)
 def readme(package: Package) -> ReadmeFinding:
     """Judge a README: sections, install and usage examples, readability, broken markup.
 

@@ -92,7 +92,7 @@ class _Hits:
             )
 
 
-@agent(max_attempts=3, timeout=120, concurrency=4, topics=["packages"], memory=512, batch=1)
+@agent(max_attempts=3, timeout=45, concurrency=4, topics=["packages"], memory=512, batch=1)
 def risk(package: Package) -> RiskFinding:
     """Find risky patterns in source: eval, unpickling, shell, TLS off, code at import.
 
