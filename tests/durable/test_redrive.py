@@ -157,4 +157,6 @@ async def test_a_tick_of_a_schedule_makes_one_task_however_often_it_fires(house)
 
 def test_the_deployed_catalogue_keeps_the_schedules(house):
     assert Catalogue.load(house.catalogue.dump()) == house.catalogue
-    assert house.catalogue.agent("fragile").schedules == (EVERY_MINUTE,)
+    assert house.catalogue.agent("fragile").schedules == (
+        Schedule(expression="rate(1 minute)", arguments={"n": 9}),
+    )
