@@ -12,6 +12,7 @@ from dispatcher.client import Swarm
 from dispatcher.letters import peek
 from dispatcher.redrive import redrive, redrive_letters
 from dispatcher.schedule import submit_scheduled
+from schemas.catalogue import Catalogue
 from schemas.errors import TaskNotFound, UnknownAgent, UsageError
 from schemas.ids import new_task_id
 from schemas.lifecycle import Status
@@ -152,3 +153,10 @@ async def test_a_tick_of_a_schedule_makes_one_task_however_often_it_fires(house)
         await submit_scheduled(house.desk, "fragile", 1, at=at)
     with pytest.raises(UnknownAgent):
         await submit_scheduled(house.desk, "nobody", 0, at=at)
+
+
+def test_the_deployed_catalogue_keeps_the_schedules(house):
+    assert Catalogue.load(house.catalogue.dump()) == house.catalogue
+    assert house.catalogue.agent("fragile").schedules == (
+        Schedule(expression="rate(1 minute)", arguments={"n": 9}),
+    )
