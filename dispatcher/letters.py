@@ -12,6 +12,7 @@ from schemas.errors import PoisonMessage
 from schemas.ids import event_task_id
 from schemas.json import JsonObject
 from schemas.message import Message, decode
+from schemas.naming import UNROUTED
 from schemas.task import iso
 
 _A_CALL = 10
@@ -59,8 +60,9 @@ def letter_of(delivery: Delivery, agent: str) -> Letter:
 
 
 def dead_letter_queue(desk: Desk, agent: str) -> str:
-    """Return the name of an agent's dead-letter queue; raises UnknownAgent."""
-    return desk.names.dead_letter_queue(agent, ordered=desk.catalogue.agent(agent).ordered)
+    """Return the name of an agent's dead-letter queue, or `unrouted`'s; raises UnknownAgent."""
+    ordered = agent != UNROUTED and desk.catalogue.agent(agent).ordered
+    return desk.names.dead_letter_queue(agent, ordered=ordered)
 
 
 @asynccontextmanager

@@ -13,13 +13,11 @@ from infra.resources import Consumer, EventSource, Function, Queue, Subscription
 from schemas.agent_spec import AgentSpec
 from schemas.errors import InvalidAgent
 from schemas.json import JsonObject
-from schemas.naming import TASKS_TOPIC, Names
+from schemas.naming import TASKS_TOPIC, UNROUTED, Names
 
 AGENT_HANDLER = "workers.lambda_handler.handle"
 HOUSEKEEPING_HANDLER = "workers.housekeeping_handler.handle"
 
-UNROUTED = "unrouted"
-"""The queue of tasks that name no deployed agent; housekeeping puts them aside with a reason."""
 
 HOUSEKEEPING = "housekeeping"
 HOUSEKEEPING_TIMEOUT_S = 60

@@ -10,9 +10,12 @@ from schemas.errors import InvalidAgent, InvalidSettings
 TASKS_TOPIC = "tasks"
 """The topic that carries addressed tasks; each agent's queue filters on the attribute `agent`."""
 
+UNROUTED = "unrouted"
+"""The queue of tasks that name no deployed agent; housekeeping puts them aside with a reason."""
+
 _STAGE = re.compile(r"^[a-z][a-z0-9-]{0,11}$")
 _NAME = re.compile(r"^[a-z](?:[a-z0-9_-]{0,38}[a-z0-9])?$")
-_RESERVED = frozenset({TASKS_TOPIC, "alarms", "unrouted", "housekeeping", "dispatcher"})
+_RESERVED = frozenset({TASKS_TOPIC, "alarms", UNROUTED, "housekeeping", "dispatcher"})
 
 
 def check_name(name: str, *, what: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 
 import typer
 
 from infra.cli.output import duration, print_json, print_line, print_table
 from infra.cli.session import session_of
+from schemas.naming import UNROUTED
 
 _SHOWN_BODY = 60
 
@@ -23,48 +25,30 @@ def dlq(
 
     Example: sqswarm dlq keywords --json
     """
-    from infra.cli.letters import peek
-    from infra.cli.queues import queues_of
-
     session = session_of(context)
-    sqs, queues = queues_of(session, agent)
-    letters = [
-        letter
-        for queue in queues
-        for letter in peek(sqs, queue.dead_letters_url, queue.agent, limit=limit)
-    ]
+    with session.swarm() as swarm:
+        queues = [agent] if agent else [*(entry.name for entry in swarm.agents()), UNROUTED]
+        letters = [letter for queue in queues for letter in swarm.dead_letters(queue, limit=limit)]
     if session.json:
-        print_json(
-            [
-                {
-                    "agent": letter.agent,
-                    "reason": letter.reason,
-                    "detail": letter.detail,
-                    "taskId": letter.task_id,
-                    "receives": letter.receives,
-                    "firstSeenMs": letter.first_seen_ms,
-                    "ageSeconds": round(letter.age_s, 1),
-                    "body": letter.body,
-                }
-                for letter in letters
-            ]
-        )
+        print_json([letter.to_json() for letter in letters])
         return
     if not letters:
         print_line("no dead letters")
         return
+    now_s = time.time()
     print_table(
-        ["agent", "reason", "detail", "task", "receives", "age", "body"],
+        ["agent", "reason", "detail", "task", "attempts", "age", "body"],
         [
             (
-                letter.agent,
-                letter.reason,
-                letter.detail,
-                letter.task_id,
-                letter.receives,
-                duration(letter.age_s),
-                letter.body[:_SHOWN_BODY],
+                shown["agent"],
+                shown["reason"],
+                shown["detail"],
+                shown["taskId"],
+                shown["attempts"],
+                duration(now_s - letter.delivery.sent_ms / 1000),
+                shown["body"][:_SHOWN_BODY],
             )
             for letter in letters
+            for shown in (letter.to_json(),)
         ],
     )

@@ -9,10 +9,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from backends.caller import translated
 from infra.cli.session import Session
-from infra.topology import UNROUTED
 from schemas.catalogue import CATALOGUE_KEY, Catalogue
 from schemas.errors import NotDeployed
-from schemas.naming import Names
+from schemas.naming import UNROUTED, Names
 
 
 @dataclass(frozen=True, kw_only=True)
