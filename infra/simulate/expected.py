@@ -1,0 +1,76 @@
+"""What a script should come to: held against what was recorded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from infra.simulate.agents import FAILED, MAX_ATTEMPTS
+from infra.simulate.life import Life
+from schemas.json import loads
+from schemas.results import WRAPPED_KEY
+from schemas.writes import Item
+
+if TYPE_CHECKING:
+    from infra.simulate.seen import Seen
+
+ANSWER = "answer"
+_LOSSES = {"WorkerLost", "AgentTimedOut", "Unreachable"}
+"""Failures that a storm may bring to any task."""
+
+
+def expected(life: Life, item: Item, seen: Seen) -> str:
+    """Return what is wrong with a task's end, or nothing."""
+    del seen
+    if item["status"] not in {"completed", "failed"} or "arguments" not in item:
+        return ""
+    script = loads(item["arguments"])["script"]
+    if item["status"] == "failed":
+        return _failed(loads(item["error"])["data"]["type"], script)
+    value = loads(item["result"])[WRAPPED_KEY]
+    for piece, got in zip(script, value, strict=True):
+        if not fits(piece, got):
+            return f"{piece!r} gave {got!r}"
+    return "" if len(value) == len(script) else f"{len(value)} results of {len(script)} pieces"
+
+
+def _failed(why: str, script: list[str]) -> str:
+    if why in _LOSSES or "fail" in script:
+        return ""
+    kinds = {"raise": "RuntimeError", "retry": "Retry", "hang": "AgentTimedOut"}
+    if any(kinds.get(piece.partition(":")[0]) == why for piece in script):
+        return ""
+    return f"it failed with {why}, which nothing in {script} raises"
+
+
+def fits(piece: str, got: Any) -> bool:
+    """Tell whether a piece of a script may have given this."""
+    kind, _, rest = piece.partition(" ")
+    kind, _, detail = kind.partition(":")
+    match kind:
+        case "fail":
+            return False
+        case "raise" | "retry" | "hang":
+            return got == kind and int(detail) < MAX_ATTEMPTS * 10
+        case "step":
+            return bool(got == ("caught" if detail else "step"))
+        case "ask" if detail == "2":
+            return bool(got == [ANSWER, ANSWER])
+        case "ask" if detail == "late":
+            return got in {ANSWER, "default"}
+        case "ask" if detail == "never":
+            return bool(got == "timed out")
+        case "ask":
+            return bool(got == ANSWER)
+        case "children":
+            texts = rest.split()
+            return len(got) == len(texts) and all(map(_child_fits, texts, got))
+        case "both":
+            return _child_fits(rest, got[0]) and got[1] == ANSWER
+    return bool(got == kind)
+
+
+def _child_fits(text: str, got: Any) -> bool:
+    if got == FAILED:  # whether it may have failed, its own record tells
+        return True
+    _, *script = text.split("/")
+    return len(script) == len(got) and all(map(fits, script, got))

@@ -1,0 +1,363 @@
+"""The three ports as one process sees them: every request may meet a misfortune of the storm."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from backends.blobs.memory import MemoryBlobs
+from backends.bus.port import DeadLetter, Delivery, Outgoing
+from backends.runner import run_straight
+from backends.store.port import Page
+from infra.simulate.naming import kind_of, subject_of
+from infra.simulate.process import Process
+from infra.simulate.storm import Fault
+from infra.simulate.watch import WatchedBus, WatchedStore
+from schemas.errors import Unreachable
+from schemas.writes import Add, Applied, Item, Key, Outcome, Write
+
+T = TypeVar("T")
+
+_LATE_S = 120.0
+_SLOW_S = 8.0
+_PAUSE_S = 250.0
+"""More than a lease (40 s) at almost every size, and than a visibility (210 s) at some."""
+_LOSSES = {
+    Fault.CRASH_BEFORE,
+    Fault.CRASH_AFTER,
+    Fault.CRASH_LATE,
+    Fault.PAUSED,
+    Fault.REPEATED_LATE,
+}
+
+
+async def request(
+    process: Process,
+    name: str,
+    subject: str,
+    apply: Callable[[], T],
+    *,
+    part: Callable[[], object] | None = None,
+    again: Callable[[], T] | None = None,
+) -> T:
+    """Send one request and return its answer, if the storm lets it.
+
+    `part` carries out any part of a batch; `again` is what a repeat does where the service keeps
+    the first answer (default: `apply`).
+    """
+    world = process.world
+    process.check()
+    apply, again = _signed(process, apply), _signed(process, again or apply)
+    number = world.next_request()
+    misfortune = world.misfortunes.get(number)
+    if misfortune is None:
+        await asyncio.sleep(world.latency())
+        await _standing_still(process)
+        answer = apply()
+        world.note(process, name, subject, _shown(answer))
+        await asyncio.sleep(world.latency())
+        await _standing_still(process)
+        process.told(name, subject)
+        return answer
+    process.misfortunes += 1
+    fault, size = misfortune.what, misfortune.size
+    if not process.mortal and fault in _LOSSES:
+        fault = Fault.REFUSED
+    await asyncio.sleep(world.latency())
+    await _standing_still(process)
+    shown = f"!{fault.value} (request {number})"
+    match fault:
+        case Fault.CRASH_BEFORE:
+            world.note(process, name, subject, shown)
+            process.die("before a request")
+        case Fault.CRASH_AFTER:
+            world.note(process, name, subject, f"{shown}: {_shown(apply())}")
+            process.die("after a request")
+        case Fault.CRASH_LATE:
+            _land_late(process, name, subject, shown, size, apply)
+            process.die("with a request under way")
+        case Fault.REFUSED:
+            world.note(process, name, subject, shown)
+            raise Unreachable("throttled")
+        case Fault.ANSWER_LOST:
+            world.note(process, name, subject, f"{shown}: {_shown((part or apply)())}")
+            await asyncio.sleep(_SLOW_S * size)
+            raise Unreachable("no answer")
+        case Fault.REPEATED:
+            world.note(process, name, subject, f"{shown}: {_shown(apply())}")
+            await asyncio.sleep(1 + size)
+            process.check()
+            answer = again()
+            world.note(process, name, subject, f"again: {_shown(answer)}")
+        case Fault.REPEATED_LATE:
+            world.note(process, name, subject, f"{shown}: {_shown(apply())}")
+            await _pause(process, size)
+            answer = again()
+            world.note(process, name, subject, f"again: {_shown(answer)}")
+        case Fault.ECHOED:
+            answer = apply()
+            _land_late(process, name, subject, f"{shown}: {_shown(answer)}", size, again)
+        case Fault.LATE:
+            _land_late(process, name, subject, shown, size, apply)
+            await asyncio.sleep(min(3.0, _LATE_S * size / 2))
+            raise Unreachable("timed out")
+        case Fault.SLOW:
+            answer = apply()
+            world.note(process, name, subject, f"{shown}: {_shown(answer)}")
+            await asyncio.sleep(_SLOW_S * size)
+        case Fault.PAUSED:
+            world.note(process, name, subject, shown)
+            await _pause(process, size)
+            answer = apply()
+            world.note(process, name, subject, _shown(answer))
+    await asyncio.sleep(world.latency())
+    await _standing_still(process)
+    if fault is not Fault.PAUSED:  # an acquire that was held up before it was sent
+        process.told(name, subject)
+    return answer
+
+
+def _signed(process: Process, apply: Callable[[], T]) -> Callable[[], T]:
+    """Let the world know, while a request is carried out, whose it is."""
+
+    def signed() -> T:
+        process.world.writer = process
+        try:
+            return apply()
+        finally:
+            process.world.writer = None
+
+    return signed
+
+
+async def _pause(process: Process, size: float) -> None:
+    process.pause(_PAUSE_S * size)
+    await _standing_still(process)
+
+
+async def _standing_still(process: Process) -> None:
+    while process.paused_until_s > process.world.loop.now:
+        await asyncio.sleep(process.paused_until_s - process.world.loop.now)
+    process.check()
+
+
+def _land_late(
+    process: Process, name: str, subject: str, shown: str, size: float, apply: Callable[[], object]
+) -> None:
+    world = process.world
+    world.note(process, name, subject, f"{shown} lands in {_LATE_S * size:.0f} s")
+
+    def land() -> None:
+        world.note(process, name, subject, f"landed: {_shown(apply())}")
+
+    world.loop.call_later(_LATE_S * size, land)
+
+
+def _shown(answer: object) -> object:
+    """Return what the trace keeps of an answer; made readable only where a story is told."""
+    return answer
+
+
+class FaultyStore:
+    """The table, by way of a network."""
+
+    def __init__(self, process: Process, store: WatchedStore) -> None:
+        """Reach `store` from `process`."""
+        self._process = process
+        self._store = store
+
+    async def write(self, write: Write) -> Outcome:
+        """Carry out one write."""
+        store = self._store
+        return await request(
+            self._process,
+            kind_of(write),
+            subject_of([write.key]),
+            lambda: run_straight(store.write(write)),
+        )
+
+    async def write_many(self, writes: Sequence[Write]) -> list[Outcome]:
+        """Carry out each write; an answer to a batch keeps back what the port says it may."""
+        if len(writes) < 2:  # noqa: PLR2004 - none is no request, one is an UpdateItem
+            return [await self.write(write) for write in writes]
+        store, chance = self._store, self._process.world.chance
+
+        def part() -> object:
+            return run_straight(store.write_many([w for w in writes if chance.random() < 0.5]))  # noqa: PLR2004
+
+        outcomes = await request(
+            self._process,
+            " & ".join(sorted({kind_of(write) for write in writes})),
+            subject_of([write.key for write in writes]),
+            lambda: run_straight(store.write_many(writes)),
+            part=part,
+        )
+        return [
+            Applied()
+            if isinstance(outcome, Applied) and not any(isinstance(c, Add) for c in write.changes)
+            else outcome
+            for write, outcome in zip(writes, outcomes, strict=True)
+        ]
+
+    async def transact(self, writes: Sequence[Write]) -> list[Outcome]:
+        """Carry out all of the writes or none; a repeat gets the first answer (request token)."""
+        store = self._store
+        answers: list[list[Outcome]] = []
+
+        def apply() -> list[Outcome]:
+            answers.append(run_straight(store.transact(writes)))
+            return answers[0]
+
+        name = " & ".join(sorted({kind_of(w) for w in writes if w.changes})) or "check"
+        subject = subject_of([write.key for write in writes])
+        return await request(self._process, name, subject, apply, again=lambda: answers[0])
+
+    async def read(self, key: Key) -> Item | None:
+        """Return one item."""
+        store = self._store
+        return await request(
+            self._process, "read", subject_of([key]), lambda: run_straight(store.read(key))
+        )
+
+    async def read_many(self, keys: Sequence[Key]) -> dict[Key, Item]:
+        """Return the items that exist."""
+        if not keys:
+            return {}
+        store = self._store
+        return await request(
+            self._process, "read", subject_of(keys), lambda: run_straight(store.read_many(keys))
+        )
+
+    async def read_group(self, pk: str, *, after_sk: str = "") -> list[Item]:
+        """Return the items under one partition key."""
+        store = self._store
+        return await request(
+            self._process,
+            "read group",
+            pk.removeprefix("task#"),
+            lambda: run_straight(store.read_group(pk, after_sk=after_sk)),
+        )
+
+    async def due(self, shard: str, *, until_ms: int, limit: int) -> list[Key]:
+        """Return what is due."""
+        store = self._store
+        return await request(
+            self._process,
+            "due",
+            "",
+            lambda: run_straight(store.due(shard, until_ms=until_ms, limit=limit)),
+        )
+
+    async def scan_tasks(self, *, cursor: str | None, limit: int) -> Page:
+        """Return one page of task records."""
+        store = self._store
+        return await request(
+            self._process,
+            "scan",
+            "",
+            lambda: run_straight(store.scan_tasks(cursor=cursor, limit=limit)),
+        )
+
+
+class FaultyBus:
+    """Topics and queues, by way of a network."""
+
+    def __init__(self, process: Process, bus: WatchedBus) -> None:
+        """Reach `bus` from `process`."""
+        self._process = process
+        self._bus = bus
+
+    async def publish(self, topic: str, messages: Sequence[Outgoing]) -> None:
+        """Copy each message to the queues whose filter it passes; part of them on a bad day."""
+        bus, chance = self._bus, self._process.world.chance
+
+        def part() -> None:
+            run_straight(bus.publish(topic, [m for m in messages if chance.random() < 0.5]))  # noqa: PLR2004
+
+        await request(
+            self._process,
+            "publish",
+            " ".join(m.id for m in messages),
+            lambda: run_straight(bus.publish(topic, messages)),
+            part=part if len(messages) > 1 else None,
+        )
+
+    async def send(self, queue: str, messages: Sequence[Outgoing], *, delay_s: int = 0) -> None:
+        """Put each message into the queue."""
+        bus = self._bus
+        await request(
+            self._process,
+            f"send, delayed {delay_s} s",
+            " ".join(m.id for m in messages),
+            lambda: run_straight(bus.send(queue, messages, delay_s=delay_s)),
+        )
+
+    async def receive(self, queue: str, *, limit: int, wait_s: int) -> list[Delivery]:
+        """Return up to `limit` deliveries."""
+        bus = self._bus
+        return await request(
+            self._process,
+            f"receive from {queue}",
+            "",
+            lambda: run_straight(bus.receive(queue, limit=limit, wait_s=wait_s)),
+        )
+
+    async def delete(self, queue: str, receipts: Sequence[str]) -> None:
+        """Delete received messages."""
+        if not receipts:
+            return
+        bus = self._bus
+        await request(
+            self._process,
+            f"delete {' '.join(receipts)}",
+            " ".join(receipts),
+            lambda: run_straight(bus.delete(queue, receipts)),
+        )
+
+    async def hide(self, queue: str, receipt: str, *, seconds: int) -> None:
+        """Hide a received message for `seconds`."""
+        bus = self._bus
+        await request(
+            self._process,
+            f"hide {receipt} for {seconds} s",
+            receipt,
+            lambda: run_straight(bus.hide(queue, receipt, seconds=seconds)),
+        )
+
+    async def dead_letter(self, queue: str, letter: DeadLetter, *, group: str | None) -> None:
+        """Put a message aside."""
+        bus = self._bus
+        await request(
+            self._process,
+            f"dead letter: {letter.reason}",
+            letter.task_id or "",
+            lambda: run_straight(bus.dead_letter(queue, letter, group=group)),
+        )
+
+
+class FaultyBlobs:
+    """The bucket, by way of a network; an address is reckoned without it."""
+
+    def __init__(self, process: Process, blobs: MemoryBlobs) -> None:
+        """Reach `blobs` from `process`."""
+        self._process = process
+        self._blobs = blobs
+
+    def address(self, key: str) -> str:
+        """Return the address of `key`."""
+        return self._blobs.address(key)
+
+    async def put(self, key: str, data: bytes) -> str:
+        """Store `data`."""
+        blobs = self._blobs
+        return await request(
+            self._process, f"put {key}", key, lambda: run_straight(blobs.put(key, data))
+        )
+
+    async def get(self, address: str) -> bytes | None:
+        """Return what lies there."""
+        blobs = self._blobs
+        return await request(
+            self._process, f"get {address}", "", lambda: run_straight(blobs.get(address))
+        )
