@@ -1,0 +1,288 @@
+"""Planted mistakes: each changes the real code as somebody might by accident."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from unittest.mock import patch
+
+import dispatcher.join
+import dispatcher.submit
+import workers.acquire
+import workers.delivery
+import workers.job
+import workers.runtime
+from infra.simulate.process import here
+from schemas import operations
+from schemas.agent_spec import AgentSpec
+from schemas.task import TaskRecord
+from schemas.writes import Absent, Add, Eq, Has, Le, Missing, Remove, Set
+from workers.dead_letters import LetterKeeper
+from workers.housekeeping import Housekeeper, Sweep
+
+
+class UnknownTaskError(Exception):
+    """A message names a task that has no record."""
+
+
+WORKING = Eq("status", "working")
+MUTATIONS: dict[str, Callable[[], object]] = {}
+
+
+def mutation(function):
+    """Register a planted mistake under its name."""
+    made = contextmanager(function)
+    MUTATIONS[function.__name__.replace("_", " ")] = made
+    return made
+
+
+@contextmanager
+def changed_operation(name: str, change) -> Iterator[None]:
+    """Let operation `name` return what `change` makes of its write."""
+    real = getattr(operations, name)
+
+    def mutant(*args, **kwargs):
+        return change(real(*args, **kwargs))
+
+    with patch.object(operations, name, mutant):
+        yield
+
+
+def without(write, *attributes):
+    """Return a write that leaves some attributes as they are."""
+    return replace(write, changes=tuple(c for c in write.changes if c.name not in attributes))
+
+
+@mutation
+def settle_without_the_attempt_fence():
+    with changed_operation("settle", lambda w: replace(w, when=())):
+        yield
+
+
+@mutation
+def settle_that_checks_status_only():
+    with changed_operation("settle", lambda w: replace(w, when=(WORKING,))):
+        yield
+
+
+@mutation
+def delete_before_settle():
+    real = workers.runtime.conclude
+
+    async def conclude(station, runs):
+        await station.bus.delete(station.queue, [run.job.delivery.receipt for run in runs])
+        return await real(station, runs)
+
+    with patch.object(workers.runtime, "conclude", conclude):
+        yield
+
+
+@mutation
+def retry_that_forgets_the_fence():
+    with changed_operation("release", lambda w: replace(w, when=(WORKING,))):
+        yield
+
+
+@mutation
+def retry_that_trusts_its_own_token():
+    real = workers.delivery.standing
+
+    def standing(record, *, token, max_attempts, now_ms):
+        if record.v == token and not record.status.terminal:
+            return workers.delivery.Ours()
+        return real(record, token=token, max_attempts=max_attempts, now_ms=now_ms)
+
+    with patch.object(workers.delivery, "standing", standing):
+        yield
+
+
+@mutation
+def lease_shorter_than_the_run():
+    with patch.object(AgentSpec, "lease_s", property(lambda spec: spec.timeout_s // 5)):
+        yield
+
+
+@mutation
+def fence_by_owner_without_a_fresh_version():
+    with patch.object(workers.job, "new_version", lambda: here().name):
+        yield
+
+
+@mutation
+def publish_before_create_and_drop_unknown_tasks():
+    """The create is best effort, since the message is on its way already."""
+    recorded, publish = dispatcher.submit._recorded, dispatcher.submit._publish
+
+    async def publish_first(desk, drafts):
+        await publish(desk, desk.catalogue.agent(drafts[0].message.name), drafts)
+        with suppress(Exception):
+            return await recorded(desk, drafts)
+        return drafts
+
+    async def published_already(desk, entry, drafts):
+        pass
+
+    def acquire_new(station, job):
+        if job.message.v is None:
+            return real(station, job)
+        raise UnknownTaskError
+
+    async def acquire(station, jobs):
+        try:
+            return await all_of_them(station, jobs)
+        except UnknownTaskError:
+            return [workers.acquire.Fate.DELETE for _ in jobs]
+
+    real, all_of_them = workers.acquire._acquire_new, workers.acquire.acquire
+    with (
+        patch.object(dispatcher.submit, "_recorded", publish_first),
+        patch.object(dispatcher.submit, "_publish", published_already),
+        patch.object(workers.acquire, "_acquire_new", acquire_new),
+        patch.object(workers.runtime, "acquire", acquire),
+    ):
+        yield
+
+
+@mutation
+def create_without_the_sweep_entry():
+    with changed_operation("create", lambda w: without(w, "due_at", "due_shard")):
+        yield
+
+
+@mutation
+def plan_without_the_sweep_entry():
+    with changed_operation("plan", lambda w: without(w, "due_at", "due_shard")):
+        yield
+
+
+@mutation
+def resume_without_the_sweep_entry():
+    def gone(write):
+        changes = (Remove("due_at"), Remove("due_shard"))
+        left = without(write, "due_at", "due_shard")
+        return replace(left, changes=(*left.changes, *changes))
+
+    with changed_operation("fire", gone), changed_operation("wake", gone):
+        yield
+
+
+@mutation
+def delete_while_another_lease_is_live():
+    real = workers.delivery.standing
+
+    def standing(record, **given):
+        found = real(record, **given)
+        if isinstance(found, workers.delivery.LeasedByAnother):
+            return workers.delivery.Parked()
+        return found
+
+    with patch.object(workers.delivery, "standing", standing):
+        yield
+
+
+@mutation
+def due_dropped_while_effects_are_owed():
+    def gone(write):
+        changes = (Remove("due_at"), Remove("due_shard"))
+        left = without(write, "due_at", "due_shard")
+        return replace(left, changes=(*left.changes, *changes))
+
+    with (
+        changed_operation("settle", gone),
+        changed_operation("cancel", gone),
+        changed_operation("fail_exhausted", gone),
+    ):
+        yield
+
+
+@mutation
+def no_housekeeping():
+    async def sweep(self):
+        return Sweep()
+
+    with patch.object(Housekeeper, "sweep", sweep):
+        yield
+
+
+@mutation
+def no_dead_letter_handling():
+    async def look_through(self):
+        return {}
+
+    with patch.object(LetterKeeper, "look_through", look_through):
+        yield
+
+
+@mutation
+def fire_that_keeps_the_old_version():
+    with changed_operation("fire", lambda w: without(w, "v")):
+        yield
+
+
+@mutation
+def wake_that_keeps_the_old_version():
+    with changed_operation("wake", lambda w: without(w, "v")):
+        yield
+
+
+@mutation
+def answer_that_keeps_the_old_version():
+    with changed_operation("answer", lambda w: without(w, "v")):
+        yield
+
+
+@mutation
+def join_by_plain_counter():
+    """Children are counted down, whoever they are; at zero the join may fire."""
+    from_item = TaskRecord.from_item.__func__
+
+    def plan(write):
+        size = next(len(c.value) for c in write.changes if c.name == "pending")
+        return replace(write, changes=(*write.changes, Set("left", size)))
+
+    def count(task_id, numbers):
+        write = real_count(task_id, numbers)
+        when = tuple(c for c in write.when if not isinstance(c, Has))
+        return replace(write, when=when, changes=(Add("left", -len(numbers)),))
+
+    def fire(write):
+        when = tuple(Le("left", 0) if isinstance(c, Missing) else c for c in write.when)
+        return replace(write, when=when, changes=(*write.changes, Remove("pending")))
+
+    def record_of(cls, item):
+        record = from_item(cls, item)
+        return replace(record, pending=frozenset()) if item.get("left", 1) <= 0 else record
+
+    real_count = operations.count
+    with (
+        changed_operation("plan", plan),
+        changed_operation("fire", fire),
+        patch.object(operations, "count", count),
+        patch.object(TaskRecord, "from_item", classmethod(record_of)),
+    ):
+        yield
+
+
+@mutation
+def step_without_the_fence():
+    with changed_operation("fence", lambda w: replace(w, when=(Eq("sk", "task"),))):
+        yield
+
+
+@mutation
+def acquire_that_makes_a_record_over_a_tombstone():
+    with changed_operation(
+        "acquire_new",
+        lambda w: replace(w, when=()) if w.when == (Absent(),) else w,
+    ):
+        yield
+
+
+@mutation
+def failure_without_a_letter():
+    async def put_failed_aside(station, ended):
+        pass
+
+    with patch.object(workers.effects, "_put_failed_aside", put_failed_aside):
+        yield
