@@ -1,15 +1,15 @@
 """The agents of the simulation: each plays the script it is given, piece by piece.
 
-| piece | what the agent does |
-|---|---|
-| `ok`, `slow` | goes on, at once or after a while |
-| `raise:n`, `retry:n`, `hang:n`, `die:n` | breaks the first n runs: by an error, by `Retry`, by running past its time-out, by taking its process with it |
-| `fail` | raises `Fail` |
-| `step`, `step:caught` | runs a recorded step; one that fails, and goes on past it |
-| `sleep:s` | sleeps s seconds without a worker |
-| `ask`, `ask:2`, `ask:late`, `ask:never` | asks a person; two at a time; with a time-out that is met or not |
-| `children a/piece/… b/piece/…` | runs child tasks of agents a and b |
-| `both a/piece/…` | runs a child task and asks a person at the same time |
+- `ok`, `slow`: goes on, at once or after a while
+- `raise:n`, `retry:n`, `hang:n`, `die:n`: breaks the first n runs by an error, by `Retry`, by
+  running past its time-out, by taking its process with it
+- `fail`: raises `Fail`
+- `step`, `step:caught`: runs a recorded step; one that fails, and goes on past it
+- `sleep:s`: sleeps s seconds without a worker
+- `ask`, `ask:2`, `ask:late`, `ask:never`: asks a person; two at a time; with a time-out that the
+  answer may miss; with one that nobody meets
+- `children a/piece/… b/piece/…`: runs child tasks of the agents a and b
+- `both a/piece/…`: runs a child task and asks a person at the same time
 """
 
 from __future__ import annotations

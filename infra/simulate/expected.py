@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from infra.simulate.agents import FAILED, MAX_ATTEMPTS
-from infra.simulate.life import Life
 from schemas.json import loads
 from schemas.results import WRAPPED_KEY
 from schemas.writes import Item
-
-if TYPE_CHECKING:
-    from infra.simulate.seen import Seen
 
 ANSWER = "answer"
 _LOSSES = {"WorkerLost", "AgentTimedOut", "Unreachable"}
 """Failures that a storm may bring to any task."""
 
 
-def expected(life: Life, item: Item, seen: Seen) -> str:
+def expected(item: Item) -> str:
     """Return what is wrong with a task's end, or nothing."""
-    del seen
     if item["status"] not in {"completed", "failed"} or "arguments" not in item:
         return ""
     script = loads(item["arguments"])["script"]

@@ -157,7 +157,7 @@ def steps_run_once(seen: Seen) -> Iterator[Violation]:
 def results_are_right(seen: Seen) -> Iterator[Violation]:
     """A task ends as its script says, unless it was cancelled or its workers were lost."""
     for life, item in seen.lives():
-        what = expected(life, item, seen)
+        what = expected(item)
         if what:
             yield Violation(law="results-are-right", task_id=life.task_id, what=what)
 

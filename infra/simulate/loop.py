@@ -84,7 +84,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         """Return seconds since the start."""
         return self.now
 
-    def call_soon(
+    def call_soon(  # type: ignore[override] # typeshed ties the arguments together
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
         """Call in the next turn."""
@@ -92,7 +92,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._ready.append(handle)
         return handle
 
-    def call_later(
+    def call_later(  # type: ignore[override] # typeshed ties the arguments together
         self,
         delay: float,
         callback: Callable[..., object],
@@ -102,7 +102,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         """Call after `delay` virtual seconds."""
         return self.call_at(self.now + delay, callback, *args, context=context)
 
-    def call_at(
+    def call_at(  # type: ignore[override] # typeshed ties the arguments together
         self,
         when: float,
         callback: Callable[..., object],

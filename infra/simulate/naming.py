@@ -11,7 +11,7 @@ from schemas.writes import Add, Drop, Key, Write
 _BY_STATUS = {"input_required": "ask", "cancelled": "cancel", "completed": "settle"}
 
 
-def kind_of(write: Write) -> str:
+def kind_of(write: Write) -> str:  # noqa: C901, PLR0912 - a table
     """Name the operation that a write is, by what only it sets."""
     if write.key.sk != TASK_SORT_KEY:
         return f"record {write.key.sk}"

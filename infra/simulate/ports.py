@@ -2,161 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 from backends.blobs.memory import MemoryBlobs
 from backends.bus.port import DeadLetter, Delivery, Outgoing
 from backends.runner import run_straight
 from backends.store.port import Page
 from infra.simulate.naming import kind_of, subject_of
+from infra.simulate.network import request
 from infra.simulate.process import Process
-from infra.simulate.storm import Fault
 from infra.simulate.watch import WatchedBus, WatchedStore
-from schemas.errors import Unreachable
 from schemas.writes import Add, Applied, Item, Key, Outcome, Write
-
-T = TypeVar("T")
-
-_LATE_S = 120.0
-_SLOW_S = 8.0
-_PAUSE_S = 250.0
-"""More than a lease (40 s) at almost every size, and than a visibility (210 s) at some."""
-_LOSSES = {
-    Fault.CRASH_BEFORE,
-    Fault.CRASH_AFTER,
-    Fault.CRASH_LATE,
-    Fault.PAUSED,
-    Fault.REPEATED_LATE,
-}
-
-
-async def request(
-    process: Process,
-    name: str,
-    subject: str,
-    apply: Callable[[], T],
-    *,
-    part: Callable[[], object] | None = None,
-    again: Callable[[], T] | None = None,
-) -> T:
-    """Send one request and return its answer, if the storm lets it.
-
-    `part` carries out any part of a batch; `again` is what a repeat does where the service keeps
-    the first answer (default: `apply`).
-    """
-    world = process.world
-    process.check()
-    apply, again = _signed(process, apply), _signed(process, again or apply)
-    number = world.next_request()
-    misfortune = world.misfortunes.get(number)
-    if misfortune is None:
-        await asyncio.sleep(world.latency())
-        await _standing_still(process)
-        answer = apply()
-        world.note(process, name, subject, _shown(answer))
-        await asyncio.sleep(world.latency())
-        await _standing_still(process)
-        process.told(name, subject)
-        return answer
-    process.misfortunes += 1
-    fault, size = misfortune.what, misfortune.size
-    if not process.mortal and fault in _LOSSES:
-        fault = Fault.REFUSED
-    await asyncio.sleep(world.latency())
-    await _standing_still(process)
-    shown = f"!{fault.value} (request {number})"
-    match fault:
-        case Fault.CRASH_BEFORE:
-            world.note(process, name, subject, shown)
-            process.die("before a request")
-        case Fault.CRASH_AFTER:
-            world.note(process, name, subject, f"{shown}: {_shown(apply())}")
-            process.die("after a request")
-        case Fault.CRASH_LATE:
-            _land_late(process, name, subject, shown, size, apply)
-            process.die("with a request under way")
-        case Fault.REFUSED:
-            world.note(process, name, subject, shown)
-            raise Unreachable("throttled")
-        case Fault.ANSWER_LOST:
-            world.note(process, name, subject, f"{shown}: {_shown((part or apply)())}")
-            await asyncio.sleep(_SLOW_S * size)
-            raise Unreachable("no answer")
-        case Fault.REPEATED:
-            world.note(process, name, subject, f"{shown}: {_shown(apply())}")
-            await asyncio.sleep(1 + size)
-            process.check()
-            answer = again()
-            world.note(process, name, subject, f"again: {_shown(answer)}")
-        case Fault.REPEATED_LATE:
-            world.note(process, name, subject, f"{shown}: {_shown(apply())}")
-            await _pause(process, size)
-            answer = again()
-            world.note(process, name, subject, f"again: {_shown(answer)}")
-        case Fault.ECHOED:
-            answer = apply()
-            _land_late(process, name, subject, f"{shown}: {_shown(answer)}", size, again)
-        case Fault.LATE:
-            _land_late(process, name, subject, shown, size, apply)
-            await asyncio.sleep(min(3.0, _LATE_S * size / 2))
-            raise Unreachable("timed out")
-        case Fault.SLOW:
-            answer = apply()
-            world.note(process, name, subject, f"{shown}: {_shown(answer)}")
-            await asyncio.sleep(_SLOW_S * size)
-        case Fault.PAUSED:
-            world.note(process, name, subject, shown)
-            await _pause(process, size)
-            answer = apply()
-            world.note(process, name, subject, _shown(answer))
-    await asyncio.sleep(world.latency())
-    await _standing_still(process)
-    if fault is not Fault.PAUSED:  # an acquire that was held up before it was sent
-        process.told(name, subject)
-    return answer
-
-
-def _signed(process: Process, apply: Callable[[], T]) -> Callable[[], T]:
-    """Let the world know, while a request is carried out, whose it is."""
-
-    def signed() -> T:
-        process.world.writer = process
-        try:
-            return apply()
-        finally:
-            process.world.writer = None
-
-    return signed
-
-
-async def _pause(process: Process, size: float) -> None:
-    process.pause(_PAUSE_S * size)
-    await _standing_still(process)
-
-
-async def _standing_still(process: Process) -> None:
-    while process.paused_until_s > process.world.loop.now:
-        await asyncio.sleep(process.paused_until_s - process.world.loop.now)
-    process.check()
-
-
-def _land_late(
-    process: Process, name: str, subject: str, shown: str, size: float, apply: Callable[[], object]
-) -> None:
-    world = process.world
-    world.note(process, name, subject, f"{shown} lands in {_LATE_S * size:.0f} s")
-
-    def land() -> None:
-        world.note(process, name, subject, f"landed: {_shown(apply())}")
-
-    world.loop.call_later(_LATE_S * size, land)
-
-
-def _shown(answer: object) -> object:
-    """Return what the trace keeps of an answer; made readable only where a story is told."""
-    return answer
 
 
 class FaultyStore:

@@ -36,7 +36,7 @@ class Process:
         task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[object]) -> None:
-        del self._tasks[task]
+        del self._tasks[task]  # type: ignore[arg-type]
         if not self._tasks:
             self.world.processes.pop(self, None)
 

@@ -13,7 +13,7 @@ from infra.simulate.world import Note
 from schemas.writes import Applied, Key, Refused
 
 _LINES = 120
-_PARTS = ("orders", "misfortunes", "accidents", "early", "poison")
+_PARTS: tuple[str, ...] = ("orders", "misfortunes", "accidents", "early", "poison")
 
 
 def shrunk(storm: Storm, law: str, try_it: Callable[[Storm], Report] = simulate) -> Report:
@@ -36,16 +36,20 @@ def _smaller(storm: Storm) -> Iterator[Storm]:
         whole: Sequence[Any] = getattr(storm, name)
         least = 1 if name == "orders" else 0
         if len(whole) - len(whole) // 2 > least:
-            yield replace(storm, **{name: whole[: len(whole) // 2]})
-            yield replace(storm, **{name: whole[len(whole) // 2 :]})
+            yield _with(storm, name, whole[: len(whole) // 2])
+            yield _with(storm, name, whole[len(whole) // 2 :])
         if len(whole) > least:
             for n in range(len(whole)):
-                yield replace(storm, **{name: (*whole[:n], *whole[n + 1 :])})
+                yield _with(storm, name, (*whole[:n], *whole[n + 1 :]))
     for n, order in enumerate(storm.orders):
         for m in range(len(order.script)):
             if len(order.script) > 1:
                 shorter = replace(order, script=(*order.script[:m], *order.script[m + 1 :]))
                 yield replace(storm, orders=(*storm.orders[:n], shorter, *storm.orders[n + 1 :]))
+
+
+def _with(storm: Storm, name: str, value: Any) -> Storm:
+    return replace(storm, **{name: value})
 
 
 def story(report: Report, *, everything: bool = False) -> str:

@@ -55,7 +55,7 @@ class World:
         """Set up the stage; nothing moves yet."""
         self.storm = storm
         self.chance = random.Random(f"world {storm.seed}")
-        self.loop = VirtualLoop()
+        self.loop = VirtualLoop()  # type: ignore[abstract] # it reaches nothing outside
         self.misfortunes = {one.at: one for one in storm.misfortunes}
         self.watcher = Watcher()
         self.trace: list[Note] = []

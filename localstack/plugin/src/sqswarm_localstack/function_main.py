@@ -5,9 +5,14 @@ awslambdaric only.
 """
 
 import os
+import select
 import signal
 import sys
 import threading
+
+
+# What the kernel may need between closing a dead emulator's sockets and closing its pipe.
+_CLOSING_S = 1.0
 
 
 def _die_with_emulator(pipe_fd: int) -> None:
@@ -30,7 +35,14 @@ def main() -> None:
 
     from awslambdaric.__main__ import main as run_runtime
 
-    run_runtime(sys.argv)
+    try:
+        run_runtime(sys.argv)
+    except Exception:
+        # Mostly a Runtime API that is gone. If that is because the emulator died, what the function
+        # started has to end with it.
+        if select.select([watch], [], [], _CLOSING_S)[0]:
+            os.killpg(0, signal.SIGKILL)
+        raise
 
 
 main()

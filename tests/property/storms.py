@@ -1,0 +1,67 @@
+"""Hypothesis draws storms, so that a broken law comes with the smallest storm that breaks it."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from infra.simulate.storm import (
+    ASKS,
+    DEADLY,
+    SIMPLE,
+    WAITS,
+    Accident,
+    Fault,
+    Misfortune,
+    Mishap,
+    Order,
+    Storm,
+)
+
+AGENTS = st.sampled_from(["standard", "durable", "lean"])
+sizes = st.sampled_from([0.0, 0.2, 0.4, 0.7, 1.0])
+simple = st.sampled_from(list(dict.fromkeys(SIMPLE + DEADLY)))
+pieces = st.one_of(simple, st.sampled_from(WAITS + ASKS))
+
+
+@st.composite
+def children(draw):
+    texts = draw(st.lists(st.tuples(AGENTS, pieces), min_size=1, max_size=3))
+    return "children " + " ".join("/".join(text) for text in texts)
+
+
+@st.composite
+def orders(draw):
+    agent = draw(AGENTS)
+    kinds = simple if agent == "lean" else st.one_of(pieces, children())
+    return Order(
+        agent=agent,
+        script=tuple(draw(st.lists(kinds, min_size=1, max_size=3))),
+        durable=agent == "durable",
+        key=draw(st.sampled_from([None, None, "key"])) if agent == "durable" else None,
+        cancel_after_s=draw(st.sampled_from([None, None, None, 0, 5, 60])),
+    )
+
+
+def distinct(made, limit):
+    return st.lists(made, max_size=limit, unique_by=lambda one: one.at).map(
+        lambda found: tuple(sorted(found, key=lambda one: one.at))
+    )
+
+
+@st.composite
+def storms(draw):
+    """Draw a storm of up to two orders and a dozen things that go wrong."""
+    misfortunes = st.builds(
+        Misfortune, at=st.integers(0, 80), what=st.sampled_from(list(Fault)), size=sizes
+    )
+    accidents = st.builds(
+        Accident, at=st.integers(0, 10), what=st.sampled_from(list(Mishap)), size=sizes
+    )
+    return Storm(
+        seed=draw(st.integers(0, 99)),
+        orders=tuple(draw(st.lists(orders(), min_size=1, max_size=2))),
+        misfortunes=draw(distinct(misfortunes, 12)),
+        accidents=draw(distinct(accidents, 3)),
+        early=tuple(sorted(draw(st.sets(st.integers(0, 10), max_size=3)))),
+        receives=draw(st.sampled_from([None, None, 1, 2])),
+    )
