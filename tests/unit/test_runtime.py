@@ -1,47 +1,21 @@
 """The runtime over memory twins: duplicates, poison, retries, dead letters, late writers."""
 
 import asyncio
-import io
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
+from house import House
 
-from backends.blobs.memory import MemoryBlobs
-from backends.bus.memory import MemoryBus
 from backends.bus.port import Outgoing
-from backends.runner import AsyncRunner
-from backends.store.memory import MemoryStore
 from dispatcher.cancel import cancel
-from dispatcher.desk import Desk
 from dispatcher.publish import publish
 from dispatcher.submit import Request, submit
-from dispatcher.view import TaskView, view
-from schemas.catalogue import Catalogue
 from schemas.errors import IdempotencyConflict, InvalidArguments, TaskFailed, TaskNotFound
 from schemas.ids import new_task_id
 from schemas.lifecycle import Status
 from schemas.message import Message
-from schemas.naming import Names
 from workers import Fail, Retry, TaskContext, agent
-from workers.log import Log
 from workers.runtime import Runtime
-from workers.station import Station
-
-NAMES = Names(stage="test", account="000000000000", region="us-east-1")
-
-
-class Clock(AsyncRunner):
-    """Time that only moves when a test says so."""
-
-    def __init__(self):
-        self.ms = 1_800_000_000_000
-
-    def now_ms(self):
-        return self.ms
-
-    def advance(self, *, seconds):
-        self.ms += 1000 * seconds
-
 
 RUNS: list[tuple[str, int]] = []
 
@@ -93,88 +67,17 @@ async def orderly(text: str) -> str:
 AGENTS = [echo, moody, solid, cheap, orderly]
 
 
-@dataclass
-class House:
-    """A whole swarm in memory."""
-
-    clock: Clock = field(default_factory=Clock)
-    store: MemoryStore = field(default_factory=MemoryStore)
-    blobs: MemoryBlobs = field(default_factory=MemoryBlobs)
-
-    def __post_init__(self):
-        self.log = io.StringIO()
-        self.bus = MemoryBus(self.clock.now_ms)
-        self.runtimes = {}
-        for one in AGENTS:
-            spec = one.spec
-            dead = NAMES.dead_letter_queue(spec.name, ordered=spec.ordered)
-            queue = NAMES.queue(spec.name, ordered=spec.ordered)
-            self.bus.make_queue(dead)
-            self.bus.make_queue(
-                queue,
-                visibility_s=spec.visibility_s,
-                dead_letters_to=dead,
-                max_receives=spec.max_receive_count,
-            )
-            topic = NAMES.topic("tasks", ordered=spec.ordered)
-            self.bus.subscribe(topic, queue, {"agent": [spec.name]})
-            for subscription in spec.subscriptions:
-                self.bus.subscribe(NAMES.topic(subscription.topic), queue)
-            self.runtimes[spec.name] = Runtime(self.station(one))
-        self.desk = Desk(
-            names=NAMES,
-            store=self.store,
-            bus=self.bus,
-            blobs=self.blobs,
-            runner=self.clock,
-            catalogue=Catalogue.of(one.spec for one in AGENTS),
-            principal="me",
-            ttl_s=1000,
-        )
-
-    def station(self, one):
-        return Station(
-            agent=one,
-            spec=one.spec,
-            names=NAMES,
-            store=self.store,
-            bus=self.bus,
-            blobs=self.blobs,
-            runner=self.clock,
-            ttl_s=1000,
-            log=Log(stream=self.log),
-            jitter=lambda: 0.5,
-        )
-
-    def queue(self, one):
-        return NAMES.queue(one.name, ordered=one.spec.ordered)
+class WordHouse(House):
+    """A house whose agents each take one text."""
 
     async def submit(self, one, *texts, **options):
-        requests = [Request(arguments={"text": text}, **options) for text in texts]
-        return [s.task_id for s in await submit(self.desk, one.name, requests)]
-
-    async def work(self, one):
-        """Deliver one batch and delete what the runtime says."""
-        deliveries = await self.bus.receive(self.queue(one), limit=10, wait_s=0)
-        result = await self.runtimes[one.name].handle(deliveries)
-        await self.bus.delete(self.queue(one), result.delete)
-        return result
-
-    def waiting(self, one):
-        return self.bus.bodies(self.queue(one))
-
-    async def letters(self, one):
-        queue = NAMES.dead_letter_queue(one.name, ordered=one.spec.ordered)
-        return await self.bus.receive(queue, limit=10, wait_s=0)
-
-    async def see(self, task_id) -> TaskView:
-        return await view(self.desk, task_id)
+        return [await super(WordHouse, self).submit(one, options, text=text) for text in texts]
 
 
 @pytest.fixture
 def house():
     RUNS.clear()
-    return House()
+    return WordHouse(*AGENTS)
 
 
 async def test_a_task_runs_once_and_its_result_is_recorded(house):

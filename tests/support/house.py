@@ -144,6 +144,8 @@ class House:
         )
         topic = NAMES.topic("tasks", ordered=spec.ordered)
         self.bus.subscribe(topic, queue, {"agent": [spec.name]})
+        for subscription in spec.subscriptions:
+            self.bus.subscribe(NAMES.topic(subscription.topic), queue)
         return Runtime(self.station(one))
 
     def station(self, one):
@@ -191,8 +193,6 @@ class House:
     async def work(self, one, *, limit=10):
         """Deliver one batch and delete what the runtime says."""
         deliveries = await self.bus.receive(self.queue(one), limit=limit, wait_s=0)
-        if not deliveries:
-            return None
         result = await self.runtimes[one.name].handle(deliveries)
         await self.bus.delete(self.queue(one), result.delete)
         return result
@@ -201,7 +201,7 @@ class House:
         """Deliver whatever is visible until nothing is."""
         for _ in range(1000):
             results = [await self.work(one) for one in self.agents]
-            if not any(results):
+            if not any(result.keep or result.delete for result in results):
                 return
         raise AssertionError("the swarm does not come to rest")
 
