@@ -1,13 +1,14 @@
-"""Run the benchmarks: `python -m benchmarks [cold_start] [publish]`, all by default."""
+"""Run the benchmarks: `python -m benchmarks [cold_start] [overhead] [publish]`, all by default."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from backends.connect import settings_from_environment
-from benchmarks import cold_start, publish
+from benchmarks import cold_start, overhead, publish
 from benchmarks.report import Comparison
 from dispatcher import Swarm
 from infra.deploy import deploy
@@ -15,7 +16,8 @@ from infra.local.apart import apart
 from infra.plan import plan
 from infra.project import find_project
 
-NAMES = ("cold_start", "publish")
+NAMES = ("cold_start", "overhead", "publish")
+_ON_A_SWARM = frozenset({"overhead", "publish"})
 
 
 def main(names: list[str]) -> int:
@@ -27,22 +29,28 @@ def main(names: list[str]) -> int:
     wanted = names or NAMES
     results: list[Comparison] = []
     if "cold_start" in wanted:
-        results.append(cold_start.measure())
-        print(results[-1], flush=True)
-    if "publish" in wanted:
-        results.append(_with_a_swarm())
-        print(results[-1], flush=True)
+        results.append(_shown(cold_start.measure()))
+    if _ON_A_SWARM & set(wanted):
+        results += _on_a_swarm(wanted)
     return 0 if all(result.kept for result in results) else 1
 
 
-def _with_a_swarm() -> Comparison:
+def _shown(result: Comparison) -> Comparison:
+    print(result, flush=True)
+    return result
+
+
+def _on_a_swarm(wanted: Collection[str]) -> Iterator[Comparison]:
     with apart():
         settings = replace(settings_from_environment(), stage="bench")
         project = find_project(Path(__file__).parent, modules=["benchmarks.agents"])
         deployed = deploy(settings, plan(project, stage="bench"))
         publish.stop_working(deployed.names.function("noop"))
-        with Swarm.connect(settings) as swarm:
-            return publish.measure(swarm, deployed.names.topic_arn("tasks"))
+        if "overhead" in wanted:
+            yield _shown(overhead.measure())
+        if "publish" in wanted:
+            with Swarm.connect(settings) as swarm:
+                yield _shown(publish.measure(swarm, deployed.names.topic_arn("tasks")))
 
 
 if __name__ == "__main__":

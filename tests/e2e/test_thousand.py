@@ -12,6 +12,9 @@ from dispatcher.submit import Request
 pytestmark = pytest.mark.localstack
 
 TASKS = 1000
+PRICES = {"sns": 0.50e-6, "sqs": 0.40e-6, "write units": 0.625e-6}
+"""Dollars a request or unit: us-east-1, on demand, November 2026. A publish counts per 64 KB; ten
+short tasks are less. SNS to SQS is free."""
 
 
 @pytest.fixture
@@ -78,3 +81,21 @@ def test_a_thousand_tasks_lose_and_double_nothing_at_the_counted_price(
     messaging = (sent["PublishBatch"] + 2 * batches) / TASKS
     assert dynamodb_calls <= 0.2 * 1.02  # a first batch may be taken before the queue is full
     assert messaging <= 0.35
+
+    # Acquire and settle each write the record: its size decides how many units that is.
+    table = aws("dynamodb").list_tables()["TableNames"]
+    [name] = [one for one in table if one.startswith("sqswarm-dev")]
+    raw = aws("dynamodb").get_item(
+        TableName=name, Key={"pk": {"S": f"task#{tasks[-1].id}"}, "sk": {"S": "task"}}
+    )["Item"]
+    units = 2 * -(-size_of(raw) // 1024)
+    requests = {"sns": TASKS / 10, "sqs": 2 * batches, "write units": units * TASKS}
+    dollars = sum(PRICES[what] * count for what, count in requests.items()) * 100_000 / TASKS
+    assert dollars <= 0.15
+
+
+def size_of(item):
+    """Return an upper bound of an item's size in bytes (DynamoDB Developer Guide, "Item sizes")."""
+    return sum(
+        len(name.encode()) + len(str(*value.values()).encode()) for name, value in item.items()
+    )
