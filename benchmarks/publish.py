@@ -1,10 +1,14 @@
-"""Publishing tasks with `Swarm`, against a hand-written boto3 loop over the same topic."""
+"""Publishing tasks with `Swarm`, against a hand-written boto3 loop over the same topic.
+
+Both send the same messages: what is compared is the way there, not the size of the envelope.
+"""
 
 from __future__ import annotations
 
 import json
 import time
 import uuid
+from typing import Any
 
 from backends.connect import client, settings_from_environment
 from benchmarks.report import Comparison, alternate
@@ -39,16 +43,7 @@ def measure(swarm: Swarm, topic_arn: str, *, rounds: int = 5) -> Comparison:
     def by_hand() -> float:
         start = time.perf_counter()
         for first in range(0, TASKS, 10):
-            entries = [
-                {
-                    "Id": str(n),
-                    "Message": json.dumps(
-                        {"id": str(uuid.uuid4()), "name": "noop", "arguments": {"number": n}}
-                    ),
-                    "MessageAttributes": {"agent": {"DataType": "String", "StringValue": "noop"}},
-                }
-                for n in range(first, first + 10)
-            ]
+            entries = [_by_hand(n) for n in range(first, first + 10)]
             answer = sns.publish_batch(TopicArn=topic_arn, PublishBatchRequestEntries=entries)
             if answer.get("Failed"):
                 message = f"SNS refused {len(answer['Failed'])} messages"
@@ -64,3 +59,31 @@ def measure(swarm: Swarm, topic_arn: str, *, rounds: int = 5) -> Comparison:
         limit=LIMIT,
         at_most=False,
     )
+
+
+def _by_hand(number: int) -> dict[str, Any]:
+    """Return one entry as one would write it: the message of design.md §3, ready to be filtered."""
+    task_id = str(uuid.uuid4())
+    message = {
+        "jsonrpc": "2.0",
+        "id": task_id,
+        "method": "tools/call",
+        "params": {
+            "name": "noop",
+            "arguments": {"number": number},
+            "_meta": {
+                "progressToken": task_id,
+                "traceparent": f"00-{uuid.uuid4().hex}-{uuid.uuid4().hex[:16]}-01",
+                "dev.sqswarm/principal": "local",
+            },
+        },
+    }
+    attributes = {"agent": "noop", "principal": "local"}
+    return {
+        "Id": str(number),
+        "Message": json.dumps(message),
+        "MessageAttributes": {
+            name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+        },
+        "MessageGroupId": "local",
+    }
