@@ -18,6 +18,15 @@ SETTLE_MARGIN_S = 5
 LAMBDA_TIMEOUT_LIMIT_S = 900
 """Source: Lambda quotas, function time-out 15 minutes."""
 
+CONTAINER_TIMEOUT_LIMIT_S = 11 * 3600
+"""Source: SQS quotas: no message stays hidden for more than 12 hours from its receive."""
+
+RENEWED_LEASE_S = 60
+"""Lease of a container worker's task: renewed at a third, and over soon after a worker's death."""
+
+RENEWED_VISIBILITY_S = 75
+"""Visibility of a container worker's message, renewed likewise; never shorter than the lease."""
+
 
 class Durability(StrEnum):
     """How much is written before and while a task runs (correctness.md, "Durability modes")."""
@@ -25,6 +34,13 @@ class Durability(StrEnum):
     LEAN = "lean"
     STANDARD = "standard"
     DURABLE = "durable"
+
+
+class Hosting(StrEnum):
+    """What runs an agent's worker."""
+
+    LAMBDA = "lambda"
+    CONTAINER = "container"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +72,8 @@ class AgentSpec:
     """One agent's declaration, without its code.
 
     Units: `timeout_s` and `batch_window_s` seconds, `memory_mb` MiB. `concurrency` is the most
-    workers at a time, `batch_size` the most tasks a worker takes at once. `wrapped` tells that
+    workers at a time (tasks at a time in a container), `batch_size` the most tasks a worker takes
+    at once. `wrapped` tells that
     the return value is not an object and travels under `result`.
     """
 
@@ -79,6 +96,7 @@ class AgentSpec:
     memory_mb: int = 256
     permissions: tuple[JsonObject, ...] = ()
     env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    runs_on: Hosting = Hosting.LAMBDA
 
     @property
     def function_timeout_s(self) -> int:
@@ -87,15 +105,20 @@ class AgentSpec:
 
     @property
     def lease_s(self) -> int:
-        """Seconds of a lease: never shorter than the longest possible run."""
+        """Seconds of a lease: never shorter than the longest possible run, or else renewed."""
+        if self.runs_on is Hosting.CONTAINER:
+            return RENEWED_LEASE_S
         return self.function_timeout_s + LEASE_MARGIN_S
 
     @property
     def visibility_s(self) -> int:
         """Seconds a received message stays hidden.
 
-        Source: Lambda with SQS, "Configuring a queue": six times the function time-out.
+        Source: Lambda with SQS, "Configuring a queue": six times the function time-out. A
+        container worker renews a short one.
         """
+        if self.runs_on is Hosting.CONTAINER:
+            return RENEWED_VISIBILITY_S
         return 6 * self.function_timeout_s
 
     @property

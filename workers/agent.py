@@ -9,10 +9,12 @@ from types import MappingProxyType
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from schemas.agent_spec import (
+    CONTAINER_TIMEOUT_LIMIT_S,
     LAMBDA_TIMEOUT_LIMIT_S,
     SETTLE_MARGIN_S,
     AgentSpec,
     Durability,
+    Hosting,
     Schedule,
     Subscription,
 )
@@ -27,7 +29,7 @@ R = TypeVar("R")
 
 _LIMITS = {
     "max_attempts": (1, 50),
-    "timeout": (1, LAMBDA_TIMEOUT_LIMIT_S - SETTLE_MARGIN_S),
+    "timeout": (1, CONTAINER_TIMEOUT_LIMIT_S),
     "concurrency": (2, 1000),
     "memory": (128, 10_240),
     "batch": (1, 10),
@@ -106,6 +108,7 @@ def agent(
     batch: int = 10,
     permissions: Sequence[JsonObject] = (),
     env: Mapping[str, str] | None = None,
+    runs_on: str = "lambda",
 ) -> Callable[[Callable[P, R]], Agent[P, R]]: ...
 
 
@@ -126,6 +129,7 @@ def agent(
     batch: int = 10,
     permissions: Sequence[JsonObject] = (),
     env: Mapping[str, str] | None = None,
+    runs_on: str = "lambda",
 ) -> Agent[P, R] | Callable[[Callable[P, R]], Agent[P, R]]:
     """Declare a function as an agent: its signature is the schema, its docstring the description.
 
@@ -135,7 +139,10 @@ def agent(
     runs started in a time over all workers, as "50/minute". `schedule` submits the agent again and
     again: "rate(5 minutes)", "cron(0 8 * * ? *)", or Schedules with arguments. `permissions` are
     IAM statements the agent's role gets besides its own; `env` its environment variables: names
-    of secrets, never secrets. Raises InvalidAgent for a declaration that cannot work.
+    of secrets, never secrets. `runs_on="container"` leaves it to `sqswarm work`, for attempts of
+    up to 11 hours; then `concurrency` is the most tasks one container runs side by side.
+
+    Raises InvalidAgent for a declaration that cannot work.
     """
     given = {
         "max_attempts": max_attempts,
@@ -168,6 +175,7 @@ def agent(
             "memory_mb": memory,
             "permissions": tuple(permissions),
             "env": MappingProxyType(dict(env or {})),
+            "runs_on": _hosting(named, runs_on, timeout),
         }
         return Agent(target, name=named, options=options)
 
@@ -187,6 +195,22 @@ def _subscriptions(topics: Sequence[str | Subscription]) -> tuple[Subscription, 
         message = "an agent subscribes to a topic once"
         raise InvalidAgent(message, hint="Put all types into one Subscription.")
     return subscriptions
+
+
+def _hosting(name: str, runs_on: str, timeout: int) -> Hosting:
+    choices = ", ".join(h.value for h in Hosting)
+    try:
+        hosting = Hosting(runs_on)
+    except ValueError as error:
+        message = f"agent {name!r}: runs_on={runs_on!r} is none of {choices}"
+        raise InvalidAgent(message) from error
+    limit = LAMBDA_TIMEOUT_LIMIT_S - SETTLE_MARGIN_S
+    if hosting is Hosting.LAMBDA and timeout > limit:
+        message = f"agent {name!r}: timeout={timeout} is more than Lambda's {limit} s"
+        raise InvalidAgent(
+            message, hint='Say runs_on="container" and run it with `sqswarm work`, or split it.'
+        )
+    return hosting
 
 
 def _durability(name: str, durability: str) -> Durability:

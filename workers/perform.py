@@ -32,9 +32,10 @@ _SUSPENDED = object()
 class Performer:
     """Runs one agent's tasks side by side: coroutines on the loop, plain functions on threads."""
 
-    def __init__(self, agent: AnyAgent) -> None:
-        """Prepare for `agent`; compiles its signature, which costs the first import of pydantic."""
+    def __init__(self, agent: AnyAgent, *, slots: int) -> None:
+        """Prepare for `agent`, at most `slots` at a time; compiles its signature (pydantic)."""
         self._agent = agent
+        self._slots = slots
         self._signature = agent.signature
         self._threads: ThreadPoolExecutor | None = None
         self.hung = 0
@@ -113,9 +114,7 @@ class Performer:
         if self._agent.is_async:
             return await self._agent.function(**bound)
         if self._threads is None:
-            self._threads = ThreadPoolExecutor(
-                self._agent.spec.batch_size, thread_name_prefix=self._agent.name
-            )
+            self._threads = ThreadPoolExecutor(self._slots, thread_name_prefix=self._agent.name)
         context = contextvars.copy_context()
         running = self._threads.submit(context.run, _finish(self._agent.function), bound)
         try:

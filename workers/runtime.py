@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from backends.bus.port import Delivery
 from schemas import operations
@@ -24,6 +25,7 @@ from workers.acquire import Fate, acquire
 from workers.admit import admit
 from workers.context import Report, TaskContext
 from workers.effects import put_aside
+from workers.hold import ToldToStop, while_held
 from workers.job import Job, job_of
 from workers.journal import Journal
 from workers.outcome import Broke, Failed, Outcome, Returned
@@ -49,21 +51,39 @@ class BatchResult:
 class Runtime:
     """One agent's worker: hand it deliveries, it hands back what to do with their messages."""
 
-    def __init__(self, station: Station) -> None:
-        """Prepare for the station's agent: compiles its signature."""
+    def __init__(self, station: Station, *, slots: int | None = None) -> None:
+        """Prepare for the station's agent: compiles its signature.
+
+        `slots` is the most tasks that are handed in at a time (default: the agent's batch).
+        """
         self._station = station
-        self._performer = Performer(station.agent)
+        self._performer = Performer(station.agent, slots=slots or station.spec.batch_size)
+        self._stopping: asyncio.Event | None = None
+
+    def keep_leases(self, stopping: asyncio.Event) -> None:
+        """From now on renew the leases of what runs, and hand them back once `stopping` is set."""
+        self._stopping = stopping
+
+    @property
+    def hung(self) -> int:
+        """Return how many threads ran past their time-out."""
+        return self._performer.hung
 
     async def handle(
-        self, deliveries: Sequence[Delivery], *, budget_s: float | None = None
+        self,
+        deliveries: Sequence[Delivery],
+        *,
+        budget_s: float | None = None,
+        tell: Callable[[str, Fate], None] | None = None,
     ) -> BatchResult:
         """Carry a batch through. Returns when each delivery's fate is known; raises nothing.
 
-        `budget_s` is how long this worker may still run (None: as long as the agent may).
+        `budget_s` is how long this worker may still run (None: as long as the agent may). `tell`
+        hears each message's fate as soon as it is known.
         """
-        ends = time.monotonic() + (self._station.spec.timeout_s if budget_s is None else budget_s)
+        ends = None if budget_s is None else time.monotonic() + budget_s
         lanes: dict[str, list[Job]] = {}
-        fates: dict[str, Fate] = {}
+        fates = _Fates(tell)
         for delivery in deliveries:
             try:
                 job = job_of(delivery, self._station.spec)
@@ -71,9 +91,9 @@ class Runtime:
                 fates[delivery.message_id] = await self._poisoned(delivery, poison)
                 continue
             lanes.setdefault(self._lane(job), []).append(job)
-        while lanes:
+        while lanes and not (self._stopping and self._stopping.is_set()):
             wave = [jobs[0] for jobs in lanes.values()]
-            fates.update(await self._carry(wave, ends))
+            await self._carry(wave, ends, fates)
             lanes = {
                 lane: jobs[1:]
                 for lane, jobs in lanes.items()
@@ -86,6 +106,7 @@ class Runtime:
                 # It stands behind a failed one of its group, which SQS keeps locked while that one
                 # is hidden: without this, it would come back only after its own long visibility.
                 await self._follow(delivery)
+                fates[delivery.message_id] = Fate.KEEP
                 result.keep.append(delivery.message_id)
             elif fate is Fate.KEEP:
                 result.keep.append(delivery.message_id)
@@ -116,15 +137,17 @@ class Runtime:
             return Fate.KEEP
         return Fate.DELETE
 
-    async def _carry(self, jobs: Sequence[Job], ends: float) -> dict[str, Fate]:
+    async def _carry(self, jobs: Sequence[Job], ends: float | None, fates: _Fates) -> None:
         """Carry jobs of different tasks through, side by side."""
-        fates = {job.delivery.message_id: Fate.KEEP for job in jobs}
+        left = {job.delivery.message_id for job in jobs}
         try:
             jobs = await admit(self._station, jobs)
             answers = await acquire(self._station, jobs)
         except Exception as error:
             self._station.log.error("acquire.failed", error=repr(error), tasks=len(jobs))
-            return fates
+            fates.update(dict.fromkeys(left, Fate.KEEP))
+            return
+        fates.update(dict.fromkeys(left - {job.delivery.message_id for job in jobs}, Fate.KEEP))
         running: set[asyncio.Task[Run | Fate]] = set()
         jobs_of: dict[asyncio.Task[Run | Fate], Job] = {}
         for job, answer in zip(jobs, answers, strict=True):
@@ -152,7 +175,6 @@ class Runtime:
             if finished and (not running or time.monotonic() >= flush_at):
                 fates.update(await self._conclude(finished))
                 finished = []
-        return fates
 
     async def _conclude(self, runs: Sequence[Run]) -> dict[str, Fate]:
         try:
@@ -162,10 +184,12 @@ class Runtime:
             fates = [Fate.KEEP] * len(runs)
         return {run.job.delivery.message_id: f for run, f in zip(runs, fates, strict=True)}
 
-    async def _run(self, job: Job, lease: Lease, ends: float) -> Run | Fate:
+    async def _run(self, job: Job, lease: Lease, ends: float | None) -> Run | Fate:
         """Run one attempt; its message's fate at once where the lease was lost meanwhile."""
         log = self._station.log.bind(task_id=job.task_id, attempt=lease.attempt)
-        timeout_s = min(float(self._station.spec.timeout_s), max(0.1, ends - time.monotonic()))
+        timeout_s = float(self._station.spec.timeout_s)
+        if ends is not None:
+            timeout_s = min(timeout_s, max(0.1, ends - time.monotonic()))
         journal = None if job.is_lean(self._station.spec) else Journal(self._station, lease)
         context = TaskContext(
             task_id=job.task_id,
@@ -183,8 +207,12 @@ class Runtime:
             outcome = (
                 arguments
                 if isinstance(arguments, Failed)
-                else await self._performer.perform(arguments, context, timeout_s=timeout_s)
+                else await self._held(
+                    job, lease, self._performer.perform(arguments, context, timeout_s=timeout_s)
+                )
             )
+        except ToldToStop:
+            return await self._hand_back(job, lease)
         except LeaseLost as error:
             log.warning("lease.lost", error=str(error))
             return await self._stand_back(job)
@@ -198,6 +226,26 @@ class Runtime:
             jitter=self._station.jitter(),
         )
         return Run(job=job, lease=lease, verdict=verdict)
+
+    async def _held(self, job: Job, lease: Lease, work: Coroutine[Any, Any, Outcome]) -> Outcome:
+        """Do the work under its lease, which is renewed where this worker renews leases."""
+        if self._stopping is None:
+            return await work
+        leased = None if job.is_lean(self._station.spec) else lease
+        return await while_held(self._station, leased, work, stopping=self._stopping)
+
+    async def _hand_back(self, job: Job, lease: Lease) -> Fate:
+        """Let another worker have the task at once."""
+        try:
+            if not job.is_lean(self._station.spec):
+                write = operations.hand_back(lease, now_ms=self._station.now_ms())
+                await self._station.store.write(write)
+            await self._station.hide(job, seconds=0)
+        except Exception as error:
+            self._station.log.error("hand-back.failed", task_id=job.task_id, error=repr(error))
+        else:
+            self._station.log.info("task.handed-back", task_id=job.task_id)
+        return Fate.KEEP
 
     async def _arguments(self, job: Job) -> JsonObject | Failed:
         message = job.message
@@ -239,6 +287,23 @@ class Runtime:
                 raise journal.lost(outcome.item)
 
         return report
+
+
+class _Fates(dict[str, Fate]):
+    """Fates by message id; whoever wants to know is told as each comes."""
+
+    def __init__(self, tell: Callable[[str, Fate], None] | None) -> None:
+        super().__init__()
+        self._tell = tell
+
+    def __setitem__(self, message_id: str, fate: Fate) -> None:
+        super().__setitem__(message_id, fate)
+        if self._tell is not None:
+            self._tell(message_id, fate)
+
+    def update(self, fates: Mapping[str, Fate]) -> None:  # type: ignore[override]
+        for message_id, fate in fates.items():
+            self[message_id] = fate
 
 
 def _within_limits(outcome: Outcome) -> Outcome:

@@ -32,10 +32,12 @@ from infra.cli.submit import submit
 from infra.cli.synth import synth
 from infra.cli.up import up
 from infra.cli.wait import wait
+from infra.cli.work import work
 
 _LOCAL = "Local AWS"
 _STAGE = "Stage"
 _TASKS = "Tasks"
+_WORKERS = "Workers"
 _CARE = "Care"
 
 _EVERYWHERE = (
@@ -88,6 +90,7 @@ _VERBS: dict[str, list[tuple[str, Callable[..., Any]]]] = {
         ("inbox", inbox),
         ("answer", answer),
     ],
+    _WORKERS: [("work", work)],
     _CARE: [
         ("dlq", dlq),
         ("redrive", redrive),

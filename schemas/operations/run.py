@@ -88,6 +88,17 @@ def release(lease: Lease, *, now_ms: int, message: str) -> Write:
     )
 
 
+def hand_back(lease: Lease, *, now_ms: int) -> Write:
+    """Give the lease back because the worker was told to stop, with the attempt it cost.
+
+    The first attempt stays counted: the next must know that there was one. Compared is the attempt
+    too, so that a repeat whose first answer was lost takes nothing off again.
+    """
+    attempt = max(1, lease.attempt - 1)
+    write = held(lease, Set("lease_until", 0), Set("attempt", attempt), Set("updated", now_ms))
+    return replace(write, when=(*write.when, Eq("attempt", lease.attempt)))
+
+
 def progress(lease: Lease, *, now_ms: int, thousandths: int, message: str | None) -> Write:
     """Show how far the attempt is; `thousandths` of the whole."""
     shown = () if message is None else (Set("status_message", message),)
