@@ -37,6 +37,7 @@ from infra.plan import Plan, architecture
 from infra.requirements import Requirements
 from infra.resources import Topology
 from infra.template import render_bucket_alone, template_names
+from infra.template.containers import IMAGE
 from infra.template.functions import CODE_KEY
 from infra.template.limits import INLINE_LIMIT_BYTES
 from schemas.catalogue import CATALOGUE_KEY
@@ -171,7 +172,7 @@ class _Deployer:
         self._reports.step(f"updating the stack {self._names.stack}")
         template = self._stored(self._plan.template)
         try:
-            self._stack.update(self._reports.resource, **_request(template, wanted.stack_code_key))
+            self._stack.update(self._reports.resource, **self._request(template, wanted))
         except DeployFailed:
             if self._settings.local:
                 self._roll_back(old)
@@ -192,7 +193,7 @@ class _Deployer:
                 self._stack.update(self._reports.resource, TemplateBody=alone)
             else:
                 url = self._template_url(_template_key(old.template))
-                request = _request({"TemplateURL": url}, old.stack_code_key)
+                request = self._request({"TemplateURL": url}, old)
                 self._stack.update(self._reports.resource, **request)
             self._remove(before)
 
@@ -206,6 +207,13 @@ class _Deployer:
                     resource=leftover.resource, kind=leftover.kind, status="DELETE_COMPLETE"
                 )
             )
+
+    def _request(self, template: dict[str, str], record: Record) -> dict[str, Any]:
+        parameters = {CODE_KEY: record.stack_code_key}
+        if self._settings.local and self._topology.in_containers:
+            parameters[IMAGE] = ""  # emulators have no ECS: there `sqswarm work` runs beside them
+        given = [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()]
+        return {**template, "Parameters": given}
 
     def _stored(self, template: str) -> dict[str, str]:
         """Keep the template in the bucket; return how CloudFormation is told of it."""
@@ -245,8 +253,3 @@ class _Deployer:
 
 def _template_key(digest: str) -> str:
     return f"templates/{digest}.json"
-
-
-def _request(template: dict[str, str], code_key: str) -> dict[str, Any]:
-    parameter = {"ParameterKey": CODE_KEY, "ParameterValue": code_key}
-    return {**template, "Parameters": [parameter]}

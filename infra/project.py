@@ -4,6 +4,11 @@
 agents = ["my_agents"]           # modules; each one's @agent functions are deployed
 pythonpath = ["src"]             # where they are found, relative to this file; default "."
 requirements = ["httpx>=0.28"]   # what they need beside sqswarm's own, packed for AWS
+
+[tool.sqswarm.container]         # where runs_on="container" agents run on AWS; without it nowhere
+image = "….amazonaws.com/me:1"   # its entry point is `sqswarm work`
+subnets = ["subnet-1", "subnet-2"]
+max_tasks = 4                    # most containers of one agent
 """
 
 from __future__ import annotations
@@ -11,14 +16,16 @@ from __future__ import annotations
 import sys
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from infra.resources import Fleet
 from schemas.errors import UsageError
 
 _EXAMPLE = 'Write `[tool.sqswarm]` and `agents = ["my_agents"]` in pyproject.toml, or --agents.'
-_FIELDS = ("agents", "pythonpath", "requirements")
+_FIELDS = ("agents", "pythonpath", "requirements", "container")
+_CONTAINER_FIELDS = ("image", "subnets", "max_tasks")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +36,7 @@ class Project:
     modules: tuple[str, ...]
     pythonpath: tuple[Path, ...]
     requirements: tuple[str, ...] = ()
+    fleet: Fleet = field(default_factory=Fleet)
 
     def activate(self) -> None:
         """Put the project's folders first on `sys.path`, once."""
@@ -88,7 +96,24 @@ def _project(file: Path, table: dict[str, Any], modules: Sequence[str]) -> Proje
         modules=listed,
         pythonpath=tuple(folder.resolve() for folder in folders),
         requirements=_texts(file, table, "requirements", default=()),
+        fleet=_fleet(file, table.get("container", {})),
     )
+
+
+def _fleet(file: Path, table: Any) -> Fleet:
+    example = 'Write [tool.sqswarm.container] with image = "…" and subnets = ["subnet-…"].'
+    if not isinstance(table, dict) or table.keys() - set(_CONTAINER_FIELDS):
+        message = f"{file}: [tool.sqswarm.container] takes {', '.join(_CONTAINER_FIELDS)} only"
+        raise UsageError(message, hint=example)
+    image, max_tasks = table.get("image", ""), table.get("max_tasks", Fleet.max_tasks)
+    subnets = _texts(file, table, "subnets", default=())
+    if not isinstance(image, str) or bool(image) != bool(subnets):
+        message = f"{file}: [tool.sqswarm.container] needs an image and its subnets"
+        raise UsageError(message, hint=example)
+    if not isinstance(max_tasks, int) or max_tasks < 1:
+        message = f"{file}: [tool.sqswarm.container] max_tasks is {max_tasks!r}"
+        raise UsageError(message, hint="Write a whole number from 1 on.")
+    return Fleet(image=image, subnets=subnets, max_tasks=max_tasks)
 
 
 def _texts(

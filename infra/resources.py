@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from schemas.agent_spec import AgentSpec
+from schemas.agent_spec import AgentSpec, Hosting
 from schemas.json import JsonObject
 from schemas.naming import TASKS_TOPIC, Names
 
@@ -76,7 +76,8 @@ class Function:
 class Consumer:
     """One consumer with its mail: queue, dead letters, subscriptions, function. `key` names it.
 
-    `spec` is None for the swarm's own consumer of unrouted tasks.
+    `spec` is None for the swarm's own consumer of unrouted tasks. Of an agent that runs in
+    containers, `function` lends name, environment and size to the service, and `source` is unused.
     """
 
     key: str
@@ -89,6 +90,18 @@ class Consumer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Fleet:
+    """How agents that run in containers are hosted on AWS; without an image they are not.
+
+    `image`'s entry point is `sqswarm work`; `max_tasks` is the most containers of one agent.
+    """
+
+    image: str = ""
+    subnets: tuple[str, ...] = ()
+    max_tasks: int = 4
+
+
+@dataclass(frozen=True, kw_only=True)
 class Topology:
     """A stage. `runtime` and `architecture` are Lambda's words (`python3.12`, `arm64`)."""
 
@@ -98,11 +111,24 @@ class Topology:
     unrouted: Consumer
     runtime: str
     architecture: str
+    fleet: Fleet = field(default_factory=Fleet)
 
     @property
     def consumers(self) -> tuple[Consumer, ...]:
         """Return every consumer: the agents in the order of their names, then `unrouted`."""
         return (*self.agents, self.unrouted)
+
+    @property
+    def on_lambda(self) -> tuple[Consumer, ...]:
+        """Return the consumers that are functions."""
+        return tuple(c for c in self.consumers if c not in self.in_containers)
+
+    @property
+    def in_containers(self) -> tuple[Consumer, ...]:
+        """Return the agents that `sqswarm work` runs."""
+        return tuple(
+            agent for agent in self.agents if agent.spec and agent.spec.runs_on is Hosting.CONTAINER
+        )
 
     @property
     def queues(self) -> tuple[Queue, ...]:

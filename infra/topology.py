@@ -9,7 +9,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from infra.resources import Consumer, EventSource, Function, Queue, Subscription, Topic, Topology
+from infra.resources import (
+    Consumer,
+    EventSource,
+    Fleet,
+    Function,
+    Queue,
+    Subscription,
+    Topic,
+    Topology,
+)
 from schemas.agent_spec import AgentSpec
 from schemas.errors import InvalidAgent
 from schemas.json import JsonObject
@@ -45,6 +54,7 @@ def topology(
     modules: Sequence[str],
     runtime: str,
     architecture: str,
+    fleet: Fleet | None = None,
 ) -> Topology:
     """Return the stage that `specs` need; `modules` is what a function imports to find them.
 
@@ -62,6 +72,7 @@ def topology(
         unrouted=_unrouted(ordered_specs, names, common),
         runtime=runtime,
         architecture=architecture,
+        fleet=fleet or Fleet(),
     )
 
 

@@ -29,7 +29,7 @@ def inspect(topology: Topology, clients: ClientFactory) -> list[Drift]:
         *((f"queue {q.name}", partial(_queue, q, topology, clients)) for q in topology.queues),
         *((f"topic {t.name}", partial(_topic, t.name, topology, clients)) for t in topology.topics),
     ]
-    for consumer in topology.consumers:
+    for consumer in topology.on_lambda:
         name = f"function {consumer.function.name}"
         checks.append((name, partial(_function, consumer, topology, clients)))
         name = f"event source of {consumer.function.name}"

@@ -112,7 +112,7 @@ def _logs(topology: Topology, clients: ClientFactory) -> Iterator[Drift]:
     prefix = f"/aws/lambda/{topology.names.stack}-"
     pages = logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix)
     found = {g["logGroupName"]: g.get("retentionInDays") for p in pages for g in p["logGroups"]}
-    for consumer in topology.consumers:
+    for consumer in topology.on_lambda:
         group = consumer.function.log_group
         if found.get(group, LOG_RETENTION_DAYS) != LOG_RETENTION_DAYS:
             yield Drift(

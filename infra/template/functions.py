@@ -40,9 +40,13 @@ def source_title(consumer: Consumer) -> str:
 
 def workforce(topology: Topology) -> Iterator[AWSObject]:
     """Yield every function with its log group, role and event source, and the minute's clock."""
-    for consumer in topology.agents:
-        yield from _worker(consumer, agent_statements(consumer, topology), topology)
-    yield from _worker(topology.unrouted, housekeeping_statements(topology), topology)
+    for consumer in topology.on_lambda:
+        statements = (
+            housekeeping_statements(topology)
+            if consumer.spec is None
+            else agent_statements(consumer, topology)
+        )
+        yield from _worker(consumer, statements, topology)
     yield from _clock(topology)
     yield from _schedules(topology)
 
@@ -151,7 +155,7 @@ def _schedules(topology: Topology) -> Iterator[AWSObject]:
     housekeeping = function_title(topology.unrouted)
     for consumer in topology.agents:
         for number, schedule in enumerate(consumer.spec.schedules if consumer.spec else ()):
-            title = f"{function_title(consumer)}Schedule{number}"
+            title = f"{camel(consumer.key)}FunctionSchedule{number}"
             told = dumps({"schedule": consumer.key, "number": number})
             yield events.Rule(
                 title,

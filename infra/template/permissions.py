@@ -39,6 +39,40 @@ _TASKS = (
 
 def agent_statements(consumer: Consumer, topology: Topology) -> list[Statement]:
     """Return what one agent's function may do, its declared permissions last."""
+    return [
+        *_work(consumer, topology),
+        *_report(consumer.function, topology.names),
+        *_declared(consumer),
+    ]
+
+
+def container_statements(consumer: Consumer, topology: Topology) -> list[Statement]:
+    """Return what one agent's containers may do; their log is written by who starts them."""
+    return [*_work(consumer, topology), *_declared(consumer)]
+
+
+def image_statements(topology: Topology, log_group: str) -> list[Statement]:
+    """Return what it takes to start containers: to fetch the image, and to write their log."""
+    names = topology.names
+    logs = f"arn:{names.partition}:logs:{names.region}:{names.account}:log-group"
+    images = f"arn:{names.partition}:ecr:{names.region}:{names.account}:repository/*"
+    return [
+        # A login has no resource to name (Service Authorization Reference, Amazon ECR).
+        _allow("LogIn", ("ecr:GetAuthorizationToken",), ["*"]),
+        _allow(
+            "FetchImage",
+            (
+                "ecr:BatchCheckLayerAvailability",
+                "ecr:BatchGetImage",
+                "ecr:GetDownloadUrlForLayer",
+            ),
+            [images],
+        ),
+        _allow("Log", ("logs:CreateLogStream", "logs:PutLogEvents"), [f"{logs}:{log_group}:*"]),
+    ]
+
+
+def _work(consumer: Consumer, topology: Topology) -> list[Statement]:
     names = topology.names
     return [
         _allow("Consume", _CONSUME, [queue_arn(names, consumer.queue.name)]),
@@ -48,8 +82,6 @@ def agent_statements(consumer: Consumer, topology: Topology) -> list[Statement]:
         _allow("Tasks", _TASKS, [table_arn(names)]),
         *_payloads(names),
         _start_tasks(topology),
-        *_report(consumer.function, names),
-        *_declared(consumer),
     ]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from troposphere import AWSObject, Output, Parameter, Ref, Template
 
 from infra.resources import Topology
+from infra.template.containers import add_parameters, containers
 from infra.template.functions import CODE_KEY, workforce
 from infra.template.limits import check_limits
 from infra.template.logical import camel
@@ -44,6 +45,8 @@ def render(topology: Topology) -> str:
             Description="Key of the code archive in the stage's bucket; `sqswarm deploy` sets it",
         )
     )
+    if topology.in_containers:
+        add_parameters(template, topology.fleet)
     resources = list(_resources(topology))
     check_limits(len(resources), 0, len(topology.agents))  # before troposphere, which gives no hint
     for resource in resources:
@@ -82,6 +85,7 @@ def _resources(topology: Topology) -> Iterator[AWSObject]:
         yield from mail(consumer, topology.names)
         yield from alarms(consumer)
     yield from workforce(topology)
+    yield from containers(topology)
     yield dashboard(topology)
 
 

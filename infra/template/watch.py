@@ -67,7 +67,7 @@ def _alarm(
 def dashboard(topology: Topology) -> cloudwatch.Dashboard:
     """Return one dashboard: a line per agent in each of six graphs."""
     queues = [(s.key, s.queue.name, s.dead_letters.name) for s in topology.consumers]
-    functions = [(s.key, s.function.name) for s in topology.consumers]
+    functions = [(s.key, s.function.name) for s in topology.on_lambda]
     graphs = [
         _graph("Tasks waiting", [
             ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue, key, "Maximum")

@@ -42,54 +42,58 @@ class Poller:
         """Return how many tasks are in hand."""
         return self._hands.held
 
-    async def poll(self, stopping: asyncio.Event) -> None:
-        """Receive until `stopping` is set, or a thread hangs; raises NotDeployed without a queue.
+    async def run(self, stopping: asyncio.Event, *, grace_s: float) -> None:
+        """Work until `stopping` is set, or a thread hangs, then drain.
 
-        Whatever else keeps SQS from answering is waited out: said once, then tried ever more
-        seldom.
+        What is in hand gets `grace_s` seconds from then on; what is not done by then is handed
+        back. Raises NotDeployed without a queue; whatever else keeps SQS from answering is waited
+        out: said once, then tried ever more seldom.
         """
         keeper = asyncio.create_task(self._hands.keep())
-        failures = 0
+        stop = asyncio.create_task(stopping.wait())
+        polling = asyncio.create_task(self._poll(stopping))
         try:
-            while not stopping.is_set() and not self.runtime.hung:
-                free = await self._hands.free(self._slots, unless=stopping)
-                if not free:
-                    continue
-                try:
-                    deliveries = await self._receive(min(free, _A_RECEIVE))
-                except NotDeployed:
-                    raise
-                except Exception as error:
-                    if not failures:
-                        self.station.log.error("poll.failed", error=repr(error))
-                    failures += 1
-                    await _rest(failures, stopping)
-                    continue
-                if failures:
-                    self.station.log.info("poll.recovered", after=failures)
-                failures = 0
-                self.seen_s = time.monotonic()
-                if stopping.is_set():
-                    await self._hands.put_back(deliveries)
-                elif deliveries:
-                    self._start(deliveries)
+            await asyncio.wait({polling, stop}, return_when=asyncio.FIRST_COMPLETED)
+            await self._drain(grace_s)
+            await polling
         finally:
+            for task in (keeper, stop, polling):
+                task.cancel()
             await self._hands.flush()
-            if not self._batches:
-                keeper.cancel()
-            else:
-                self._keeper = keeper
 
-    async def drain(self, *, grace_s: float) -> None:
-        """Let what is in hand finish; hand back what has not after `grace_s` seconds."""
-        if self._batches:
-            _, late = await asyncio.wait(self._batches, timeout=grace_s)
-            if late:
-                self.station.log.warning("drain.late", tasks=self.busy)
-                self._giving_up.set()
-                await asyncio.wait(late, timeout=_LONGEST_PAUSE_S)
-            self._keeper.cancel()
-        await self._hands.flush()
+    async def _poll(self, stopping: asyncio.Event) -> None:
+        failures = 0
+        while not stopping.is_set() and not self.runtime.hung:
+            free = await self._hands.free(self._slots, unless=stopping)
+            if not free:
+                continue
+            try:
+                deliveries = await self._receive(min(free, _A_RECEIVE))
+            except NotDeployed:
+                raise
+            except Exception as error:
+                if not failures:
+                    self.station.log.error("poll.failed", error=repr(error))
+                failures += 1
+                await _rest(failures, stopping)
+                continue
+            if failures:
+                self.station.log.info("poll.recovered", after=failures)
+            failures = 0
+            self.seen_s = time.monotonic()
+            if stopping.is_set():
+                await self._hands.put_back(deliveries)
+            elif deliveries:
+                self._start(deliveries)
+
+    async def _drain(self, grace_s: float) -> None:
+        if not self._batches:
+            return
+        _, late = await asyncio.wait(self._batches, timeout=grace_s)
+        if late:
+            self.station.log.warning("drain.late", tasks=self.busy)
+            self._giving_up.set()
+            await asyncio.wait(late, timeout=_LONGEST_PAUSE_S)
 
     async def _receive(self, limit: int) -> list[Delivery]:
         return await self.station.bus.receive(self.station.queue, limit=limit, wait_s=WAIT_S)

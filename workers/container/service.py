@@ -17,7 +17,7 @@ from backends.runner import AsyncRunner
 from dispatcher.desk import open_desk
 from schemas.settings import Settings
 from workers.agent import AnyAgent
-from workers.container.poller import WAIT_S, Poller
+from workers.container.poller import Poller
 from workers.housekeeping_handler import keep_whole_house
 from workers.log import Log
 from workers.station import Station
@@ -68,13 +68,10 @@ async def work(
         if orders.housekeeping:
             background.append(asyncio.create_task(_keep_house(settings, caller, log)))
         try:
-            await _poll(pollers, stopping)
+            await _run(pollers, stopping, orders.grace_s)
         finally:
             for task in background:
                 task.cancel()
-            left = sum(poller.busy for poller in pollers)
-            log.info("worker.draining", tasks=left)
-            await asyncio.gather(*(poller.drain(grace_s=orders.grace_s) for poller in pollers))
     finally:
         await caller.close()
     log.info("worker.stopped")
@@ -108,16 +105,14 @@ async def _pollers(
     return [Poller(one, slots=orders.slots or one.spec.concurrency) for one in stations]
 
 
-async def _poll(pollers: list[Poller], stopping: asyncio.Event) -> None:
-    """Poll for all agents; what ends one of them ends all."""
-    running = [asyncio.create_task(poller.poll(stopping)) for poller in pollers]
-    try:
-        done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        stopping.set()
-        await asyncio.wait(running, timeout=WAIT_S + 2)
-    for task in done:
-        task.result()
+async def _run(pollers: list[Poller], stopping: asyncio.Event, grace_s: float) -> None:
+    """Work for all agents; what ends one of them ends all."""
+    running = [asyncio.create_task(one.run(stopping, grace_s=grace_s)) for one in pollers]
+    await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+    stopping.set()
+    for ended in await asyncio.gather(*running, return_exceptions=True):
+        if isinstance(ended, BaseException):
+            raise ended
 
 
 def _heed_signals(stopping: asyncio.Event, log: Log) -> None:
@@ -125,7 +120,7 @@ def _heed_signals(stopping: asyncio.Event, log: Log) -> None:
         if stopping.is_set():
             log.error("worker.killed", signal=number.name)
             os._exit(_KILLED)
-        log.info("worker.stopping", signal=number.name)
+        log.info("worker.draining", signal=number.name)
         stopping.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
