@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from infra.simulate.run import simulate
-from infra.simulate.storm import storm_of
 from infra.simulate.story import shrunk, story
 from infra.simulate.sweep import sweep
+from infra.simulate.weather import storm_of
 
 _STORIES = 3
 

@@ -42,8 +42,7 @@ async def request(  # noqa: C901, PLR0912, PLR0915 - a table of what may go wron
     world = process.world
     process.check()
     apply, again = _signed(process, apply), _signed(process, again or apply)
-    number = world.next_request()
-    misfortune = world.misfortunes.get(number)
+    number, misfortune = world.next_request(name)
     if misfortune is None:
         await asyncio.sleep(world.latency())
         await _standing_still(process)
@@ -140,12 +139,13 @@ def _land_late(
 ) -> None:
     name, subject, shown = told
     world = process.world
-    world.note(process, name, subject, f"{shown} lands in {_LATE_S * size:.0f} s")
+    late_s = _LATE_S * size**3  # mostly soon, where the races are
+    world.note(process, name, subject, f"{shown} lands in {late_s:.2f} s")
 
     def land() -> None:
         world.note(process, name, subject, f"landed: {_shown(apply())}")
 
-    world.loop.call_later(_LATE_S * size, land)
+    world.loop.call_later(late_s, land)
 
 
 def _shown(answer: object) -> object:

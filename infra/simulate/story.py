@@ -13,7 +13,7 @@ from infra.simulate.world import Note
 from schemas.writes import Applied, Key, Refused
 
 _LINES = 120
-_PARTS: tuple[str, ...] = ("orders", "misfortunes", "accidents", "early", "poison")
+_PARTS: tuple[str, ...] = ("orders", "misfortunes", "aims", "accidents", "early", "poison")
 
 
 def shrunk(storm: Storm, law: str, try_it: Callable[[Storm], Report] = simulate) -> Report:
@@ -57,7 +57,8 @@ def story(report: Report, *, everything: bool = False) -> str:
     storm = report.storm
     lines = [f"storm {storm.seed}" + ("" if report.violations else ": every law was kept")]
     lines += [_told(violation) for violation in report.violations[:5]]
-    lines.append(f"  replay: python -m infra.simulate --seed {storm.seed}")
+    weather = f" --weather '{storm.weather}'" if storm.weather else ""
+    lines.append(f"  replay: python -m infra.simulate --seed {storm.seed}{weather}")
     lines += [f"  order: {o.agent} {' | '.join(o.script)}{_wishes(o)}" for o in storm.orders]
     lines.append("  what happened:")
     task_id = "" if everything else report.violations[0].task_id

@@ -8,7 +8,7 @@ from itertools import islice
 from multiprocessing import get_context
 
 from infra.simulate.run import simulate
-from infra.simulate.storm import storm_of
+from infra.simulate.weather import storm_of
 
 _A_PIECE = 50
 

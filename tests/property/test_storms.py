@@ -42,7 +42,7 @@ def test_a_storm_is_the_same_every_time():
 
 ORDERS = {
     "lean": Order(agent="lean", script=("ok",)),
-    "children": Order(agent="standard", script=("step", "children lean/ok durable/step")),
+    "children": Order(agent="standard", script=("step", "children lean(ok) durable(step)")),
     "waits": Order(agent="durable", script=("ask:2", "sleep:5000", "slow"), durable=True),
 }
 
