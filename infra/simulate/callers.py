@@ -96,6 +96,8 @@ class Callers:
             loop.call_later(float(order.cancel_after_s), self._cancel, made.task_id, order.agent)
         if order.redrive:
             loop.call_later(_LATER_S, self._redrive, made.task_id)
+            # Somebody else has seen the same failure.
+            loop.call_later(_LATER_S + self._world.chance.random(), self._redrive, made.task_id)
 
     # Cancel and redrive
 

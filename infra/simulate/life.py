@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 _FINAL = ("status", "result", "result_ref", "error", "v", "phase", "attempt")
 _SKEWED_MS = 4000
 """Two clocks, each up to two seconds wrong."""
-_UNDER_THE_LEASE = ("settle", "fail", "plan", "sleep", "ask", "release", "progress", "record step")
+_UNDER_THE_LEASE = (
+    *("settle", "fail", "plan", "sleep", "ask"),
+    *("renew", "release", "progress", "record step"),
+)
 _NEXT = {(before, after) for (before, _), after in TRANSITIONS.items()}
 
 
@@ -45,7 +48,10 @@ class Life:
     plans: int = 0
     fires: int = 0
     answers: int = 0
+    orphans: tuple[float, tuple[str, ...]] | None = None
+    """When it was cancelled while it waited for children, and for which."""
     wrongs: list[tuple[str, str]] = field(default_factory=list)
+    _parked: set[str] = field(default_factory=set)
     _met: dict[int, int] = field(default_factory=dict)
 
     @property
@@ -106,15 +112,15 @@ class Life:
 
     def _waited(self, before: Item, after: Item) -> None:
         was, now = before["phase"], after["phase"]
+        parked = before["status"] == "working" and after["status"] == "input_required"
         if was != now:
-            if now == Phase.WAITING:
-                self.plans += 1
-                self.suspensions += 1
-            elif now == Phase.SLEEPING:
-                self.suspensions += 1
-            elif now == Phase.CHILDREN_DONE:
-                self.fires += 1
-        if before["status"] == "working" and after["status"] == "input_required":
+            self.plans += now == Phase.WAITING
+            self.fires += now == Phase.CHILDREN_DONE
+            parked = parked or now in {Phase.WAITING, Phase.SLEEPING}
+        if parked:
             self.suspensions += 1
+            if before["v"] in self._parked:
+                self.wrong("suspends-once", "a run was put to wait that had waited before")
+            self._parked.add(before["v"])
         if before["status"] == "input_required" and after["status"] == "working":
             self.answers += 1

@@ -137,8 +137,12 @@ class World:
             before is None or before["status"] != Status.INPUT_REQUIRED
         ):
             self.watcher.asked(life.task_id)
-        if after["phase"] == Phase.CHILDREN_DONE and before and before["phase"] == Phase.WAITING:
+        if before is None or before["phase"] != Phase.WAITING:
+            return
+        if after["phase"] == Phase.CHILDREN_DONE:
             self._joined(life, before)
+        if after["status"] == Status.CANCELLED and before["status"] != Status.CANCELLED:
+            life.orphans = (self.loop.now, tuple(_pending(life.task_id, before)))
 
     def _joined(self, life: Life, before: Item) -> None:
         plan = plan_entry(before.get("waits"))
@@ -207,3 +211,11 @@ class World:
             process.kill("the end")
         self.loop.forget_timers()
         self.loop.run(until_s=self.loop.now + 60, turns=self.loop.turns + 10_000)
+
+
+def _pending(task_id: str, item: Item) -> Iterator[str]:
+    """Yield the ids of the children that a waiting task still waits for."""
+    plan = plan_entry(item.get("waits"))
+    for number, child in enumerate(plan["children"], plan["first"]) if plan else ():
+        if number in item.get("pending", ()):
+            yield child_id(task_id, child["key"])
