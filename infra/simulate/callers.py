@@ -45,6 +45,8 @@ class Callers:
         self._world = world
         self.handles: list[Handle] = []
         self.redriven: list[tuple[str, str]] = []
+        self.ended: list[tuple[str, Status]] = []
+        """What cancel said a task had ended as."""
         self._numbers = 0
 
     def begin(self) -> None:
@@ -106,6 +108,8 @@ class Callers:
 
         async def work() -> None:
             status = await cancel(desk_of(process, "me"), task_id, agent=agent)
+            process.check()
+            self.ended.append((task_id, status))
             self._world.note(process, "cancel said", task_id, status.value)
 
         start(process, work())

@@ -157,15 +157,29 @@ def suspends_once(seen: Seen) -> Iterator[Violation]:
     yield from _wrongs(seen, "suspends-once")
 
 
+def answers_stay(seen: Seen) -> Iterator[Violation]:
+    """An answer that is recorded stays as it is: nobody is asked again for what he has said."""
+    yield from _wrongs(seen, "answers-stay")
+
+
+def cancel_keeps_its_word(seen: Seen) -> Iterator[Violation]:
+    """A task stays what cancel said that it had ended as."""
+    for task_id, said in seen.callers.ended:
+        status = seen.world.life(task_id).status
+        if status is not said:
+            what = f"cancel said {said}, and it is {status}"
+            yield Violation(law="cancel-keeps-its-word", task_id=task_id, what=what)
+
+
 def cancel_reaches_children(seen: Seen) -> Iterator[Violation]:
     """The children that a cancelled task waited for are cancelled, or had ended about then."""
     for life in seen.world.lives.values():
         if life.orphans is None:
             continue
         at_s, children = life.orphans
-        for child in map(seen.world.life, children):
+        for child in map(seen.world.lives.get, children):
             what = ""
-            if child.item is None:
+            if child is None or child.item is None:
                 what = "a child that was never made may be made yet"
             elif child.status is not Status.CANCELLED and child.ended_s > at_s + _REACHED_S:
                 what = f"a child ended {child.status} {child.ended_s - at_s:.0f} s later"
@@ -224,6 +238,8 @@ LAWS: tuple[Law, ...] = (
     poison_is_put_aside,
     joins_fire_once,
     suspends_once,
+    answers_stay,
+    cancel_keeps_its_word,
     cancel_reaches_children,
     redriven_once,
     steps_run_once,

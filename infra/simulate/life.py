@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from schemas.json import loads
 from schemas.lifecycle import TERMINAL, TRANSITIONS, Phase, Status
 from schemas.writes import Item
 
@@ -47,7 +48,6 @@ class Life:
     suspensions: int = 0
     plans: int = 0
     fires: int = 0
-    answers: int = 0
     orphans: tuple[float, tuple[str, ...]] | None = None
     """When it was cancelled while it waited for children, and for which."""
     wrongs: list[tuple[str, str]] = field(default_factory=list)
@@ -122,5 +122,7 @@ class Life:
             if before["v"] in self._parked:
                 self.wrong("suspends-once", "a run was put to wait that had waited before")
             self._parked.add(before["v"])
-        if before["status"] == "input_required" and after["status"] == "working":
-            self.answers += 1
+        if before.get("answers") != after.get("answers"):
+            old, new = (loads(item.get("answers", "{}")) for item in (before, after))
+            if any(new.get(key) != said for key, said in old.items()):
+                self.wrong("answers-stay", "a recorded answer was lost or replaced")

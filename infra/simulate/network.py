@@ -9,6 +9,7 @@ from typing import TypeVar
 from infra.simulate.process import Process
 from infra.simulate.storm import Fault
 from schemas.errors import Unreachable
+from schemas.writes import Refused
 
 T = TypeVar("T")
 
@@ -42,6 +43,7 @@ async def request(  # noqa: C901, PLR0912, PLR0915 - a table of what may go wron
     world = process.world
     process.check()
     apply, again = _signed(process, apply), _signed(process, again or apply)
+    sent_s = world.loop.now
     number, misfortune = world.next_request(name)
     if misfortune is None:
         await asyncio.sleep(world.latency())
@@ -50,7 +52,7 @@ async def request(  # noqa: C901, PLR0912, PLR0915 - a table of what may go wron
         world.note(process, name, subject, _shown(answer))
         await asyncio.sleep(world.latency())
         await _standing_still(process)
-        process.told(name, subject)
+        process.told(name, subject, sent_s)
         return answer
     process.misfortunes += 1
     fault, size = misfortune.what, misfortune.size
@@ -87,6 +89,8 @@ async def request(  # noqa: C901, PLR0912, PLR0915 - a table of what may go wron
             await _pause(process, size)
             answer = again()
             world.note(process, name, subject, f"again: {_shown(answer)}")
+            if isinstance(answer, Refused):  # what stands there now, it is told
+                sent_s = world.loop.now
         case Fault.ECHOED:
             answer = apply()
             _land_late(process, (name, subject, f"{shown}: {_shown(answer)}"), size, again)
@@ -105,8 +109,7 @@ async def request(  # noqa: C901, PLR0912, PLR0915 - a table of what may go wron
             world.note(process, name, subject, _shown(answer))
     await asyncio.sleep(world.latency())
     await _standing_still(process)
-    if fault is not Fault.PAUSED:  # an acquire that was held up before it was sent
-        process.told(name, subject)
+    process.told(name, subject, sent_s)
     return answer
 
 

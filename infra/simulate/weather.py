@@ -10,7 +10,6 @@ from infra.simulate.scripts import child
 from infra.simulate.storm import Accident, Aim, Fault, Misfortune, Mishap, Order, Storm
 
 SIMPLE = ("ok", "ok", "slow", "long", "raise:1", "raise:2", "raise:99", "fail", "retry:1", "hang:1")
-SLOW = ("slow", "slow", "long", "raise:1", "hang:1", "retry:1")
 DEADLY = ("die:1", "die:2", "die:99")
 WAITS = ("step", "step", "step:caught", "sleep:40", "sleep:5000")
 ASKS = ("ask", "ask:2", "ask:3", "ask:late", "ask:never")
@@ -54,8 +53,9 @@ class Weather:
     """What kind of storm it is: which misfortunes come how often, and what agents do in it.
 
     `rates` are of misfortunes at any request, `aims` the operations that some are aimed at.
-    `deep` is how likely a task has children, by its depth. All of `accidents`, `early`,
-    `give_ups`, `cancels` and `redrives` are likelihoods.
+    `quick` is how likely a script has one `simple` piece and waits for nothing, `breaks` how
+    likely such a piece stands among its waits, `deep` how likely it has children, by its depth.
+    `accidents`, `early`, `give_ups`, `cancels` and `redrives` are likelihoods, too.
     """
 
     faults: Mapping[Fault, int]
@@ -73,6 +73,7 @@ class Weather:
     waits: tuple[str, ...] = WAITS
     asks: tuple[str, ...] = ASKS
     quick: float = 0.4
+    breaks: float = 0.4
     deep: tuple[float, ...] = (0.5, 0.25, 0.1)
 
 
@@ -85,10 +86,20 @@ WEATHERS: Mapping[str, Weather] = {
     "crashes": Weather(faults=_CRASHES, rates=(0.05, 0.1, 0.3), accidents=0.3),
     "zombies": Weather(
         faults={Fault.PAUSED: 5, Fault.REPEATED_LATE: 2, Fault.ECHOED: 1},
-        rates=(0.1, 0.2),
-        aims=("settle", "release", "record step", "renew", "plan", "ask", "sleep", "acquire"),
-        early=0.6,
-        simple=SLOW,
+        rates=(0.0, 0.05, 0.1, 0.2),
+        aims=(
+            *("settle", "release", "plan", "ask", "sleep", "acquire"),
+            *("record step", "record step", "renew", "renew"),
+        ),
+        aimed=(1, 2),
+        early=0.7,
+        cancels=0.05,
+        orders=(1, 1, 2),
+        agents=("standard", "standard", "durable", "container", "container", "lean"),
+        simple=("slow", "slow", "long", "long", "raise:1", "hang:1", "retry:1"),
+        waits=("step", "step", "step:caught", "sleep:40"),
+        breaks=0.8,
+        deep=(0.2, 0.1),
     ),
     "bad lines": Weather(
         faults={Fault.ANSWER_LOST: 2, Fault.LATE: 3, Fault.REPEATED: 2, Fault.ECHOED: 5},
@@ -217,7 +228,7 @@ def _script(
         both = _happens(chance, 0.2)
         text = f"both {inner[0]}" if both else f"children {' '.join(inner)}"
         pieces.insert(chance.randrange(len(pieces) + 1), text)
-    if _happens(chance, 0.4):
+    if _happens(chance, weather.breaks):
         pieces.insert(chance.randrange(len(pieces) + 1), _simple(chance, weather))
     return tuple(pieces)
 
