@@ -6,8 +6,8 @@
 - `fail`: raises `Fail`
 - `step`, `step:caught`: runs a recorded step; one that fails, and goes on past it
 - `sleep:s`: sleeps s seconds without a worker
-- `ask`, `ask:2`, `ask:3`, `ask:late`, `ask:never`: asks a person; several at a time; with a time-out that the
-  answer may miss; with one that nobody meets
+- `ask`, `ask:2`, `ask:3`, `ask:late`, `ask:never`: asks a person; several things at a time; with
+  a time-out that the answer may miss; with one that nobody meets
 - `children a(piece, …) b(piece, …)`: runs child tasks of the agents a and b
 - `both a(piece, …)`: runs a child task and asks a person at the same time
 """

@@ -248,6 +248,11 @@ LAWS: tuple[Law, ...] = (
 )
 
 
+def name_of(law: Law) -> str:
+    """Return what a law is called in violations."""
+    return law.__name__.replace("_", "-")
+
+
 def _wrongs(seen: Seen, law: str) -> Iterator[Violation]:
     for life in seen.world.lives.values():
         for name, what in life.wrongs:

@@ -46,11 +46,11 @@ async def request(  # noqa: C901, PLR0912, PLR0915 - a table of what may go wron
     sent_s = world.loop.now
     number, misfortune = world.next_request(name)
     if misfortune is None:
-        await asyncio.sleep(world.latency())
+        await world.loop.passing(world.latency())
         await _standing_still(process)
         answer = apply()
         world.note(process, name, subject, _shown(answer))
-        await asyncio.sleep(world.latency())
+        await world.loop.passing(world.latency())
         await _standing_still(process)
         process.told(name, subject, sent_s)
         return answer
@@ -58,7 +58,7 @@ async def request(  # noqa: C901, PLR0912, PLR0915 - a table of what may go wron
     fault, size = misfortune.what, misfortune.size
     if not process.mortal and fault in _LOSSES:
         fault = Fault.REFUSED
-    await asyncio.sleep(world.latency())
+    await world.loop.passing(world.latency())
     await _standing_still(process)
     shown = f"!{fault.value} (request {number})"
     match fault:
@@ -107,7 +107,7 @@ async def request(  # noqa: C901, PLR0912, PLR0915 - a table of what may go wron
             await _pause(process, size)
             answer = apply()
             world.note(process, name, subject, _shown(answer))
-    await asyncio.sleep(world.latency())
+    await world.loop.passing(world.latency())
     await _standing_still(process)
     process.told(name, subject, sent_s)
     return answer

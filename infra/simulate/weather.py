@@ -85,7 +85,13 @@ WEATHERS: Mapping[str, Weather] = {
     ),
     "crashes": Weather(faults=_CRASHES, rates=(0.05, 0.1, 0.3), accidents=0.3),
     "zombies": Weather(
-        faults={Fault.PAUSED: 5, Fault.REPEATED_LATE: 2, Fault.ECHOED: 1},
+        faults={
+            Fault.PAUSED: 5,
+            Fault.REPEATED_LATE: 2,
+            Fault.ECHOED: 1,
+            Fault.CRASH_LATE: 2,
+            Fault.LATE: 2,
+        },
         rates=(0.0, 0.05, 0.1, 0.2),
         aims=(
             *("settle", "release", "plan", "ask", "sleep", "acquire"),

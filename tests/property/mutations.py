@@ -25,7 +25,6 @@ from schemas.writes import Absent, Add, Eq, Has, Key, Le, Missing, Refused, Remo
 from workers.dead_letters import LetterKeeper
 from workers.housekeeping import Housekeeper, Sweep
 
-
 WORKING = Eq("status", "working")
 MUTATIONS: dict[str, tuple[Callable[[], object], str | None]] = {}
 """By name: the mistake, and the weather that is aimed at it (None: any storm may find it)."""
@@ -312,9 +311,7 @@ def steps_that_are_not_replayed():
 @mutation(weather="resumes")
 def answers_that_overwrite_each_other():
     """Two people answer two questions at the same time, each from what they read."""
-    with changed_operation(
-        "answer", lambda w: replace(w, when=(Eq("status", "input_required"),))
-    ):
+    with changed_operation("answer", lambda w: replace(w, when=(Eq("status", "input_required"),))):
         yield
 
 
