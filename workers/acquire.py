@@ -14,7 +14,7 @@ from schemas.ids import new_version
 from schemas.operations import Lease
 from schemas.results import error_object
 from schemas.task import TaskRecord
-from schemas.writes import Applied, Item, Outcome, Refused, Write
+from schemas.writes import Applied, Outcome, Refused, Write
 from workers import delivery as at
 from workers.effects import Ended, carry_out
 from workers.job import Job
@@ -33,6 +33,7 @@ class Fate(Enum):
 
 async def acquire(station: Station, jobs: Sequence[Job]) -> list[Lease | Fate]:
     """Return, for each job, our lease on its task, or what to do with its message instead."""
+    asked_ms = station.now_ms()
     outcomes = await station.store.write_many(
         [_first_try(station, job) for job in jobs if not job.is_lean(station.spec)]
     )
@@ -41,7 +42,7 @@ async def acquire(station: Station, jobs: Sequence[Job]) -> list[Lease | Fate]:
         [
             _lean(station, job)
             if job.is_lean(station.spec)
-            else _decided(station, job, next(answers))
+            else _decided(station, job, next(answers), asked_ms)
             for job in jobs
         ]
     )
@@ -84,35 +85,46 @@ def _acquire(station: Station, job: Job, expected: str) -> Write:
     )
 
 
-def _lease(station: Station, job: Job, record: TaskRecord | None) -> Lease:
+def _lease(station: Station, job: Job, record: TaskRecord | None, asked_ms: int) -> Lease:
+    """Return our lease. It ends when the table says, or (made blindly) no later than that.
+
+    Reckoned from the answer it would look longer than it is, by as long as that took: who renews
+    leases must know when to let go.
+    """
+    until_ms = asked_ms + 1000 * station.spec.lease_s if record is None else record.lease_until_ms
     return Lease(
         task_id=job.task_id,
         v=job.token,
         attempt=1 if record is None else record.attempt,
-        until_ms=station.now_ms() + 1000 * station.spec.lease_s,
+        until_ms=until_ms,
         durability=station.spec.durability,
         record=record,
     )
 
 
-async def _decided(station: Station, job: Job, outcome: Outcome) -> Lease | Fate:
+async def _decided(station: Station, job: Job, outcome: Outcome, asked_ms: int) -> Lease | Fate:
     try:
-        return await _decide(station, job, outcome)
+        return await _decide(station, job, outcome, asked_ms)
     except Exception as error:
         # It alone comes again: the leases of the others are taken already.
         station.log.error("acquire.failed", error=repr(error), task_id=job.task_id)
         return Fate.KEEP
 
 
-async def _decide(station: Station, job: Job, outcome: Outcome) -> Lease | Fate:
+async def _decide(station: Station, job: Job, outcome: Outcome, asked_ms: int) -> Lease | Fate:
     for _ in range(_ROUNDS):
         if isinstance(outcome, Applied):
             item = outcome.item  # none where the acquire made the record
-            return _lease(station, job, TaskRecord.from_item(item) if item else None)
+            record = TaskRecord.from_item(item) if item else None
+            return _lease(station, job, record, asked_ms)
         if outcome.item is None:
+            asked_ms = station.now_ms()
             outcome = await station.store.write(_acquire_new(station, job))
             continue
-        answer = await _next_step(station, job, outcome.item)
+        record = TaskRecord.from_item(outcome.item)
+        answer = await _next_step(station, job, record)
+        if isinstance(answer, at.Ours):
+            return _lease(station, job, record, asked_ms)
         if not isinstance(answer, Write):
             return answer
         outcome = await station.store.write(answer)
@@ -125,9 +137,8 @@ async def _decide(station: Station, job: Job, outcome: Outcome) -> Lease | Fate:
 
 
 async def _next_step(  # noqa: C901 - one case a standing
-    station: Station, job: Job, item: Item
-) -> Write | Lease | Fate:
-    record = TaskRecord.from_item(item)
+    station: Station, job: Job, record: TaskRecord
+) -> Write | at.Ours | Fate:
     now = station.now_ms()
     limit = station.spec.max_attempts
     match at.standing(record, token=job.token, max_attempts=limit, now_ms=now):
@@ -153,8 +164,8 @@ async def _next_step(  # noqa: C901 - one case a standing
             station.log.info("delivery.repeated", task_id=job.task_id, hidden_s=seconds)
             await station.hide(job, seconds=seconds)
             return Fate.KEEP
-        case at.Ours():
-            return _lease(station, job, record)
+        case at.Ours() as ours:
+            return ours
         case at.Free():
             return _acquire(station, job, record.v)
         case at.Exhausted():

@@ -2,6 +2,7 @@
 
 from infra.simulate.laws import LAWS, Violation
 from infra.simulate.run import Report, simulate
-from infra.simulate.storm import Storm, storm_of
+from infra.simulate.storm import Storm
+from infra.simulate.weather import storm_of
 
 __all__ = ["LAWS", "Report", "Storm", "Violation", "simulate", "storm_of"]

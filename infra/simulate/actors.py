@@ -11,6 +11,7 @@ from backends.runner import run_straight
 from dispatcher.desk import Desk
 from dispatcher.validate import Validator
 from infra.simulate.agents import AGENTS
+from infra.simulate.heartbeat import RenewedSpec
 from infra.simulate.ports import FaultyBlobs, FaultyBus, FaultyStore
 from infra.simulate.process import EPOCH_MS, Process, ProcessRunner
 from infra.simulate.world import CATALOGUE, NAMES, Watcher, World
@@ -84,12 +85,13 @@ def start(
 
 
 class Poller:
-    """An agent's queue and its worker processes: Lambda's event source mapping."""
+    """An agent's queue and its worker processes: an event source mapping's, or containers."""
 
     def __init__(self, world: World, agent: AnyAgent) -> None:
         """Poll for `agent`."""
         self._world = world
         self._agent = agent
+        self._spec = RenewedSpec.of(agent.spec) if agent.name == "container" else agent.spec
         self.queue = NAMES.queue(agent.name)
         self._service = Process(world, f"{agent.name}-queue", mortal=False)
         self._bus = FaultyBus(self._service, world.bus)
@@ -124,12 +126,15 @@ class Poller:
             self._busy[slot] = process
             for delivery in deliveries:
                 self._world.note(process, "delivered", delivery.body, delivery.receipt)
-            limit_s = self._agent.spec.function_timeout_s
-            self._world.loop.call_later(limit_s, self._time_out, process)
             runtime = Runtime(self._station(process))
+            budget_s = None
+            if not isinstance(self._spec, RenewedSpec):
+                limit_s = self._spec.function_timeout_s
+                budget_s = limit_s - 1.0
+                self._world.loop.call_later(limit_s, self._time_out, process)
             start(
                 process,
-                runtime.handle(deliveries, budget_s=limit_s - 1.0),
+                runtime.handle(deliveries, budget_s=budget_s),
                 lambda done: self._answered(process, done),
             )
         self.wake()
@@ -160,7 +165,7 @@ class Poller:
         world = self._world
         return Station(
             agent=self._agent,
-            spec=self._agent.spec,
+            spec=self._spec,
             names=NAMES,
             store=FaultyStore(process, world.store),
             bus=FaultyBus(process, world.bus),

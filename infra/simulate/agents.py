@@ -1,15 +1,15 @@
 """The agents of the simulation: each plays the script it is given, piece by piece.
 
-- `ok`, `slow`: goes on, at once or after a while
+- `ok`, `slow`, `long`: goes on, at once, after a while, after more than a container's lease
 - `raise:n`, `retry:n`, `hang:n`, `die:n`: breaks the first n runs by an error, by `Retry`, by
   running past its time-out, by taking its process with it
 - `fail`: raises `Fail`
 - `step`, `step:caught`: runs a recorded step; one that fails, and goes on past it
 - `sleep:s`: sleeps s seconds without a worker
-- `ask`, `ask:2`, `ask:late`, `ask:never`: asks a person; two at a time; with a time-out that the
-  answer may miss; with one that nobody meets
-- `children a/piece/… b/piece/…`: runs child tasks of the agents a and b
-- `both a/piece/…`: runs a child task and asks a person at the same time
+- `ask`, `ask:2`, `ask:3`, `ask:late`, `ask:never`: asks a person; several things at a time; with
+  a time-out that the answer may miss; with one that nobody meets
+- `children a(piece, …) b(piece, …)`: runs child tasks of the agents a and b
+- `both a(piece, …)`: runs a child task and asks a person at the same time
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from infra.simulate.heartbeat import beating
 from infra.simulate.process import here
+from infra.simulate.scripts import children_of
 from schemas.errors import AskTimedOut, ChildFailed, StepFailed
 from workers import Fail, Retry, TaskContext, agent
 from workers.agent import AnyAgent
@@ -25,6 +27,7 @@ from workers.agent import AnyAgent
 TIMEOUT_S = 30
 MAX_ATTEMPTS = 3
 _SLOW_S = 8
+_LONG_S = 20
 _HANGING_S = 100_000
 
 FAILED = "failed"
@@ -35,7 +38,12 @@ async def play(script: list[str], ctx: TaskContext) -> list[Any]:
     """Play a script; the result says what each piece gave."""
     world = here().world
     with world.execution(ctx):
-        return [await _piece(ctx, n, script) for n in range(len(script))]
+        async with beating(ctx):
+            return await _all(script, ctx)
+
+
+async def _all(script: list[str], ctx: TaskContext) -> list[Any]:
+    return [await _piece(ctx, n, script) for n in range(len(script))]
 
 
 async def _piece(ctx: TaskContext, number: int, script: list[str]) -> Any:
@@ -44,6 +52,8 @@ async def _piece(ctx: TaskContext, number: int, script: list[str]) -> Any:
     match kind:
         case "slow":
             await asyncio.sleep(_SLOW_S)
+        case "long":
+            await asyncio.sleep(_LONG_S)
         case "raise" | "retry" | "hang" | "die":
             await _break(ctx, kind, number, int(detail))
         case "fail":
@@ -56,11 +66,11 @@ async def _piece(ctx: TaskContext, number: int, script: list[str]) -> Any:
         case "ask":
             return await _ask(ctx, number, detail)
         case "children":
-            tasks = [_child(ctx, text) for text in rest.split()]
+            tasks = _children(ctx, rest)
             return [_of(r) for r in await ctx.gather(*tasks, return_exceptions=True)]
         case "both":
             asked = ctx.ask(f"both{number}", "?", str)
-            given = await ctx.gather(_child(ctx, rest), asked, return_exceptions=True)
+            given = await ctx.gather(*_children(ctx, rest), asked, return_exceptions=True)
             return [_of(r) for r in given]
     return kind
 
@@ -95,8 +105,8 @@ async def _step(ctx: TaskContext, number: int, *, fails: bool) -> str:
 
 async def _ask(ctx: TaskContext, number: int, detail: str) -> Any:
     match detail:
-        case "2":
-            asked = [ctx.ask(f"ask{number}-{n}", "?", str) for n in range(2)]
+        case "2" | "3":
+            asked = [ctx.ask(f"ask{number}-{n}", "?", str) for n in range(int(detail))]
             return await ctx.gather(*asked)
         case "late":
             return await ctx.ask(f"late{number}", "?", str, timeout=90, on_timeout="default")
@@ -108,9 +118,8 @@ async def _ask(ctx: TaskContext, number: int, detail: str) -> Any:
     return await ctx.ask(f"ask{number}", "?", str)
 
 
-def _child(ctx: TaskContext, text: str) -> Any:
-    name, *script = text.split("/")
-    return ctx.task(name, script=script)
+def _children(ctx: TaskContext, text: str) -> list[Any]:
+    return [ctx.task(name, script=list(script)) for name, script in children_of(text)]
 
 
 def _of(result: Any) -> Any:
@@ -135,4 +144,10 @@ async def durable(script: list[str], *, ctx: TaskContext) -> list[Any]:
     return await play(script, ctx)
 
 
-AGENTS: dict[str, AnyAgent] = {one.name: one for one in (lean, standard, durable)}
+@agent(name="container", timeout=TIMEOUT_S, max_attempts=MAX_ATTEMPTS, durability="standard")
+async def container(script: list[str], *, ctx: TaskContext) -> list[Any]:
+    """Play a script in a worker that renews short leases."""
+    return await play(script, ctx)
+
+
+AGENTS: dict[str, AnyAgent] = {one.name: one for one in (lean, standard, durable, container)}

@@ -45,6 +45,8 @@ class Callers:
         self._world = world
         self.handles: list[Handle] = []
         self.redriven: list[tuple[str, str]] = []
+        self.ended: list[tuple[str, Status]] = []
+        """What cancel said a task had ended as."""
         self._numbers = 0
 
     def begin(self) -> None:
@@ -96,6 +98,8 @@ class Callers:
             loop.call_later(float(order.cancel_after_s), self._cancel, made.task_id, order.agent)
         if order.redrive:
             loop.call_later(_LATER_S, self._redrive, made.task_id)
+            # Somebody else has seen the same failure.
+            loop.call_later(_LATER_S + self._world.chance.random(), self._redrive, made.task_id)
 
     # Cancel and redrive
 
@@ -104,6 +108,8 @@ class Callers:
 
         async def work() -> None:
             status = await cancel(desk_of(process, "me"), task_id, agent=agent)
+            process.check()
+            self.ended.append((task_id, status))
             self._world.note(process, "cancel said", task_id, status.value)
 
         start(process, work())

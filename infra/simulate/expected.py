@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from infra.simulate.agents import FAILED, MAX_ATTEMPTS
+from infra.simulate.scripts import children_of
 from schemas.json import loads
 from schemas.results import WRAPPED_KEY
 from schemas.writes import Item
@@ -48,8 +49,8 @@ def fits(piece: str, got: Any) -> bool:
             return got == kind and int(detail) < MAX_ATTEMPTS * 10
         case "step":
             return bool(got == ("caught" if detail else "step"))
-        case "ask" if detail == "2":
-            return bool(got == [ANSWER, ANSWER])
+        case "ask" if detail in {"2", "3"}:
+            return bool(got == [ANSWER] * int(detail))
         case "ask" if detail == "late":
             return got in {ANSWER, "default"}
         case "ask" if detail == "never":
@@ -57,15 +58,14 @@ def fits(piece: str, got: Any) -> bool:
         case "ask":
             return bool(got == ANSWER)
         case "children":
-            texts = rest.split()
-            return len(got) == len(texts) and all(map(_child_fits, texts, got))
+            scripts = [script for _, script in children_of(rest)]
+            return len(got) == len(scripts) and all(map(_child_fits, scripts, got))
         case "both":
-            return _child_fits(rest, got[0]) and got[1] == ANSWER
+            return _child_fits(children_of(rest)[0][1], got[0]) and got[1] == ANSWER
     return bool(got == kind)
 
 
-def _child_fits(text: str, got: Any) -> bool:
+def _child_fits(script: tuple[str, ...], got: Any) -> bool:
     if got == FAILED:  # whether it may have failed, its own record tells
         return True
-    _, *script = text.split("/")
     return len(script) == len(got) and all(map(fits, script, got))

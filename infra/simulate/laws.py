@@ -29,6 +29,9 @@ class Violation:
     what: str
 
 
+_REACHED_S = 3600
+"""A cancel whose program died reaches the children by way of the sweep, and faults delay that."""
+
 Law = Callable[[Seen], Iterator[Violation]]
 
 
@@ -149,6 +152,58 @@ def joins_fire_once(seen: Seen) -> Iterator[Violation]:
             yield Violation(law="joins-fire-once", task_id=life.task_id, what=what)
 
 
+def suspends_once(seen: Seen) -> Iterator[Violation]:
+    """A run is put to wait once: no echo of it puts the task to wait again."""
+    yield from _wrongs(seen, "suspends-once")
+
+
+def answers_stay(seen: Seen) -> Iterator[Violation]:
+    """An answer that is recorded stays as it is: nobody is asked again for what he has said."""
+    yield from _wrongs(seen, "answers-stay")
+
+
+def cancel_keeps_its_word(seen: Seen) -> Iterator[Violation]:
+    """A task stays what cancel said that it had ended as."""
+    for task_id, said in seen.callers.ended:
+        status = seen.world.life(task_id).status
+        if status is not said:
+            what = f"cancel said {said}, and it is {status}"
+            yield Violation(law="cancel-keeps-its-word", task_id=task_id, what=what)
+
+
+def cancel_reaches_children(seen: Seen) -> Iterator[Violation]:
+    """The children that a cancelled task waited for are cancelled, or had ended about then."""
+    for life in seen.world.lives.values():
+        if life.orphans is None:
+            continue
+        at_s, children = life.orphans
+        for child in map(seen.world.lives.get, children):
+            what = ""
+            if child is None or child.item is None:
+                what = "a child that was never made may be made yet"
+            elif child.status is not Status.CANCELLED and child.ended_s > at_s + _REACHED_S:
+                what = f"a child ended {child.status} {child.ended_s - at_s:.0f} s later"
+            if what:
+                yield Violation(law="cancel-reaches-children", task_id=life.task_id, what=what)
+
+
+def redriven_once(seen: Seen) -> Iterator[Violation]:
+    """However often an ended task is redriven, one new task comes of it, linked both ways."""
+    again: dict[str, list[str]] = {}
+    for life, item in seen.lives():
+        if "redriven_from" in item:
+            again.setdefault(item["redriven_from"], []).append(life.task_id)
+    for task_id, made in again.items():
+        if len(made) > 1:
+            what = f"it was redriven as {len(made)} tasks"
+            yield Violation(law="redriven-once", task_id=task_id, what=what)
+    for task_id, new_id in seen.callers.redriven:
+        item = seen.world.life(task_id).item or {}
+        if item.get("redriven_as") != new_id or again.get(task_id) != [new_id]:
+            what = f"it is not linked with {new_id}"
+            yield Violation(law="redriven-once", task_id=task_id, what=what)
+
+
 def steps_run_once(seen: Seen) -> Iterator[Violation]:
     """A step that is recorded is not run again by who holds the task."""
     yield from _wrongs(seen, "steps-run-once")
@@ -182,10 +237,20 @@ LAWS: tuple[Law, ...] = (
     every_failure_has_a_letter,
     poison_is_put_aside,
     joins_fire_once,
+    suspends_once,
+    answers_stay,
+    cancel_keeps_its_word,
+    cancel_reaches_children,
+    redriven_once,
     steps_run_once,
     results_are_right,
     workers_raise_nothing,
 )
+
+
+def name_of(law: Law) -> str:
+    """Return what a law is called in violations."""
+    return law.__name__.replace("_", "-")
 
 
 def _wrongs(seen: Seen, law: str) -> Iterator[Violation]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from schemas.json import loads
 from schemas.lifecycle import TERMINAL, TRANSITIONS, Phase, Status
 from schemas.writes import Item
 
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
 _FINAL = ("status", "result", "result_ref", "error", "v", "phase", "attempt")
 _SKEWED_MS = 4000
 """Two clocks, each up to two seconds wrong."""
-_UNDER_THE_LEASE = ("settle", "fail", "plan", "sleep", "ask", "release", "progress", "record step")
+_UNDER_THE_LEASE = (
+    *("settle", "fail", "plan", "sleep", "ask"),
+    *("renew", "release", "progress", "record step"),
+)
 _NEXT = {(before, after) for (before, _), after in TRANSITIONS.items()}
 
 
@@ -44,8 +48,10 @@ class Life:
     suspensions: int = 0
     plans: int = 0
     fires: int = 0
-    answers: int = 0
+    orphans: tuple[float, tuple[str, ...]] | None = None
+    """When it was cancelled while it waited for children, and for which."""
     wrongs: list[tuple[str, str]] = field(default_factory=list)
+    _parked: set[str] = field(default_factory=set)
     _met: dict[int, int] = field(default_factory=dict)
 
     @property
@@ -106,15 +112,17 @@ class Life:
 
     def _waited(self, before: Item, after: Item) -> None:
         was, now = before["phase"], after["phase"]
+        parked = before["status"] == "working" and after["status"] == "input_required"
         if was != now:
-            if now == Phase.WAITING:
-                self.plans += 1
-                self.suspensions += 1
-            elif now == Phase.SLEEPING:
-                self.suspensions += 1
-            elif now == Phase.CHILDREN_DONE:
-                self.fires += 1
-        if before["status"] == "working" and after["status"] == "input_required":
+            self.plans += now == Phase.WAITING
+            self.fires += now == Phase.CHILDREN_DONE
+            parked = parked or now in {Phase.WAITING, Phase.SLEEPING}
+        if parked:
             self.suspensions += 1
-        if before["status"] == "input_required" and after["status"] == "working":
-            self.answers += 1
+            if before["v"] in self._parked:
+                self.wrong("suspends-once", "a run was put to wait that had waited before")
+            self._parked.add(before["v"])
+        if before.get("answers") != after.get("answers"):
+            old, new = (loads(item.get("answers", "{}")) for item in (before, after))
+            if any(new.get(key) != said for key, said in old.items()):
+                self.wrong("answers-stay", "a recorded answer was lost or replaced")

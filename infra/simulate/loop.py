@@ -74,6 +74,12 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             if not handle.cancelled():
                 handle._run()  # noqa: SLF001
 
+    def passing(self, seconds: float) -> asyncio.Future[None]:
+        """Return a future that is done after `seconds`: a lighter asyncio.sleep."""
+        future: asyncio.Future[None] = asyncio.Future(loop=self)
+        self.call_at(self.now + seconds, _done, future)
+        return future
+
     def forget_timers(self) -> None:
         """Drop what is still to come; what is cancelled goes on being ended."""
         self._timers.clear()
@@ -158,3 +164,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
         """Leave it: `run` skips cancelled timers."""
+
+
+def _done(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -9,6 +9,7 @@ from typing import TypeVar
 from infra.simulate.process import Process
 from infra.simulate.storm import Fault
 from schemas.errors import Unreachable
+from schemas.writes import Refused
 
 T = TypeVar("T")
 
@@ -42,22 +43,22 @@ async def request(  # noqa: C901, PLR0912, PLR0915 - a table of what may go wron
     world = process.world
     process.check()
     apply, again = _signed(process, apply), _signed(process, again or apply)
-    number = world.next_request()
-    misfortune = world.misfortunes.get(number)
+    sent_s = world.loop.now
+    number, misfortune = world.next_request(name)
     if misfortune is None:
-        await asyncio.sleep(world.latency())
+        await world.loop.passing(world.latency())
         await _standing_still(process)
         answer = apply()
         world.note(process, name, subject, _shown(answer))
-        await asyncio.sleep(world.latency())
+        await world.loop.passing(world.latency())
         await _standing_still(process)
-        process.told(name, subject)
+        process.told(name, subject, sent_s)
         return answer
     process.misfortunes += 1
     fault, size = misfortune.what, misfortune.size
     if not process.mortal and fault in _LOSSES:
         fault = Fault.REFUSED
-    await asyncio.sleep(world.latency())
+    await world.loop.passing(world.latency())
     await _standing_still(process)
     shown = f"!{fault.value} (request {number})"
     match fault:
@@ -88,6 +89,8 @@ async def request(  # noqa: C901, PLR0912, PLR0915 - a table of what may go wron
             await _pause(process, size)
             answer = again()
             world.note(process, name, subject, f"again: {_shown(answer)}")
+            if isinstance(answer, Refused):  # what stands there now, it is told
+                sent_s = world.loop.now
         case Fault.ECHOED:
             answer = apply()
             _land_late(process, (name, subject, f"{shown}: {_shown(answer)}"), size, again)
@@ -104,10 +107,9 @@ async def request(  # noqa: C901, PLR0912, PLR0915 - a table of what may go wron
             await _pause(process, size)
             answer = apply()
             world.note(process, name, subject, _shown(answer))
-    await asyncio.sleep(world.latency())
+    await world.loop.passing(world.latency())
     await _standing_still(process)
-    if fault is not Fault.PAUSED:  # an acquire that was held up before it was sent
-        process.told(name, subject)
+    process.told(name, subject, sent_s)
     return answer
 
 
@@ -140,12 +142,13 @@ def _land_late(
 ) -> None:
     name, subject, shown = told
     world = process.world
-    world.note(process, name, subject, f"{shown} lands in {_LATE_S * size:.0f} s")
+    late_s = _LATE_S * size**3  # mostly soon, where the races are
+    world.note(process, name, subject, f"{shown} lands in {late_s:.2f} s")
 
     def land() -> None:
         world.note(process, name, subject, f"landed: {_shown(apply())}")
 
-    world.loop.call_later(_LATE_S * size, land)
+    world.loop.call_later(late_s, land)
 
 
 def _shown(answer: object) -> object:

@@ -55,9 +55,12 @@ class Process:
         self.paused_until_s = self.world.loop.now + seconds
         self.world.note(self, "process.paused", "", f"for {seconds:.0f} s")
 
-    def told(self, what: str, task_ids: str) -> None:
-        """Note when the process heard last of how its acquire stands."""
-        if what.startswith("acquire"):
+    def told(self, what: str, task_ids: str, sent_s: float) -> None:
+        """Note when the process heard last of how an acquire stands that it sent at `sent_s`.
+
+        One that it stood still for meanwhile may be over, whatever the answer says.
+        """
+        if what.startswith("acquire") and self.paused_until_s <= sent_s:
             for task_id in task_ids.split():
                 self._told_s[task_id] = self.world.loop.now
 

@@ -13,16 +13,20 @@ from infra.simulate.world import Note
 from schemas.writes import Applied, Key, Refused
 
 _LINES = 120
-_PARTS: tuple[str, ...] = ("orders", "misfortunes", "accidents", "early", "poison")
+_TRIES = 1500
+_PARTS: tuple[str, ...] = ("orders", "misfortunes", "aims", "accidents", "early", "poison")
 
 
 def shrunk(storm: Storm, law: str, try_it: Callable[[Storm], Report] = simulate) -> Report:
     """Return the report of a smaller storm that breaks the same law: what is left matters."""
     report = try_it(storm)
-    smaller = True
+    smaller, left = True, _TRIES
     while smaller:
         smaller = False
         for attempt in _smaller(report.storm):
+            if left == 0:
+                return report
+            left -= 1
             tried = try_it(attempt)
             if any(violation.law == law for violation in tried.violations):
                 report, smaller = tried, True
@@ -35,7 +39,7 @@ def _smaller(storm: Storm) -> Iterator[Storm]:
     for name in _PARTS:
         whole: Sequence[Any] = getattr(storm, name)
         least = 1 if name == "orders" else 0
-        if len(whole) - len(whole) // 2 > least:
+        if len(whole) > 1:  # the halves of one are nothing, and itself for ever
             yield _with(storm, name, whole[: len(whole) // 2])
             yield _with(storm, name, whole[len(whole) // 2 :])
         if len(whole) > least:
@@ -57,7 +61,8 @@ def story(report: Report, *, everything: bool = False) -> str:
     storm = report.storm
     lines = [f"storm {storm.seed}" + ("" if report.violations else ": every law was kept")]
     lines += [_told(violation) for violation in report.violations[:5]]
-    lines.append(f"  replay: python -m infra.simulate --seed {storm.seed}")
+    weather = f" --weather '{storm.weather}'" if storm.weather else ""
+    lines.append(f"  replay: python -m infra.simulate --seed {storm.seed}{weather}")
     lines += [f"  order: {o.agent} {' | '.join(o.script)}{_wishes(o)}" for o in storm.orders]
     lines.append("  what happened:")
     task_id = "" if everything else report.violations[0].task_id

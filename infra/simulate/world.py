@@ -13,7 +13,7 @@ from infra.simulate.life import Execution, Life
 from infra.simulate.loop import VirtualLoop
 from infra.simulate.naming import kind_of
 from infra.simulate.process import EPOCH_MS, Process, here
-from infra.simulate.storm import Storm
+from infra.simulate.storm import Aim, Misfortune, Storm
 from infra.simulate.watch import WatchedBus, WatchedStore
 from schemas.catalogue import CATALOGUE_KEY, Catalogue
 from schemas.lifecycle import Phase, Status
@@ -56,7 +56,9 @@ class World:
         self.storm = storm
         self.chance = random.Random(f"world {storm.seed}")
         self.loop = VirtualLoop()  # type: ignore[abstract] # it reaches nothing outside
-        self.misfortunes = {one.at: one for one in storm.misfortunes}
+        self._misfortunes = {one.at: one for one in storm.misfortunes}
+        self._aims = {(one.on, one.nth): one for one in storm.aims}
+        self._aimed_at = dict.fromkeys((one.on for one in storm.aims), 0)
         self.watcher = Watcher()
         self.trace: list[Note] = []
         self.lives: dict[str, Life] = {}
@@ -92,10 +94,16 @@ class World:
         """Return how many seconds one way of a request takes."""
         return 0.001 + 0.03 * self.chance.random()
 
-    def next_request(self) -> int:
-        """Return the number of a request that begins."""
+    def next_request(self, name: str) -> tuple[int, Misfortune | Aim | None]:
+        """Return the number of a request that begins, and what goes wrong with it."""
+        number = self._requests
         self._requests += 1
-        return self._requests - 1
+        misfortune: Misfortune | Aim | None = self._misfortunes.get(number)
+        for on, nth in self._aimed_at.items():
+            if name.startswith(on):
+                self._aimed_at[on] = nth + 1
+                misfortune = self._aims.get((on, nth), misfortune)
+        return number, misfortune
 
     # What is seen
 
@@ -129,8 +137,12 @@ class World:
             before is None or before["status"] != Status.INPUT_REQUIRED
         ):
             self.watcher.asked(life.task_id)
-        if after["phase"] == Phase.CHILDREN_DONE and before and before["phase"] == Phase.WAITING:
+        if before is None or before["phase"] != Phase.WAITING:
+            return
+        if after["phase"] == Phase.CHILDREN_DONE:
             self._joined(life, before)
+        if after["status"] == Status.CANCELLED and before["status"] != Status.CANCELLED:
+            life.orphans = (self.loop.now, tuple(_pending(life.task_id, before)))
 
     def _joined(self, life: Life, before: Item) -> None:
         plan = plan_entry(before.get("waits"))
@@ -199,3 +211,11 @@ class World:
             process.kill("the end")
         self.loop.forget_timers()
         self.loop.run(until_s=self.loop.now + 60, turns=self.loop.turns + 10_000)
+
+
+def _pending(task_id: str, item: Item) -> Iterator[str]:
+    """Yield the ids of the children that a waiting task still waits for."""
+    plan = plan_entry(item.get("waits"))
+    for number, child in enumerate(plan["children"], plan["first"]) if plan else ():
+        if number in item.get("pending", ()):
+            yield child_id(task_id, child["key"])

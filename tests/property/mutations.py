@@ -5,35 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from unittest.mock import patch
 
-import dispatcher.join
+import dispatcher.owed
+import dispatcher.redrive
 import dispatcher.submit
 import workers.acquire
 import workers.delivery
 import workers.job
+import workers.journal
 import workers.runtime
 from infra.simulate.process import here
 from schemas import operations
 from schemas.agent_spec import AgentSpec
+from schemas.ids import new_task_id
 from schemas.task import TaskRecord
-from schemas.writes import Absent, Add, Eq, Has, Le, Missing, Remove, Set
+from schemas.writes import Absent, Add, Eq, Has, Key, Le, Missing, Refused, Remove, Set
 from workers.dead_letters import LetterKeeper
 from workers.housekeeping import Housekeeper, Sweep
 
-
-class UnknownTaskError(Exception):
-    """A message names a task that has no record."""
-
-
 WORKING = Eq("status", "working")
-MUTATIONS: dict[str, Callable[[], object]] = {}
+MUTATIONS: dict[str, tuple[Callable[[], object], str | None]] = {}
+"""By name: the mistake, and the weather that is aimed at it (None: any storm may find it)."""
 
 
-def mutation(function):
+def mutation(function=None, *, weather=None):
     """Register a planted mistake under its name."""
+    if function is None:
+        return partial(mutation, weather=weather)
     made = contextmanager(function)
-    MUTATIONS[function.__name__.replace("_", " ")] = made
+    MUTATIONS[function.__name__.replace("_", " ")] = (made, weather)
     return made
 
 
@@ -60,7 +62,7 @@ def settle_without_the_attempt_fence():
         yield
 
 
-@mutation
+@mutation(weather="zombies")
 def settle_that_checks_status_only():
     with changed_operation("settle", lambda w: replace(w, when=(WORKING,))):
         yield
@@ -84,7 +86,7 @@ def retry_that_forgets_the_fence():
         yield
 
 
-@mutation
+@mutation(weather="zombies")
 def retry_that_trusts_its_own_token():
     real = workers.delivery.standing
 
@@ -109,7 +111,7 @@ def fence_by_owner_without_a_fresh_version():
         yield
 
 
-@mutation
+@mutation(weather="give-ups")
 def publish_before_create_and_drop_unknown_tasks():
     """The create is best effort, since the message is on its way already."""
     recorded, publish = dispatcher.submit._recorded, dispatcher.submit._publish
@@ -123,23 +125,16 @@ def publish_before_create_and_drop_unknown_tasks():
     async def published_already(desk, entry, drafts):
         pass
 
-    def acquire_new(station, job):
-        if job.message.v is None:
-            return real(station, job)
-        raise UnknownTaskError
+    async def decide(station, job, outcome, asked_ms):
+        if isinstance(outcome, Refused) and outcome.item is None and job.message.v is not None:
+            return workers.acquire.Fate.DELETE
+        return await real(station, job, outcome, asked_ms)
 
-    async def acquire(station, jobs):
-        try:
-            return await all_of_them(station, jobs)
-        except UnknownTaskError:
-            return [workers.acquire.Fate.DELETE for _ in jobs]
-
-    real, all_of_them = workers.acquire._acquire_new, workers.acquire.acquire
+    real = workers.acquire._decide
     with (
         patch.object(dispatcher.submit, "_recorded", publish_first),
         patch.object(dispatcher.submit, "_publish", published_already),
-        patch.object(workers.acquire, "_acquire_new", acquire_new),
-        patch.object(workers.runtime, "acquire", acquire),
+        patch.object(workers.acquire, "_decide", decide),
     ):
         yield
 
@@ -150,7 +145,7 @@ def create_without_the_sweep_entry():
         yield
 
 
-@mutation
+@mutation(weather="give-ups")
 def plan_without_the_sweep_entry():
     with changed_operation("plan", lambda w: without(w, "due_at", "due_shard")):
         yield
@@ -181,7 +176,7 @@ def delete_while_another_lease_is_live():
         yield
 
 
-@mutation
+@mutation(weather="people")
 def due_dropped_while_effects_are_owed():
     def gone(write):
         changes = (Remove("due_at"), Remove("due_shard"))
@@ -214,19 +209,19 @@ def no_dead_letter_handling():
         yield
 
 
-@mutation
+@mutation(weather="resumes")
 def fire_that_keeps_the_old_version():
     with changed_operation("fire", lambda w: without(w, "v")):
         yield
 
 
-@mutation
+@mutation(weather="resumes")
 def wake_that_keeps_the_old_version():
     with changed_operation("wake", lambda w: without(w, "v")):
         yield
 
 
-@mutation
+@mutation(weather="resumes")
 def answer_that_keeps_the_old_version():
     with changed_operation("answer", lambda w: without(w, "v")):
         yield
@@ -264,7 +259,7 @@ def join_by_plain_counter():
         yield
 
 
-@mutation
+@mutation(weather="zombies")
 def step_without_the_fence():
     with changed_operation("fence", lambda w: replace(w, when=(Eq("sk", "task"),))):
         yield
@@ -285,4 +280,61 @@ def failure_without_a_letter():
         pass
 
     with patch.object(workers.effects, "_put_failed_aside", put_failed_aside):
+        yield
+
+
+@mutation(weather="zombies")
+def renew_without_the_fence():
+    with changed_operation("renew", lambda w: replace(w, when=(WORKING,))):
+        yield
+
+
+@mutation
+def heartbeat_that_does_not_renew():
+    """The answer says that the lease is longer; the table does not."""
+    with changed_operation("renew", lambda w: without(w, "lease_until")):
+        yield
+
+
+@mutation
+def steps_that_are_not_replayed():
+    real = workers.journal.read_past
+
+    async def read_past(station, lease):
+        found = await real(station, lease)
+        return {name: past for name, past in found.items() if not name.startswith("step ")}
+
+    with patch.object(workers.journal, "read_past", read_past):
+        yield
+
+
+@mutation(weather="resumes")
+def answers_that_overwrite_each_other():
+    """Two people answer two questions at the same time, each from what they read."""
+    with changed_operation("answer", lambda w: replace(w, when=(Eq("status", "input_required"),))):
+        yield
+
+
+@mutation(weather="people")
+def redrive_that_makes_a_new_task_every_time():
+    def derived(origin, key, *, at_ms):
+        return new_task_id(at_ms)
+
+    with patch.object(dispatcher.redrive, "derive_task_id", derived):
+        yield
+
+
+@mutation(weather="people")
+def cancel_that_forgets_the_children():
+    async def cancel_children(desk, parent):
+        pass
+
+    with patch.object(dispatcher.owed, "cancel_children", cancel_children):
+        yield
+
+
+@mutation(weather="people")
+def cancel_without_a_tombstone():
+    """Nothing is left where an acquire would find it."""
+    with changed_operation("cancel_unseen", lambda w: replace(w, key=Key(pk="grave", sk="x"))):
         yield

@@ -4,20 +4,11 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from infra.simulate.storm import (
-    ASKS,
-    DEADLY,
-    SIMPLE,
-    WAITS,
-    Accident,
-    Fault,
-    Misfortune,
-    Mishap,
-    Order,
-    Storm,
-)
+from infra.simulate.scripts import child
+from infra.simulate.storm import Accident, Aim, Fault, Misfortune, Mishap, Order, Storm
+from infra.simulate.weather import ASKS, DEADLY, OPERATIONS, SIMPLE, WAITS
 
-AGENTS = st.sampled_from(["standard", "durable", "lean"])
+AGENTS = st.sampled_from(["standard", "durable", "container", "lean"])
 sizes = st.sampled_from([0.0, 0.2, 0.4, 0.7, 1.0])
 simple = st.sampled_from(list(dict.fromkeys(SIMPLE + DEADLY)))
 pieces = st.one_of(simple, st.sampled_from(WAITS + ASKS))
@@ -25,8 +16,8 @@ pieces = st.one_of(simple, st.sampled_from(WAITS + ASKS))
 
 @st.composite
 def children(draw):
-    texts = draw(st.lists(st.tuples(AGENTS, pieces), min_size=1, max_size=3))
-    return "children " + " ".join("/".join(text) for text in texts)
+    made = draw(st.lists(st.tuples(AGENTS, pieces), min_size=1, max_size=4))
+    return "children " + " ".join(child(agent, [piece]) for agent, piece in made)
 
 
 @st.composite
@@ -54,6 +45,13 @@ def storms(draw):
     misfortunes = st.builds(
         Misfortune, at=st.integers(0, 80), what=st.sampled_from(list(Fault)), size=sizes
     )
+    aims = st.builds(
+        Aim,
+        on=st.sampled_from(OPERATIONS),
+        nth=st.integers(0, 3),
+        what=st.sampled_from(list(Fault)),
+        size=sizes,
+    )
     accidents = st.builds(
         Accident, at=st.integers(0, 10), what=st.sampled_from(list(Mishap)), size=sizes
     )
@@ -61,6 +59,7 @@ def storms(draw):
         seed=draw(st.integers(0, 99)),
         orders=tuple(draw(st.lists(orders(), min_size=1, max_size=2))),
         misfortunes=draw(distinct(misfortunes, 12)),
+        aims=tuple(draw(st.lists(aims, max_size=3))),
         accidents=draw(distinct(accidents, 3)),
         early=tuple(sorted(draw(st.sets(st.integers(0, 10), max_size=3)))),
         receives=draw(st.sampled_from([None, None, 1, 2])),

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from mutations import MUTATIONS
 from storms import storms
 
-from infra.simulate import LAWS, Storm, simulate, storm_of
+from infra.simulate import LAWS, Storm, run, simulate, storm_of
+from infra.simulate import __main__ as command
+from infra.simulate import sweep as run_of_storms
 from infra.simulate.__main__ import main
-from infra.simulate.storm import Accident, Fault, Misfortune, Mishap, Order
+from infra.simulate.storm import Accident, Aim, Fault, Misfortune, Mishap, Order
 from infra.simulate.story import story
-from infra.simulate.sweep import sweep
+from infra.simulate.sweep import EndlessStormError, sweep
+from infra.simulate.weather import WEATHERS
+from schemas.json import loads
+from schemas.writes import Applied, Refused
 
-STORMS = int(os.environ.get("SQSWARM_STORMS", "2000"))
+STORMS = int(os.environ.get("SQSWARM_STORMS", "20000"))
 JOBS = int(os.environ.get("SQSWARM_STORM_JOBS", "2"))
 
 
@@ -40,9 +49,80 @@ def test_a_storm_is_the_same_every_time():
     assert all(told(seed) == told(seed) for seed in range(40))
 
 
+def test_a_storm_is_the_same_in_every_process():
+    """No set's order, and nothing else that a process is born with, gets into a storm."""
+    code = (
+        "from hashlib import sha256; from infra.simulate import simulate, storm_of\n"
+        "traces = [simulate(storm_of(seed)).seen.world.trace for seed in range(30)]\n"
+        "told = repr([[note[:4] for note in trace] for trace in traces])\n"
+        "print(sha256(told.encode()).hexdigest())"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(found) == 1
+
+
+def seen_operations(weather):
+    """Return the operations that storms of a weather saw carried out, and those refused."""
+    applied, refused = set(), set()
+    for seed in range(50):
+        for _, _, what, _, detail in simulate(storm_of(seed, weather)).seen.world.trace:
+            if isinstance(detail, Applied):
+                applied.add(what)
+            elif isinstance(detail, Refused):
+                refused.add(what)
+    return applied, refused
+
+
+def test_storms_bring_every_operation_and_refuse_what_can_be_refused():
+    found = [seen_operations(weather) for weather in WEATHERS]
+    applied = set().union(*(one for one, _ in found))
+    refused = set().union(*(one for _, one in found))
+    contended = {"create", "acquire (new)", "acquire", "settle", "release", "count", "fire"}
+    others = {"make cancelled", "renew", "plan", "sleep", "ask", "answer", "wake", "cancel", "fail"}
+    others |= {"make failed", "make completed", "republish", "link redriven", "due", "clear due"}
+    assert contended | others <= applied
+    assert contended <= refused
+
+
+def test_storms_have_deep_trees_wide_joins_and_several_questions():
+    deepest = widest = asked = 0
+    for seed in range(150):
+        for _, item in simulate(storm_of(seed, "people")).seen.lives():
+            deepest = max(deepest, item.get("depth", 0))
+            widest = max(widest, item.get("planned", 0))
+            asked = max(asked, len(loads(item.get("answers", "{}"))))
+    assert (deepest, widest >= 4, asked >= 3) == (3, True, True)
+
+
+def test_a_storm_that_never_ends_is_a_violation(monkeypatch):
+    monkeypatch.setattr(run, "MOST_TURNS", 40)
+    [violation] = [v for v in simulate(storm_of(0)).violations if not v.task_id]
+    assert (violation.law, violation.what) == ("no-stuck", "it never comes to rest")
+
+
+def test_a_storm_that_never_gives_the_loop_back_is_told_by_its_seed(monkeypatch):
+    def endless(storm):
+        while True:
+            pass
+
+    monkeypatch.setattr(run_of_storms, "simulate", endless)
+    monkeypatch.setattr(run_of_storms, "_LONGEST_CPU_S", 0.2)
+    with pytest.raises(EndlessStormError, match="storm 7 has computed"):
+        run_of_storms.violating([7])
+
+
 ORDERS = {
     "lean": Order(agent="lean", script=("ok",)),
-    "children": Order(agent="standard", script=("step", "children lean/ok durable/step")),
+    "children": Order(agent="standard", script=("step", "children lean(ok) durable(step)")),
     "waits": Order(agent="durable", script=("ask:2", "sleep:5000", "slow"), durable=True),
 }
 
@@ -72,10 +152,45 @@ def test_laws_have_names_and_words():
 
 
 def test_the_command_tells_how_many_storms_broke_a_law(capsys):
-    assert main(["--storms", "60"]) == 0
+    assert main(["--storms", "60", "--jobs", "1"]) == 0
     assert capsys.readouterr().out.endswith("storms: 60 run, 0 violations\n")
 
 
 def test_one_storm_can_be_told(capsys):
     assert main(["--seed", "3", "--trace"]) == 0
     assert "replay: python -m infra.simulate --seed 3" in capsys.readouterr().out
+
+
+def test_the_command_reports_in_json_and_by_its_exit_code(capsys):
+    mistake, weather = MUTATIONS["redrive that makes a new task every time"]
+    with mistake():
+        code = main(["--storms", "20", "--jobs", "1", "--weather", weather, "--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert (code, told["storms"], told["broken"] > 0) == (1, 20, True)
+    assert {one["law"] for one in told["violations"]} == {"redriven-once"}
+
+
+def test_the_command_lists_the_laws(capsys):
+    assert main(["--laws"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len(LAWS)
+
+
+def test_a_sweep_that_is_interrupted_says_so(capsys, monkeypatch):
+    def swept(*given, **more):
+        yield 50, []
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "sweep", swept)
+    assert main(["--storms", "500"]) == 130
+    assert capsys.readouterr().out == "storms: 50 run, 0 violations, interrupted\n"
+
+
+def test_a_lease_ends_by_when_it_was_asked_for_however_slow_the_answer():
+    """A worker that renews its lease must know when to let go."""
+    order = Order(agent="container", script=("long", "ok"))
+    for name in ("acquire", "renew"):
+        for size in (0.3, 0.6, 1.0):
+            for what in (Fault.SLOW, Fault.LATE, Fault.REFUSED, Fault.ANSWER_LOST):
+                aims = tuple(Aim(on=name, nth=n, what=what, size=size) for n in range(4))
+                report = simulate(Storm(seed=1, orders=(order,), aims=aims))
+                assert not report.violations, story(report)
