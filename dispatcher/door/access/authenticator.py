@@ -13,6 +13,8 @@ Scope = MutableMapping[str, Any]
 
 PRINCIPAL_LIMIT = 256
 
+_BEARER = "Authorization: Bearer ..."
+
 
 class Authenticator(Protocol):
     """One way to know a caller."""
@@ -39,10 +41,10 @@ def bearer_token(scope: Scope) -> str:
             error="invalid_request",
         )
     if not given or not given[0]:
-        raise not_shown()
+        raise not_shown(_BEARER)
     scheme, _, token = given[0].partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
-        raise Refusal(401, "wrong-scheme", "Authorization: Bearer … is needed")
+        raise Refusal(401, "wrong-scheme", f"{_BEARER} is needed")
     return token.strip()
 
 

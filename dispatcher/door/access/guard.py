@@ -26,6 +26,7 @@ BODY_LIMIT_BYTES = 4 * 1024 * 1024
 """As the MCP SDK has it; a Function URL takes 6 MB, base64 and envelope included."""
 
 _FIRST_REFUSAL = 400
+_FIRST_FAULT = 500
 _PATH_SHOWN = 200
 
 
@@ -53,7 +54,8 @@ class Guard:
     """ASGI middleware: checks Host, Origin, credentials, scope and size, in that order.
 
     What it lets in carries `scope["state"]["caller"]`. Every answer of 400 and above is logged,
-    once, whoever gave it; an application says why in `scope["state"]["refusal"]`.
+    once, whoever gave it; an application says why in `scope["state"]["refusal"]` (a short word),
+    and what a caller is not told in `["fault"]`.
     """
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
@@ -133,7 +135,7 @@ class Guard:
             headers["WWW-Authenticate"] = metadata.challenge(scheme, refused, url)
         if refused.retry_after_s is not None:
             headers["Retry-After"] = str(refused.retry_after_s)
-        scope["state"]["refusal"] = refused.reason
+        scope["state"].update(refusal=refused.reason, fault=refused.fault)
         response = problem(refused.status, refused.reason, refused.detail, headers=headers)
         await response(scope, receive, send)
 
@@ -155,4 +157,7 @@ class Guard:
             "principal": caller.principal if isinstance(caller, Caller) else None,
             "client": (scope.get("client") or (None,))[0],
         }
-        self._access.log.warning("request.refused", **fields)
+        if status >= _FIRST_FAULT:  # what the caller is not told
+            self._access.log.error("request.failed", **fields, fault=scope["state"].get("fault"))
+        else:
+            self._access.log.warning("request.refused", **fields)

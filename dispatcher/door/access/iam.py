@@ -26,5 +26,5 @@ class SignedByAws:
         rest = context.get("identity") or {}
         arn = url.get("userArn") or rest.get("userArn")
         if not isinstance(arn, str) or not arn.startswith("arn:"):
-            raise not_shown()
+            raise not_shown("a request signed with SigV4")
         return Caller(principal=principal_of_arn(arn), scopes=USER)

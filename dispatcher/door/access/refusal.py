@@ -10,7 +10,7 @@ class Refusal(Exception):
     """One refusal. `reason` is the log's short word, `detail` a sentence for the caller.
 
     `error` is OAuth's word for it (RFC 6750 §3.1), None where no credentials were shown at all.
-    Neither ever holds anything of what was shown.
+    None of them ever holds anything of what was shown. `fault` is for the log alone.
     """
 
     status: int
@@ -19,11 +19,12 @@ class Refusal(Exception):
     error: str | None = None
     scope: str | None = None
     retry_after_s: int | None = None
+    fault: str | None = None
 
 
-def not_shown() -> Refusal:
+def not_shown(needed: str) -> Refusal:
     """Return the refusal of a request without credentials (RFC 6750 §3.1: no error word)."""
-    return Refusal(401, "no-credentials", "credentials are needed: Authorization: Bearer …")
+    return Refusal(401, "no-credentials", f"credentials are needed: {needed}")
 
 
 def invalid(reason: str, detail: str) -> Refusal:

@@ -73,10 +73,9 @@ class Tokens:
             raise invalid("wrong-algorithm", "tokens signed that way are not taken")
         try:
             key = await self._keys.find(header.get("kid"))
-        except Unreachable:
-            raise Refusal(
-                503, "no-keys", "tokens cannot be checked at the moment", retry_after_s=30
-            ) from None
+        except Unreachable as error:
+            detail = "tokens cannot be checked at the moment"
+            raise Refusal(503, "no-keys", detail, retry_after_s=30, fault=str(error)) from None
         if key is None:
             raise invalid("unknown-key", "the token is signed with a key its issuer does not have")
         try:
