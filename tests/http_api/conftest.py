@@ -22,7 +22,7 @@ class OneDoor:
         self._swarm = None
 
     @contextlib.asynccontextmanager
-    async def lifespan(self, app):
+    async def lifespan(self, _app):
         self._swarm = await AsyncSwarm.connect()
         try:
             yield
