@@ -178,6 +178,12 @@ async def who(request):
     )
 
 
+async def crash(_request):
+    raise ZeroDivisionError
+
+
 def echo():
-    paths = ["/who", "/mcp", "/tasks"]
-    return Starlette(routes=[Route(path, who, methods=["GET", "POST"]) for path in paths])
+    """An application that says who called it, and one that cannot."""
+    paths = ["/who", "/mcp", "/tasks", "//mcp"]
+    told = [Route(path, who, methods=["GET", "POST"]) for path in paths]
+    return Starlette(routes=[*told, Route("/crash", crash, methods=["POST"])])

@@ -124,6 +124,22 @@ def test_an_endless_body_is_cut_off(small):
         assert connection.recv(100).split()[1] == b"413"
 
 
+def test_half_a_request_is_none(small):
+    with socket.create_connection(("127.0.0.1", small.port), timeout=10) as connection:
+        head = "POST /crash HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\nhalf"
+        connection.sendall(head.encode())
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(100) in {b""} | {b"HTTP/1.1 400 Bad Request"}
+    assert small("GET", "/who").status_code == 200
+    assert small.refusals() == []
+
+
+def test_an_applications_own_failure_is_logged_once(door):
+    assert door("POST", "/crash").status_code == 500
+    [line] = door.refusals()
+    assert (line["event"], line["status"], line["principal"]) == ("request.failed", 500, "local")
+
+
 def test_a_key_says_who_calls(guarded):
     door = guarded(**KEYS, SQSWARM_OPERATORS="bo")
     assert door("GET", "/who", token=ADA).json()["principal"] == "ada"

@@ -48,6 +48,11 @@ def bearer_token(scope: Scope) -> str:
     return token.strip()
 
 
+def route_path(scope: Scope) -> str:
+    """Return the path within the application: where it is mounted below another path."""
+    return str(scope["path"]).removeprefix(str(scope.get("root_path", "")))
+
+
 def is_principal(name: object) -> bool:
     """Tell whether a name may own tasks: printable, and not longer than 256 characters."""
     return isinstance(name, str) and 0 < len(name) <= PRINCIPAL_LIMIT and name.isprintable()

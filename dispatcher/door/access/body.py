@@ -18,16 +18,17 @@ def check_declared(scope: MutableMapping[str, Any], limit: int) -> None:
             raise _too_large(limit)
 
 
-async def read_body(receive: Receive, limit: int) -> bytes:
-    """Return the body; raises Refusal (413) as soon as more than `limit` bytes have come.
+async def read_body(receive: Receive, limit: int) -> bytes | None:
+    """Return the body, None where the client goes before its end: half a request is none.
 
-    A body sent in chunks declares no length, so what has come is counted.
+    Raises Refusal (413) as soon as more than `limit` bytes have come: a body sent in chunks
+    declares no length, so what has come is counted.
     """
     parts = bytearray()
     while True:
         message = await receive()
-        if message["type"] != "http.request":  # the client has gone: nobody reads an answer
-            return bytes(parts)
+        if message["type"] != "http.request":
+            return None
         parts += message.get("body", b"")
         if len(parts) > limit:
             raise _too_large(limit)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Send
 
 from dispatcher.door.access import metadata
-from dispatcher.door.access.authenticator import Authenticator, Scope
+from dispatcher.door.access.authenticator import Authenticator, Scope, route_path
 from dispatcher.door.access.body import check_declared, read_body, replayed
 from dispatcher.door.access.hosts import LOOPBACK, check_host, check_origin, one_header
 from dispatcher.door.access.loopback import Loopback
@@ -26,7 +26,7 @@ BODY_LIMIT_BYTES = 4 * 1024 * 1024
 """As the MCP SDK has it; a Function URL takes 6 MB, base64 and envelope included."""
 
 _FIRST_REFUSAL = 400
-_FIRST_FAULT = 500
+_SERVER_ERROR = 500
 _PATH_SHOWN = 200
 
 
@@ -89,10 +89,16 @@ class Guard:
         except Refusal as refused:
             await self._refuse(refused, scope, receive, send)
             return
-        await self._admit(scope, receive, send)
+        try:
+            await self._admit(scope, receive, send)
+        except Exception as error:  # whoever stands outside answers it: here it is told once
+            if not scope["state"].get("noted"):
+                scope["state"].update(refusal="internal", fault=type(error).__name__)
+                self._note(scope, _SERVER_ERROR)
+            raise
 
     async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
-        about = metadata.resource_of(scope["path"])
+        about = metadata.resource_of(route_path(scope))
         if self._access.issuer is not None and about is not None and scope["method"] == "GET":
             shown = metadata.document(self._base_url(scope), about, self._access.issuer)
             response = Response(dumps(shown), media_type="application/json")
@@ -103,7 +109,9 @@ class Guard:
             scope["state"]["caller"] = caller
             check_declared(scope, self._access.body_limit)
             body = await read_body(receive, self._access.body_limit)
-            check_scope(caller, scope["method"], scope["path"], body)
+            if body is None:
+                return
+            check_scope(caller, scope["method"], route_path(scope), body)
         except Refusal as refused:
             await self._refuse(refused, scope, receive, send)
             return
@@ -130,7 +138,7 @@ class Guard:
         if scheme is not None and (refused.status == 401 or refused.error):  # noqa: PLR2004
             url = None
             if self._access.issuer is not None:
-                about = MCP_PATH if scope["path"].startswith(MCP_PATH) else ""
+                about = MCP_PATH if route_path(scope).startswith(MCP_PATH) else ""
                 url = self._base_url(scope) + metadata.WELL_KNOWN + about
             headers["WWW-Authenticate"] = metadata.challenge(scheme, refused, url)
         if refused.retry_after_s is not None:
@@ -148,6 +156,7 @@ class Guard:
         return watch
 
     def _note(self, scope: Scope, status: int) -> None:
+        scope["state"]["noted"] = True
         caller = scope["state"].get("caller")
         fields = {
             "status": status,
@@ -157,7 +166,7 @@ class Guard:
             "principal": caller.principal if isinstance(caller, Caller) else None,
             "client": (scope.get("client") or (None,))[0],
         }
-        if status >= _FIRST_FAULT:  # what the caller is not told
+        if status >= _SERVER_ERROR:  # what the caller is not told
             self._access.log.error("request.failed", **fields, fault=scope["state"].get("fault"))
         else:
             self._access.log.warning("request.refused", **fields)

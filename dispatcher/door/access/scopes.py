@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from dispatcher.door.access.refusal import Refusal
 from dispatcher.door.caller import Caller
-from schemas.json import loads
 
 READ = "tasks:read"
 WRITE = "tasks:write"
@@ -61,10 +61,19 @@ def needed(method: str, path: str, body: bytes) -> str:
     if path != MCP_PATH and not path.startswith(f"{MCP_PATH}/"):
         return WRITE
     try:
-        message = loads(body)
+        message = json.loads(body, object_pairs_hook=_unambiguous)
     except (ValueError, RecursionError):
-        return WRITE  # no JSON: whoever parses it will refuse it
+        return WRITE  # whoever parses it will refuse it, or see in it what we do not
     return _needed_by(message)
+
+
+def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; raises ValueError for a name given twice: another parser may differ."""
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        message = "a name is given twice"
+        raise ValueError(message)
+    return made
 
 
 def _needed_by(message: Any) -> str:
