@@ -122,18 +122,23 @@ def client_factory(settings: Settings) -> ClientFactory:
 async def identify(settings: Settings, caller: AwsCaller) -> Settings:
     """Return the settings with account and principal filled in, asking STS if they are missing.
 
-    The principal is the caller's ARN; of an assumed role it is the role, not the session, so
-    that a task is visible to the next session too.
+    The principal is the caller's ARN, as `principal_of_arn` shortens it.
     """
     if settings.account and settings.principal:
         return settings
     if settings.account:
         return replace(settings, principal="unnamed")
     who = await caller.call("sts", "get_caller_identity")
-    arn = str(who["Arn"])
-    if ":assumed-role/" in arn:
-        arn = arn.rsplit("/", 1)[0]
-    return replace(settings, account=str(who["Account"]), principal=settings.principal or arn)
+    principal = settings.principal or principal_of_arn(str(who["Arn"]))
+    return replace(settings, account=str(who["Account"]), principal=principal)
+
+
+def principal_of_arn(arn: str) -> str:
+    """Return whom an ARN stands for: of an assumed role it is the role, not the session.
+
+    So a task is visible to the role's next session too.
+    """
+    return arn.rsplit("/", 1)[0] if ":assumed-role/" in arn else arn
 
 
 def backends(settings: Settings, caller: AwsCaller, runner: Runner) -> Backends:

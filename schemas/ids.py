@@ -11,6 +11,7 @@ TaskId = NewType("TaskId", str)
 """A UUIDv7 in its canonical text form (RFC 9562 §5.7): 48 bits of time, 74 random bits."""
 
 _TASK_ID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
+_UUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 _RANDOM_BITS = 74
 
 
@@ -54,6 +55,17 @@ def created_ms(task_id: str) -> int:
 def is_task_id(text: object) -> bool:
     """Tell whether `text` has the form of a task id."""
     return isinstance(text, str) and _TASK_ID.match(text) is not None
+
+
+def adopted_task_id(given: str, name: str) -> TaskId | None:
+    """Return the task id of a message that `given` numbers, for the agent or topic `name`.
+
+    A task id stays what it is. Any other UUID, such as EventBridge gives its events, becomes the
+    one task id that belongs to it and this name: a repeat makes the same. None for no UUID.
+    """
+    if is_task_id(given):
+        return TaskId(given)
+    return derive_task_id(given, name, at_ms=0) if _UUID.match(given) else None
 
 
 def new_version() -> str:

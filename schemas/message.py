@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.errors import PoisonMessage
-from schemas.ids import is_task_id
+from schemas.ids import adopted_task_id
 from schemas.json import JsonObject, dumps, loads
 
 _META = "dev.sqswarm/"
@@ -84,10 +84,10 @@ def decode(text: str) -> Message:
     match body:
         case {
             "jsonrpc": "2.0",
-            "id": str(task_id),
+            "id": str(given),
             "method": "tools/call",
             "params": {"name": str(name), "_meta": dict(meta), **rest},
-        } if is_task_id(task_id):
+        } if task_id := adopted_task_id(given, name):
             pass
         case _:
             raise PoisonMessage("wrong-shape", _what_is_wrong(body))
@@ -125,8 +125,9 @@ def _what_is_wrong(body: object) -> str:
         return f"the message is a JSON {type(body).__name__}, not a JSON-RPC request object"
     if body.get("jsonrpc") != "2.0" or body.get("method") != "tools/call":
         return "the message is not a JSON-RPC 2.0 request with method tools/call"
-    if not is_task_id(body.get("id")):
-        return "the request's id is not a task id (UUIDv7)"
+    given = body.get("id")
+    if not isinstance(given, str) or adopted_task_id(given, "") is None:
+        return "the request's id is not a task id (a UUID)"
     params = body.get("params")
     if not isinstance(params, dict):
         return "the request has no params object"

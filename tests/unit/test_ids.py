@@ -5,7 +5,7 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.ids import created_ms, derive_task_id, is_task_id, new_task_id
+from schemas.ids import adopted_task_id, created_ms, derive_task_id, is_task_id, new_task_id
 
 times = st.integers(min_value=0, max_value=2**48 - 1)
 
@@ -35,3 +35,15 @@ def test_a_derived_id_is_the_same_again_and_another_for_another_key(origin, key,
 
 def test_two_fresh_ids_differ():
     assert len({new_task_id(0) for _ in range(1000)}) == 1000
+
+
+def test_another_systems_uuid_becomes_one_task_id_for_each_name():
+    given = "6a7e8feb-b491-4cf7-a9f1-bf3703467718"
+    adopted = adopted_task_id(given, "echo")
+    assert is_task_id(adopted)
+    assert adopted_task_id(given, "echo") == adopted
+    assert adopted_task_id(given, "add") != adopted
+    ours = new_task_id(1_700_000_000_000)
+    assert adopted_task_id(ours, "echo") == ours
+    for no_uuid in ("", "seven", given.upper(), given + "0"):
+        assert adopted_task_id(no_uuid, "echo") is None

@@ -1,0 +1,34 @@
+"""An application that says who called it, behind a guard, over real HTTP."""
+
+from contextlib import ExitStack
+
+import pytest
+
+from dispatcher.door.access import access_from_environment
+from tests.access.served import Issuer, echo, serve
+
+
+@pytest.fixture(scope="session")
+def issuer():
+    made = Issuer()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def guarded():
+    """Serve the echo behind what an environment describes."""
+    with ExitStack() as stack:
+
+        def start(**env):
+            return stack.enter_context(
+                serve(echo(), lambda log: access_from_environment(env, log=log))
+            )
+
+        yield start
+
+
+@pytest.fixture
+def door(guarded, issuer):
+    """The echo behind tokens of the issuer."""
+    return guarded(**issuer.environment())
