@@ -75,4 +75,5 @@ def _topology(specs: Mapping[str, AgentSpec], names: Names, project: Project) ->
         modules=project.modules,
         runtime="python{}.{}".format(*min(sys.version_info[:2], _NEWEST_RUNTIME)),
         architecture=architecture(),
+        door=project.door,
     )

@@ -4,21 +4,40 @@
 agents = ["my_agents"]           # modules; each one's @agent functions are deployed
 pythonpath = ["src"]             # where they are found, relative to this file; default "."
 requirements = ["httpx>=0.28"]   # what they need beside sqswarm's own, packed for AWS
+door = true                      # deploy the MCP door too; or a table of its options:
+
+[tool.sqswarm.door]
+auth = "AWS_IAM"                 # of its Function URL, or "NONE" where access guards it
+api = false                      # an API Gateway REST API beside it
+env = {}                         # environment variables, for its access
+permissions = []                 # IAM statements, for its access
 """
 
 from __future__ import annotations
 
 import sys
 import tomllib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from schemas.errors import UsageError
+from schemas.json import JsonObject
 
 _EXAMPLE = 'Write `[tool.sqswarm]` and `agents = ["my_agents"]` in pyproject.toml, or --agents.'
-_FIELDS = ("agents", "pythonpath", "requirements")
+_FIELDS = ("agents", "pythonpath", "requirements", "door")
+_AUTHS = ("AWS_IAM", "NONE")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoorOptions:
+    """What `[tool.sqswarm.door]` says of the MCP door on Lambda."""
+
+    auth: str = "AWS_IAM"
+    api: bool = False
+    env: Mapping[str, str] = field(default_factory=dict)
+    permissions: tuple[JsonObject, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +48,7 @@ class Project:
     modules: tuple[str, ...]
     pythonpath: tuple[Path, ...]
     requirements: tuple[str, ...] = ()
+    door: DoorOptions | None = None
 
     def activate(self) -> None:
         """Put the project's folders first on `sys.path`, once."""
@@ -88,7 +108,30 @@ def _project(file: Path, table: dict[str, Any], modules: Sequence[str]) -> Proje
         modules=listed,
         pythonpath=tuple(folder.resolve() for folder in folders),
         requirements=_texts(file, table, "requirements", default=()),
+        door=_door(file, table.get("door", False)),
     )
+
+
+def _door(file: Path, said: Any) -> DoorOptions | None:
+    if isinstance(said, bool):
+        return DoorOptions() if said else None
+    try:
+        options = DoorOptions(**said)
+    except TypeError as error:
+        message = f"{file}: [tool.sqswarm] door is {said!r}"
+        hint = "Write door = true, or a table with auth, api, env and permissions."
+        raise UsageError(message, hint=hint) from error
+    kinds = (
+        options.auth in _AUTHS,
+        isinstance(options.api, bool),
+        isinstance(options.env, dict) and all(isinstance(v, str) for v in options.env.values()),
+        isinstance(options.permissions, list | tuple),
+    )
+    if not all(kinds):
+        message = f"{file}: [tool.sqswarm.door] has a value that cannot work: {said!r}"
+        hint = f"auth is {' or '.join(_AUTHS)}, api true or false, env a table of texts."
+        raise UsageError(message, hint=hint)
+    return replace(options, permissions=tuple(options.permissions))
 
 
 def _texts(

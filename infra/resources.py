@@ -89,6 +89,20 @@ class Consumer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DoorFront:
+    """The dispatcher function and what it is reached by.
+
+    `auth` is Lambda's word for the Function URL (`AWS_IAM` or `NONE`); `api` adds an API Gateway
+    REST API; `permissions` are IAM statements that its access needs.
+    """
+
+    function: Function
+    auth: str
+    api: bool
+    permissions: tuple[JsonObject, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Topology:
     """A stage. `runtime` and `architecture` are Lambda's words (`python3.12`, `arm64`)."""
 
@@ -98,11 +112,18 @@ class Topology:
     unrouted: Consumer
     runtime: str
     architecture: str
+    door: DoorFront | None = None
 
     @property
     def consumers(self) -> tuple[Consumer, ...]:
         """Return every consumer: the agents in the order of their names, then `unrouted`."""
         return (*self.agents, self.unrouted)
+
+    @property
+    def functions(self) -> tuple[Function, ...]:
+        """Return every function."""
+        doors = () if self.door is None else (self.door.function,)
+        return (*(consumer.function for consumer in self.consumers), *doors)
 
     @property
     def queues(self) -> tuple[Queue, ...]:

@@ -9,7 +9,17 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from infra.resources import Consumer, EventSource, Function, Queue, Subscription, Topic, Topology
+from infra.project import DoorOptions
+from infra.resources import (
+    Consumer,
+    DoorFront,
+    EventSource,
+    Function,
+    Queue,
+    Subscription,
+    Topic,
+    Topology,
+)
 from schemas.agent_spec import AgentSpec
 from schemas.errors import InvalidAgent
 from schemas.json import JsonObject
@@ -17,6 +27,13 @@ from schemas.naming import TASKS_TOPIC, UNROUTED, Names
 
 AGENT_HANDLER = "workers.lambda_handler.handle"
 HOUSEKEEPING_HANDLER = "workers.housekeeping_handler.handle"
+DOOR_HANDLER = "dispatcher.door.lambda_handler.handle"
+
+DISPATCHER = "dispatcher"
+DOOR_TIMEOUT_S = 30
+"""Source: API Gateway answers within 29 seconds or not at all; a call waits 25."""
+DOOR_MEMORY_MB = 1024
+"""Its cold start is imports, and those are as fast as the processor's share."""
 
 
 HOUSEKEEPING = "housekeeping"
@@ -45,6 +62,7 @@ def topology(
     modules: Sequence[str],
     runtime: str,
     architecture: str,
+    door: DoorOptions | None = None,
 ) -> Topology:
     """Return the stage that `specs` need; `modules` is what a function imports to find them.
 
@@ -62,6 +80,7 @@ def topology(
         unrouted=_unrouted(ordered_specs, names, common),
         runtime=runtime,
         architecture=architecture,
+        door=None if door is None else _door(door, names, common),
     )
 
 
@@ -72,6 +91,22 @@ def _topics(specs: Sequence[AgentSpec], names: Names) -> tuple[Topic, ...]:
         wanted |= {(s.topic, spec.ordered) for s in spec.subscriptions}
     return tuple(
         Topic(name=names.topic(topic, ordered=fifo), fifo=fifo) for topic, fifo in sorted(wanted)
+    )
+
+
+def _door(door: DoorOptions, names: Names, common: Mapping[str, str]) -> DoorFront:
+    return DoorFront(
+        function=Function(
+            name=names.function(DISPATCHER),
+            handler=DOOR_HANDLER,
+            description="The MCP door: agents as tools, calls as tasks",
+            timeout_s=DOOR_TIMEOUT_S,
+            memory_mb=DOOR_MEMORY_MB,
+            env=MappingProxyType({**door.env, **common, "SQSWARM_DOOR_AUTH": door.auth}),
+        ),
+        auth=door.auth,
+        api=door.api,
+        permissions=door.permissions,
     )
 
 

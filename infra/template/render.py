@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from troposphere import AWSObject, Output, Parameter, Ref, Template
 
 from infra.resources import Topology
+from infra.template.door import door, door_outputs
 from infra.template.functions import CODE_KEY, workforce
 from infra.template.limits import check_limits
 from infra.template.logical import camel
@@ -82,6 +83,7 @@ def _resources(topology: Topology) -> Iterator[AWSObject]:
         yield from mail(consumer, topology.names)
         yield from alarms(consumer)
     yield from workforce(topology)
+    yield from door(topology)
     yield dashboard(topology)
 
 
@@ -94,3 +96,4 @@ def _outputs(topology: Topology) -> Iterator[Output]:
         yield Output(f"{title}Arn", Value=Ref(title))
     for consumer in topology.consumers:
         yield Output(f"{camel(consumer.key)}QueueUrl", Value=Ref(queue_title(consumer)))
+    yield from door_outputs(topology)
