@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, CallToolRequestParams
@@ -118,25 +120,26 @@ class Calls:
         return await self._answered(context, prepared.desk, record)
 
     async def _resumed(
-        self, context: Context, params: CallToolRequestParams, task_id: str
+        self, context: Context, params: CallToolRequestParams, state: str
     ) -> JsonObject:
         """Go on with a call whose task asked in between.
 
-        The state is the task's id in the open: whoever sends another's finds nothing by it.
+        The state is the task's id in the open, and how many answers there were: whoever sends
+        another's finds nothing by it, and any instance of the server can read it.
         """
+        task_id, dot, number = state.partition(".")
+        if not (dot and number.isdecimal()):
+            raise MCPError(code=INVALID_PARAMS, message="requestState is none of this server's")
         desk = self._door.desk(self._who(context))
         record = await own_task(desk, task_id)
         if record.agent != params.name:
             raise MCPError(code=INVALID_PARAMS, message="requestState belongs to another tool")
-        try:
-            await take_answers(desk, task_id, raw_params(context).get("inputResponses") or {})
-        except InvalidArguments as error:
-            raise MCPError(code=INVALID_PARAMS, message=str(error)) from error
         return await self._answered(context, desk, record)
 
     async def _answered(self, context: Context, desk: Desk, record: TaskRecord) -> JsonObject:
-        record = await self._patiently(desk, record.task_id)
         task_id = record.task_id
+        responses = raw_params(context).get("inputResponses")
+        record = await self._patiently(desk, task_id, responses or {})
         match status_of(record):
             case Status.COMPLETED:
                 return tool_result(await opened(desk, record))
@@ -149,7 +152,7 @@ class Calls:
                 return {
                     "resultType": "input_required",
                     "inputRequests": input_requests(record.asks),
-                    "requestState": task_id,
+                    "requestState": f"{task_id}.{len(record.answers)}",
                 }
             case Status.INPUT_REQUIRED:
                 asked = "; ".join(f"{key}: {a['message']}" for key, a in record.asks.items())
@@ -159,12 +162,23 @@ class Calls:
                     record, f"is still working after {self._door.settings.wait_s:g} s"
                 )
 
-    async def _patiently(self, desk: Desk, task_id: str) -> TaskRecord:
-        """Return the task once it ends or asks, or as it stands when patience ends."""
+    async def _patiently(
+        self, desk: Desk, task_id: str, responses: Mapping[str, Any]
+    ) -> TaskRecord:
+        """Return the task once it ends or asks what `responses` do not say, or as it stands then.
+
+        Raises -32602 for an answer that breaks its question's schema.
+        """
         ends = time.monotonic() + self._door.settings.wait_s
         pause_s = _FIRST_PAUSE_S
         while True:
             record = await own_task(desk, task_id)
+            if record.status is Status.INPUT_REQUIRED and record.asks.keys() & responses.keys():
+                try:
+                    await take_answers(desk, task_id, responses)
+                except InvalidArguments as error:
+                    raise MCPError(code=INVALID_PARAMS, message=str(error)) from error
+                continue
             left_s = ends - time.monotonic()
             if record.status is not Status.WORKING or left_s <= 0:
                 return record

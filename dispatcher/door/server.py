@@ -48,6 +48,7 @@ class McpServer:
             instructions=_INSTRUCTIONS.format(stage=door.stage, wait=door.settings.wait_s),
             cache_hints={
                 "tools/list": seconds,
+                "prompts/list": seconds,
                 "resources/list": seconds,
                 "resources/templates/list": seconds,
             },
@@ -56,6 +57,7 @@ class McpServer:
             on_list_resources=resources.list,
             on_list_resource_templates=resources.templates,
             on_read_resource=resources.read,
+            on_list_prompts=_no_prompts,
             on_subscriptions_listen=self.streams.listen if self.streams else None,
         )
         install(self.server, TasksExtension(door, calls, who), _handler(calls))
@@ -97,6 +99,14 @@ def install(server: Server[Any], extension: Extension, call_tool: RequestHandler
         return {"resultType": "complete", **result} if isinstance(result, dict) else result
 
     server.add_request_handler("tools/call", types.CallToolRequestParams, handle)
+
+
+async def _no_prompts(
+    ctx: Context, params: types.PaginatedRequestParams | None
+) -> types.ListPromptsResult:
+    """Return an empty list: agents declare no prompts, and clients ask all the same."""
+    del ctx, params
+    return types.ListPromptsResult(prompts=[])
 
 
 def _handler(calls: Calls) -> RequestHandler:
