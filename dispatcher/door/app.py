@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
-from mcp.server.transport_security import TransportSecuritySettings
+from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -24,8 +25,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 def build_app(door: Door, access: Any = None) -> Starlette:
     """Return the application of `door`, guarded by `access`.
 
-    Without access everybody is the principal `local`, and only requests that name a loopback
-    host are answered (else a web page could reach it by a name that resolves to 127.0.0.1).
+    Without access everybody is the principal `local`: that is for loopback alone.
     """
     mcp = McpServer(door)
     app = mcp.server.streamable_http_app(
@@ -33,26 +33,18 @@ def build_app(door: Door, access: Any = None) -> Starlette:
         # No session lives in a process: any instance may answer any request.
         stateless_http=True,
         json_response=not door.settings.streams,
-        transport_security=_hosts(checked=access is None and door.settings.streams),
+        # Checked before every route, not this one alone: by the guard, or by what stands for it.
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
         custom_starlette_routes=_http_routes(door),
     )
     app.state.mcp = mcp
     app.add_middleware(_Fresh, door=door)
     if access is None:
-        app.add_middleware(_Everybody)
+        app.add_middleware(_Everybody, on_loopback=door.settings.streams)
     else:
         app.add_middleware(_guard(), access=access)
     app.add_middleware(_PostOnly)
     return app
-
-
-def _hosts(*, checked: bool) -> TransportSecuritySettings:
-    """Return the SDK's own check of Host and Origin; the guard has one that knows more hosts."""
-    return TransportSecuritySettings(
-        enable_dns_rebinding_protection=checked,
-        allowed_hosts=[*_LOOPBACK, *(f"{host}:*" for host in _LOOPBACK)],
-        allowed_origins=[f"http://{host}:*" for host in _LOOPBACK],
-    )
 
 
 def _http_routes(door: Door) -> list[Any]:
@@ -92,13 +84,29 @@ class _PostOnly:
 
 
 class _Everybody:
-    """Stands where the guard would: everybody is the same principal."""
+    """Stands where the guard would: everybody is the same principal.
 
-    def __init__(self, app: ASGIApp) -> None:
+    On loopback only requests that mean a loopback host, and come from no other site, may pass:
+    else a web page could reach it, by its address or by a name that resolves to 127.0.0.1.
+    """
+
+    def __init__(self, app: ASGIApp, *, on_loopback: bool) -> None:
         self._app = app
+        self._security = TransportSecurityMiddleware(
+            TransportSecuritySettings(
+                enable_dns_rebinding_protection=on_loopback,
+                allowed_hosts=[*_LOOPBACK, *(f"{host}:*" for host in _LOOPBACK)],
+                allowed_origins=[f"http://{host}:*" for host in _LOOPBACK],
+            )
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope.setdefault("state", {}).setdefault("caller", LOCAL)
+        if scope["type"] == "http":
+            refused = await self._security.validate_request(Request(scope))
+            if refused is not None:
+                await refused(scope, receive, send)
+                return
+            scope.setdefault("state", {}).setdefault("caller", LOCAL)
         await self._app(scope, receive, send)
 
 

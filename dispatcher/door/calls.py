@@ -16,6 +16,7 @@ from dispatcher.door import asking
 from dispatcher.door.answers import take_answers
 from dispatcher.door.asked import Context, Who, can_be_asked, own_task, raw_params
 from dispatcher.door.door import Door
+from dispatcher.door.progress import Progress
 from dispatcher.door.task_result import TASK_RESULT, wanted_task
 from dispatcher.door.wire import failed_call, json_rpc_error, status_of, tool_result
 from dispatcher.submit import Request, submit
@@ -139,7 +140,8 @@ class Calls:
     async def _answered(self, context: Context, desk: Desk, record: TaskRecord) -> JsonObject:
         task_id = record.task_id
         responses = raw_params(context).get("inputResponses")
-        record = await self._patiently(desk, task_id, responses or {})
+        progress = Progress(context, streams=self._door.settings.streams)
+        record = await self._patiently(desk, task_id, responses or {}, progress)
         match status_of(record):
             case Status.COMPLETED:
                 return tool_result(await opened(desk, record))
@@ -163,7 +165,7 @@ class Calls:
                 )
 
     async def _patiently(
-        self, desk: Desk, task_id: str, responses: Mapping[str, Any]
+        self, desk: Desk, task_id: str, responses: Mapping[str, Any], progress: Progress
     ) -> TaskRecord:
         """Return the task once it ends or asks what `responses` do not say, or as it stands then.
 
@@ -182,6 +184,7 @@ class Calls:
             left_s = ends - time.monotonic()
             if record.status is not Status.WORKING or left_s <= 0:
                 return record
+            await progress.tell(record)
             await asyncio.sleep(min(pause_s, left_s))
             pause_s = min(1.5 * pause_s, _LONGEST_PAUSE_S)
 

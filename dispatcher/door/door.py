@@ -83,6 +83,8 @@ class Door:
 
         Where it cannot be read now, the one that is known goes on being served.
         """
+        if self._reading.locked():  # somebody is at it: nobody waits for that
+            return self.catalogue
         async with self._reading:
             if time.monotonic() - self._read_at < self.settings.catalogue_s:
                 return self.catalogue

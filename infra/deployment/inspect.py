@@ -10,7 +10,7 @@ from typing import Any
 from backends.caller import ClientFactory
 from infra.deployment.drift import Check, Drift, differing, run_checks
 from infra.deployment.inspect_storage import storage_checks
-from infra.resources import Consumer, Function, Queue, Subscription, Topology
+from infra.resources import Consumer, DoorFront, Function, Queue, Subscription, Topology
 from infra.template.messaging import queue_arn
 from infra.template.permissions import (
     Statement,
@@ -45,6 +45,8 @@ def inspect(topology: Topology, clients: ClientFactory) -> list[Drift]:
         function, statements = topology.door.function, door_statements(topology.door, topology)
         check = partial(_function, function, statements, topology, clients)
         checks.append((f"function {function.name}", check))
+        check = partial(_function_url, topology.door, clients)
+        checks.append((f"URL of {function.name}", check))
     return run_checks(checks)
 
 
@@ -159,6 +161,14 @@ def _function(
         )
         yield Drift(resource=f"function {function.name}", what=what, mend=put)
     yield from _role(actual["Role"].rsplit("/", 1)[-1], function, statements, clients)
+
+
+def _function_url(front: DoorFront, clients: ClientFactory) -> Iterator[Drift]:
+    client, name = clients("lambda"), front.function.name
+    expected = {"AuthType": front.auth}
+    if what := differing(expected, client.get_function_url_config(FunctionName=name)):
+        put = partial(client.update_function_url_config, FunctionName=name, **expected)
+        yield Drift(resource=f"URL of {name}", what=what, mend=put)
 
 
 def _role(

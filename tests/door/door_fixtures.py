@@ -98,7 +98,9 @@ def forwarding(targets):
                 target = urlsplit(next(turns))
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             connection = HTTPConnection("127.0.0.1", target.port, timeout=60)
-            connection.putrequest("POST", self.path, skip_host=True, skip_accept_encoding=True)
+            connection.putrequest(
+                self.command, self.path, skip_host=True, skip_accept_encoding=True
+            )
             connection.putheader("Host", target.netloc)
             for name, value in self.headers.items():
                 if name.lower() not in {"host", "connection"}:

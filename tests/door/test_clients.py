@@ -90,6 +90,18 @@ async def test_a_client_without_it_gets_the_id_of_a_long_task_and_fetches_the_re
     assert result.content[0].text == "tea took 3.0 s"
 
 
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_a_client_that_waits_hears_of_progress(served, mode):
+    heard = []
+
+    async def hear(progress, total, message):
+        heard.append((progress, total, message))
+
+    async with Client(served, mode=mode) as client:
+        await client.call_tool("slow_compute", {"seconds": 2, "label": "a"}, progress_callback=hear)
+    assert heard == [(0.0, 1.0, "computing a")]
+
+
 async def test_a_client_without_it_answers_questions_in_the_middle_of_a_call(served):
     async def answer(context, params):
         return types.ElicitResult(action="accept", content={"confirm": True})

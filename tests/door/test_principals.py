@@ -1,15 +1,17 @@
 """Who asks decides what is there."""
 
 import contextlib
+import json
 
 import httpx2
 import pytest
 from rpc import Rpc, RpcError
+from starlette.responses import Response
 
 from dispatcher.door.app import build_app
-from dispatcher.door.caller import Caller, caller_of
+from dispatcher.door.caller import LOCAL, Caller, caller_of
 from dispatcher.door.door import Door
-from dispatcher.door.lambda_handler import principal_of
+from dispatcher.door.lambda_handler import IamCallers, principal_of
 from dispatcher.door.settings import DoorSettings
 from schemas.errors import InvalidSettings
 
@@ -77,10 +79,73 @@ async def check_principals(as_principal):
 
 
 @pytest.mark.localstack
-async def test_a_web_page_that_poses_as_this_machine_is_refused(served):
+async def test_a_new_deployment_is_seen(door_stage):
+    import boto3
+
+    from schemas.catalogue import CATALOGUE_KEY
+
+    settings, _ = door_stage
+    door = await Door.connect(settings, DoorSettings(catalogue_s=0))
+    bucket = door.desk(LOCAL).names.bucket
+    s3 = boto3.client("s3")
+    kept = s3.get_object(Bucket=bucket, Key=CATALOGUE_KEY)["Body"].read()
+    fewer = json.loads(kept)
+    fewer["agents"] = [agent for agent in fewer["agents"] if agent["name"] != "greet"]
+    try:
+        assert "greet" in (await door.refresh()).agents
+        s3.put_object(Bucket=bucket, Key=CATALOGUE_KEY, Body=json.dumps(fewer))
+        assert "greet" not in (await door.refresh()).agents
+        assert "greet" not in door.desk(LOCAL).catalogue.agents
+        s3.delete_object(Bucket=bucket, Key=CATALOGUE_KEY)
+        assert "slow_compute" in (await door.refresh()).agents  # better old than none
+    finally:
+        s3.put_object(Bucket=bucket, Key=CATALOGUE_KEY, Body=kept)
+        await door.close()
+
+
+@pytest.mark.localstack
+@pytest.mark.parametrize("header", ["Host", "Origin"])
+async def test_a_web_page_that_reaches_this_machine_is_refused(served, header):
     async with httpx2.AsyncClient() as http:
-        evil = await http.post(served, headers={"Host": "evil.example"}, json={})
-    assert evil.status_code in {400, 403, 421}
+        evil = await http.post(served, headers={header: "http://evil.example"}, json={})
+    assert evil.status_code in {403, 421}
+
+
+@pytest.mark.localstack
+def test_nobody_but_this_machine_is_served_without_access(door_stage, capsys):
+    from typer.testing import CliRunner
+
+    from infra.cli.app import app
+
+    result = CliRunner().invoke(app, ["serve", "--host", "0.0.0.0"])
+    assert result.exit_code == 2
+    assert "no access is configured" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("event", "status"),
+    [
+        pytest.param({}, 403, id="unsigned"),
+        pytest.param(
+            {"requestContext": {"identity": {"userArn": "arn:aws:iam::1:user/bo"}}},
+            200,
+            id="signed",
+        ),
+    ],
+)
+async def test_behind_iam_only_signed_requests_pass(event, status):
+    sent = []
+
+    async def app(scope, receive, send):
+        assert caller_of(scope) == Caller(principal="arn:aws:iam::1:user/bo")
+        await Response(status_code=200)(scope, receive, send)
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "headers": [], "aws.event": event}
+    await IamCallers(app)(scope, None, send)
+    assert sent[0]["status"] == status
 
 
 def test_a_request_that_passed_no_guard_is_nobodys():
