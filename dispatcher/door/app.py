@@ -54,6 +54,15 @@ def _http_routes(door: Door) -> list[Any]:
     return routes
 
 
+AUTH = "SQSWARM_AUTH"
+"""The environment's word for how callers are known (dispatcher.door.access)."""
+
+
+def is_open(env: Mapping[str, str]) -> bool:
+    """Tell whether nothing in the environment says how callers are known."""
+    return env.get(AUTH, "none") in {"", "none"}
+
+
 def access_of(env: Mapping[str, str]) -> Any:
     """Return who may pass, as the environment configures it; None where it does not."""
     if find_spec("dispatcher.door.access") is None:

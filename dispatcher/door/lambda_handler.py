@@ -14,7 +14,7 @@ from mangum import Mangum
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from dispatcher.door.app import access_of, build_app
+from dispatcher.door.app import AUTH, access_of, build_app, is_open
 from dispatcher.door.caller import Caller
 from dispatcher.door.door import Door
 from dispatcher.door.settings import DoorSettings
@@ -36,10 +36,13 @@ class LambdaDoor:
         """
         settings = Settings.from_env(environment)
         iam = environment.get("SQSWARM_DOOR_AUTH") == "AWS_IAM"
-        access = access_of(environment)
-        if not (iam or settings.local) and access is None:
+        unguarded = is_open(environment) and not iam
+        if unguarded and not settings.local:
             message = "the door's Function URL is open to everybody, and no access is configured"
-            raise InvalidSettings(message, hint="Configure access, or door.auth = 'AWS_IAM'.")
+            hint = f"Set {AUTH} in [tool.sqswarm.door] env, or auth = 'AWS_IAM'."
+            raise InvalidSettings(message, hint=hint)
+        # An emulator on this machine signs nothing, and serves nobody else.
+        access = None if unguarded else access_of(environment)
         self._loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)  # mangum takes the thread's
         options = DoorSettings.from_env(environment, streams=False)

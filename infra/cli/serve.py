@@ -29,20 +29,16 @@ def serve(
 
     Example: sqswarm serve --port 8080
     """
+    from dispatcher.door.app import access_of, is_open
+
     session = session_of(context)
     settings = session.reachable()
-    access = _access()
-    if access is None and host not in _LOOPBACK:
+    if is_open(os.environ) and host not in _LOOPBACK:
         message = f"{host} is not this machine alone, and no access is configured"
         hint = "Serve on 127.0.0.1, or configure who may call: see docs/mcp.md."
         raise UsageError(message, hint=hint)
+    access = access_of(os.environ)
     asyncio.run(_serve(settings, access, host, port, as_json=session.json))
-
-
-def _access() -> Any:
-    from dispatcher.door.app import access_of
-
-    return access_of(os.environ)
 
 
 async def _serve(settings: Settings, access: Any, host: str, port: int, *, as_json: bool) -> None:

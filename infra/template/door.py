@@ -8,7 +8,7 @@ from troposphere import AWSObject, GetAtt, Output, Sub, apigateway, awslambda
 
 from infra.resources import DoorFront, Topology
 from infra.template.functions import function_parts
-from infra.template.logical import arn, ref
+from infra.template.logical import arn, digest, ref
 from infra.template.permissions import door_statements
 
 _STEM = "Dispatcher"
@@ -95,13 +95,13 @@ def _api(front: DoorFront, topology: Topology) -> Iterator[AWSObject]:
             Type="AWS_PROXY", IntegrationHttpMethod="POST", Uri=Sub(uri)
         ),
     )
-    yield apigateway.Deployment(
-        f"{_API}Deployment", RestApiId=ref(_API), DependsOn=[f"{_API}Method"]
-    )
+    # A deployment is a copy of the methods, and never changes: another `auth` needs another one.
+    deployment = f"{_API}Deployment{digest(front.auth)}"
+    yield apigateway.Deployment(deployment, RestApiId=ref(_API), DependsOn=[f"{_API}Method"])
     yield apigateway.Stage(
         f"{_API}Stage",
         RestApiId=ref(_API),
-        DeploymentId=ref(f"{_API}Deployment"),
+        DeploymentId=ref(deployment),
         StageName=API_STAGE,
         TracingEnabled=True,
     )

@@ -42,8 +42,8 @@ GENERAL = (
 )
 """What else of revision 2026-07-28 applies; docs/mcp.md says why the others do not."""
 
-STREAMING = ("dns-rebinding-protection", "server-sse-multiple-streams")
-"""What applies only where a transport holds streams, or sees the Host that was meant."""
+LOOPBACK = ("dns-rebinding-protection",)
+"""What applies to a server that this machine alone may reach."""
 
 
 @dataclass(frozen=True)

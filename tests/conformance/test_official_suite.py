@@ -20,8 +20,8 @@ def test_what_else_of_the_revision_applies_passes(url, scenario):
     assert verdicts.passed
 
 
-@pytest.mark.parametrize("scenario", suite.STREAMING)
-def test_what_needs_streams_passes_where_there_are_some(suite_installed, served, scenario):
+@pytest.mark.parametrize("scenario", suite.LOOPBACK)
+def test_what_is_asked_of_a_server_on_loopback_passes(suite_installed, served, scenario):
     verdicts = suite.run(scenario, served)
     assert verdicts.failed == {}, verdicts.output
     assert verdicts.passed

@@ -98,24 +98,24 @@ def forwarding(targets):
                 target = urlsplit(next(turns))
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             connection = HTTPConnection("127.0.0.1", target.port, timeout=60)
-            connection.putrequest(
-                self.command, self.path, skip_host=True, skip_accept_encoding=True
-            )
-            connection.putheader("Host", target.netloc)
-            for name, value in self.headers.items():
-                if name.lower() not in {"host", "connection"}:
-                    connection.putheader(name, value)
-            connection.endheaders(body)
-            answer = connection.getresponse()
-            content = answer.read()
+            with contextlib.closing(connection):
+                connection.putrequest(
+                    self.command, self.path, skip_host=True, skip_accept_encoding=True
+                )
+                connection.putheader("Host", target.netloc)
+                for name, value in self.headers.items():
+                    if name.lower() not in {"host", "connection"}:
+                        connection.putheader(name, value)
+                connection.endheaders(body)
+                answer = connection.getresponse()
+                content, headers = answer.read(), answer.getheaders()
             self.send_response(answer.status)
-            for name, value in answer.getheaders():
+            for name, value in headers:
                 if name.lower() not in {"transfer-encoding", "content-length", "connection"}:
                     self.send_header(name, value)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
-            connection.close()
 
         do_GET = do_POST  # noqa: N815
 

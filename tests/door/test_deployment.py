@@ -58,6 +58,14 @@ def test_a_rest_api_asks_for_the_same_signature():
     assert method["AuthorizationType"] == "AWS_IAM"
 
 
+def test_another_auth_is_deployed_to_the_rest_api():
+    stages = [
+        rendered(auth=auth, api=True)["Resources"]["DispatcherApiStage"]["Properties"]
+        for auth in ("AWS_IAM", "NONE")
+    ]
+    assert stages[0]["DeploymentId"] != stages[1]["DeploymentId"]
+
+
 def test_the_doors_role_names_no_action_with_a_wildcard():
     extra = {"Action": ["ssm:GetParameter"], "Resource": ["arn:aws:ssm:::parameter/keys"]}
     role = rendered(permissions=(extra,))["Resources"]["DispatcherRole"]["Properties"]
