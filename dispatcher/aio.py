@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from backends.caller import AioCaller
 from backends.connect import client_options, settings_from_environment
@@ -75,10 +75,18 @@ Letters = list[Letter]
 Entries = list[CatalogueEntry]
 
 
+class Closing(Protocol):
+    """What a connection ends with."""
+
+    async def close(self) -> None:
+        """End it."""
+        ...
+
+
 class AsyncSwarm:
     """A connection to one stage's swarm: `async with await AsyncSwarm.connect() as swarm`."""
 
-    def __init__(self, desk: Desk, caller: AioCaller) -> None:
+    def __init__(self, desk: Desk, caller: Closing) -> None:
         """Swarms are made by `connect`."""
         self._desk = desk
         self._caller = caller

@@ -22,6 +22,9 @@ ANSWER_LIMIT_BYTES = 32 * 1024
 VALUE_KEY = "value"
 """A question for something that is not an object asks for an object with this one property."""
 
+DECLINED_KEY = "declined"
+"""Stands in a kept answer's place of a value where whoever was asked would not say."""
+
 
 async def answer(desk: Desk, task_id: str, key: str, value: Any) -> Status:
     """Answer the open question `key` of a task; return the task's status after it.
@@ -42,7 +45,7 @@ async def answer(desk: Desk, task_id: str, key: str, value: Any) -> Status:
         if asked is None:
             message = f"task {task_id} asks nothing called {key!r}"
             raise InvalidArguments(message, hint=f"Open are: {', '.join(record.asks)}.")
-        given = {key: {VALUE_KEY: _valid(key, asked, value)}}
+        given = {key: {VALUE_KEY: fitting(key, asked, value)}}
         status = await give(desk, record, given)
         if status is not None:
             return status
@@ -84,8 +87,8 @@ async def expire_questions(desk: Desk, record: TaskRecord) -> bool:
     return bool(over) and await give(desk, record, over) is not None
 
 
-def _valid(key: str, asked: JsonObject, value: Any) -> Any:
-    """Return the plain value of a valid answer."""
+def fitting(key: str, asked: JsonObject, value: Any) -> Any:
+    """Return the plain value of a valid answer; raises InvalidArguments with the reason."""
     from jsonschema import Draft202012Validator
 
     wrapped = asked.get("wrapped", False)

@@ -62,6 +62,7 @@ class Deployment:
     changed: bool
     code_key: str
     seconds: float
+    door_url: str | None = None
     mended: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -102,7 +103,8 @@ class _Deployer:
         self._topology: Topology = plan.topology(self._names)
         self._stack = stack_of(settings, self._names, self._clients)
         extra = plan.project.requirements
-        needs = None if settings.local else Requirements(extra, architecture())
+        door = plan.project.door is not None
+        needs = None if settings.local else Requirements(extra, architecture(), door)
         self._bundle: Bundle = bundle(plan.project.modules, requirements=needs)
         self._catalogue = plan.catalogue.dump().encode()
 
@@ -246,9 +248,17 @@ class _Deployer:
             changed=changed,
             code_key=record.code_key,
             seconds=time.monotonic() - self._begun,
+            door_url=self._door_url(),
             mended=tuple(str(drift) for drift in drifts),
             notes=tuple(notes),
         )
+
+    def _door_url(self) -> str | None:
+        front = self._topology.door
+        if front is None:
+            return None
+        api = self._clients("lambda")
+        return str(api.get_function_url_config(FunctionName=front.function.name)["FunctionUrl"])
 
 
 def _template_key(digest: str) -> str:

@@ -4,6 +4,13 @@
 agents = ["my_agents"]           # modules; each one's @agent functions are deployed
 pythonpath = ["src"]             # where they are found, relative to this file; default "."
 requirements = ["httpx>=0.28"]   # what they need beside sqswarm's own, packed for AWS
+door = true                      # deploy the MCP door too; or a table of its options:
+
+[tool.sqswarm.door]
+auth = "AWS_IAM"                 # of its Function URL, or "NONE" where access guards it
+api = false                      # an API Gateway REST API beside it
+env = {}                         # environment variables, for its access
+permissions = []                 # IAM statements, for its access
 
 [tool.sqswarm.container]         # where runs_on="container" agents run on AWS; without it nowhere
 image = "….amazonaws.com/me:1"   # its entry point is `sqswarm work`
@@ -20,12 +27,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from infra.options import DoorOptions, door_of, fleet_of, texts
 from infra.resources import Fleet
 from schemas.errors import UsageError
 
 _EXAMPLE = 'Write `[tool.sqswarm]` and `agents = ["my_agents"]` in pyproject.toml, or --agents.'
-_FIELDS = ("agents", "pythonpath", "requirements", "container")
-_CONTAINER_FIELDS = ("image", "subnets", "max_tasks")
+_FIELDS = ("agents", "pythonpath", "requirements", "container", "door")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +44,7 @@ class Project:
     pythonpath: tuple[Path, ...]
     requirements: tuple[str, ...] = ()
     fleet: Fleet = field(default_factory=Fleet)
+    door: DoorOptions | None = None
 
     def activate(self) -> None:
         """Put the project's folders first on `sys.path`, once."""
@@ -82,11 +90,11 @@ def _project(file: Path, table: dict[str, Any], modules: Sequence[str]) -> Proje
     if unknown:
         message = f"{file}: [tool.sqswarm] has no setting {unknown[0]!r}"
         raise UsageError(message, hint=f"It has {', '.join(_FIELDS)}.")
-    listed = tuple(modules) or _texts(file, table, "agents", default=())
+    listed = tuple(modules) or texts(file, table, "agents", default=())
     if not listed:
         message = f"{file}: [tool.sqswarm] lists no agents"
         raise UsageError(message, hint=_EXAMPLE)
-    folders = [file.parent / p for p in _texts(file, table, "pythonpath", default=(".",))]
+    folders = [file.parent / p for p in texts(file, table, "pythonpath", default=(".",))]
     for folder in folders:
         if not folder.is_dir():
             message = f"{file}: pythonpath names {folder}, which is no folder"
@@ -95,32 +103,7 @@ def _project(file: Path, table: dict[str, Any], modules: Sequence[str]) -> Proje
         root=file.parent,
         modules=listed,
         pythonpath=tuple(folder.resolve() for folder in folders),
-        requirements=_texts(file, table, "requirements", default=()),
-        fleet=_fleet(file, table.get("container", {})),
+        requirements=texts(file, table, "requirements", default=()),
+        fleet=fleet_of(file, table.get("container", {})),
+        door=door_of(file, table.get("door", False)),
     )
-
-
-def _fleet(file: Path, table: Any) -> Fleet:
-    example = 'Write [tool.sqswarm.container] with image = "…" and subnets = ["subnet-…"].'
-    if not isinstance(table, dict) or table.keys() - set(_CONTAINER_FIELDS):
-        message = f"{file}: [tool.sqswarm.container] takes {', '.join(_CONTAINER_FIELDS)} only"
-        raise UsageError(message, hint=example)
-    image, max_tasks = table.get("image", ""), table.get("max_tasks", Fleet.max_tasks)
-    subnets = _texts(file, table, "subnets", default=())
-    if not isinstance(image, str) or bool(image) != bool(subnets):
-        message = f"{file}: [tool.sqswarm.container] needs an image and its subnets"
-        raise UsageError(message, hint=example)
-    if not isinstance(max_tasks, int) or max_tasks < 1:
-        message = f"{file}: [tool.sqswarm.container] max_tasks is {max_tasks!r}"
-        raise UsageError(message, hint="Write a whole number from 1 on.")
-    return Fleet(image=image, subnets=subnets, max_tasks=max_tasks)
-
-
-def _texts(
-    file: Path, table: dict[str, Any], name: str, *, default: tuple[str, ...]
-) -> tuple[str, ...]:
-    value = table.get(name, list(default))
-    if not isinstance(value, list) or not all(isinstance(v, str) and v for v in value):
-        message = f"{file}: [tool.sqswarm] {name} is {value!r}, not a list of texts"
-        raise UsageError(message, hint=f'Write {name} = ["…"].')
-    return tuple(value)

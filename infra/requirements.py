@@ -21,20 +21,25 @@ from packaging.requirements import Requirement
 from schemas.errors import DeployFailed
 
 _OURS = ("pydantic", "jsonschema")
+_DOORS = ("mcp", "mangum")
 _PLATFORMS = {"x86_64": "manylinux2014_x86_64", "arm64": "manylinux2014_aarch64"}
 
 
 @dataclass(frozen=True)
 class Requirements:
-    """Our own needs, pinned, and the user's. `architecture` is Lambda's word."""
+    """Our own needs, pinned, and the user's. `architecture` is Lambda's word.
+
+    `door` adds what the MCP door imports.
+    """
 
     extra: tuple[str, ...]
     architecture: str
+    door: bool = False
 
     @cached_property
     def lines(self) -> tuple[str, ...]:
         """Return the requirements as pip takes them."""
-        return (*pinned(_OURS), *self.extra)
+        return (*pinned((*_OURS, *(_DOORS if self.door else ()))), *self.extra)
 
     @property
     def digest(self) -> str:

@@ -102,6 +102,20 @@ class Fleet:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DoorFront:
+    """The dispatcher function and what it is reached by.
+
+    `auth` is Lambda's word for the Function URL (`AWS_IAM` or `NONE`); `api` adds an API Gateway
+    REST API; `permissions` are IAM statements that its access needs.
+    """
+
+    function: Function
+    auth: str
+    api: bool
+    permissions: tuple[JsonObject, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Topology:
     """A stage. `runtime` and `architecture` are Lambda's words (`python3.12`, `arm64`)."""
 
@@ -112,6 +126,7 @@ class Topology:
     runtime: str
     architecture: str
     fleet: Fleet = field(default_factory=Fleet)
+    door: DoorFront | None = None
 
     @property
     def consumers(self) -> tuple[Consumer, ...]:
@@ -129,6 +144,12 @@ class Topology:
         return tuple(
             agent for agent in self.agents if agent.spec and agent.spec.runs_on is Hosting.CONTAINER
         )
+
+    @property
+    def functions(self) -> tuple[Function, ...]:
+        """Return every function."""
+        doors = () if self.door is None else (self.door.function,)
+        return (*(consumer.function for consumer in self.on_lambda), *doors)
 
     @property
     def queues(self) -> tuple[Queue, ...]:

@@ -9,8 +9,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
+from infra.options import DoorOptions
 from infra.resources import (
     Consumer,
+    DoorFront,
     EventSource,
     Fleet,
     Function,
@@ -26,6 +28,13 @@ from schemas.naming import TASKS_TOPIC, UNROUTED, Names
 
 AGENT_HANDLER = "workers.lambda_handler.handle"
 HOUSEKEEPING_HANDLER = "workers.housekeeping_handler.handle"
+DOOR_HANDLER = "dispatcher.door.lambda_handler.handle"
+
+DISPATCHER = "dispatcher"
+DOOR_TIMEOUT_S = 30
+"""Source: API Gateway answers within 29 seconds or not at all; a call waits 25."""
+DOOR_MEMORY_MB = 1024
+"""Its cold start is imports, and those are as fast as the processor's share."""
 
 
 HOUSEKEEPING = "housekeeping"
@@ -55,6 +64,7 @@ def topology(
     runtime: str,
     architecture: str,
     fleet: Fleet | None = None,
+    door: DoorOptions | None = None,
 ) -> Topology:
     """Return the stage that `specs` need; `modules` is what a function imports to find them.
 
@@ -73,6 +83,7 @@ def topology(
         runtime=runtime,
         architecture=architecture,
         fleet=fleet or Fleet(),
+        door=None if door is None else _door(door, names, common),
     )
 
 
@@ -83,6 +94,22 @@ def _topics(specs: Sequence[AgentSpec], names: Names) -> tuple[Topic, ...]:
         wanted |= {(s.topic, spec.ordered) for s in spec.subscriptions}
     return tuple(
         Topic(name=names.topic(topic, ordered=fifo), fifo=fifo) for topic, fifo in sorted(wanted)
+    )
+
+
+def _door(door: DoorOptions, names: Names, common: Mapping[str, str]) -> DoorFront:
+    return DoorFront(
+        function=Function(
+            name=names.function(DISPATCHER),
+            handler=DOOR_HANDLER,
+            description="The MCP door: agents as tools, calls as tasks",
+            timeout_s=DOOR_TIMEOUT_S,
+            memory_mb=DOOR_MEMORY_MB,
+            env=MappingProxyType({**door.env, **common, "SQSWARM_DOOR_AUTH": door.auth}),
+        ),
+        auth=door.auth,
+        api=door.api,
+        permissions=door.permissions,
     )
 
 

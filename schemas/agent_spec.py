@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from schemas.as_tool import AsTool
 from schemas.json import JsonObject
 
 LEASE_MARGIN_S = 5
@@ -93,6 +94,7 @@ class AgentSpec:
     schedules: tuple[Schedule, ...] = ()
     ordered: bool = False
     durability: Durability = Durability.STANDARD
+    tool: AsTool = field(default_factory=AsTool)
     memory_mb: int = 256
     permissions: tuple[JsonObject, ...] = ()
     env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from schemas.agent_spec import AgentSpec, Durability, Schedule, Subscription
+from schemas.as_tool import AsTool
 from schemas.errors import NotDeployed, UnknownAgent, UnknownTopic
 from schemas.json import JsonObject, dumps, loads
 
@@ -34,6 +35,7 @@ class CatalogueEntry:
     timeout_s: int
     subscriptions: tuple[Subscription, ...]
     schedules: tuple[Schedule, ...] = ()
+    as_tool: AsTool = field(default_factory=AsTool)
 
     @classmethod
     def of(cls, spec: AgentSpec) -> CatalogueEntry:
@@ -51,6 +53,7 @@ class CatalogueEntry:
             timeout_s=spec.timeout_s,
             subscriptions=spec.subscriptions,
             schedules=spec.schedules,
+            as_tool=spec.tool,
         )
 
     def tool(self) -> JsonObject:
@@ -63,12 +66,15 @@ class CatalogueEntry:
         }
         if self.output_schema is not None:
             tool["outputSchema"] = self.output_schema
+        if self.as_tool.annotations:
+            tool["annotations"] = self.as_tool.annotations
         return tool
 
     def to_json(self) -> JsonObject:
         """Return the entry as a JSON object: the tool definition and what the swarm adds."""
         return {
             **self.tool(),
+            "mcp": self.as_tool.to_json(),
             "wrapped": self.wrapped,
             "durability": self.durability.value,
             "ordered": self.ordered,
@@ -101,6 +107,7 @@ class CatalogueEntry:
                 Schedule(expression=s["expression"], arguments=s["arguments"])
                 for s in entry.get("schedules", ())
             ),
+            as_tool=AsTool.from_json(entry.get("mcp", {})),
         )
 
 

@@ -204,6 +204,17 @@ class AskTimedOut(SwarmError):
         super().__init__(f"nobody answered {key!r} in time")
 
 
+class AskDeclined(SwarmError):
+    """Whoever was asked would not say. `key` is the question's."""
+
+    hint = "Catch AskDeclined and go on without the answer."
+
+    def __init__(self, key: str) -> None:
+        """Say which question it was."""
+        self.key = key
+        super().__init__(f"{key!r} was asked, and declined")
+
+
 class PublishFailed(SwarmError):
     """Some messages were refused after every retry; `failed` lists their ids."""
 

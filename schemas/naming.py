@@ -13,9 +13,12 @@ TASKS_TOPIC = "tasks"
 UNROUTED = "unrouted"
 """The queue of tasks that name no deployed agent; housekeeping puts them aside with a reason."""
 
+TASK_RESULT = "task_result"
+"""The MCP door's own tool beside the agents."""
+
 _STAGE = re.compile(r"^[a-z][a-z0-9-]{0,11}$")
 _NAME = re.compile(r"^[a-z](?:[a-z0-9_-]{0,38}[a-z0-9])?$")
-_RESERVED = frozenset({TASKS_TOPIC, "alarms", UNROUTED, "housekeeping", "dispatcher"})
+_RESERVED = frozenset({TASKS_TOPIC, "alarms", UNROUTED, "housekeeping", "dispatcher", TASK_RESULT})
 
 
 def check_name(name: str, *, what: str) -> str:

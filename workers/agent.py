@@ -18,6 +18,7 @@ from schemas.agent_spec import (
     Schedule,
     Subscription,
 )
+from schemas.as_tool import AsTool
 from schemas.errors import InvalidAgent
 from schemas.json import JsonObject
 from schemas.naming import check_name
@@ -77,6 +78,7 @@ class Agent(Generic[P, R]):
     def spec(self) -> AgentSpec:
         """Return the declaration as a value; raises InvalidAgent where it cannot work."""
         signature = self.signature
+        self._options["tool"].check(self.name, signature.input_schema)
         return AgentSpec(
             name=self.name,
             title=self.name.replace("_", " ").replace("-", " ").capitalize(),
@@ -104,6 +106,7 @@ def agent(
     schedule: str | Schedule | Sequence[str | Schedule] = (),
     ordered: bool = False,
     durability: str = "standard",
+    tool: AsTool | None = None,
     memory: int = 256,
     batch: int = 10,
     permissions: Sequence[JsonObject] = (),
@@ -125,6 +128,7 @@ def agent(
     schedule: str | Schedule | Sequence[str | Schedule] = (),
     ordered: bool = False,
     durability: str = "standard",
+    tool: AsTool | None = None,
     memory: int = 256,
     batch: int = 10,
     permissions: Sequence[JsonObject] = (),
@@ -137,7 +141,8 @@ def agent(
     `concurrency` the most workers at a time, `batch` the most tasks one worker runs side by side
     (1 for work that fills a processor). `topics` are names or Subscriptions. `rate` is the most
     runs started in a time over all workers, as "50/minute". `schedule` submits the agent again and
-    again: "rate(5 minutes)", "cron(0 8 * * ? *)", or Schedules with arguments. `permissions` are
+    again: "rate(5 minutes)", "cron(0 8 * * ? *)", or Schedules with arguments. `tool` is how MCP
+    clients see it (AsTool). `permissions` are
     IAM statements the agent's role gets besides its own; `env` its environment variables: names
     of secrets, never secrets. `runs_on="container"` leaves it to `sqswarm work`, for attempts of
     up to 11 hours; then `concurrency` is the most tasks one container runs side by side.
@@ -172,6 +177,7 @@ def agent(
             "schedules": parse_schedules(named, schedule),
             "ordered": ordered,
             "durability": _durability(named, durability),
+            "tool": tool or AsTool(),
             "memory_mb": memory,
             "permissions": tuple(permissions),
             "env": MappingProxyType(dict(env or {})),

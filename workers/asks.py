@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from dispatcher.answer import VALUE_KEY
-from schemas.errors import AskTimedOut
+from dispatcher.answer import DECLINED_KEY, VALUE_KEY
+from schemas.errors import AskDeclined, AskTimedOut
 from schemas.json import JsonObject
 from workers.journal import Journal
 from workers.outcome import AskWait, Fail, SleepWait
@@ -37,7 +37,8 @@ async def run_ask(
 ) -> Any:
     """Return the answer to a question as a value of `model`, or suspend until there is one.
 
-    Raises AskTimedOut where its time ends first and `on_timeout` gives no answer instead.
+    Raises AskTimedOut where its time ends first and `on_timeout` gives no answer instead,
+    AskDeclined where an MCP client's person declined to answer.
     """
     from pydantic import TypeAdapter
 
@@ -62,6 +63,8 @@ async def run_ask(
             await journal.park(operation, [AskWait(name=name, asked=asked)])
     if given.get("timedOut"):
         raise AskTimedOut(name)
+    if given.get(DECLINED_KEY):
+        raise AskDeclined(name)
     return adapter.validate_python(given[VALUE_KEY])
 
 

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from schemas.errors import (
+    AskDeclined,
     AskTimedOut,
     ChildFailed,
     InvalidReturn,
@@ -133,7 +134,7 @@ def _failure(error: Exception, context: TaskContext) -> Outcome:
             return Failed(error_type=error.type, message=str(error))
         case InvalidReturn():
             return Failed(error_type="InvalidReturn", message=str(error), code=INTERNAL_ERROR)
-        case ChildFailed() | AskTimedOut() | UsageError():
+        case ChildFailed() | AskTimedOut() | AskDeclined() | UsageError():
             # Recorded for good, or wrong however often it is tried: the agent did not catch it.
             return Failed(error_type=type(error).__name__, message=str(error))
         case StepFailed():

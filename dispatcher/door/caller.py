@@ -1,4 +1,4 @@
-"""Who calls: what the access check found out about one request."""
+"""Caller: who asks at the door, as the access middleware has made sure of."""
 
 from __future__ import annotations
 
@@ -9,23 +9,26 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """One authenticated caller. `principal` owns the tasks; an `operator` sees everybody's.
-
-    `scopes` are the OAuth scopes that were granted.
-    """
+    """One authenticated caller. An `operator` sees the tasks of every principal."""
 
     principal: str
     operator: bool = False
     scopes: frozenset[str] = frozenset()
 
 
-def caller_of(scope_or_request: Mapping[str, Any]) -> Caller:
-    """Return who calls, from an ASGI scope or a Starlette request (which reads like its scope).
+LOCAL = Caller(principal="local")
+"""Everybody, where no access is configured: only a loopback address serves so."""
 
-    Raises LookupError where no access check has seen the request: nobody is let in by accident.
+
+def caller_of(scope_or_request: Any) -> Caller:
+    """Return the caller that the access middleware put into an ASGI scope (or request of one).
+
+    Raises PermissionError where no middleware did: a door that forgot its guard lets nobody in.
     """
-    caller = scope_or_request.get("state", {}).get("caller")
+    scope = getattr(scope_or_request, "scope", scope_or_request)
+    state = scope.get("state") if isinstance(scope, Mapping) else None
+    caller = state.get("caller") if isinstance(state, Mapping) else None
     if not isinstance(caller, Caller):
-        message = "no access check has seen this request: wrap the application in Guard"
-        raise LookupError(message)  # noqa: TRY004 - it is missing, not mistyped
+        message = "the request passed no access middleware"
+        raise PermissionError(message)
     return caller

@@ -27,6 +27,7 @@ from infra.cli.map import map_rows
 from infra.cli.publish import publish
 from infra.cli.purge import purge
 from infra.cli.redrive import redrive
+from infra.cli.serve import serve
 from infra.cli.session import Session
 from infra.cli.submit import submit
 from infra.cli.synth import synth
@@ -89,6 +90,7 @@ _VERBS: dict[str, list[tuple[str, Callable[..., Any]]]] = {
         ("cancel", cancel),
         ("inbox", inbox),
         ("answer", answer),
+        ("serve", serve),
     ],
     _WORKERS: [("work", work)],
     _CARE: [

@@ -28,4 +28,4 @@ def replace_code(topology: Topology, clients: ClientFactory, *, key: str) -> Non
             raise translated(error, "lambda") from error
 
     with ThreadPoolExecutor(_THREADS) as pool:
-        list(pool.map(replace, [consumer.function.name for consumer in topology.on_lambda]))
+        list(pool.map(replace, [function.name for function in topology.functions]))

@@ -10,9 +10,14 @@ from typing import Any
 from backends.caller import ClientFactory
 from infra.deployment.drift import Check, Drift, differing, run_checks
 from infra.deployment.inspect_storage import storage_checks
-from infra.resources import Consumer, Queue, Subscription, Topology
+from infra.resources import Consumer, DoorFront, Function, Queue, Subscription, Topology
 from infra.template.messaging import queue_arn
-from infra.template.permissions import agent_statements, housekeeping_statements
+from infra.template.permissions import (
+    Statement,
+    agent_statements,
+    door_statements,
+    housekeeping_statements,
+)
 from schemas.json import canonical, loads
 
 _SETTLING_S = 10.0
@@ -31,10 +36,24 @@ def inspect(topology: Topology, clients: ClientFactory) -> list[Drift]:
     ]
     for consumer in topology.on_lambda:
         name = f"function {consumer.function.name}"
-        checks.append((name, partial(_function, consumer, topology, clients)))
+        statements = _statements(consumer, topology)
+        check = partial(_function, consumer.function, statements, topology, clients)
+        checks.append((name, check))
         name = f"event source of {consumer.function.name}"
         checks.append((name, partial(_event_source, consumer, topology, clients)))
+    if topology.door is not None:
+        function, statements = topology.door.function, door_statements(topology.door, topology)
+        check = partial(_function, function, statements, topology, clients)
+        checks.append((f"function {function.name}", check))
+        check = partial(_function_url, topology.door, clients)
+        checks.append((f"URL of {function.name}", check))
     return run_checks(checks)
+
+
+def _statements(consumer: Consumer, topology: Topology) -> list[Statement]:
+    if consumer.spec is None:
+        return housekeeping_statements(topology)
+    return agent_statements(consumer, topology)
 
 
 def queue_attributes(queue: Queue, topology: Topology) -> dict[str, str]:
@@ -113,8 +132,9 @@ def _subscription(subscription: Subscription, arn: str, sns: Any) -> Iterator[Dr
         yield Drift(resource=where, what=what, mend=put)
 
 
-def _function(consumer: Consumer, topology: Topology, clients: ClientFactory) -> Iterator[Drift]:
-    function = consumer.function
+def _function(
+    function: Function, statements: list[Statement], topology: Topology, clients: ClientFactory
+) -> Iterator[Drift]:
     client = clients("lambda")
     actual = client.get_function_configuration(FunctionName=function.name)
     now = {
@@ -140,18 +160,21 @@ def _function(consumer: Consumer, topology: Topology, clients: ClientFactory) ->
             **request,
         )
         yield Drift(resource=f"function {function.name}", what=what, mend=put)
-    yield from _role(actual["Role"].rsplit("/", 1)[-1], consumer, topology, clients)
+    yield from _role(actual["Role"].rsplit("/", 1)[-1], function, statements, clients)
+
+
+def _function_url(front: DoorFront, clients: ClientFactory) -> Iterator[Drift]:
+    client, name = clients("lambda"), front.function.name
+    expected = {"AuthType": front.auth}
+    if what := differing(expected, client.get_function_url_config(FunctionName=name)):
+        put = partial(client.update_function_url_config, FunctionName=name, **expected)
+        yield Drift(resource=f"URL of {name}", what=what, mend=put)
 
 
 def _role(
-    role: str, consumer: Consumer, topology: Topology, clients: ClientFactory
+    role: str, function: Function, statements: list[Statement], clients: ClientFactory
 ) -> Iterator[Drift]:
     iam = clients("iam")
-    statements = (
-        housekeeping_statements(topology)
-        if consumer.spec is None
-        else agent_statements(consumer, topology)
-    )
     expected = {"Version": "2012-10-17", "Statement": statements}
     names = iam.list_role_policies(RoleName=role)["PolicyNames"]
     actual = (
@@ -161,7 +184,7 @@ def _role(
     )
     if actual != expected:
         yield Drift(
-            resource=f"role of {consumer.function.name}",
+            resource=f"role of {function.name}",
             what="its policy is not the declared one",
             mend=partial(
                 iam.put_role_policy,

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from troposphere import AWSObject, awslambda, events, iam, logs
 from troposphere.validators import integer
 
-from infra.resources import Consumer, Topology
+from infra.resources import Consumer, Function, Topology
 from infra.template.logical import arn, camel, ref, text
 from infra.template.messaging import queue_title
 from infra.template.permissions import Statement, agent_statements, housekeeping_statements
@@ -54,8 +54,14 @@ def workforce(topology: Topology) -> Iterator[AWSObject]:
 def _worker(
     consumer: Consumer, statements: list[Statement], topology: Topology
 ) -> Iterator[AWSObject]:
-    stem = camel(consumer.key)
-    function = consumer.function
+    yield from function_parts(camel(consumer.key), consumer.function, statements, topology)
+    yield _event_source(consumer)
+
+
+def function_parts(
+    stem: str, function: Function, statements: list[Statement], topology: Topology
+) -> Iterator[AWSObject]:
+    """Yield a function with its log group and role; `stem` begins their logical ids."""
     yield logs.LogGroup(
         f"{stem}Logs",
         LogGroupName=function.log_group,
@@ -83,7 +89,7 @@ def _worker(
         ],
     )
     yield awslambda.Function(
-        function_title(consumer),
+        f"{stem}Function",
         FunctionName=function.name,
         Description=function.description[:256],
         Runtime=topology.runtime,
@@ -100,7 +106,6 @@ def _worker(
         # Else Lambda makes the group itself at the first line, without retention.
         DependsOn=[f"{stem}Logs"],
     )
-    yield _event_source(consumer)
 
 
 def text_env(value: str) -> Any:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from infra.resources import Consumer, Function, Topology
+from infra.resources import Consumer, DoorFront, Function, Topology
 from infra.template.logical import text
 from infra.template.messaging import queue_arn
 from infra.template.storage import SWEEP_INDEX, bucket_arn, table_arn
@@ -103,6 +103,23 @@ def housekeeping_statements(topology: Topology) -> list[Statement]:
     ]
 
 
+def door_statements(door: DoorFront, topology: Topology) -> list[Statement]:
+    """Return what the door may do: start tasks, and look after those that are there.
+
+    It may read the whole table, because `list` does.
+    """
+    names = topology.names
+    queues = [queue_arn(names, s.queue.name) for s in topology.agents]
+    return [
+        _allow("Tasks", (*_TASKS, "dynamodb:Scan"), [table_arn(names)]),
+        *_payloads(names),
+        _start_tasks(topology),
+        _allow("Delay", ("sqs:SendMessage",), queues),
+        *_report(door.function, names),
+        *(_checked(statement, "the door") for statement in door.permissions),
+    ]
+
+
 def _allow(sid: str, actions: tuple[str, ...], resources: list[str]) -> Statement:
     return {
         "Sid": sid,
@@ -143,13 +160,13 @@ def _report(function: Function, names: Names) -> list[Statement]:
 
 def _declared(consumer: Consumer) -> list[Statement]:
     declared = consumer.spec.permissions if consumer.spec else ()
-    return [_checked(statement, consumer.key) for statement in declared]
+    return [_checked(statement, f"agent {consumer.key!r}") for statement in declared]
 
 
 def _checked(statement: JsonObject, agent: str) -> Statement:
     complete = {"Effect": "Allow", **statement}
     if not ({"Action", "NotAction"} & complete.keys()) or "Resource" not in complete:
-        message = f"agent {agent!r} declares a permission without Action or Resource: {statement}"
+        message = f"{agent} declares a permission without Action or Resource: {statement}"
         raise InvalidAgent(
             message,
             hint='permissions=[{"Action": ["s3:GetObject"], "Resource": ["arn:aws:s3:::mine/*"]}]',

@@ -8,6 +8,7 @@ from troposphere import AWSObject, Output, Parameter, Ref, Template
 
 from infra.resources import Topology
 from infra.template.containers import add_parameters, containers
+from infra.template.door import door, door_outputs
 from infra.template.functions import CODE_KEY, workforce
 from infra.template.limits import check_limits
 from infra.template.logical import camel
@@ -86,6 +87,7 @@ def _resources(topology: Topology) -> Iterator[AWSObject]:
         yield from alarms(consumer)
     yield from workforce(topology)
     yield from containers(topology)
+    yield from door(topology)
     yield dashboard(topology)
 
 
@@ -98,3 +100,4 @@ def _outputs(topology: Topology) -> Iterator[Output]:
         yield Output(f"{title}Arn", Value=Ref(title))
     for consumer in topology.consumers:
         yield Output(f"{camel(consumer.key)}QueueUrl", Value=Ref(queue_title(consumer)))
+    yield from door_outputs(topology)

@@ -1,0 +1,92 @@
+"""`sqswarm serve`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from infra.cli.output import print_json, print_line
+from infra.cli.session import session_of
+from schemas.errors import UsageError
+
+if TYPE_CHECKING:
+    from schemas.settings import Settings
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_LEAVE_S = 5
+
+
+def serve(
+    context: typer.Context,
+    *,
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8080,
+) -> None:
+    """Serve the deployed agents as MCP tools (and over small HTTP) until interrupted.
+
+    Example: sqswarm serve --port 8080
+    """
+    from dispatcher.door.app import access_of, is_open
+
+    session = session_of(context)
+    settings = session.reachable()
+    if is_open(os.environ) and host not in _LOOPBACK:
+        message = f"{host} is not this machine alone, and no access is configured"
+        hint = "Serve on 127.0.0.1, or configure who may call: see docs/mcp.md."
+        raise UsageError(message, hint=hint)
+    access = access_of(os.environ)
+    asyncio.run(_serve(settings, access, host, port, as_json=session.json))
+
+
+async def _serve(settings: Settings, access: Any, host: str, port: int, *, as_json: bool) -> None:
+    import uvicorn
+
+    from dispatcher.door.app import MCP_PATH, build_app
+    from dispatcher.door.door import Door
+    from dispatcher.door.settings import DoorSettings
+
+    class Server(uvicorn.Server):
+        """Tells its address once it listens, and ends open streams before it stops."""
+
+        async def startup(self, sockets: Any = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                taken = self.servers[0].sockets[0].getsockname()[1]
+                _tell(f"http://{_in_url(host)}:{taken}{MCP_PATH}", as_json=as_json)
+
+        def handle_exit(self, sig: int, frame: Any) -> None:
+            app.state.mcp.close()
+            super().handle_exit(sig, frame)
+
+    door = await Door.connect(settings, DoorSettings.from_env(os.environ))
+    try:
+        app = build_app(door, access)
+        config = uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            log_level="warning",
+            timeout_graceful_shutdown=round(door.settings.wait_s) + _LEAVE_S,
+        )
+        await Server(config).serve()
+    finally:
+        await door.close()
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _tell(url: str, *, as_json: bool) -> None:
+    """Print where it is, and what an MCP client's configuration says of it."""
+    snippet = {"mcpServers": {"sqswarm": {"type": "http", "url": url}}}
+    if as_json:
+        print_json({"url": url, "mcp.json": snippet})
+        return
+    print_line(url)
+    print_line("")
+    print_line("mcp.json:")
+    print_json(snippet)

@@ -1,0 +1,76 @@
+"""Options: the tables below `[tool.sqswarm]`, for where containers and the door run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from infra.resources import Fleet
+from schemas.errors import UsageError
+from schemas.json import JsonObject
+
+_CONTAINER_FIELDS = ("image", "subnets", "max_tasks")
+_AUTHS = ("AWS_IAM", "NONE")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoorOptions:
+    """What `[tool.sqswarm.door]` says of the MCP door on Lambda."""
+
+    auth: str = "AWS_IAM"
+    api: bool = False
+    env: Mapping[str, str] = field(default_factory=dict)
+    permissions: tuple[JsonObject, ...] = ()
+
+
+def fleet_of(file: Path, table: Any) -> Fleet:
+    """Return what `[tool.sqswarm.container]` says; raises UsageError for what cannot work."""
+    example = 'Write [tool.sqswarm.container] with image = "…" and subnets = ["subnet-…"].'
+    if not isinstance(table, dict) or table.keys() - set(_CONTAINER_FIELDS):
+        message = f"{file}: [tool.sqswarm.container] takes {', '.join(_CONTAINER_FIELDS)} only"
+        raise UsageError(message, hint=example)
+    image, max_tasks = table.get("image", ""), table.get("max_tasks", Fleet.max_tasks)
+    subnets = texts(file, table, "subnets", default=())
+    if not isinstance(image, str) or bool(image) != bool(subnets):
+        message = f"{file}: [tool.sqswarm.container] needs an image and its subnets"
+        raise UsageError(message, hint=example)
+    if not isinstance(max_tasks, int) or max_tasks < 1:
+        message = f"{file}: [tool.sqswarm.container] max_tasks is {max_tasks!r}"
+        raise UsageError(message, hint="Write a whole number from 1 on.")
+    return Fleet(image=image, subnets=subnets, max_tasks=max_tasks)
+
+
+def door_of(file: Path, said: Any) -> DoorOptions | None:
+    """Return what `door` says, None for no door; raises UsageError for what cannot work."""
+    if isinstance(said, bool):
+        return DoorOptions() if said else None
+    try:
+        options = DoorOptions(**said)
+    except TypeError as error:
+        message = f"{file}: [tool.sqswarm] door is {said!r}"
+        hint = "Write door = true, or a table with auth, api, env and permissions."
+        raise UsageError(message, hint=hint) from error
+    kinds = (
+        options.auth in _AUTHS,
+        isinstance(options.api, bool),
+        isinstance(options.env, dict) and all(isinstance(v, str) for v in options.env.values()),
+        isinstance(options.permissions, list | tuple),
+    )
+    if not all(kinds):
+        message = f"{file}: [tool.sqswarm.door] has a value that cannot work: {said!r}"
+        hint = f"auth is {' or '.join(_AUTHS)}, api true or false, env a table of texts."
+        raise UsageError(message, hint=hint)
+    return replace(options, permissions=tuple(options.permissions))
+
+
+def texts(
+    file: Path, table: dict[str, Any], name: str, *, default: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return a setting that is a list of texts; raises UsageError for anything else."""
+    value = table.get(name, list(default))
+    if not isinstance(value, list) or not all(isinstance(v, str) and v for v in value):
+        message = f"{file}: [tool.sqswarm] {name} is {value!r}, not a list of texts"
+        raise UsageError(message, hint=f'Write {name} = ["…"].')
+    return tuple(value)

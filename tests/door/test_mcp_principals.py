@@ -1,0 +1,185 @@
+"""Who asks decides what is there."""
+
+import contextlib
+import json
+
+import httpx2
+import pytest
+from rpc import Rpc, RpcError
+from starlette.responses import Response
+
+from dispatcher.door.app import build_app
+from dispatcher.door.caller import LOCAL, Caller, caller_of
+from dispatcher.door.door import Door
+from dispatcher.door.lambda_handler import IamCallers, principal_of
+from dispatcher.door.settings import DoorSettings
+from schemas.errors import InvalidSettings
+
+
+class ByHeader:
+    """Stands where the guard does: a header says who calls."""
+
+    def __init__(self, app):
+        self._app = app
+
+    async def __call__(self, scope, receive, send):
+        headers = dict(scope.get("headers", ()))
+        who = headers.get(b"x-principal", b"nobody").decode()
+        scope.setdefault("state", {})["caller"] = Caller(principal=who, operator=who == "root")
+        await self._app(scope, receive, send)
+
+
+@contextlib.asynccontextmanager
+async def principals_of(settings):
+    """Serve in this process and yield a function: principal → client."""
+    async with contextlib.AsyncExitStack() as stack:
+        door = await Door.connect(settings, DoorSettings())
+        stack.push_async_callback(door.close)
+        app = build_app(door)
+        await stack.enter_async_context(app.router.lifespan_context(app))
+        transport = httpx2.ASGITransport(ByHeader(app))
+
+        def rpc(principal):
+            headers = {"x-principal": principal}
+            return Rpc("http://127.0.0.1:1/mcp", transport=transport, headers=headers)
+
+        yield rpc
+
+
+@pytest.mark.localstack
+async def test_anothers_task_is_answered_exactly_like_an_unknown_one(door_stage):
+    settings, _ = door_stage
+    async with principals_of(settings) as as_principal:
+        await check_principals(as_principal)
+
+
+async def check_principals(as_principal):
+    ada, bo, root = as_principal("ada"), as_principal("bo"), as_principal("root")
+    task_id = (await ada.call("slow_compute", {"seconds": 0}))["taskId"]
+    unknown = "0199c2f0-5d3c-7c3e-8f43-2f6a1c0d9e11"
+    for method, more in (
+        ("tasks/get", {}),
+        ("tasks/cancel", {}),
+        ("tasks/update", {"inputResponses": {}}),
+    ):
+        answers = []
+        for asked in (task_id, unknown, "no id at all"):
+            with pytest.raises(RpcError) as error:
+                await bo(method, taskId=asked, **more)
+            answers.append((error.value.code, error.value.status, error.value.data))
+            assert str(error.value) == f"Task not found: {asked}"
+        assert set(answers) == {(-32602, 400, None)}
+    for uri in (f"task://{task_id}", f"task://{task_id}/result"):
+        with pytest.raises(RpcError):
+            await bo("resources/read", uri=uri)
+    with pytest.raises(RpcError):
+        await bo.call("greet", {}, requestState=f"{task_id}.0")
+    assert (await ada.until(task_id))["status"] == "completed"
+    assert (await root("tasks/get", taskId=task_id))["status"] == "completed"
+
+
+@pytest.mark.localstack
+async def test_a_new_deployment_is_seen(door_stage):
+    import boto3
+
+    from schemas.catalogue import CATALOGUE_KEY
+
+    settings, _ = door_stage
+    door = await Door.connect(settings, DoorSettings(catalogue_s=0))
+    bucket = door.desk(LOCAL).names.bucket
+    s3 = boto3.client("s3")
+    kept = s3.get_object(Bucket=bucket, Key=CATALOGUE_KEY)["Body"].read()
+    fewer = json.loads(kept)
+    fewer["agents"] = [agent for agent in fewer["agents"] if agent["name"] != "greet"]
+    try:
+        assert "greet" in (await door.refresh()).agents
+        s3.put_object(Bucket=bucket, Key=CATALOGUE_KEY, Body=json.dumps(fewer))
+        assert "greet" not in (await door.refresh()).agents
+        assert "greet" not in door.desk(LOCAL).catalogue.agents
+        s3.delete_object(Bucket=bucket, Key=CATALOGUE_KEY)
+        assert "slow_compute" in (await door.refresh()).agents  # better old than none
+    finally:
+        s3.put_object(Bucket=bucket, Key=CATALOGUE_KEY, Body=kept)
+        await door.close()
+
+
+@pytest.mark.localstack
+@pytest.mark.parametrize("header", ["Host", "Origin"])
+async def test_a_web_page_that_reaches_this_machine_is_refused(served, header):
+    async with httpx2.AsyncClient() as http:
+        evil = await http.post(served, headers={header: "http://evil.example"}, json={})
+    assert evil.status_code in {403, 421}
+
+
+@pytest.mark.localstack
+def test_nobody_but_this_machine_is_served_without_access(door_stage, capsys):
+    from typer.testing import CliRunner
+
+    from infra.cli.app import app
+
+    result = CliRunner().invoke(app, ["serve", "--host", "0.0.0.0"])
+    assert result.exit_code == 2
+    assert "no access is configured" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("event", "status"),
+    [
+        pytest.param({}, 403, id="unsigned"),
+        pytest.param(
+            {"requestContext": {"identity": {"userArn": "arn:aws:iam::1:user/bo"}}},
+            200,
+            id="signed",
+        ),
+    ],
+)
+async def test_behind_iam_only_signed_requests_pass(event, status):
+    sent = []
+
+    async def app(scope, receive, send):
+        assert caller_of(scope) == Caller(principal="arn:aws:iam::1:user/bo")
+        await Response(status_code=200)(scope, receive, send)
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "headers": [], "aws.event": event}
+    await IamCallers(app)(scope, None, send)
+    assert sent[0]["status"] == status
+
+
+def test_a_request_that_passed_no_guard_is_nobodys():
+    with pytest.raises(PermissionError):
+        caller_of({"type": "http", "state": {}})
+
+
+@pytest.mark.parametrize(
+    ("context", "principal"),
+    [
+        pytest.param({}, None, id="unsigned"),
+        pytest.param(
+            {"authorizer": {"iam": {"userArn": "arn:aws:iam::1:user/ada"}}},
+            "arn:aws:iam::1:user/ada",
+            id="function-url",
+        ),
+        pytest.param(
+            {"authorizer": {"iam": {"userArn": "arn:aws:sts::1:assumed-role/r/session"}}},
+            "arn:aws:sts::1:assumed-role/r",
+            id="a-role-without-its-session",
+        ),
+        pytest.param(
+            {"identity": {"userArn": "arn:aws:iam::1:user/bo"}},
+            "arn:aws:iam::1:user/bo",
+            id="rest-api",
+        ),
+        pytest.param({"authorizer": None, "identity": {"userArn": None}}, None, id="open-api"),
+    ],
+)
+def test_iam_says_who_signed(context, principal):
+    assert principal_of({"requestContext": context}) == principal
+
+
+def test_settings_come_from_the_environment():
+    assert DoorSettings.from_env({"SQSWARM_DOOR_WAIT_S": "2.5"}).wait_s == 2.5
+    with pytest.raises(InvalidSettings, match="SQSWARM_DOOR_WAIT_S"):
+        DoorSettings.from_env({"SQSWARM_DOOR_WAIT_S": "soon"})
