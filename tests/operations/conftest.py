@@ -43,7 +43,7 @@ async def careful(text: str, *, ctx: TaskContext) -> bool:
     """Ask before it does it."""
     return (await ctx.ask("approve", f"Do {text}?", Approval)).approved
 '''
-FUNCTION = '''
+FUNCTION = """
 import os
 
 
@@ -52,7 +52,7 @@ def handler(event, context):
     if event.get("fail"):
         raise ValueError("asked to fail")
     return {"echo": event, "blob": "x" * event.get("size", 0)}
-'''
+"""
 
 
 @pytest.fixture(scope="session")
@@ -152,9 +152,7 @@ async def assistant(*arguments, answers=None, mode="auto", **environment):
         return answers.pop(0)
 
     options = {} if answers is None else {"elicitation_callback": person}
-    async with mcp.Client(
-        parameters(*arguments, **environment), mode=mode, **options
-    ) as client:
+    async with mcp.Client(parameters(*arguments, **environment), mode=mode, **options) as client:
         found = Assistant(client)
         found.asked = asked
         yield found
