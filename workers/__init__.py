@@ -1,7 +1,14 @@
 """The way through: agents, and the runtime that acquires, runs and settles their tasks."""
 
 from schemas.agent_spec import Schedule, Subscription
-from schemas.errors import AskTimedOut, AttemptCancelled, ChildFailed, LeaseLost, StepFailed
+from schemas.errors import (
+    AskTimedOut,
+    AttemptCancelled,
+    ChildFailed,
+    LeaseLost,
+    RemoteFailed,
+    StepFailed,
+)
 from workers.agent import Agent, agent
 from workers.context import TaskContext
 from workers.outcome import Fail, Retry
@@ -13,6 +20,7 @@ __all__ = [
     "ChildFailed",
     "Fail",
     "LeaseLost",
+    "RemoteFailed",
     "Retry",
     "Schedule",
     "StepFailed",

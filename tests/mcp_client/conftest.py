@@ -52,8 +52,9 @@ class Remote:
             [json.loads(line) for line in calls.read_text().splitlines()] if calls.exists() else []
         )
 
-    def task(self, task_id):
-        return json.loads(self.path.read_text())[task_id]
+    @property
+    def tasks(self):
+        return json.loads(self.path.read_text())
 
 
 @pytest.fixture

@@ -1,0 +1,308 @@
+"""Remote: an agent calls tools of MCP servers elsewhere, and waits for them without a worker.
+
+A call is made of recorded pieces: the call itself (a step that keeps the remote task's id), sleeps
+between polls, questions that the remote task asks, and its end (a step). A later attempt finds them
+and goes on polling: it does not call again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from schemas.errors import (
+    InputRequired,
+    RemoteFailed,
+    TaskCancelled,
+    TaskFailed,
+    TaskNotFound,
+    TimedOut,
+)
+from schemas.json import JsonObject, canonical
+from schemas.results import WRAPPED_KEY
+from workers.asks import nap, run_form
+from workers.journal import Journal
+from workers.outcome import Fail
+from workers.recorded import sleep_name, step_name
+from workers.secret import secret
+from workers.steps import run_step
+
+if TYPE_CHECKING:
+    from dispatcher.mcp_client import TaskHandle
+
+T = TypeVar("T")
+
+HOLD_S = 3.0
+"""How long a worker polls before it lets the task sleep."""
+
+_FIRST_S = 2.0
+_LONGEST_S = 300.0
+_MARGIN_S = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remote:
+    """The tools of one MCP server, for one run of an agent. Made by `ctx.mcp`."""
+
+    journal: Journal
+    url: str
+    auth: str | None
+    timeout_s: float
+    remaining_s: Callable[[], float]
+
+    async def call(self, tool: str, /, **arguments: Any) -> Any:
+        """Call a tool and return its result; where it becomes a task, wait without a worker.
+
+        The result is the tool's structured content (what is under `result`, where that is all of
+        it), else its text. Raises RemoteFailed for whatever the tool or its server ends in, once
+        and for all; StepFailed where the server could not be called, which the next attempt tries
+        again. What a remote task asks becomes a question of this task: see `sqswarm inbox`.
+        """
+        journal = self.journal
+        base = self._name(tool, arguments)
+        created = await run_step(
+            journal, base, _later(self._create, tool, arguments, base), returns=None, retries=0
+        )
+        ended = created.get("ended") or await self._ended(tool, base, created)
+        failed = ended.get("error")
+        if failed is not None:
+            raise RemoteFailed(tool, failed["type"], failed["message"])
+        return ended["value"]
+
+    def _name(self, tool: str, arguments: JsonObject) -> str:
+        """Return the call's name within the task: what is called with what, and how often before.
+
+        Not its position, for the reason that children have (schemas.waits).
+        """
+        try:
+            said = canonical({"url": self.url, "tool": tool, "arguments": arguments})
+        except (TypeError, ValueError) as error:
+            message = f"arguments of the remote tool {tool!r} are not JSON: {error}"
+            raise Fail(message, type="InvalidArguments") from error
+        what = f"mcp {tool[:100]}.{sha256(said.encode()).hexdigest()[:12]}"
+        return f"{what}.{self.journal.number(what)}"
+
+    async def _ended(self, tool: str, base: str, created: JsonObject) -> JsonObject:
+        """Return how the remote task ended, or suspend until it has."""
+        journal, end, number = self.journal, f"{base} end", 0
+        while True:
+            place = f"{base}.{number}"
+            if await journal.knows(sleep_name(place)):
+                await nap(journal, place, 0)
+            elif await journal.knows(step_name(f"{place} asked#0")):
+                await self._question(tool, place, created, {})
+            elif await journal.knows(step_name(f"{end}#0")):
+                return dict(await run_step(journal, end, _given({}), returns=None, retries=0))
+            else:
+                told = await self._poll(created)
+                if told is None:
+                    await nap(journal, place, min(_LONGEST_S, _FIRST_S * 2.0**number))
+                elif "asked" in told:
+                    await self._question(tool, place, created, told["asked"])
+                else:
+                    return dict(await run_step(journal, end, _given(told), returns=None, retries=0))
+            number += 1
+
+    async def _question(
+        self, tool: str, place: str, created: JsonObject, asked: JsonObject
+    ) -> None:
+        """Ask our own people what the remote task asks, and pass the answer on."""
+        journal = self.journal
+        asked = await run_step(journal, f"{place} asked", _given(asked), returns=None, retries=0)
+        key = place.replace(" ", "-")
+        answer = await run_form(journal, key, f"{tool}: {asked['message']}", asked["schema"])
+
+        async def pass_on(handle: TaskHandle) -> bool:
+            await handle.answer(asked["key"], answer)
+            return True
+
+        await run_step(
+            journal,
+            f"{place} answered",
+            _later(self._with_task, created["taskId"], pass_on),
+            returns=None,
+            retries=2,
+        )
+
+    async def _create(self, tool: str, arguments: JsonObject, base: str) -> JsonObject:
+        """Call the tool; return the id of the task it became, or how it ended."""
+        from dispatcher.mcp_client import submit
+
+        key = f"{self.journal.lease.task_id}/{base}"
+
+        async def create(client: Any) -> JsonObject:
+            handle = await submit(client, tool, arguments, idempotency_key=key)
+            if handle.id is None:
+                return {"ended": await _ending(handle)}
+            return {"taskId": handle.id, "at": self.journal.station.now_ms()}
+
+        return await self._connected(create)
+
+    async def _poll(self, created: JsonObject) -> JsonObject | None:
+        """Ask for a few seconds how the task is: its end, what it asks, or None for no news.
+
+        A server that cannot be reached is no news: it may be back before our patience ends.
+        """
+        from dispatcher.mcp_client.retry import is_passing
+
+        journal, task_id = self.journal, created["taskId"]
+        late = journal.station.now_ms() - created["at"] > 1000 * self.timeout_s
+
+        async def look(handle: TaskHandle) -> JsonObject | None:
+            try:
+                # What has ended in the meantime is told even when it is late.
+                state = await handle.wait(timeout=max(0.0, min(HOLD_S, self._left_s() / 2)))
+            except TimedOut:
+                if late:
+                    await handle.cancel()
+                return None
+            if state is not None and state.asked:
+                return _form(state.asked)
+            return await _ending(handle)
+
+        told = None
+        with journal.busy():
+            try:
+                told = await self._with_task(task_id, look)
+            except TaskNotFound as error:
+                told = _error("TaskNotFound", str(error))
+            except Exception as error:
+                if not is_passing(error):
+                    raise
+                journal.station.log.warning(
+                    "remote.unreachable", task_id=journal.lease.task_id, why=str(error)[:500]
+                )
+        if told is None and late:
+            return _error("RemoteTimedOut", f"it has not ended within {self.timeout_s:g} s")
+        return told
+
+    async def _with_task(self, task_id: str, work: Callable[[TaskHandle], Awaitable[T]]) -> T:
+        from dispatcher.mcp_client import TaskHandle
+
+        async def resumed(client: Any) -> T:
+            return await work(TaskHandle.resume(client, task_id))
+
+        return await self._connected(resumed)
+
+    async def _connected(self, work: Callable[[Any], Awaitable[T]]) -> T:
+        """Connect, do the work, and raise what it raised as it is: not in an ExceptionGroup."""
+        connect, reach_of, refused = _client_parts()
+        reach = reach_of(os.environ)
+        failed: Exception | None = None
+        try:
+            headers = await self._headers(reach)
+            timeout_s = max(_MARGIN_S, self._left_s())
+            async with connect(
+                self.url, headers=headers, reach=reach, timeout_s=timeout_s
+            ) as client:
+                try:
+                    return await work(client)
+                except Exception as error:
+                    failed = error
+        except refused as error:
+            raise Fail(str(error), type="AddressRefused") from error
+        except ExceptionGroup as group:
+            if failed is None:
+                raise _single(group) from group
+        if failed is None:  # a cancelled connection that swallowed the work
+            message = f"the connection to {_shown(self.url)} ended"
+            raise ConnectionError(message)
+        raise failed
+
+    async def _headers(self, reach: Any) -> dict[str, str]:
+        if self.auth is None:
+            return {}
+        if not reach.names(self.url) and not reach.loopback:
+            message = (
+                f"{_shown(self.url)} is not named in SQSWARM_MCP_ALLOW, so no secret is sent there"
+            )
+            raise Fail(message, type="SecretRefused")
+        return {"Authorization": f"Bearer {await asyncio.to_thread(secret, self.auth)}"}
+
+    def _left_s(self) -> float:
+        return self.remaining_s() - _MARGIN_S
+
+
+def _client_parts() -> tuple[Any, Any, Any]:
+    """Import the MCP client, here and not before: it takes a second."""
+    try:
+        from dispatcher.mcp_client import AddressRefused, Reach, connect
+    except ModuleNotFoundError as error:
+        message = f'ctx.mcp needs {error.name}: add `requirements = ["mcp>=2.3"]` to [tool.sqswarm]'
+        raise Fail(message, type="NeedsMcp") from error
+    return connect, Reach.from_env, AddressRefused
+
+
+async def _ending(handle: TaskHandle) -> JsonObject:
+    """Return how a task that has ended did so."""
+    try:
+        result = await handle.result()
+    except TaskFailed as error:
+        data = error.error.get("data")
+        kind = data.get("type") if isinstance(data, dict) else None
+        return _error(str(kind or error.error.get("code")), str(error.error.get("message", "")))
+    except TaskCancelled as error:
+        return _error("Cancelled", str(error))
+    except InputRequired as error:
+        return _error("InputRequired", str(error))
+    texts = [block.text for block in result.content if block.type == "text"]
+    if result.is_error:
+        return _error("ToolError", "\n".join(texts))
+    value: Any = result.structured_content
+    if value is None:
+        value = "\n".join(texts)
+    elif set(value) == {WRAPPED_KEY}:
+        value = value[WRAPPED_KEY]
+    return {"value": value}
+
+
+def _form(asked: dict[str, JsonObject]) -> JsonObject:
+    """Return the first form among a task's questions, as `asked`; an end where there is none."""
+    for key, request in asked.items():
+        params = request.get("params") or {}
+        if request.get("method") == "elicitation/create" and "requestedSchema" in params:
+            return {
+                "asked": {
+                    "key": key,
+                    "message": str(params.get("message", "")),
+                    "schema": params["requestedSchema"],
+                }
+            }
+    return _error("Unanswerable", "it asks for what no person can be asked for here")
+
+
+def _error(kind: str, message: str) -> JsonObject:
+    return {"error": {"type": kind, "message": message}}
+
+
+def _single(group: ExceptionGroup[Exception]) -> Exception:
+    """Return the one error that a group of task groups' errors stands for."""
+    error: Exception = group
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _shown(url: str) -> str:
+    """Return where a URL leads, without what may be secret in it."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}"
+
+
+def _given(value: JsonObject) -> Callable[[], Awaitable[JsonObject]]:
+    async def call() -> JsonObject:
+        return value
+
+    return call
+
+
+def _later(work: Callable[..., Awaitable[T]], *arguments: Any) -> Callable[[], Awaitable[T]]:
+    async def call() -> T:
+        return await work(*arguments)
+
+    return call
