@@ -42,6 +42,7 @@ HOLD_S = 3.0
 
 _FIRST_S = 2.0
 _LONGEST_S = 300.0
+_SLEEPS = 500
 _MARGIN_S = 1.0
 
 
@@ -101,12 +102,20 @@ class Remote:
             else:
                 told = await self._poll(created)
                 if told is None:
-                    await nap(journal, place, min(_LONGEST_S, _FIRST_S * 2.0**number))
+                    await nap(journal, place, self._pause_s(number))
                 elif "asked" in told:
                     await self._question(tool, place, created, told["asked"])
                 else:
                     return dict(await run_step(journal, end, _given(told), returns=None, retries=0))
             number += 1
+
+    def _pause_s(self, number: int) -> float:
+        """Return how long to sleep: twice as long each time, up to five minutes.
+
+        Longer where the patience is of weeks: a record holds some two thousand sleeps.
+        """
+        longest = max(_LONGEST_S, self.timeout_s / _SLEEPS)
+        return float(min(longest, _FIRST_S * 2.0 ** min(number, _SLEEPS)))
 
     async def _question(
         self, tool: str, place: str, created: JsonObject, asked: JsonObject
@@ -217,7 +226,7 @@ class Remote:
     async def _headers(self, reach: Any) -> dict[str, str]:
         if self.auth is None:
             return {}
-        if not reach.names(self.url) and not reach.loopback:
+        if not reach.trusts(self.url):
             message = (
                 f"{_shown(self.url)} is not named in SQSWARM_MCP_ALLOW, so no secret is sent there"
             )

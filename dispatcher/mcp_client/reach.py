@@ -19,6 +19,7 @@ from schemas.settings import Settings
 ALLOW_VARIABLE = "SQSWARM_MCP_ALLOW"
 """Comma-separated: `host`, `host:port`, `*.domain` or a network such as `10.1.0.0/16`."""
 
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -50,8 +51,13 @@ class Reach:
             loopback=Settings.from_env(env).local,
         )
 
+    def trusts(self, url: str) -> bool:
+        """Tell whether secrets may go there: to hosts that are named, and beside an emulator."""
+        host, _ = _parts(url)
+        return self.names(url) or (self.loopback and host in _LOOPBACK)
+
     def names(self, url: str) -> bool:
-        """Tell whether the URL's host is one that `allowed` names: secrets go to no other."""
+        """Tell whether the URL's host is one that `allowed` names."""
         host, port = _parts(url)
         if host in self.allowed or f"{host}:{port}" in self.allowed:
             return True

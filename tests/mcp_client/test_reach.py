@@ -65,6 +65,15 @@ async def test_loopback_is_called_only_beside_an_emulator():
         await local.resolve("http://10.0.0.1/")
 
 
+def test_secrets_go_only_where_the_setting_says_or_beside_an_emulator():
+    reach = Reach(allowed=frozenset({"crm.example.com", "10.0.0.0/8"}), loopback=True)
+    assert reach.trusts("https://crm.example.com/mcp")
+    assert reach.trusts("http://localhost:9000/mcp")
+    assert not reach.trusts("https://other.example.com/mcp")
+    assert not reach.trusts("https://10.0.0.1/mcp")
+    assert not Reach().trusts("http://localhost:9000/mcp")
+
+
 async def test_the_client_connects_to_the_address_that_was_checked(remote, monkeypatch):
     """A name that leads elsewhere on a second look is not looked up a second time."""
     url = remote.url.replace("127.0.0.1", "localhost")
