@@ -22,6 +22,7 @@ from schemas.errors import (
     TaskFailed,
     TaskNotFound,
     TimedOut,
+    Unreachable,
 )
 from schemas.json import JsonObject, canonical
 from schemas.results import WRAPPED_KEY
@@ -163,13 +164,16 @@ class Remote:
         late = journal.station.now_ms() - created["at"] > 1000 * self.timeout_s
 
         async def look(handle: TaskHandle) -> JsonObject | None:
-            try:
-                # What has ended in the meantime is told even when it is late.
-                state = await handle.wait(timeout=max(0.0, min(HOLD_S, self._left_s() / 2)))
-            except TimedOut:
-                if late:
-                    await handle.cancel()
-                return None
+            hold_s = max(0.0, min(HOLD_S, self._left_s() / 2))
+            # A server that fails is insisted on for longer than a worker should be held.
+            async with asyncio.timeout(hold_s + _MARGIN_S):
+                try:
+                    # What has ended in the meantime is told even when it is late.
+                    state = await handle.wait(timeout=hold_s)
+                except TimedOut:
+                    if late:
+                        await handle.cancel()
+                    return None
             if state is not None and state.asked:
                 return _form(state.asked)
             return await _ending(handle)
@@ -181,7 +185,7 @@ class Remote:
             except TaskNotFound as error:
                 told = _error("TaskNotFound", str(error))
             except Exception as error:
-                if not is_passing(error):
+                if not (isinstance(error, Unreachable) or is_passing(error)):
                     raise
                 journal.station.log.warning(
                     "remote.unreachable", task_id=journal.lease.task_id, why=str(error)[:500]

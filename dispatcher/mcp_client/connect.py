@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import httpx2
 
 from dispatcher.mcp_client.reach import Reach
 from dispatcher.mcp_client.resolve import tasks
+from schemas.errors import Unreachable
 
 if TYPE_CHECKING:
     import mcp
 
 _CONNECT_S = 5.0
+_REFUSALS = frozenset({401, 403})
 
 
 @asynccontextmanager
@@ -29,19 +32,37 @@ async def connect(
 
     `timeout_s` is for each request. With `reach` only addresses within it are called. The SDK's
     own HTTP client ends for good with the first connection that fails; through this one a poll
-    that fails may be repeated. Raises AddressRefused, and MCPError where nothing answers.
+    that fails may be repeated. Raises AddressRefused, and Unreachable where nothing answers or
+    the server wants other credentials.
     """
+    if reach is not None:
+        await reach.resolve(url)  # told here, not as an answer of the server's
+    transport = _Steady(reach)
+    opened = False
+    try:
+        async with _client(url, transport, headers or {}, timeout_s) as client:
+            opened = True
+            yield client
+    except Exception as error:
+        if opened or transport.trouble is None:
+            raise
+        message = f"{urlsplit(url).hostname}: {transport.trouble}"
+        raise Unreachable(message, hint="Check the address and `auth`.") from error
+
+
+@asynccontextmanager
+async def _client(
+    url: str, transport: _Steady, headers: Mapping[str, str], timeout_s: float
+) -> AsyncIterator[mcp.Client]:
     import mcp
     from mcp.client.streamable_http import streamable_http_client
 
-    if reach is not None:
-        await reach.resolve(url)  # told here, not as an answer of the server's
     async with (
         httpx2.AsyncClient(
-            headers=dict(headers or {}),
+            headers=dict(headers),
             timeout=httpx2.Timeout(timeout_s, connect=_CONNECT_S),
-            transport=_Steady(reach),
-            trust_env=reach is None,  # a proxy would resolve names by itself
+            transport=transport,
+            trust_env=False,  # a proxy would resolve names by itself
         ) as http,
         mcp.Client(
             streamable_http_client(url, http_client=http),
@@ -58,14 +79,20 @@ class _Steady(httpx2.AsyncHTTPTransport):
     def __init__(self, reach: Reach | None) -> None:
         super().__init__()
         self._reach = reach
+        self.trouble: str | None = None
+        """Why the last request came to nothing, which the SDK's own error does not say."""
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         try:
             if self._reach is not None:
                 await self._aim(request, self._reach)
-            return await super().handle_async_request(request)
+            response = await super().handle_async_request(request)
         except (httpx2.TransportError, OSError) as error:
-            return httpx2.Response(503, text=f"{type(error).__name__}: {error}", request=request)
+            self.trouble = f"{type(error).__name__}: {error}"
+            return httpx2.Response(503, text=self.trouble, request=request)
+        bad = response.status_code in _REFUSALS or response.is_server_error
+        self.trouble = f"it answers {response.status_code}" if bad else None
+        return response
 
     async def _aim(self, request: httpx2.Request, reach: Reach) -> None:
         """Send the request to the address that was checked, under the name it was meant for."""

@@ -13,7 +13,7 @@ from mcp_types import CONNECTION_CLOSED, INTERNAL_ERROR, REQUEST_TIMEOUT
 
 T = TypeVar("T")
 
-_TRIES = 6
+_TRIES = 10
 _BASE_S = 0.25
 _CAP_S = 8.0
 _PASSING = frozenset({CONNECTION_CLOSED, REQUEST_TIMEOUT, INTERNAL_ERROR})
@@ -29,10 +29,10 @@ def is_passing(error: BaseException) -> bool:
 
 
 async def insist(ask: Callable[[], Awaitable[T]]) -> T:
-    """Return what `ask` returns, asking up to six times while failures are passing ones.
+    """Return what `ask` returns, asking up to ten times while failures are passing ones.
 
     Only for requests that may be repeated. Pauses grow from a quarter of a second to eight, with
-    jitter.
+    jitter: half a minute in all, in which a server may be started again.
     """
     for attempt in range(_TRIES):
         try:

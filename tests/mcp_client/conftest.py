@@ -27,7 +27,7 @@ class Remote:
         script = Path(__file__).with_name("remote_server.py")
         arguments = [str(self.port), str(self.path), *([self.token] if self.token else [])]
         self.process = subprocess.Popen([sys.executable, str(script), *arguments])
-        ends = time.monotonic() + 20
+        ends = time.monotonic() + 60
         while time.monotonic() < ends:
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()

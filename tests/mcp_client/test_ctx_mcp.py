@@ -182,17 +182,31 @@ def test_a_server_that_is_away_for_a_while_costs_no_attempt(swarm, remote, notes
     assert len(remote.made) == 1
 
 
-def test_a_secret_named_in_code_is_sent_and_kept_nowhere(swarm, tmp_path, aws_item):
+def test_a_secret_named_in_code_is_sent_and_kept_nowhere(swarm, tmp_path, aws_item, parameters):
     guarded = Remote(tmp_path, token="sesame")
     try:
         task = swarm.submit("secretive", url=guarded.url, auth="env:TOKEN", durable=True)
         assert task.result(timeout=60) == "Hello, Ada!"
         assert "sesame" not in aws_item(task.id)
+        parameters.put_parameter(Name="/probe/token", Value="sesame", Type="SecureString")
+        task = swarm.submit("secretive", url=guarded.url, auth="ssm:/probe/token", durable=True)
+        assert task.result(timeout=60) == "Hello, Ada!"
+        task = swarm.submit("secretive", url=guarded.url, auth="ssm:/probe/none", durable=True)
+        with pytest.raises(TaskFailed, match="no secret at ssm:/probe/none"):
+            task.result(timeout=60)
         task = swarm.submit("secretive", url=guarded.url, auth="env:NOTHING", durable=True)
         with pytest.raises(TaskFailed, match="no secret at env:NOTHING"):
             task.result(timeout=60)
     finally:
         guarded.stop()
+
+
+@pytest.fixture
+def parameters(emulator):
+    """Systems Manager's parameter store."""
+    from backends.connect import client_factory, settings_from_environment
+
+    return client_factory(settings_from_environment())("ssm")
 
 
 @pytest.fixture

@@ -10,8 +10,17 @@ from mcp import MCPError
 from mcp_types import ElicitResult
 
 from dispatcher.mcp_client import TaskHandle, connect, submit, tasks
-from schemas.errors import InputRequired, TaskCancelled, TaskFailed, TaskNotFound, TimedOut
+from schemas.errors import (
+    InputRequired,
+    TaskCancelled,
+    TaskFailed,
+    TaskNotFound,
+    TimedOut,
+    Unreachable,
+)
 from schemas.lifecycle import Status
+
+from .conftest import Remote
 
 
 @pytest.fixture
@@ -128,6 +137,19 @@ async def test_polling_outlives_a_restart_of_the_server(remote):
         back.start()
         assert (await task.result(timeout=30)).structured_content == {"result": "x"}
         back.join()
+
+
+async def test_a_server_that_is_not_there_or_wants_a_token_is_told(tmp_path):
+    guarded = Remote(tmp_path, token="sesame")
+    with pytest.raises(Unreachable, match="it answers 401"):
+        async with connect(guarded.url):
+            pytest.fail("it connected")
+    async with connect(guarded.url, headers={"Authorization": "Bearer sesame"}) as client:
+        assert not (await client.call_tool("greet", {"name": "Ada"})).is_error
+    guarded.stop()
+    with pytest.raises(Unreachable, match="ConnectError"):
+        async with connect(guarded.url):
+            pytest.fail("it connected")
 
 
 async def test_a_repeat_with_the_same_key_finds_the_first_task(client, remote):
