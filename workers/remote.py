@@ -8,29 +8,24 @@ and goes on polling: it does not call again.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
 from schemas.errors import (
-    InputRequired,
     RemoteFailed,
-    TaskCancelled,
-    TaskFailed,
     TaskNotFound,
     TimedOut,
     Unreachable,
 )
 from schemas.json import JsonObject, canonical
-from schemas.results import WRAPPED_KEY
 from workers.asks import nap, run_form
 from workers.journal import Journal
 from workers.outcome import Fail
 from workers.recorded import sleep_name, step_name
-from workers.secret import secret
+from workers.remote_end import ending, failure, form
+from workers.remote_server import RemoteServer
 from workers.steps import run_step
 
 if TYPE_CHECKING:
@@ -134,24 +129,24 @@ class Remote:
         await run_step(
             journal,
             f"{place} answered",
-            _later(self._with_task, created["taskId"], pass_on),
+            _later(self._server.with_task, created["taskId"], pass_on),
             returns=None,
             retries=2,
         )
 
     async def _create(self, tool: str, arguments: JsonObject, base: str) -> JsonObject:
         """Call the tool; return the id of the task it became, or how it ended."""
-        from dispatcher.mcp_client import submit
-
         key = f"{self.journal.lease.task_id}/{base}"
 
         async def create(client: Any) -> JsonObject:
+            from dispatcher.mcp_client import submit
+
             handle = await submit(client, tool, arguments, idempotency_key=key)
             if handle.id is None:
-                return {"ended": await _ending(handle)}
+                return {"ended": await ending(handle)}
             return {"taskId": handle.id, "at": self.journal.station.now_ms()}
 
-        return await self._connected(create)
+        return await self._server.connected(create)
 
     async def _poll(self, created: JsonObject) -> JsonObject | None:
         """Ask for a few seconds how the task is: its end, what it asks, or None for no news.
@@ -175,136 +170,34 @@ class Remote:
                         await handle.cancel()
                     return None
             if state is not None and state.asked:
-                return _form(state.asked)
-            return await _ending(handle)
+                return form(state.asked)
+            return await ending(handle)
 
         told = None
         with journal.busy():
             try:
-                told = await self._with_task(task_id, look)
+                told = await self._server.with_task(task_id, look)
             except TaskNotFound as error:
-                told = _error("TaskNotFound", str(error))
+                told = failure("TaskNotFound", str(error))
+            except Fail:
+                raise
             except Exception as error:
                 if not (isinstance(error, Unreachable) or is_passing(error)):
-                    raise
+                    # Recorded as the end: an agent that catches it must meet it again.
+                    return failure(type(error).__name__, str(error))
                 journal.station.log.warning(
                     "remote.unreachable", task_id=journal.lease.task_id, why=str(error)[:500]
                 )
         if told is None and late:
-            return _error("RemoteTimedOut", f"it has not ended within {self.timeout_s:g} s")
+            return failure("RemoteTimedOut", f"it has not ended within {self.timeout_s:g} s")
         return told
-
-    async def _with_task(self, task_id: str, work: Callable[[TaskHandle], Awaitable[T]]) -> T:
-        from dispatcher.mcp_client import TaskHandle
-
-        async def resumed(client: Any) -> T:
-            return await work(TaskHandle.resume(client, task_id))
-
-        return await self._connected(resumed)
-
-    async def _connected(self, work: Callable[[Any], Awaitable[T]]) -> T:
-        """Connect, do the work, and raise what it raised as it is: not in an ExceptionGroup."""
-        connect, reach_of, refused = _client_parts()
-        reach = reach_of(os.environ)
-        failed: Exception | None = None
-        try:
-            headers = await self._headers(reach)
-            timeout_s = max(_MARGIN_S, self._left_s())
-            async with connect(
-                self.url, headers=headers, reach=reach, timeout_s=timeout_s
-            ) as client:
-                try:
-                    return await work(client)
-                except Exception as error:
-                    failed = error
-        except refused as error:
-            raise Fail(str(error), type="AddressRefused") from error
-        except ExceptionGroup as group:
-            if failed is None:
-                raise _single(group) from group
-        if failed is None:  # a cancelled connection that swallowed the work
-            message = f"the connection to {_shown(self.url)} ended"
-            raise ConnectionError(message)
-        raise failed
-
-    async def _headers(self, reach: Any) -> dict[str, str]:
-        if self.auth is None:
-            return {}
-        if not reach.trusts(self.url):
-            message = (
-                f"{_shown(self.url)} is not named in SQSWARM_MCP_ALLOW, so no secret is sent there"
-            )
-            raise Fail(message, type="SecretRefused")
-        return {"Authorization": f"Bearer {await asyncio.to_thread(secret, self.auth)}"}
 
     def _left_s(self) -> float:
         return self.remaining_s() - _MARGIN_S
 
-
-def _client_parts() -> tuple[Any, Any, Any]:
-    """Import the MCP client, here and not before: it takes a second."""
-    try:
-        from dispatcher.mcp_client import AddressRefused, Reach, connect
-    except ModuleNotFoundError as error:
-        message = f'ctx.mcp needs {error.name}: add `requirements = ["mcp>=2.3"]` to [tool.sqswarm]'
-        raise Fail(message, type="NeedsMcp") from error
-    return connect, Reach.from_env, AddressRefused
-
-
-async def _ending(handle: TaskHandle) -> JsonObject:
-    """Return how a task that has ended did so."""
-    try:
-        result = await handle.result()
-    except TaskFailed as error:
-        data = error.error.get("data")
-        kind = data.get("type") if isinstance(data, dict) else None
-        return _error(str(kind or error.error.get("code")), str(error.error.get("message", "")))
-    except TaskCancelled as error:
-        return _error("Cancelled", str(error))
-    except InputRequired as error:
-        return _error("InputRequired", str(error))
-    texts = [block.text for block in result.content if block.type == "text"]
-    if result.is_error:
-        return _error("ToolError", "\n".join(texts))
-    value: Any = result.structured_content
-    if value is None:
-        value = "\n".join(texts)
-    elif set(value) == {WRAPPED_KEY}:
-        value = value[WRAPPED_KEY]
-    return {"value": value}
-
-
-def _form(asked: dict[str, JsonObject]) -> JsonObject:
-    """Return the first form among a task's questions, as `asked`; an end where there is none."""
-    for key, request in asked.items():
-        params = request.get("params") or {}
-        if request.get("method") == "elicitation/create" and "requestedSchema" in params:
-            return {
-                "asked": {
-                    "key": key,
-                    "message": str(params.get("message", "")),
-                    "schema": params["requestedSchema"],
-                }
-            }
-    return _error("Unanswerable", "it asks for what no person can be asked for here")
-
-
-def _error(kind: str, message: str) -> JsonObject:
-    return {"error": {"type": kind, "message": message}}
-
-
-def _single(group: ExceptionGroup[Exception]) -> Exception:
-    """Return the one error that a group of task groups' errors stands for."""
-    error: Exception = group
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    return error
-
-
-def _shown(url: str) -> str:
-    """Return where a URL leads, without what may be secret in it."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}"
+    @property
+    def _server(self) -> RemoteServer:
+        return RemoteServer(url=self.url, auth=self.auth, left_s=self._left_s)
 
 
 def _given(value: JsonObject) -> Callable[[], Awaitable[JsonObject]]:
