@@ -193,6 +193,19 @@ class StepFailed(SwarmError):
         super().__init__(f"step {name!r} failed: {error_type}: {message}")
 
 
+class RemoteFailed(SwarmError):
+    """A tool of an MCP server elsewhere failed. `error_type` and `reason` are the server's."""
+
+    hint = "Catch RemoteFailed to go on without it; the same call is not made again."
+
+    def __init__(self, tool: str, error_type: str, message: str) -> None:
+        """Say which tool failed and how."""
+        self.tool = tool
+        self.error_type = error_type
+        self.reason = message
+        super().__init__(f"remote tool {tool!r} failed: {error_type}: {message}")
+
+
 class AskTimedOut(SwarmError):
     """Nobody answered a question in time. `key` is the question's."""
 

@@ -8,6 +8,7 @@ from schemas.errors import (
     AttemptCancelled,
     ChildFailed,
     LeaseLost,
+    RemoteFailed,
     StepFailed,
 )
 from workers.agent import Agent, agent
@@ -23,6 +24,7 @@ __all__ = [
     "ChildFailed",
     "Fail",
     "LeaseLost",
+    "RemoteFailed",
     "Retry",
     "Schedule",
     "StepFailed",

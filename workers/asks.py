@@ -68,6 +68,18 @@ async def run_ask(
     return adapter.validate_python(given[VALUE_KEY])
 
 
+async def run_form(journal: Journal, key: str, message: str, schema: JsonObject) -> Any:
+    """Return the answer to a question whose form is somebody else's JSON schema, or suspend."""
+    record = journal.lease.record
+    answers = record.answers if record else {}
+    async with journal.operation([ask_name(key)]) as (operation, found):
+        given = answers.get(key) if ask_name(key) in found else None
+        if given is None:
+            asked = {"message": message, "schema": schema}
+            await journal.park(operation, [AskWait(name=key, asked=asked)])
+    return given[VALUE_KEY]
+
+
 def _asked(message: str, adapter: Any) -> JsonObject:
     schema: JsonObject = adapter.json_schema()
     target = schema
@@ -92,7 +104,11 @@ async def run_sleep(journal: Journal, seconds: float) -> None:
     if not 0 <= seconds <= SLEEP_LIMIT_S:
         message = f"a sleep of {seconds} s; 0 to {SLEEP_LIMIT_S} are possible"
         raise Fail(message, type="InvalidSleep")
-    name = str(journal.number("sleep"))
+    await nap(journal, str(journal.number("sleep")), seconds)
+
+
+async def nap(journal: Journal, name: str, seconds: float) -> None:
+    """Sleep under a name of one's own; once it is recorded, `seconds` no longer count."""
     async with journal.operation([sleep_name(name)]) as (operation, found):
         recorded = found.get(sleep_name(name))
         now = journal.station.now_ms()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # they come from modules that need this one
     from schemas.json import JsonObject
     from workers.children import ChildTask
     from workers.journal import Journal
+    from workers.remote import Remote
 
 Report = Callable[[float, str | None], Awaitable[None]]
 """Records progress (0 to 1) and a message; raises LeaseLost where the task is another's."""
@@ -185,6 +186,30 @@ class TaskContext:
         from workers.asks import run_sleep
 
         await run_sleep(self._recorded("a sleep"), seconds)
+
+    def mcp(
+        self,
+        url: str,
+        /,
+        *,
+        auth: str | None = None,
+        timeout: float = 86_400,
+    ) -> Remote:
+        """Return the tools of an MCP server elsewhere: `await ctx.mcp(url).call("tool", a=1)`.
+
+        A call that becomes a task there is waited for without a worker, up to `timeout` seconds.
+        `auth` names a bearer token (`env:NAME` or `ssm:/path`), which is sent only to hosts named
+        in SQSWARM_MCP_ALLOW. Without that setting only public https addresses are called.
+        """
+        from workers.remote import Remote
+
+        return Remote(
+            journal=self._recorded("a remote call"),
+            url=url,
+            auth=auth,
+            timeout_s=timeout,
+            remaining_s=self.remaining_seconds,
+        )
 
     def _recorded(self, what: str) -> Journal:
         if self.journal is None:

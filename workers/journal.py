@@ -112,6 +112,10 @@ class Journal(Standstill):
         finally:
             self._open.discard(operation)
 
+    async def knows(self, name: str) -> bool:
+        """Tell whether an earlier run has recorded `name`; that is not to meet it."""
+        return name in await self._load()
+
     def failed(self, failure: Failure) -> None:
         """Remember a step's failure: whatever the run records after it records it too."""
         self._failures.append(failure)

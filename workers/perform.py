@@ -14,6 +14,7 @@ from schemas.errors import (
     ChildFailed,
     InvalidReturn,
     LeaseLost,
+    RemoteFailed,
     StepFailed,
     UsageError,
 )
@@ -134,7 +135,7 @@ def _failure(error: Exception, context: TaskContext) -> Outcome:
             return Failed(error_type=error.type, message=str(error))
         case InvalidReturn():
             return Failed(error_type="InvalidReturn", message=str(error), code=INTERNAL_ERROR)
-        case ChildFailed() | AskTimedOut() | AskDeclined() | UsageError():
+        case ChildFailed() | RemoteFailed() | AskTimedOut() | AskDeclined() | UsageError():
             # Recorded for good, or wrong however often it is tried: the agent did not catch it.
             return Failed(error_type=type(error).__name__, message=str(error))
         case StepFailed():

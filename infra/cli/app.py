@@ -24,6 +24,7 @@ from infra.cli.inbox import inbox
 from infra.cli.list import list_tasks
 from infra.cli.logs import logs
 from infra.cli.map import map_rows
+from infra.cli.mcp import mcp
 from infra.cli.publish import publish
 from infra.cli.purge import purge
 from infra.cli.redrive import redrive
@@ -40,6 +41,7 @@ _STAGE = "Stage"
 _TASKS = "Tasks"
 _WORKERS = "Workers"
 _CARE = "Care"
+_DOORS = "Doors"
 
 _EVERYWHERE = (
     "Everywhere: --json (stdout is JSON only), --stage NAME, --endpoint URL, --debug. "
@@ -100,6 +102,7 @@ _VERBS: dict[str, list[tuple[str, Callable[..., Any]]]] = {
         ("logs", logs),
         ("doctor", doctor),
     ],
+    _DOORS: [("mcp", mcp)],
 }
 for _panel, _verbs in _VERBS.items():
     for _name, _verb in _verbs:

@@ -1,0 +1,27 @@
+"""Calling MCP: tasks on any MCP server, through any `mcp.Client`.
+
+>>> from dispatcher.mcp_client import connect, submit
+>>> async with connect(url) as client:  # or mcp.Client(..., extensions=[tasks()])  # doctest: +SKIP
+...     task = await submit(client, "summarise", {"text": "…"})
+...     result = await task.result(timeout=600)
+
+Importing this package imports the MCP SDK (a second or so): workers do so only when they call out.
+"""
+
+from dispatcher.mcp_client.connect import connect
+from dispatcher.mcp_client.handle import TaskHandle, submit
+from dispatcher.mcp_client.reach import AddressRefused, Reach
+from dispatcher.mcp_client.resolve import tasks
+from dispatcher.mcp_client.wire import IDEMPOTENCY_KEY, IDENTIFIER, TaskState
+
+__all__ = [
+    "IDEMPOTENCY_KEY",
+    "IDENTIFIER",
+    "AddressRefused",
+    "Reach",
+    "TaskHandle",
+    "TaskState",
+    "connect",
+    "submit",
+    "tasks",
+]

@@ -1,0 +1,83 @@
+"""ctx.mcp when a worker dies between any two of its writes, over memory twins."""
+
+import contextlib
+
+import pytest
+from tests.durable.house import CrashedError, House
+
+from schemas.lifecycle import Status
+from workers import TaskContext, agent
+
+SAID = {"text": "x"}
+
+
+@agent(timeout=20, max_attempts=3)
+async def caller(url: str, seconds: float, *, ctx: TaskContext) -> str:
+    return await ctx.mcp(url).call("slow", seconds=seconds, text=SAID["text"])
+
+
+@pytest.fixture
+def house(monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    SAID["text"] = "x"
+    return House(caller)
+
+
+async def ended(house, task_id):
+    for _ in range(10):
+        if (await house.record(task_id)).status.terminal:
+            return await house.see(task_id)
+        await house.keep_house(minutes=5)
+    raise AssertionError("it did not end")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "before"),
+    [
+        pytest.param(0.2, "step", id="after-the-call-before-its-record"),
+        pytest.param(4, "sleep", id="before-it-sleeps"),
+        pytest.param(4, "wake", id="before-it-is-woken"),
+        pytest.param(0.2, "settle", id="before-it-is-settled"),
+    ],
+)
+async def test_a_crash_leaves_one_remote_task(house, remote, seconds, before):
+    task_id = await house.submit(caller, {"durable": True}, url=remote.url, seconds=seconds)
+    house.store.crash_before = before
+    with contextlib.suppress(CrashedError):
+        await house.settle_down()
+    with contextlib.suppress(CrashedError):
+        await ended(house, task_id)
+    view = await ended(house, task_id)
+    assert house.store.crash_before is None
+    assert view.result() == "x"
+    assert len(remote.made) == 1
+
+
+async def test_a_crash_before_the_end_is_recorded_costs_another_poll_only(house, remote):
+    task_id = await house.submit(caller, {"durable": True}, url=remote.url, seconds=4)
+    await house.settle_down()
+    assert (await house.record(task_id)).wake_at_ms
+    house.store.crash_before = "step"
+    view = await ended(house, task_id)
+    assert house.store.crash_before is None
+    assert view.result() == "x"
+    assert len(remote.made) == 1
+
+
+async def test_a_run_that_calls_with_other_arguments_than_before_is_found_out(house, remote):
+    task_id = await house.submit(caller, {"durable": True}, url=remote.url, seconds=4)
+    await house.settle_down()
+    SAID["text"] = "other"
+    view = await ended(house, task_id)
+    assert view.status is Status.FAILED
+    assert view.record.error["data"]["type"] == "NonDeterministic"
+    assert len(remote.made) == 1
+
+
+async def test_a_call_that_ends_soon_costs_two_records(house, remote):
+    with house.counting() as counts:
+        task_id = await house.submit(caller, {"durable": True}, url=remote.url, seconds=0.2)
+        await house.settle_down()
+    assert (await house.see(task_id)).result() == "x"
+    assert counts["transaction"] == 2
+    assert counts["sleep"] == 0

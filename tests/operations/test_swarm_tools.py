@@ -1,0 +1,155 @@
+"""The swarm's tools, each over real stdio against a deployed swarm."""
+
+import json
+
+import pytest
+
+from schemas.lifecycle import Status
+
+from .conftest import DECLINE, accept, assistant, until
+
+pytestmark = [pytest.mark.localstack, pytest.mark.timeout(300)]
+
+
+@pytest.fixture
+def given_up(swarm):
+    """A task that failed for good, once its letter lies in the dead-letter queue."""
+    task = swarm.submit("refuse", text="this", durable=True)
+    until(lambda: task.status() is Status.FAILED)
+    until(lambda: [x for x in swarm.dead_letters("refuse", limit=100) if x.task_id == task.id])
+    return task
+
+
+async def test_an_assistant_finds_its_way_from_the_list_of_agents_to_a_result(deployed):
+    async with assistant() as ask:
+        agents = await ask("list-agents")
+        assert [agent["name"] for agent in agents["agents"]] == ["careful", "refuse", "shout"]
+        schema = agents["agents"][2]["inputSchema"]
+        assert schema["required"] == ["text"]
+
+        done = await ask("submit-task", agent="shout", arguments={"text": "hi"}, wait_seconds=30)
+        assert (done["status"], json.loads(done["resultJson"])) == ("completed", "HI")
+        task = await ask("get-task", task_id=done["taskId"])
+        assert task["agent"] == "shout"
+        assert json.loads(task["resultJson"])["structuredContent"] == {"result": "HI"}
+
+        listed = await ask("list-tasks", agent="shout", status="completed", limit=1)
+        assert [one["taskId"] for one in listed["tasks"]] == [done["taskId"]]
+        lines = await ask("read-logs", agent="shout", minutes=5, contains="shouting hi")
+        assert any("shouting hi" in line["message"] for line in lines["lines"])
+        nothing = await ask("read-logs", agent="shout", contains="never printed")
+        assert nothing["lines"] == []
+
+
+async def test_a_repeat_with_the_same_key_starts_no_second_task(deployed):
+    async with assistant() as ask:
+        arguments = {"agent": "shout", "arguments": {"text": "x"}, "idempotency_key": "once"}
+        first = await ask("submit-task", **arguments)
+        assert (await ask("submit-task", **arguments))["taskId"] == first["taskId"]
+
+
+async def test_a_question_reaches_the_assistant_and_its_answer_the_task(swarm):
+    task = swarm.submit("careful", text="it", durable=True)
+    until(lambda: task.status() is Status.INPUT_REQUIRED)
+    async with assistant() as ask:
+        inbox = await ask("list-inbox")
+        [question] = [one for one in inbox["questions"] if one["taskId"] == task.id]
+        assert (question["key"], question["message"]) == ("approve", "Do it?")
+        assert question["answerSchema"]["required"] == ["approved"]
+        wrong = await ask.refused(
+            "answer-question", task_id=task.id, key="approve", answer={"approved": "perhaps"}
+        )
+        assert "InvalidArguments" in wrong
+        assert "fix:" in wrong
+        await ask("answer-question", task_id=task.id, key="approve", answer={"approved": True})
+    assert task.result(timeout=60) is True
+
+
+async def test_a_task_is_cancelled_and_an_unknown_one_is_told(swarm):
+    task = swarm.submit("careful", text="never", durable=True)
+    async with assistant() as ask:
+        assert (await ask("cancel-task", task_id=task.id))["status"] == "cancelled"
+        told = await ask.refused("cancel-task", task_id="0199c2f0-5d3c-7c3e-8f43-2f6a1c0d9e11")
+        assert "TaskNotFound" in told
+
+
+async def test_queues_and_usage_are_counted(given_up):
+    async with assistant() as ask:
+        queues = {one["agent"]: one for one in (await ask("list-queues"))["queues"]}
+        assert set(queues) == {"careful", "refuse", "shout", "unrouted"}
+        assert queues["refuse"]["deadLetters"] >= 1
+        assert queues["refuse"]["waiting"] == 0
+        [one] = (await ask("list-queues", agent="refuse"))["queues"]
+        assert one["agent"] == "refuse"
+
+        usage = await ask("get-usage", hours=1)
+        [refuse] = [one for one in usage["agents"] if one["agent"] == "refuse"]
+        assert refuse["invocations"] is None or refuse["invocations"] >= 1
+        assert set(usage) == {"hours", "agents", "tableWriteUnits", "tableReadUnits"}
+
+
+async def test_dead_letters_are_shown_with_their_reason(given_up):
+    async with assistant() as ask:
+        letters = (await ask("list-dead-letters", agent="refuse", limit=100))["letters"]
+        [letter] = [one for one in letters if one["taskId"] == given_up.id]
+        assert "not this" in letter["detail"]
+        everywhere = await ask("list-dead-letters", limit=100)
+        assert given_up.id in {one["taskId"] for one in everywhere["letters"]}
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_a_redrive_asks_the_person_and_does_what_they_say(given_up, swarm, mode):
+    arguments = {"agent": "refuse", "task_ids": [given_up.id]}
+    answers = [DECLINE, accept(redrive=False), accept(redrive=True)]
+    async with assistant(answers=answers, mode=mode) as ask:
+        # The argument does not stand in for a person who can be asked.
+        declined = await ask("redrive-dead-letters", **arguments, confirm=True)
+        assert (declined["outcome"], declined["redriven"]) == ("declined", [])
+        assert "1 dead letter(s) of agent 'refuse'" in ask.asked[0]
+        assert (await ask("redrive-dead-letters", **arguments))["outcome"] == "declined"
+        assert swarm.get(given_up.id).record.redriven_as is None
+
+        done = await ask("redrive-dead-letters", **arguments)
+        assert done["outcome"] == "redriven"
+        [fate] = done["redriven"]
+        assert swarm.get(given_up.id).record.redriven_as == fate["newTaskId"]
+        assert len(ask.asked) == 3
+        again = await ask("redrive-dead-letters", **arguments)
+        assert again["outcome"] == "nothing_there"
+        assert len(ask.asked) == 3
+
+
+async def test_a_redrive_without_a_person_to_ask_wants_a_dry_run_and_then_a_confirmation(
+    given_up, swarm
+):
+    arguments = {"agent": "refuse", "task_ids": [given_up.id]}
+    async with assistant() as ask:
+        dry = await ask("redrive-dead-letters", **arguments)
+        assert dry["outcome"] == "dry_run"
+        assert [one["taskId"] for one in dry["letters"]] == [given_up.id]
+        assert "confirm=true" in dry["explanation"]
+        assert swarm.get(given_up.id).record.redriven_as is None
+        done = await ask("redrive-dead-letters", **arguments, confirm=True)
+        assert done["outcome"] == "redriven"
+        assert swarm.get(given_up.id).record.redriven_as == done["redriven"][0]["newTaskId"]
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "expected"),
+    [
+        ("submit-task", {"agent": "shuot", "arguments": {}}, "UnknownAgent"),
+        ("submit-task", {"agent": "shout", "arguments": {"txt": 1}}, "InvalidArguments"),
+        ("list-dead-letters", {"agent": "nobody"}, "UnknownAgent"),
+        ("list-queues", {"agent": "nobody"}, "UnknownAgent"),
+        ("read-logs", {"agent": "nobody"}, "UnknownAgent"),
+        ("get-task", {"task_id": "x"}, "TaskNotFound"),
+        ("list-tasks", {"state": "failed"}, "Extra inputs are not permitted"),
+        ("list-tasks", {"status": "lost"}, "input_required"),
+        ("list-tasks", {"limit": 0}, "greater than or equal to 1"),
+    ],
+)
+async def test_a_wrong_argument_is_told_with_what_to_do(deployed, tool, arguments, expected):
+    async with assistant() as ask:
+        told = await ask.refused(tool, **arguments)
+        assert expected in told
+        assert (await ask("list-agents"))["stage"] == "ops"
