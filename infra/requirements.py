@@ -34,7 +34,7 @@ class Requirements:
     @cached_property
     def lines(self) -> tuple[str, ...]:
         """Return the requirements as pip takes them."""
-        return (*pinned(_OURS), *self.extra)
+        return tuple(dict.fromkeys((*pinned(_OURS), *self.extra)))
 
     @property
     def digest(self) -> str:

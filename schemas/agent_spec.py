@@ -79,6 +79,10 @@ class AgentSpec:
     memory_mb: int = 256
     permissions: tuple[JsonObject, ...] = ()
     env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    handed_on: tuple[str, ...] = ()
+    """Variables of whoever deploys that the function gets too, where they are set: no secrets."""
+    requirements: tuple[str, ...] = ()
+    """Packages it needs beside the project's, by their plain names."""
 
     @property
     def function_timeout_s(self) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from schemas.json import dumps
+from workers.secret import hide
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,5 +39,5 @@ class Log:
             text = dumps(line)
         except (TypeError, ValueError):
             text = dumps({name: str(value) for name, value in line.items()})
-        self.stream.write(text + "\n")
+        self.stream.write(hide(text) + "\n")
         self.stream.flush()

@@ -15,12 +15,16 @@ which turn it is can be read from the request, so a restarted server goes on whe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.errors import UsageError
 from schemas.json import JsonObject, dumps
+
+_MARKED = re.compile(r"<tool_output[^>]*>\n(.*)\n</tool_output>$", re.DOTALL)
+"""Agents mark what tools say; a script is about the words within."""
 
 _TURN_FIELDS = frozenset(
     {"say", "use", "think", "answer", "stop_reason", "delay_s", "tokens", "error"}
@@ -139,6 +143,7 @@ def last_output(messages: Sequence[JsonObject]) -> str:
 
 
 def _text_of(content: Any) -> str:
-    if isinstance(content, str):
-        return content
-    return "\n".join(part.get("text", "") for part in content)
+    if not isinstance(content, str):
+        content = "\n".join(part.get("text", "") for part in content)
+    marked = _MARKED.match(content)
+    return marked[1] if marked else str(content)
