@@ -13,6 +13,7 @@ import typer
 from infra.cli.agents import agents
 from infra.cli.answer import answer
 from infra.cli.cancel import cancel
+from infra.cli.cost import cost
 from infra.cli.deploy import deploy
 from infra.cli.destroy import destroy
 from infra.cli.dlq import dlq
@@ -93,6 +94,7 @@ _VERBS: dict[str, list[tuple[str, Callable[..., Any]]]] = {
         ("redrive", redrive),
         ("purge", purge),
         ("logs", logs),
+        ("cost", cost),
         ("doctor", doctor),
     ],
 }

@@ -68,9 +68,12 @@ async def test_what_goes_wrong_in_a_tool_is_told_to_the_model(house, play):
         seen = await ask(house(planner), planner)
     assert seen.result() == "I see"
     sunk, unfit, unknown = stage.paid[1].request["messages"][-1]["content"]
-    assert sunk["is_error"] and "LookupError: it sank" in sunk["content"]
-    assert unfit["is_error"] and "city: Field required" in unfit["content"]
-    assert unknown["is_error"] and "there is no tool 'rm'" in unknown["content"]
+    assert sunk["is_error"]
+    assert "LookupError: it sank" in sunk["content"]
+    assert unfit["is_error"]
+    assert "city: Field required" in unfit["content"]
+    assert unknown["is_error"]
+    assert "there is no tool 'rm'" in unknown["content"]
     assert CALLS == ["Atlantis"]
 
 
@@ -215,7 +218,8 @@ async def test_a_person_approves_changes_or_refuses_a_call(house, play):
     assert seen.status is Status.COMPLETED, seen.record.error
     assert CALLS == ["Rome", "delete a", "delete b2"]
     told = stage.paid[1].request["messages"][-1]["content"]
-    assert "keep it" in told[3]["content"] and told[3]["is_error"]
+    assert "keep it" in told[3]["content"]
+    assert told[3]["is_error"]
     assert "path: Field required" in told[4]["content"]
 
 
