@@ -84,6 +84,7 @@ async def test_over_budget_is_an_outcome_before_the_call(house, play, budget):
 
 class Yielding(Clock):
     async def sleep(self, seconds):
+        self.advance(seconds=seconds)
         await asyncio.sleep(0)
 
 

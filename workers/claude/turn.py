@@ -19,6 +19,7 @@ from workers.claude.throttle import Throttle, Throttled
 from workers.claude.tool import station_of
 from workers.context import TaskContext
 from workers.outcome import Fail, Retry
+from workers.secret import hide_all
 
 _PATIENCE_S = 20.0
 """How long a call waits in its worker when it is throttled; longer waits give the worker back."""
@@ -155,7 +156,8 @@ class Turns:
 def _plain(block: Any) -> JsonObject:
     plain: JsonObject = block.to_dict(mode="json", exclude_unset=True)
     plain.pop("parsed_output", None)
-    return plain
+    # Thinking is signed: it goes back as it came.
+    return plain if "thinking" in plain["type"] else dict(hide_all(plain))
 
 
 def _meaning(error: Exception) -> Exception:
