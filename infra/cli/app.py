@@ -29,6 +29,7 @@ from infra.cli.publish import publish
 from infra.cli.purge import purge
 from infra.cli.redrive import redrive
 from infra.cli.session import Session
+from infra.cli.sessions import session
 from infra.cli.submit import submit
 from infra.cli.synth import synth
 from infra.cli.up import up
@@ -95,6 +96,7 @@ _VERBS: dict[str, list[tuple[str, Callable[..., Any]]]] = {
         ("purge", purge),
         ("logs", logs),
         ("cost", cost),
+        ("session", session),
         ("doctor", doctor),
     ],
 }

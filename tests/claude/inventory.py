@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
 
 
 def inventory():
@@ -45,7 +46,7 @@ def inventory():
     @server.tool()
     def fail() -> str:
         """Fail."""
-        raise ValueError("no such room")
+        raise ToolError("no such room")
 
     return server
 

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -116,13 +115,10 @@ def test_fifty_conversations_through_a_busy_api(swarm, stage, tmp_path):
     faults = {"rate_limited": 0.1, "overloaded": 0.05, "retry_after_ms": 200, "seed": 7}
     scene = {"when": "talk", "turns": [*turns, {"say": "done {last}"}]}
     play(stage, {"scenes": [scene], "faults": faults})
-    start = time.monotonic()
     tasks = [swarm.submit("talker", prompt=f"talk {n}", session_id=f"s{n}") for n in range(50)]
     for task in tasks:
         assert task.result(timeout=240) == "done noted 4"
-    took = time.monotonic() - start
     refused = Counter(take.status for take in stage.takes)
-    print(f"50 conversations of 6 turns in {took:.1f} s: {dict(refused)}")
     assert refused[200] == 300
     assert refused[429] > 10
     assert refused[529] > 3
@@ -149,12 +145,10 @@ def test_fifty_conversations_through_a_busy_api(swarm, stage, tmp_path):
 def test_a_daily_budget_holds_over_all_workers(swarm, stage):
     play(stage, {"scenes": [{"turns": [{"say": "x", "tokens": 1000}]}]})
     tasks = [swarm.submit("thrifty", prompt=f"{n}") for n in range(30)]
-    ends = [end for end in swarm.wait(tasks, timeout=120)]
-    assert len(ends) == 30
+    assert len(list(swarm.wait(tasks, timeout=120))) == 30
     seen = [swarm.get(task.id) for task in tasks]
     refused = [view for view in seen if view.status is Status.FAILED]
     assert {view.record.error["data"]["type"] for view in refused} == {"BudgetExceeded"}
     [told] = cost("--agent", "thrifty", "--by", "agent")
-    print(f"{told['calls']} calls, ${told['usd']:.4f} of $0.10, {len(refused)} refused")
     assert told["usd"] <= 0.10
     assert told["calls"] == len(stage.paid) == 30 - len(refused) > 3

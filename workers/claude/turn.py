@@ -78,7 +78,10 @@ class Turns:
         except Exception as error:
             # A stream that broke has been paid as far as it came.
             await self._spend.settle(hold, self._so_far, model=self._model.name, price=price)
-            raise _meaning(error) from error
+            meaning = _meaning(error)
+            if meaning is error:
+                raise
+            raise meaning from error
         micro_usd = await self._spend.settle(
             hold, self._so_far, model=self._model.name, price=price
         )
