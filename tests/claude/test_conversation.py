@@ -106,6 +106,16 @@ async def test_an_answer_has_the_declared_form_or_is_asked_for_again(house, play
     assert planner.spec.output_schema["title"] == "Plan"
 
 
+@pytest.mark.parametrize("said", [{"result": ["a", "b"]}, ["a", "b"]], ids=["wrapped", "bare"])
+async def test_an_answer_that_is_no_object_travels_in_one(house, play, said):
+    lister = ClaudeAgent("lister", model=MODEL, output=list[str])
+    with play({"answer": said}) as stage:
+        seen = await ask(house(lister), lister)
+    assert seen.result() == ["a", "b"]
+    schema = stage.paid[0].request["output_config"]["format"]["schema"]
+    assert schema["type"] == "object"
+
+
 @pytest.mark.parametrize(
     ("turn", "kind"),
     [

@@ -127,13 +127,14 @@ class ClaudeAgent(Agent[..., Any]):
             from pydantic import TypeAdapter
 
             adapter = TypeAdapter(self._output)
-            schema = transform_schema(adapter.json_schema())
+            schema = transform_schema(self.signature.output_schema or {})
         return Mind(
             model=self._model,
             tools=self._tools,
             servers=self._servers,
             output=adapter,
             schema=schema,
+            wrapped=self.signature.wrapped,
             memory_tokens=self._memory,
         )
 

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.json import JsonObject
+from schemas.json import JsonObject, dumps, loads
 from schemas.pricing import Tokens
+from schemas.results import WRAPPED_KEY
 from workers.claude.data import RULE
 from workers.claude.model import Model
 from workers.claude.servers import McpServer
@@ -34,13 +35,18 @@ _ENDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Mind:
-    """What an agent thinks with. `output` is the adapter of its answer, None for plain text."""
+    """What an agent thinks with.
+
+    `output` is the adapter of its answer, None for plain text; `schema` is what the API is told,
+    an object: other values are `wrapped` in one.
+    """
 
     model: Model
     tools: tuple[Tool, ...]
     servers: tuple[McpServer, ...]
     output: Any = None
     schema: JsonObject | None = None
+    wrapped: bool = False
     memory_tokens: int = 0
 
 
@@ -102,7 +108,7 @@ class _Talk:
                     text = _text(reply["content"])
                     if self._mind.output is None:
                         return text
-                    value, problem = _parsed(self._mind.output, text)
+                    value, problem = _parsed(self._mind, text)
                     if problem is None:
                         return value
                     self._say(problem)
@@ -150,14 +156,20 @@ def _text(content: Sequence[JsonObject]) -> str:
     return "".join(block["text"] for block in content if block["type"] == "text")
 
 
-def _parsed(adapter: Any, text: str) -> tuple[Any, str | None]:
+def _parsed(mind: Mind, text: str) -> tuple[Any, str | None]:
     from pydantic import ValidationError
 
     try:
-        return adapter.validate_json(text), None
+        value = loads(text)
+        if mind.wrapped and isinstance(value, dict) and set(value) == {WRAPPED_KEY}:
+            value = value[WRAPPED_KEY]
+        # As JSON: what is strict in Python (a date, an enum) is written as text there.
+        return mind.output.validate_json(dumps(value)), None
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(map(str, one['loc'])) or 'answer'}: {one['msg']}"
             for one in error.errors(include_url=False)
         )
-        return None, f"That is not an answer of the form that was asked for: {problems}"
+    except ValueError as error:
+        problems = str(error)
+    return None, f"That is not an answer of the form that was asked for: {problems}"
