@@ -52,17 +52,21 @@ def note(path, what):
     return {"tool": "note", "input": {"path": str(path), "what": what}}
 
 
-def cost(*arguments):
+def sqswarm(*arguments):
     ran = subprocess.run(
-        [Path(sys.executable).parent / "sqswarm", "cost", *arguments, "--json"],
+        [Path(sys.executable).parent / "sqswarm", *arguments],
         capture_output=True,
         text=True,
         check=False,
         env=os.environ,
         timeout=60,
     )
-    assert ran.returncode == 0, ran.stderr
+    assert ran.returncode == 0, ran.stdout + ran.stderr
     return json.loads(ran.stdout)
+
+
+def cost(*arguments):
+    return sqswarm("cost", *arguments, "--json")
 
 
 def check_ledger(stage, agent):
@@ -140,6 +144,45 @@ def test_fifty_conversations_through_a_busy_api(swarm, stage, tmp_path):
             if block["type"] == "tool_use"
         ]
         assert used == ["0", "1", "2", "3", "4"]
+
+
+def test_workers_that_are_told_to_wait_do_not_stampede(swarm, stage):
+    faults = {"requests_per_s": 12, "retry_after_ms": 1000}
+    play(stage, {"scenes": [{"turns": [{"say": "ok"}]}], "faults": faults})
+    tasks = [swarm.submit("talker", prompt=f"{n}") for n in range(60)]
+    assert [task.result(timeout=200) for task in tasks] == ["ok"] * 60
+    statuses = Counter(take.status for take in stage.takes)
+    # Each call that is refused costs one more request; a stampede costs one for each that waits,
+    # again and again: 60 calls at 12 a second would be 48 + 36 + 24 + 12 = 120 refusals.
+    assert statuses[200] == 60
+    assert statuses[429] < 90, statuses
+
+
+async def test_a_key_comes_from_the_parameter_store(swarm):
+    from backends.connect import client, settings_from_environment
+    from workers.secret import hide, secret
+
+    settings = settings_from_environment()
+    client(settings, "ssm").put_parameter(
+        Name="/test/key", Value="parameter-value-1", Type="SecureString"
+    )
+    client(settings, "secretsmanager").create_secret(
+        Name="test-secret", SecretString='{"token": "manager-value-1"}'
+    )
+    assert await secret("ssm:/test/key") == "parameter-value-1"
+    assert await secret("secretsmanager:test-secret#token") == "manager-value-1"
+    assert hide("parameter-value-1 manager-value-1") == "[secret] [secret]"
+    assert await secret("ssm:/not/there", default="none") == "none"
+
+
+def test_a_session_is_shown_exported_and_deleted(swarm, stage):
+    play(stage, {"scenes": [{"turns": [{"say": "hello"}]}]})
+    swarm.submit("talker", prompt="hi", session_id="mine").result(timeout=60)
+    told = sqswarm("session", "mine", "--json")
+    assert next(m["content"] for m in told["turns"][0]["messages"]) == "hi"
+    assert sqswarm("session", "mine", "--delete", "--json")["turns"] == 1
+    with pytest.raises(AssertionError, match="no session 'mine'"):
+        sqswarm("session", "mine", "--json")
 
 
 def test_a_daily_budget_holds_over_all_workers(swarm, stage):
