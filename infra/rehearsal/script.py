@@ -8,7 +8,8 @@
  "faults": {"rate_limited": 0.1, "overloaded": 0.05, "retry_after_ms": 50, "seed": 1}}
 
 A turn may also have `think`, `answer` (JSON as the text), `stop_reason`, `delay_s`, `tokens`
-(output tokens to report), and `error` {"status", "type", "message"}. The last turn of a scene is
+(output tokens to report), `cut` (the stream breaks off) and `error` {"status", "type",
+"message"}. The last turn of a scene is
 played again where a conversation goes on. Nothing is remembered from one request to the next:
 which turn it is can be read from the request, so a restarted server goes on where it was.
 """
@@ -27,7 +28,7 @@ _MARKED = re.compile(r"<tool_output[^>]*>\n(.*)\n</tool_output>$", re.DOTALL)
 """Agents mark what tools say; a script is about the words within."""
 
 _TURN_FIELDS = frozenset(
-    {"say", "use", "think", "answer", "stop_reason", "delay_s", "tokens", "error"}
+    {"say", "use", "think", "answer", "stop_reason", "delay_s", "tokens", "error", "cut"}
 )
 
 
@@ -43,6 +44,7 @@ class Turn:
     delay_s: float = 0.0
     tokens: int | None = None
     error: JsonObject | None = None
+    cut: bool = False
 
     def text(self, last: str) -> str:
         """Return what is said, given the output of the last tool."""

@@ -111,7 +111,7 @@ class Performance:
         self._note(request, body, 200, message["usage"])
         if not body.get("stream"):
             return JSONResponse(message)
-        return StreamingResponse(_stream(message), media_type="text/event-stream")
+        return StreamingResponse(_stream(message, cut=turn.cut), media_type="text/event-stream")
 
     def _refused(
         self, request: Request, body: JsonObject
@@ -200,7 +200,9 @@ def _ids(message: JsonObject, kind: str, name: str) -> set[str]:
     return {block[name] for block in content if block["type"] == kind}
 
 
-async def _stream(message: JsonObject) -> AsyncIterator[bytes]:
+async def _stream(message: JsonObject, *, cut: bool) -> AsyncIterator[bytes]:
     for event in events_of(message):
+        if cut and event["type"] == "message_delta":
+            return
         yield f"event: {event['type']}\ndata: {dumps(event)}\n\n".encode()
         await asyncio.sleep(0)

@@ -6,6 +6,7 @@ import pytest
 from conftest import ask
 from pydantic import BaseModel
 
+from infra.rehearsal import Script
 from schemas.errors import InvalidAgent
 from schemas.lifecycle import Status
 from workers import Fail, TaskContext, agent
@@ -88,6 +89,54 @@ async def test_tools_of_one_turn_run_side_by_side(house, play):
     assert seen.result() == "done"
     asked, told = (take.at_s for take in stage.paid)
     assert 0.5 < told - asked < 0.8
+
+
+async def test_what_the_model_says_is_shown_now_and_then(house, play, monkeypatch):
+    planner = ClaudeAgent("planner", model=MODEL)
+    with play({"say": "word " * 200}):
+        one = house(planner)
+        with one.counting() as counts:
+            await ask(one, planner)
+        assert counts["other"] == 0  # it was over within a second
+        monkeypatch.setattr("workers.claude.turn._SHOW_EVERY_S", 0)
+        with one.counting() as counts:
+            seen = await ask(one, planner)
+    assert counts["other"] > 10
+    assert seen.record.status_message.endswith("word word")
+    assert len(seen.record.status_message) <= 160
+
+
+async def test_a_busy_api_gives_the_worker_back(house, play):
+    planner = ClaudeAgent("planner", model=MODEL, max_attempts=1, budget=Budget(usd=1))
+    with play({"say": "at last"}, faults={"rate_limited": 1.0, "retry_after_ms": 8000}) as stage:
+        one = house(planner)
+        task_id = await one.submit(planner, prompt="go")
+        await one.work(planner)
+        record = await one.record(task_id)
+        assert record.wake_at_ms is not None
+        assert len(stage.takes) < 5
+        stage.script = Script.of({"scenes": [{"turns": [{"say": "at last"}]}]})
+        for _ in range(3):
+            one.clock.advance(seconds=120)
+            await one.settle_down()
+        assert (await one.see(task_id)).result() == "at last"
+    [purse] = [item for key, item in one.store.items.items() if key.sk == "spend"]
+    assert purse["committed"] == purse["spent"] > 0
+
+
+async def test_a_reply_that_breaks_off_is_asked_for_again_and_stays_committed(house, play):
+    planner = ClaudeAgent("planner", model=MODEL, budget=Budget(usd=1))
+    with play({"say": "half of it", "cut": True}) as stage:
+        one = house(planner)
+        task_id = await one.submit(planner, prompt="go")
+        await one.settle_down()
+        assert "broke off" in (await one.record(task_id)).status_message
+        stage.script = Script.of({"scenes": [{"turns": [{"say": "all of it"}]}]})
+        one.clock.advance(seconds=60)
+        await one.settle_down()
+        assert (await one.see(task_id)).result() == "all of it"
+    [purse] = [item for key, item in one.store.items.items() if key.sk == "spend"]
+    assert purse["committed"] > purse["spent"] > 0
 
 
 class Plan(BaseModel):
@@ -307,3 +356,39 @@ async def test_a_long_conversation_goes_on_in_other_workers(house, play, monkeyp
 def test_what_cannot_work_is_refused_where_it_is_declared(wrong):
     with pytest.raises(InvalidAgent):
         ClaudeAgent("planner", **{"model": MODEL, **wrong})
+
+
+async def test_bedrock_has_a_client_and_a_role_of_its_own(monkeypatch):
+    from workers.claude.connect import Account, client_of
+
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:1")
+    client = await client_of(Account(provider="bedrock"))
+    assert type(client).__name__ == "AsyncAnthropicBedrock"
+    assert "eu-west-1" in str(client.base_url)
+    assert client is await client_of(Account(provider="bedrock"))
+    planner = ClaudeAgent(
+        "planner", model="eu.anthropic.claude-sonnet-5-5", provider="bedrock", budget=Budget(usd=1)
+    )
+    [statement] = planner.spec.permissions
+    assert "bedrock:InvokeModelWithResponseStream" in statement["Action"]
+
+
+def test_a_deployed_function_gets_what_it_needs(monkeypatch, tmp_path):
+    from infra.plan import plan
+    from infra.project import find_project
+
+    (tmp_path / "claude_agents_here.py").write_text(
+        "from workers.claude import ClaudeAgent\n"
+        "asker = ClaudeAgent('asker', model='claude-sonnet-5-5', api_key='ssm:/a/key')\n"
+    )
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://here")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "never-handed-on")
+    monkeypatch.chdir(tmp_path)
+    made = plan(find_project(tmp_path, modules=["claude_agents_here"]), stage="dev")
+    spec = made.specs["asker"]
+    assert dict(spec.env) == {"ANTHROPIC_BASE_URL": "http://here"}
+    assert made.requirements == ("anthropic",)
+    assert spec.permissions[0]["Resource"] == ["arn:aws:ssm:*:*:parameter/a/key"]
+    assert "never-handed-on" not in made.template
+    assert list(spec.input_schema["properties"]) == ["prompt"]

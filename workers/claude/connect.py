@@ -43,6 +43,8 @@ class Account:
 
     def settled(self, environment: Mapping[str, str]) -> Account:
         """Return it with the address the environment names, where it names none itself."""
+        if self.provider != "anthropic":
+            return self
         return replace(self, base_url=self.base_url or environment.get("ANTHROPIC_BASE_URL"))
 
     @property

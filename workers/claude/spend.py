@@ -69,11 +69,17 @@ class Spend:
             await self._station.runner.sleep(pause_s)
         return hold
 
-    async def settle(self, hold: Hold, tokens: Tokens, *, model: str, price: Price | None) -> int:
-        """Enter what a call cost in place of its worst case; returns micro-dollars."""
+    async def settle(
+        self, hold: Hold, tokens: Tokens, *, model: str, price: Price | None, sure: bool = True
+    ) -> int:
+        """Enter what a call cost in place of its worst case; returns micro-dollars.
+
+        Where that is not `sure` (a reply broke off), its worst case stays committed.
+        """
         micro_usd = 0 if price is None else price.micro_usd(tokens)
+        freed = hold.worst if sure else Worst(micro_usd=micro_usd, tokens=tokens.total)
         writes = [
-            operations.settle_up(purse, hold.worst, micro_usd=micro_usd, tokens=tokens.total)
+            operations.settle_up(purse, freed, micro_usd=micro_usd, tokens=tokens.total)
             for purse in hold.purses
         ]
         if tokens.total:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from schemas.ledger import day_of, worst_case
 from schemas.pricing import Tokens
 from workers.claude.connect import client_of
 from workers.claude.model import Model
-from workers.claude.spend import Spend
+from workers.claude.spend import Hold, Spend
 from workers.claude.throttle import Throttle, Throttled
 from workers.claude.tool import station_of
 from workers.context import TaskContext
@@ -75,21 +76,29 @@ class Turns:
         self._so_far = Tokens()
         try:
             reply = await self._patiently(number, messages)
+        except asyncio.CancelledError:
+            # Out of time: what is known is entered, while the clean-up's moment lasts.
+            if self._so_far.total:
+                await self._settle(hold, sure=False)
+            raise
         except Exception as error:
-            # A stream that broke has been paid as far as it came.
-            await self._spend.settle(hold, self._so_far, model=self._model.name, price=price)
-            meaning = _meaning(error)
+            meaning, free = _meaning(error)
+            await self._settle(hold, sure=free and not self._so_far.total)
             if meaning is error:
                 raise
             raise meaning from error
-        micro_usd = await self._spend.settle(
-            hold, self._so_far, model=self._model.name, price=price
-        )
+        micro_usd = await self._settle(hold, sure=True)
         if "wait_s" not in reply:
             self._ctx.log.info(
                 "turn.taken", turn=number, micro_usd=micro_usd, **asdict(self._so_far)
             )
         return reply
+
+    async def _settle(self, hold: Hold, *, sure: bool) -> int:
+        price = self._model.price(hold.day)
+        return await self._spend.settle(
+            hold, self._so_far, model=self._model.name, price=price, sure=sure
+        )
 
     def _new_bytes(self, messages: Sequence[JsonObject], known: Tokens | None) -> int:
         if known is None:
@@ -138,6 +147,8 @@ class Turns:
                     shown_at = time.monotonic()
                     await self._show(number, event.snapshot)
             message = await events.get_final_message()
+        if message.stop_reason is None:
+            raise Cut("the reply broke off")
         self._so_far = Tokens.of(message.usage.to_dict())
         return {
             "content": [_plain(block) for block in message.content],
@@ -163,15 +174,19 @@ def _plain(block: Any) -> JsonObject:
     return plain if "thinking" in plain["type"] else dict(hide_all(plain))
 
 
-def _meaning(error: Exception) -> Exception:
-    """Return what an error of a call means for the task."""
+def _meaning(error: Exception) -> tuple[Exception, bool]:
+    """Return what an error of a call means for the task, and whether it surely cost nothing."""
     import anthropic
 
     if isinstance(error, anthropic.APIStatusError):
-        return _meaning_of_status(error)
-    if isinstance(error, anthropic.APIError):  # no answer, or one that broke off
-        return Retry(f"the API cannot be reached: {error}")
-    return error
+        return _meaning_of_status(error), True
+    if isinstance(error, anthropic.APIError | Cut):  # no answer, or one that broke off
+        return Retry(f"the API cannot be reached: {error}"), False
+    return error, True
+
+
+class Cut(Exception):
+    """A reply broke off before its end."""
 
 
 _FINAL = {400: "BadRequest", 401: "NotAuthorised", 402: "NotPaid", 403: "NotAuthorised",
