@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from schemas.json import dumps
-from workers.secret import hide
+from workers.vault import hide
 
 
 @dataclass(frozen=True, kw_only=True)

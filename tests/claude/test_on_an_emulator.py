@@ -160,7 +160,7 @@ def test_workers_that_are_told_to_wait_do_not_stampede(swarm, stage):
 
 async def test_a_key_comes_from_the_parameter_store(swarm):
     from backends.connect import client, settings_from_environment
-    from workers.secret import hide, secret
+    from workers.vault import hide, secret
 
     settings = settings_from_environment()
     client(settings, "ssm").put_parameter(

@@ -12,7 +12,7 @@ from schemas.lifecycle import Status
 from schemas.safe_url import UnsafeUrl, check_address, check_url
 from workers.claude import ClaudeAgent
 from workers.claude.data import OUTPUT_LIMIT, RULE, marked, shown
-from workers.secret import hide, hide_all, is_reference, secret, statements
+from workers.vault import hide, hide_all, is_reference, secret, statements
 
 MODEL = "claude-sonnet-5-5"
 DELETED = []

@@ -13,7 +13,7 @@ from schemas.errors import InvalidAgent
 from schemas.json import JsonObject
 from schemas.ledger import Budget
 from schemas.pricing import plain_model
-from workers import secret
+from workers import vault
 from workers.agent import Agent, agent
 from workers.claude.connect import HANDED_ON, Account
 from workers.claude.loop import Mind, converse
@@ -73,7 +73,7 @@ class ClaudeAgent(Agent[..., Any]):
         if durability == Durability.LEAN:
             message = f"agent {name!r}: a Claude agent keeps steps, so it cannot be lean"
             raise InvalidAgent(message)
-        if not secret.is_reference(api_key):
+        if not vault.is_reference(api_key):
             message = f"agent {name!r}: api_key is a reference to a key, not the key"
             raise InvalidAgent(message, hint='Write api_key="ssm:/path" or "env:NAME".')
         self._account = Account(provider=provider, base_url=base_url, api_key=api_key)
@@ -168,7 +168,7 @@ class ClaudeAgent(Agent[..., Any]):
         """Return what its role may do beside an agent's own: read its secrets, call Bedrock."""
         references = [self._account.api_key]
         references += [one for server in self._servers for one in server.references]
-        statements = secret.statements(tuple(references))
+        statements = vault.statements(tuple(references))
         if self._account.provider == "bedrock":
             actions = ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"]
             models = [

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from schemas.json import JsonObject, dumps
 from workers.claude.tool import Tool, ToolError, Use
-from workers.secret import hide
+from workers.vault import hide
 
 
 class Approval(BaseModel):

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 from schemas.errors import InvalidAgent
 from workers.claude.throttle import Throttled
-from workers.secret import secret
+from workers.vault import secret
 
 PROVIDERS = ("anthropic", "bedrock")
 HANDED_ON = ("ANTHROPIC_BASE_URL", "CLAUDE_PRICES")

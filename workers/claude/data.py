@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from schemas.json import dumps
-from workers.secret import hide
+from workers.vault import hide
 
 OUTPUT_LIMIT = 40_000
 """Characters of a tool's output that the model is shown: about ten thousand tokens."""

@@ -21,7 +21,7 @@ from schemas.json import JsonObject, dumps
 from workers.claude.servers import McpServer
 from workers.claude.tool import Tool, ToolError, Use, recorded, told
 from workers.context import TaskContext
-from workers.secret import is_reference, secret
+from workers.vault import is_reference, secret
 
 _NAME_LIMIT = 64
 _UNFIT = re.compile(r"[^a-zA-Z0-9_-]")

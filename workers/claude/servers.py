@@ -10,7 +10,7 @@ from typing import Any
 
 from schemas.errors import InvalidAgent
 from schemas.json import JsonObject, loads
-from workers.secret import is_reference
+from workers.vault import is_reference
 
 _EXAMPLE = 'mcp_servers={"files": {"command": "npx", "args": ["-y", "…"]}, "web": {"url": "…"}}'
 

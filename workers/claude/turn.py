@@ -20,7 +20,7 @@ from workers.claude.throttle import Throttle, Throttled
 from workers.claude.tool import station_of
 from workers.context import TaskContext
 from workers.outcome import Fail, Retry
-from workers.secret import hide_all
+from workers.vault import hide_all
 
 _PATIENCE_S = 20.0
 """How long a call waits in its worker when it is throttled; longer waits give the worker back."""
