@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
+from backends.vault import hide
 from schemas.json import dumps
 
 
@@ -38,5 +39,5 @@ class Log:
             text = dumps(line)
         except (TypeError, ValueError):
             text = dumps({name: str(value) for name, value in line.items()})
-        self.stream.write(text + "\n")
+        self.stream.write(hide(text) + "\n")
         self.stream.flush()

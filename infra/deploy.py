@@ -34,7 +34,7 @@ from infra.deployment.record import (
 )
 from infra.deployment.stack import ResourceEvent, Stack, StackResource, Watch
 from infra.plan import Plan, architecture
-from infra.requirements import Requirements
+from infra.requirements import Requirements, pinned
 from infra.resources import Topology
 from infra.template import render_bucket_alone, template_names
 from infra.template.containers import IMAGE
@@ -102,7 +102,7 @@ class _Deployer:
         self._names = names_of(self._settings)
         self._topology: Topology = plan.topology(self._names)
         self._stack = stack_of(settings, self._names, self._clients)
-        extra = plan.project.requirements
+        extra = (*plan.project.requirements, *pinned(plan.requirements))
         door = plan.project.door is not None
         needs = None if settings.local else Requirements(extra, architecture(), door)
         self._bundle: Bundle = bundle(plan.project.modules, requirements=needs)

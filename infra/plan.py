@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
+from types import MappingProxyType
 
 from infra.project import Project
 from infra.resources import Topology
@@ -40,6 +42,11 @@ class Plan:
         """Return what dispatchers will read."""
         return Catalogue.of(self.specs.values())
 
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """Return the packages that agents ask for by themselves."""
+        return tuple(sorted({name for spec in self.specs.values() for name in spec.requirements}))
+
     def topology(self, names: Names) -> Topology:
         """Return the topology under the names of one account and region."""
         return _topology(self.specs, names, self.project)
@@ -53,8 +60,16 @@ def plan(project: Project, *, stage: str) -> Plan:
     from workers.registry import load_agents
 
     project.activate()
-    specs = {name: agent.spec for name, agent in load_agents(project.modules).items()}
+    specs = {
+        name: _with_handed_on(agent.spec, os.environ)
+        for name, agent in load_agents(project.modules).items()
+    }
     return plan_of(specs, project, stage=stage)
+
+
+def _with_handed_on(spec: AgentSpec, environment: Mapping[str, str]) -> AgentSpec:
+    handed_on = {name: environment[name] for name in spec.handed_on if environment.get(name)}
+    return replace(spec, env=MappingProxyType({**handed_on, **spec.env}))
 
 
 def plan_of(specs: Mapping[str, AgentSpec], project: Project, *, stage: str) -> Plan:

@@ -39,7 +39,8 @@ class Requirements:
     @cached_property
     def lines(self) -> tuple[str, ...]:
         """Return the requirements as pip takes them."""
-        return (*pinned((*_OURS, *(_DOORS if self.door else ()))), *self.extra)
+        ours = (*_OURS, *(_DOORS if self.door else ()))
+        return tuple(dict.fromkeys((*pinned(ours), *self.extra)))
 
     @property
     def digest(self) -> str:

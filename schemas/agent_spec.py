@@ -99,6 +99,10 @@ class AgentSpec:
     permissions: tuple[JsonObject, ...] = ()
     env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     runs_on: Hosting = Hosting.LAMBDA
+    handed_on: tuple[str, ...] = ()
+    """Variables of whoever deploys that the function gets too, where they are set: no secrets."""
+    requirements: tuple[str, ...] = ()
+    """Packages it needs beside the project's, by their plain names."""
 
     @property
     def function_timeout_s(self) -> int:

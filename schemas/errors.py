@@ -65,6 +65,12 @@ class InvalidSettings(UsageError):
     hint = "Correct the value that the message names."
 
 
+class SecretNotFound(SwarmError):
+    """A reference names a secret that is not there, or not readable."""
+
+    hint = "References are env:NAME, ssm:/path or secretsmanager:name; the message names which."
+
+
 class IdempotencyConflict(UsageError):
     """The idempotency key was used before with other arguments; nothing was published."""
 

@@ -65,6 +65,11 @@ class Agent(Generic[P, R]):
         return f"<agent {self.name!r} from {self.module}>"
 
     @property
+    def options(self) -> Mapping[str, Any]:
+        """Return what was declared, as AgentSpec's fields."""
+        return self._options
+
+    @property
     def is_async(self) -> bool:
         """True where calling the function gives a coroutine."""
         return inspect.iscoroutinefunction(self.function)

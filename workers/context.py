@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # they come from modules that need this one
     from workers.children import ChildTask
     from workers.journal import Journal
     from workers.remote import Remote
+    from workers.sessions import Session
 
 Report = Callable[[float, str | None], Awaitable[None]]
 """Records progress (0 to 1) and a message; raises LeaseLost where the task is another's."""
@@ -210,6 +211,15 @@ class TaskContext:
             timeout_s=timeout,
             remaining_s=self.remaining_seconds,
         )
+
+    def session(self, session_id: str, /, *, tokens: int = 30_000) -> Session:
+        """Return the conversation under `session_id`: history in the table, 30 days from its last.
+
+        It belongs to the task's principal and holds the newest messages of up to `tokens` tokens.
+        """
+        from workers.sessions import Session
+
+        return Session(self, self._recorded("a session"), session_id, tokens=tokens)
 
     def _recorded(self, what: str) -> Journal:
         if self.journal is None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from backends.vault import secret
+from schemas.errors import SecretNotFound
 from workers.outcome import Fail
-from workers.secret import secret
 
 if TYPE_CHECKING:
     from dispatcher.mcp_client import TaskHandle
@@ -73,7 +73,10 @@ class RemoteServer:
         if not reach.trusts(self.url):
             message = f"{self._shown} is not named in SQSWARM_MCP_ALLOW, so no secret is sent there"
             raise Fail(message, type="SecretRefused")
-        return {"Authorization": f"Bearer {await asyncio.to_thread(secret, self.auth)}"}
+        try:
+            return {"Authorization": f"Bearer {await secret(self.auth)}"}
+        except SecretNotFound as error:
+            raise Fail(f"{error}: {error.hint}", type="InvalidSecret") from error
 
     @property
     def _shown(self) -> str:

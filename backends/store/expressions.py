@@ -112,10 +112,11 @@ def _update_item(write: Write) -> dict[str, Any]:
     condition = " AND ".join(_condition(c, names) for c in write.when)
     request: dict[str, Any] = {
         "Key": key_of(write.key.pk, write.key.sk),
-        "ConditionExpression": condition,
         "ExpressionAttributeNames": names.names,
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
+    if condition:
+        request["ConditionExpression"] = condition
     if clauses:
         request["UpdateExpression"] = " ".join(f"{k} {', '.join(v)}" for k, v in clauses.items())
     if names.values:

@@ -20,6 +20,9 @@ ALLOW_VARIABLE = "SQSWARM_MCP_ALLOW"
 """Comma-separated: `host`, `host:port`, `*.domain` or a network such as `10.1.0.0/16`."""
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+"""Source: RFC 6052, the well-known prefix of IPv4 addresses within IPv6."""
+
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -79,7 +82,7 @@ class Reach:
         return str(addresses[0])
 
     def _check(self, url: str, address: _Address, *, trusted: bool) -> None:
-        plain = getattr(address, "ipv4_mapped", None) or address
+        plain = _inner(address)
         if trusted or self._in_network(plain) or (self.loopback and plain.is_loopback):
             return
         if not plain.is_global or plain.is_multicast:
@@ -95,6 +98,15 @@ class Reach:
             for name in self.allowed
             if "/" in name
         )
+
+
+def _inner(address: _Address) -> _Address:
+    """Return the IPv4 address that an IPv6 one stands for, else the address itself."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address in _NAT64:
+            return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        return address.ipv4_mapped or address.sixtofour or address
+    return address
 
 
 def _parts(url: str) -> tuple[str, int]:

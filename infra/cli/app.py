@@ -13,6 +13,7 @@ import typer
 from infra.cli.agents import agents
 from infra.cli.answer import answer
 from infra.cli.cancel import cancel
+from infra.cli.cost import cost
 from infra.cli.deploy import deploy
 from infra.cli.destroy import destroy
 from infra.cli.dlq import dlq
@@ -30,6 +31,7 @@ from infra.cli.purge import purge
 from infra.cli.redrive import redrive
 from infra.cli.serve import serve
 from infra.cli.session import Session
+from infra.cli.sessions import session
 from infra.cli.submit import submit
 from infra.cli.synth import synth
 from infra.cli.up import up
@@ -100,6 +102,8 @@ _VERBS: dict[str, list[tuple[str, Callable[..., Any]]]] = {
         ("redrive", redrive),
         ("purge", purge),
         ("logs", logs),
+        ("cost", cost),
+        ("session", session),
         ("doctor", doctor),
     ],
     _DOORS: [("mcp", mcp)],

@@ -17,6 +17,7 @@ from schemas.operations.end import (
     settle,
     settle_lean,
 )
+from schemas.operations.ledger import enter, pause, pause_key, reserve, settle_up
 from schemas.operations.run import (
     Lease,
     acquire,
@@ -44,6 +45,7 @@ __all__ = [
     "clear_due",
     "count",
     "create",
+    "enter",
     "fail_exhausted",
     "fail_unseen",
     "fence",
@@ -52,6 +54,8 @@ __all__ = [
     "link_redriven",
     "look_again",
     "mark_due",
+    "pause",
+    "pause_key",
     "plan",
     "progress",
     "record_failure",
@@ -59,8 +63,10 @@ __all__ = [
     "release",
     "renew",
     "republish",
+    "reserve",
     "settle",
     "settle_lean",
+    "settle_up",
     "sleep",
     "step_key",
     "wake",

@@ -27,6 +27,8 @@ PUBLIC = "https://8.8.8.8/mcp"
         "https://8.8.8.8:99999/mcp",
         "https://2130706433/mcp",
         "https://0x7f.1/mcp",
+        "https://[64:ff9b::7f00:1]/mcp",
+        "https://[2002:7f00:1::]/mcp",
     ],
 )
 async def test_what_is_not_public_https_is_refused(url):

@@ -1,0 +1,5 @@
+"""Five patterns of agents, each a few lines over the bus."""
+
+MODEL = "claude-haiku-5-5"
+KEY = "ssm:/sqswarm/anthropic-key"
+"""Where the key lies; a rehearsal needs none."""

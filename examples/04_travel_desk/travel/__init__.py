@@ -1,0 +1,1 @@
+"""A travel desk: several agents, one conversation."""

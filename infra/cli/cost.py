@@ -1,0 +1,76 @@
+"""`sqswarm cost`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from infra.cli.output import print_json, print_table
+from infra.cli.session import session_of
+from schemas.errors import UsageError
+from schemas.ledger import GROUPS, MICRO, Entry, Total, day_of, entries_of, totals
+
+if TYPE_CHECKING:
+    from backends.store.port import Store
+
+_DAY_MS = 24 * 3600 * 1000
+_SHOWN = {"task": "task_id"}
+
+
+def cost(
+    context: typer.Context,
+    *,
+    by: Annotated[
+        str, typer.Option(help="Sums by any of day, agent, model, principal, task.")
+    ] = "agent,model,day",
+    days: Annotated[int, typer.Option(help="How many days back, today included.", min=1)] = 7,
+    agent: Annotated[str | None, typer.Option(help="Only this agent.")] = None,
+) -> None:
+    """Show what Claude agents spent: tokens and dollars, from the ledger.
+
+    Example: sqswarm cost --by day,model --days 30
+    """
+    session = session_of(context)
+    groups = tuple(_SHOWN.get(word.strip(), word.strip()) for word in by.split(","))
+    unknown = [group for group in groups if group not in GROUPS]
+    if unknown:
+        message = f"costs have no {unknown[0]!r}"
+        raise UsageError(message, hint="Choose of day, agent, model, principal and task.")
+    from backends.caller import BlockingCaller
+    from backends.runner import BlockingRunner, run_straight
+    from backends.store.dynamo import DynamoStore
+
+    names, clients = session.clients()
+    runner = BlockingRunner()
+    store = DynamoStore(BlockingCaller(clients), runner, names.table)
+    found = run_straight(entries_since(store, days=days, now_ms=runner.now_ms()))
+    sums = totals([one for one in found if agent in {None, one.agent}], groups)
+    if session.json:
+        print_json([one.to_json(groups) for one in sums])
+        return
+    rows = [(*one.group, *_cells(one)) for one in sums]
+    if len(sums) > 1:
+        [whole] = totals([one for one in found if agent in {None, one.agent}], ())
+        rows.append(("all", *[""] * (len(groups) - 1), *_cells(whole)))
+    print_table([*groups, "calls", "input", "cached", "output", "$"], rows)
+
+
+def _cells(total: Total) -> tuple[str, ...]:
+    tokens = total.tokens
+    return (
+        f"{total.calls:,}",
+        f"{tokens.input + tokens.cache_write:,}",
+        f"{tokens.cache_read:,}",
+        f"{tokens.output:,}",
+        f"{total.micro_usd / MICRO:.4f}",
+    )
+
+
+async def entries_since(store: Store, *, days: int, now_ms: int) -> list[Entry]:
+    """Return the ledger's entries of the last `days` days (UTC), the oldest first."""
+    found: list[Entry] = []
+    for back in range(days - 1, -1, -1):
+        items = await store.read_group(entries_of(day_of(now_ms - back * _DAY_MS)))
+        found += map(Entry.from_item, items)
+    return found

@@ -1,0 +1,1 @@
+"""Claude agents for tests on an emulator."""

@@ -1,0 +1,27 @@
+"""The examples of Claude agents run as their READMEs say, in rehearsal."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+pytestmark = [pytest.mark.localstack, pytest.mark.timeout(300)]
+
+
+@pytest.mark.parametrize("example", ["03_patterns", "04_travel_desk"])
+def test_the_example_checks_itself(emulator, example):
+    environment = {n: v for n, v in os.environ.items() if n != "ANTHROPIC_API_KEY"}
+    ran = subprocess.run(
+        [sys.executable, EXAMPLES / example / "run.py"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        timeout=280,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "twice" in ran.stdout
