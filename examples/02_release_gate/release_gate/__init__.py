@@ -1,0 +1,1 @@
+"""A release gate: a hundred files are looked at, a person decides, and a report is published."""
