@@ -35,7 +35,7 @@ def test_any_storm_leaves_exactly_one_result(storm):
     assert report.results_per_task == {1}
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_no_law_is_broken_in_the_storms_of_fixed_seeds():
     broken = [seed for _, found in sweep(0, STORMS, jobs=JOBS) for seed in found]
     assert not broken, story(simulate(storm_of(broken[0])))
@@ -73,7 +73,7 @@ def test_a_storm_is_the_same_in_every_process():
 def seen_operations(weather):
     """Return the operations that storms of a weather saw carried out, and those refused."""
     applied, refused = set(), set()
-    for seed in range(50):
+    for seed in range(25):
         for _, _, what, _, detail in simulate(storm_of(seed, weather)).seen.world.trace:
             if isinstance(detail, Applied):
                 applied.add(what)
@@ -95,7 +95,9 @@ def test_storms_bring_every_operation_and_refuse_what_can_be_refused():
 
 def test_storms_have_deep_trees_wide_joins_and_several_questions():
     deepest = widest = asked = 0
-    for seed in range(150):
+    for seed in range(600):
+        if deepest >= 3 and widest >= 4 and asked >= 3:
+            break
         for _, item in simulate(storm_of(seed, "people")).seen.lives():
             deepest = max(deepest, item.get("depth", 0))
             widest = max(widest, item.get("planned", 0))
