@@ -150,7 +150,7 @@ WEATHERS: Mapping[str, Weather] = {
         orders=(1, 1, 2),
         simple=("ok", "slow", "fail"),
         waits=("sleep:5000", "sleep:40", "step"),
-        deep=(0.8, 0.3, 0.1),
+        deep=(0.8, 0.5, 0.5),
     ),
 }
 """By name. A seed draws one of them; the first comes twice as often."""

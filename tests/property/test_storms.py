@@ -35,7 +35,7 @@ def test_any_storm_leaves_exactly_one_result(storm):
     assert report.results_per_task == {1}
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_no_law_is_broken_in_the_storms_of_fixed_seeds():
     broken = [seed for _, found in sweep(0, STORMS, jobs=JOBS) for seed in found]
     assert not broken, story(simulate(storm_of(broken[0])))
@@ -73,7 +73,7 @@ def test_a_storm_is_the_same_in_every_process():
 def seen_operations(weather):
     """Return the operations that storms of a weather saw carried out, and those refused."""
     applied, refused = set(), set()
-    for seed in range(50):
+    for seed in range(25):
         for _, _, what, _, detail in simulate(storm_of(seed, weather)).seen.world.trace:
             if isinstance(detail, Applied):
                 applied.add(what)
@@ -95,7 +95,9 @@ def test_storms_bring_every_operation_and_refuse_what_can_be_refused():
 
 def test_storms_have_deep_trees_wide_joins_and_several_questions():
     deepest = widest = asked = 0
-    for seed in range(150):
+    for seed in range(600):
+        if deepest >= 3 and widest >= 4 and asked >= 3:
+            break
         for _, item in simulate(storm_of(seed, "people")).seen.lives():
             deepest = max(deepest, item.get("depth", 0))
             widest = max(widest, item.get("planned", 0))
@@ -185,12 +187,16 @@ def test_a_sweep_that_is_interrupted_says_so(capsys, monkeypatch):
     assert capsys.readouterr().out == "storms: 50 run, 0 violations, interrupted\n"
 
 
-def test_a_lease_ends_by_when_it_was_asked_for_however_slow_the_answer():
-    """A worker that renews its lease must know when to let go."""
-    order = Order(agent="container", script=("long", "ok"))
-    for name in ("acquire", "renew"):
-        for size in (0.3, 0.6, 1.0):
-            for what in (Fault.SLOW, Fault.LATE, Fault.REFUSED, Fault.ANSWER_LOST):
-                aims = tuple(Aim(on=name, nth=n, what=what, size=size) for n in range(4))
-                report = simulate(Storm(seed=1, orders=(order,), aims=aims))
-                assert not report.violations, story(report)
+@pytest.mark.parametrize("seed", range(20))
+def test_a_lease_ends_by_when_it_was_asked_for_however_slow_the_answer(seed):
+    """Reckoned from the answer, a worker would go on while another runs the task."""
+    slow = Aim(on="acquire", nth=0, what=Fault.SLOW, size=1.0)
+    in_vain = (Aim(on="renew", nth=n, what=Fault.REFUSED, size=0.0) for n in range(30))
+    storm = Storm(
+        seed=seed,
+        orders=(Order(agent="container", script=("long",)),),
+        aims=(slow, *in_vain),
+        accidents=(Accident(at=0, what=Mishap.DOUBLED, size=0.001),),
+    )
+    report = simulate(storm)
+    assert not report.violations, story(report)
