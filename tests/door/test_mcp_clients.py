@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -172,12 +173,12 @@ async def test_two_servers_share_a_clients_tasks_without_stickiness(door_stage):
 
 def test_the_inspector_lists_tools_and_completes_a_task(served):
     sys.path.insert(0, str(Path(__file__).parents[1] / "conformance"))
-    from install import INSPECTOR, NODE, CannotInstall, install
+    from install import INSPECTOR, NODE, install, is_installed
 
-    try:
+    if os.environ.get("SQSWARM_CONFORMANCE") == "required":
         install()
-    except CannotInstall as error:
-        pytest.skip(f"the Inspector cannot be installed: {error}")
+    elif not is_installed():
+        pytest.skip("the Inspector is not here: python tests/conformance/install.py (npm)")
     binary = json.loads((INSPECTOR / "package.json").read_text())["bin"]
     script = INSPECTOR / (binary if isinstance(binary, str) else binary["mcp-inspector"])
 
