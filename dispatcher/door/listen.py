@@ -104,8 +104,9 @@ class _Stream:
         """Acknowledge the caller's own tasks among `task_ids`, and tell how each stands."""
         records = await self._records([i for i in task_ids if is_task_id(i)])
         self._told = {record.task_id: () for record in records}
+        told = {"taskIds": list(self._told)} if task_ids else {}
         honored = types.SubscriptionFilter.model_validate(
-            {"toolsListChanged": self._tools or None, "taskIds": list(self._told)}
+            {"toolsListChanged": self._tools or None, **told}
         )
         await self._send(
             types.SubscriptionsAcknowledgedNotification(

@@ -4,6 +4,9 @@ import socket
 
 import pytest
 
+from dispatcher.door.access.loopback import Loopback
+from dispatcher.door.access.refusal import Refusal
+
 ADA, BO = "ada-" + "k" * 28, "bo-" + "k" * 29
 KEYS = {"SQSWARM_AUTH": "key", "SQSWARM_API_KEYS": f"ada:{ADA}, bo:{BO}"}
 
@@ -170,3 +173,26 @@ def test_a_websocket_is_not_opened(door):
         )
         != 101
     )
+
+
+@pytest.mark.parametrize(
+    ("client", "local"),
+    [
+        pytest.param(("127.0.0.1", 1), True, id="loopback"),
+        pytest.param(("127.9.9.9", 1), True, id="another-loopback"),
+        pytest.param(("::1", 1), True, id="loopback-6"),
+        pytest.param(("10.0.0.5", 1), False, id="next-door"),
+        pytest.param(("203.0.113.9", 1), False, id="far-away"),
+        pytest.param(("fe80::1%eth0", 1), False, id="link-local"),
+        pytest.param(("localhost", 1), False, id="a-name"),
+        pytest.param(None, False, id="unknown"),
+    ],
+)
+async def test_without_credentials_only_this_machine_is_let_in(client, local):
+    scope = {"type": "http", "headers": [], "client": client}
+    if local:
+        assert (await Loopback().authenticate(scope)).principal == "local"
+    else:
+        with pytest.raises(Refusal) as refused:
+            await Loopback().authenticate(scope)
+        assert (refused.value.status, refused.value.reason) == (403, "not-local")

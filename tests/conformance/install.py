@@ -22,10 +22,14 @@ class CannotInstall(Exception):
     """npm is missing, or the registry cannot be reached."""
 
 
+def is_installed() -> bool:
+    """Whether what the lock file says is there."""
+    return _INSTALLED.exists() and _INSTALLED.read_text() == _wanted()
+
+
 def install() -> None:
     """Install what the lock file says, once; raises CannotInstall with the reason."""
-    wanted = hashlib.sha256(b"".join((HERE / name).read_bytes() for name in _FILES)).hexdigest()
-    if _INSTALLED.exists() and _INSTALLED.read_text() == wanted:
+    if is_installed():
         return
     npm = shutil.which("npm")
     if npm is None:
@@ -43,7 +47,11 @@ def install() -> None:
     )
     if done.returncode or not NODE.exists():
         raise CannotInstall(f"npm ci failed:\n{done.stderr[-2000:]}")
-    _INSTALLED.write_text(wanted)  # last, so that an interrupted installation is done again
+    _INSTALLED.write_text(_wanted())  # last, so that an interrupted installation is done again
+
+
+def _wanted() -> str:
+    return hashlib.sha256(b"".join((HERE / name).read_bytes() for name in _FILES)).hexdigest()
 
 
 if __name__ == "__main__":

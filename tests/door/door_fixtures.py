@@ -80,13 +80,14 @@ def served(door_stage):
 @pytest.fixture(scope="session")
 def lambda_door(door_stage):
     """An address of the Lambda door: its own needs a name that few machines resolve."""
-    _, url = door_stage
-    with forwarding([url]) as address:
+    settings, url = door_stage
+    port = urlsplit(settings.endpoint_url).port  # an emulator's URL need not have it
+    with forwarding([url], port=port) as address:
         yield f"{address}/mcp"
 
 
 @contextlib.contextmanager
-def forwarding(targets):
+def forwarding(targets, *, port=None):
     """Pass each request to the next of `targets` in turn, with that one's Host header."""
     turns, lock = cycle(targets), threading.Lock()
 
@@ -97,7 +98,7 @@ def forwarding(targets):
             with lock:
                 target = urlsplit(next(turns))
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            connection = HTTPConnection("127.0.0.1", target.port, timeout=60)
+            connection = HTTPConnection("127.0.0.1", port or target.port, timeout=60)
             with contextlib.closing(connection):
                 connection.putrequest(
                     self.command, self.path, skip_host=True, skip_accept_encoding=True

@@ -77,6 +77,7 @@ def test_an_agents_arguments_are_told_with_the_agent(document):
     validator = Draft202012Validator(new_task)
     assert validator.is_valid({"agent": "add", "arguments": {"a": 1}})
     assert not validator.is_valid({"agent": "add", "arguments": {"a": "one"}})
+    assert not validator.is_valid({"agent": "add"})
     assert not validator.is_valid({"agent": "nobody", "arguments": {}})
 
 

@@ -178,6 +178,7 @@ NEW = {"agent": "add", "arguments": {"a": 1}}
         pytest.param("GET", "/tasks?limit=1&limit=2", {}, 400, "usage-error", id="twice"),
         pytest.param("GET", "/agents?x=1", {}, 400, "usage-error", id="unknown-parameter"),
         pytest.param("DELETE", "/tasks", {}, 405, "method-not-allowed", id="method"),
+        pytest.param("QUERY", "/tasks", {}, 405, "method-not-allowed", id="new-method"),
     ],
 )
 def test_what_cannot_be_done_is_refused_with_a_hint_and_logged_once(
@@ -208,3 +209,14 @@ def test_large_arguments_pass_and_too_large_bodies_do_not(api):
     assert done["result"]["structuredContent"]["text"] == text
     too_large = {"agent": "echo", "arguments": {"text": "x" * 5_000_000}}
     assert problem(api("POST", "/tasks", json=too_large))["status"] == 413
+
+
+def test_an_unknown_path_is_logged_once_too(api):
+    assert api("GET", "/nowhere").status_code == 404
+    [line] = api.served.refusals()
+    assert line["reason"] == "not-found"
+
+
+def test_the_head_of_an_answer_is_the_answers(api):
+    assert api("HEAD", "/agents").status_code == 200
+    assert api("HEAD", "/tasks/seven").status_code == 404

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import Any
 
 from starlette.middleware.cors import CORSMiddleware
@@ -160,7 +161,7 @@ class Guard:
         caller = scope["state"].get("caller")
         fields = {
             "status": status,
-            "reason": scope["state"].get("refusal"),
+            "reason": scope["state"].get("refusal") or _phrase(status),
             "method": scope["method"],
             "path": scope["path"][:_PATH_SHOWN],
             "principal": caller.principal if isinstance(caller, Caller) else None,
@@ -170,3 +171,11 @@ class Guard:
             self._access.log.error("request.failed", **fields, fault=scope["state"].get("fault"))
         else:
             self._access.log.warning("request.refused", **fields)
+
+
+def _phrase(status: int) -> str:
+    """Return a status as a short word, where nobody has said more."""
+    try:
+        return HTTPStatus(status).phrase.lower().replace(" ", "-")
+    except ValueError:
+        return "refused"

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from dispatcher.door.caller import caller_of
 from dispatcher.door.http_api import act, answers, models
@@ -22,9 +23,6 @@ from dispatcher.door.problem import problem, problem_of, reason_of
 from schemas.errors import SwarmError
 
 __all__ = ["OPERATIONS", "Door", "routes"]
-
-# All of them: what a path does not know is refused as everything else is.
-_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -89,7 +87,7 @@ def routes(door: Door) -> list[Route]:
     for operation in OPERATIONS:
         methods = by_path.setdefault(operation.path, {})
         methods[operation.method] = _endpoint(door, operation)
-    return [Route(path, _by_method(found), methods=_METHODS) for path, found in by_path.items()]
+    return [Route(path, _Methods(found)) for path, found in by_path.items()]
 
 
 def _endpoint(door: Door, operation: Operation) -> Endpoint:
@@ -116,17 +114,24 @@ def _refused(request: Request, error: SwarmError) -> Response:
     return problem_of(error)
 
 
-def _by_method(endpoints: dict[str, Endpoint]) -> Endpoint:
-    """Return the endpoint of a path, which sends each method where it belongs."""
-    allowed = ", ".join(sorted({*endpoints, *(["HEAD"] if "GET" in endpoints else [])}))
+class _Methods:
+    """One path as an ASGI application: a method it does not know is a problem like any other."""
 
-    async def dispatch(request: Request) -> Response:
-        method = "GET" if request.method == "HEAD" else request.method
-        endpoint = endpoints.get(method)
+    def __init__(self, endpoints: dict[str, Endpoint]) -> None:
+        """Send each method to its endpoint; HEAD goes where GET goes."""
+        self._endpoints = dict(endpoints)
+        if "GET" in endpoints:
+            self._endpoints["HEAD"] = endpoints["GET"]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request = Request(scope, receive, send)
+        endpoint = self._endpoints.get(request.method)
         if endpoint is None:
             request.state.refusal = "method-not-allowed"
             detail = f"{request.method} is not possible here"
-            return problem(405, "method-not-allowed", detail, headers={"Allow": allowed})
-        return await endpoint(request)
-
-    return dispatch
+            allowed = {"Allow": ", ".join(sorted(self._endpoints))}
+            response = problem(405, "method-not-allowed", detail, headers=allowed)
+        else:
+            response = await endpoint(request)
+        await response(scope, receive, send)

@@ -81,7 +81,7 @@ def _parameters(operation: Operation, schemas: JsonObject) -> list[JsonObject]:
         for name, schema in schemas[operation.query.__name__]["properties"].items():
             told.append({"name": name, "in": "query", "schema": schema})
     if operation.takes_idempotency_key:
-        key = {"type": "string", "minLength": 1, "maxLength": 257}
+        key = {"type": "string", "minLength": 1, "maxLength": 255}
         told.append({"name": IDEMPOTENCY_KEY, "in": "header", "schema": key})
     return told
 
@@ -113,6 +113,7 @@ def _add_agents(schemas: JsonObject, agents: list[CatalogueEntry]) -> None:
         pairs.append(
             {
                 "title": agent.title,
+                "required": ["arguments"] if agent.input_schema.get("required") else [],
                 "properties": {
                     "agent": {"const": agent.name},
                     "arguments": {"$ref": _SCHEMAS + name},
