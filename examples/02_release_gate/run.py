@@ -17,7 +17,7 @@ import psutil
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
-from story import Line, steps_done, story
+from story import Line, steps_done, whole_story
 
 from backends.connect import client_factory, names_of, settings_from_environment
 from dispatcher import Swarm, Task
@@ -56,18 +56,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             console.print(f"task {task.id}", highlight=False)
             _follow(swarm, task, options, console)
             outcome = task.result(timeout=PATIENCE_S)
-        clients = client_factory(settings)
-        lines = story(
-            clients, names_of(replace(settings, account=deployed.names.account)),
-            agent="gate", task_id=task.id,
-        )  # fmt: skip
+        wanted = STEPS if outcome["approved"] else STEPS - 1
+        names = names_of(replace(settings, account=deployed.names.account))
+        lines = whole_story(client_factory(settings), names, "gate", task.id, steps=wanted)
     except SwarmError as error:
         console.print(f"error: {error}\n  fix: {error.hint}", markup=False, highlight=False)
         return error.exit_code
     except KeyboardInterrupt:
         console.print("stopped looking: the task goes on; `sqswarm --stage gate list` shows it")
         return 130
-    return _tell(lines, outcome, console)
+    return _tell(lines, outcome, wanted, console)
 
 
 def _follow(swarm: Swarm, task: Task, options: argparse.Namespace, console: Console) -> None:
@@ -108,7 +106,7 @@ def _answer(task: Task, question: str, options: argparse.Namespace, console: Con
     return True
 
 
-def _tell(lines: list[Line], outcome: dict[str, object], console: Console) -> int:
+def _tell(lines: list[Line], outcome: dict[str, object], wanted: int, console: Console) -> int:
     table = Table("when", "worker", "what happened", title="The story, as its workers logged it")
     for line in lines:
         table.add_row(
@@ -118,7 +116,6 @@ def _tell(lines: list[Line], outcome: dict[str, object], console: Console) -> in
     done = steps_done(lines)
     for step, times in done.items():
         console.print(f"step {step!r}: done {times} time{'' if times == 1 else 's'}")
-    wanted = STEPS if outcome["approved"] else STEPS - 1
     verdict = f"released, see {outcome['report']}" if outcome["approved"] else "not released"
     console.print(
         f"{outcome['version']}: {outcome['files']} files, {outcome['lines']:,} lines; {verdict}",
@@ -159,9 +156,9 @@ def _workers() -> Iterator[tuple[str, psutil.Process]]:
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             environment = process.environ()
-            if environment.get("SQSWARM_STAGE") == STAGE and "SQSWARM_AGENT" in environment:
-                if endpoint in {None, environment.get("AWS_ENDPOINT_URL")}:
-                    yield environment["SQSWARM_AGENT"], process
+            here = endpoint in {None, environment.get("AWS_ENDPOINT_URL")}
+            if here and environment.get("SQSWARM_STAGE") == STAGE:
+                yield environment["SQSWARM_AGENT"], process
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import Any
 
 from schemas.json import loads
 from schemas.naming import Names
+
+_LOOKS = 15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +33,18 @@ class Line:
 def story(clients: Callable[[str], Any], names: Names, *, agent: str, task_id: str) -> list[Line]:
     """Return what an agent's workers logged of one task, oldest first."""
     return sorted(_lines(clients("logs"), names, agent, task_id), key=lambda line: line.at)
+
+
+def whole_story(
+    clients: Callable[[str], Any], names: Names, agent: str, task_id: str, *, steps: int
+) -> list[Line]:
+    """Return a task's story once all of its steps are in it: logs come some seconds late."""
+    for _ in range(_LOOKS):
+        lines = story(clients, names, agent=agent, task_id=task_id)
+        if len(steps_done(lines)) >= steps:
+            break
+        time.sleep(1)
+    return lines
 
 
 def steps_done(lines: list[Line]) -> Counter[str]:
@@ -58,7 +73,7 @@ def _what(said: dict[str, Any]) -> str:
         if said.get("children"):
             return f"waits for {said['children']} children"
         return "waits for a person" if said.get("asks") else "sleeps"
-    return str(said.get("step", ""))
+    return str(said.get("step", "")).removesuffix("#0")
 
 
 def _said(message: str) -> dict[str, Any]:

@@ -31,7 +31,7 @@ class Outcome(BaseModel):
     report: str = ""
 
 
-@agent(timeout=20, concurrency=8)
+@agent(timeout=5, concurrency=8)
 def inspect_file(path: str, text: str) -> Measured:
     """Count what one Python file has: lines, functions, missing docstrings, TODOs, branches."""
     return measure(path, text)
@@ -63,13 +63,14 @@ async def gate(
 
 
 def list_files(folder: str, limit: int) -> list[str]:
-    """Return a folder's largest Python files, relative to it."""
+    """Return a folder's largest Python files, relative to it; hidden folders are left out."""
     root = Path(folder)
     if not root.is_dir():
         raise Fail(f"{folder} is no folder", type="NoFolder")
-    files = [path for path in root.rglob("*.py") if path.is_file()]
-    files.sort(key=lambda path: (-path.stat().st_size, str(path)))
-    return [str(path.relative_to(root)) for path in files[:limit]]
+    inside = [path.relative_to(root) for path in root.rglob("*.py") if path.is_file()]
+    files = [path for path in inside if not any(part.startswith(".") for part in path.parts)]
+    files.sort(key=lambda path: (-(root / path).stat().st_size, str(path)))
+    return [str(path) for path in files[:limit]]
 
 
 def sum_up(found: list[Measured]) -> str:
