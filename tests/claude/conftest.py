@@ -1,16 +1,11 @@
 """Claude agents over memory twins, with a rehearsed API that is really asked over HTTP."""
 
-import sys
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
+from house import House
 
 from infra.rehearsal import rehearsing
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "durable"))
-
-from house import House
 
 
 @pytest.fixture
@@ -31,10 +26,3 @@ def play(monkeypatch):
 def house():
     """Make a swarm of agents."""
     return House
-
-
-async def ask(house, agent, prompt="go", **request):
-    """Run one task to its rest and return what is seen of it."""
-    task_id = await house.submit(agent, request or None, prompt=prompt)
-    await house.settle_down()
-    return await house.see(task_id)

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from conftest import ask
+from asking import ask
 from pydantic import BaseModel
 
 from infra.rehearsal import Script

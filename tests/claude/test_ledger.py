@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from conftest import ask
+from asking import ask
 from house import Clock
 
 from infra.cli.cost import entries_since

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from conftest import ask
+from asking import ask
 from inventory import inventory
 
 from schemas.errors import InvalidAgent

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ask
+from asking import ask
 
 from backends.vault import hide, hide_all, is_reference, secret, statements
 from schemas.lifecycle import Status

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from conftest import ask
+from asking import ask
 
 from schemas.session import BYTES_LIMIT, History
 from schemas.writes import Refused

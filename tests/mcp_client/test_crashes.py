@@ -3,7 +3,7 @@
 import contextlib
 
 import pytest
-from tests.durable.house import CrashedError, House
+from house import CrashedError, House
 
 from schemas.lifecycle import Status
 from workers import TaskContext, agent
