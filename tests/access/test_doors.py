@@ -73,6 +73,20 @@ def test_our_own_page_may_call(door):
     assert door("POST", "/who", headers=[("Origin", door.url)]).status_code == 200
 
 
+def test_behind_a_proxy_our_own_page_is_that_of_the_public_address(guarded):
+    door = guarded(**KEYS, SQSWARM_PUBLIC_URL="https://swarm.example.com")
+    page = [("Origin", "https://swarm.example.com")]
+    assert door("POST", "/who", token=ADA, headers=page).status_code == 200
+    assert raw(door, "GET /who HTTP/1.1", "Host: swarm.example.com") == 401
+
+
+@pytest.mark.parametrize("host", ['a"b', "a/b", "a b", "a,b", "", "user@a"])
+def test_what_is_no_host_is_refused_even_where_any_name_is_taken(guarded, host):
+    door = guarded(**KEYS, SQSWARM_HOSTS="*")
+    assert raw(door, "GET /who HTTP/1.1", "Host: any.example.com:81") == 401
+    assert raw(door, "GET /who HTTP/1.1", f"Host: {host}") in {400, 421}
+
+
 def test_no_cors_headers_unless_configured(door):
     answer = door("GET", "/who", headers=[("Origin", door.url)])
     assert not [name for name in answer.headers if name.startswith("access-control")]

@@ -6,6 +6,7 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
@@ -52,7 +53,7 @@ class Access:
 
 
 class Guard:
-    """ASGI middleware: checks Host, Origin, credentials, scope and size, in that order.
+    """ASGI middleware: checks Host, Origin, credentials, size and scope, in that order.
 
     What it lets in carries `scope["state"]["caller"]`. Every answer of 400 and above is logged,
     once, whoever gave it; an application says why in `scope["state"]["refusal"]` (a short word),
@@ -63,6 +64,10 @@ class Guard:
         """Guard `app` as `access` says."""
         self._app = app
         self._access = access
+        self._origins = access.origins
+        if access.public_url is not None:  # a proxy may have replaced the Host of our own pages
+            parts = urlsplit(access.public_url)
+            self._origins = (*access.origins, f"{parts.scheme}://{parts.netloc}")
         self._admit: ASGIApp = self._let_in
         if access.origins:
             self._admit = CORSMiddleware(
@@ -86,7 +91,7 @@ class Guard:
         try:
             host = check_host(one_header(scope["headers"], b"host"), self._hosts(scope))
             scope["state"]["host"] = host
-            check_origin(one_header(scope["headers"], b"origin"), host, self._access.origins)
+            check_origin(one_header(scope["headers"], b"origin"), host, self._origins)
         except Refusal as refused:
             await self._refuse(refused, scope, receive, send)
             return

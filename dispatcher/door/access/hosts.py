@@ -7,6 +7,7 @@ Source: MCP specification, "Streamable HTTP: security warning".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
@@ -14,6 +15,8 @@ from dispatcher.door.access.refusal import Refusal
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 ANY = "*"
+
+_HOST = re.compile(r"[a-z0-9._-]+(:[0-9]+)?|\[[0-9a-f:.]+\](:[0-9]+)?")
 
 
 def one_header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> list[str]:
@@ -26,8 +29,8 @@ def check_host(given: list[str], allowed: Iterable[str]) -> str:
 
     An allowed name without a port fits every port.
     """
-    if len(given) == 1:
-        host = given[0].lower()
+    host = given[0].lower() if len(given) == 1 else ""
+    if _HOST.fullmatch(host):  # it is repeated in answers, also where any name is taken
         names = {name.lower() for name in allowed}
         if ANY in names or host in names or without_port(host) in names:
             return host
