@@ -27,7 +27,7 @@ planner = ClaudeAgent(
     "planner",
     model=MODEL,
     tools=[note, lookup],
-    timeout=4,
+    timeout=6,
     batch=1,
     budget=Budget(usd=2.0),
 )

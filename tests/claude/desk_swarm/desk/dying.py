@@ -1,31 +1,39 @@
-"""Workers that die: `die=N` in a prompt kills the process once N steps are recorded."""
+"""Workers that die: `die=N` in a prompt kills the process once the task has N steps recorded.
+
+Counted in a file, over all workers of the task: so each task is killed exactly once.
+"""
 
 import os
 import re
 import signal
+import tempfile
 from contextvars import ContextVar
+from pathlib import Path
 
 from workers import steps
 from workers.claude import agent as claude_agent
 
-_left: ContextVar[list[int] | None] = ContextVar("left", default=None)
+_at: ContextVar[int] = ContextVar("at", default=0)
 _record, _converse = steps._record, claude_agent.converse
 
 
 async def record(journal, operation, name, text):
     kept = await _record(journal, operation, name, text)
-    left = _left.get()
-    if left is not None:
-        left[0] -= 1
-        if left[0] == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+    if _at.get() and recorded_so_far(journal.lease.task_id, name) == _at.get():
+        os.kill(os.getpid(), signal.SIGKILL)
     return kept
+
+
+def recorded_so_far(task_id, name):
+    path = Path(tempfile.gettempdir(), f"sqswarm-steps-{task_id}")
+    with path.open("a") as file:
+        file.write(f"{name}\n")
+    return len(path.read_text().splitlines())
 
 
 async def converse(mind, prompt, ctx):
     wanted = re.search(r"die=(\d+)", prompt)
-    if wanted and ctx.attempt == 1:
-        _left.set([int(wanted[1])])
+    _at.set(int(wanted[1]) if wanted else 0)
     return await _converse(mind, prompt, ctx)
 
 
