@@ -2,11 +2,13 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format up down bench clean
+.PHONY: help install run test conformance check format up down bench clean
 
 PYTHON ?= python3
 PORT ?= 4566
 EMULATOR ?= localstack
+# Each test process has an emulator of its own; much of a test's time is waiting.
+JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -20,7 +22,7 @@ help: ## Show this help
 	@echo
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 	@echo
-	@echo "  Options: PYTHON=$(PYTHON) PORT=$(PORT) EMULATOR=$(EMULATOR)"
+	@echo "  Options: PYTHON=$(PYTHON) PORT=$(PORT) EMULATOR=$(EMULATOR) JOBS=$(JOBS)"
 
 # Written last, so that an interrupted installation is done again.
 $(VENV)/installed: pyproject.toml
@@ -41,7 +43,11 @@ run: $(VENV)/installed ## Start the local AWS, deploy, and review this project's
 	@$(LOCAL) $(BIN)/python examples/01_dependency_review/run.py $(ARGS)
 
 test: $(VENV)/installed ## Run every test, against an emulator of their own
-	@$(BIN)/python -m pytest --emulator=$(EMULATOR) $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile --emulator=$(EMULATOR) $(ARGS)
+
+conformance: $(VENV)/installed ## Run the official MCP suite against both hostings (needs npm)
+	@$(BIN)/python tests/conformance/install.py
+	@SQSWARM_CONFORMANCE=required $(BIN)/python -m pytest tests/conformance tests/door $(ARGS)
 
 check: $(VENV)/installed ## Lint, types, import directions, CloudFormation
 	@$(BIN)/ruff check .
@@ -68,4 +74,5 @@ bench: $(VENV)/installed ## Measure, side by side with a baseline
 clean: ## Remove what was built here (.venv, caches, reports)
 	rm -rf $(VENV) build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache \
 		.import_linter_cache .hypothesis .coverage report.html report.json
+	rm -rf .conformance
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
