@@ -20,7 +20,7 @@ LOCAL := env -u AWS_PROFILE -u AWS_SESSION_TOKEN -u SQSWARM_STAGE -u SQSWARM_PRI
 help: ## Show this help
 	@echo "sqswarm: swarms of AI agents on SNS, SQS, Lambda and DynamoDB"
 	@echo
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 	@echo
 	@echo "  Options: PYTHON=$(PYTHON) PORT=$(PORT) EMULATOR=$(EMULATOR) JOBS=$(JOBS)"
 
