@@ -10,6 +10,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from schemas import operations
+from schemas.agent_spec import LEASE_MARGIN_S
 from schemas.errors import LeaseLost
 from schemas.operations import Lease
 from schemas.writes import Applied
@@ -56,23 +57,34 @@ async def while_held(
 
 
 async def _renew(station: Station, lease: Lease) -> None:
-    """Renew for ever; raises LeaseLost where that is refused.
+    """Renew for ever; raises LeaseLost where that is refused, or comes too late.
 
-    An answer that does not come is no refusal: the run goes on, and its result is fenced by `v`.
+    A run that outlives its lease does no harm, since what it writes is fenced. But another worker
+    may run the task by then, so it is let go in time for any other's clock.
     """
-    third_s = station.spec.lease_s / 3
-    pause_s = third_s
+    lease_s = station.spec.lease_s
+    until_ms, wait_s = lease.until_ms, lease_s / 3
     while True:
-        await asyncio.sleep(pause_s)
-        until_ms = station.now_ms() + 1000 * station.spec.lease_s
+        await asyncio.sleep(max(0.0, min(wait_s, _left_s(station, until_ms))))
+        asked_ms = station.now_ms() + 1000 * lease_s
+        write = operations.renew(lease, lease_until_ms=asked_ms)
         try:
-            outcome = await station.store.write(operations.renew(lease, lease_until_ms=until_ms))
+            async with asyncio.timeout(_left_s(station, until_ms)):
+                outcome = await station.store.write(write)
         except Exception as error:
-            if pause_s == third_s:
+            if wait_s != _RETRY_S:
                 station.log.warning("renew.failed", task_id=lease.task_id, error=repr(error))
-            pause_s = _RETRY_S
+            wait_s = _RETRY_S
+            if _left_s(station, until_ms) <= 0:
+                message = f"the lease of task {lease.task_id} could not be renewed in time"
+                raise LeaseLost(message) from error
             continue
         if not isinstance(outcome, Applied):
             message = f"task {lease.task_id} is no longer this worker's"
             raise LeaseLost(message)
-        pause_s = third_s
+        until_ms, wait_s = asked_ms, lease_s / 3
+
+
+def _left_s(station: Station, until_ms: int) -> float:
+    """Return the seconds until a lease has to be let go."""
+    return (until_ms - station.now_ms()) / 1000 - LEASE_MARGIN_S

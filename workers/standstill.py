@@ -54,6 +54,8 @@ class Standstill:
             except (LeaseLost, UsageError, Fail, StepFailed):
                 raise
             except Exception as error:
+                if self.closed:  # after the agent's end nobody catches it, and nobody ends the wait
+                    raise
                 self.broke = error
                 self.suspended.set()
             else:

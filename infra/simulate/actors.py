@@ -11,9 +11,9 @@ from backends.runner import run_straight
 from dispatcher.desk import Desk
 from dispatcher.validate import Validator
 from infra.simulate.agents import AGENTS
-from infra.simulate.heartbeat import RenewedSpec
 from infra.simulate.ports import FaultyBlobs, FaultyBus, FaultyStore
 from infra.simulate.process import EPOCH_MS, Process, ProcessRunner
+from infra.simulate.renewed import RenewedSpec
 from infra.simulate.world import CATALOGUE, NAMES, Watcher, World
 from schemas.task import TASK_SORT_KEY
 from workers.agent import AnyAgent
@@ -128,7 +128,9 @@ class Poller:
                 self._world.note(process, "delivered", delivery.body, delivery.receipt)
             runtime = Runtime(self._station(process))
             budget_s = None
-            if not isinstance(self._spec, RenewedSpec):
+            if isinstance(self._spec, RenewedSpec):
+                runtime.keep_leases(asyncio.Event())
+            else:
                 limit_s = self._spec.function_timeout_s
                 budget_s = limit_s - 1.0
                 self._world.loop.call_later(limit_s, self._time_out, process)

@@ -17,7 +17,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from infra.simulate.heartbeat import beating
 from infra.simulate.process import here
 from infra.simulate.scripts import children_of
 from schemas.errors import AskTimedOut, ChildFailed, StepFailed
@@ -38,8 +37,7 @@ async def play(script: list[str], ctx: TaskContext) -> list[Any]:
     """Play a script; the result says what each piece gave."""
     world = here().world
     with world.execution(ctx):
-        async with beating(ctx):
-            return await _all(script, ctx)
+        return await _all(script, ctx)
 
 
 async def _all(script: list[str], ctx: TaskContext) -> list[Any]:

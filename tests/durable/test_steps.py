@@ -7,7 +7,7 @@ import pytest
 from house import House
 from pydantic import BaseModel
 
-from schemas.errors import TaskFailed
+from schemas.errors import TaskFailed, Unreachable
 from schemas.lifecycle import Status
 from schemas.payload import RECORD_INLINE_LIMIT_BYTES
 from workers import Retry, StepFailed, TaskContext, agent
@@ -290,3 +290,32 @@ async def test_a_cancelled_task_tells_its_running_attempt_at_the_next_step(house
     assert seen == [False, False, True, "AttemptCancelled"]
     assert result.delete == [delivery.receipt]
     assert (await house.see(task_id)).status is Status.CANCELLED
+
+
+async def test_an_error_of_the_table_after_the_agents_end_is_retried_and_not_waited_for(house):
+    """The look at what is recorded that ends a later attempt: nobody is there to end its wait."""
+
+    @agent(name="series", timeout=20, max_attempts=3)
+    async def third_time(*, ctx: TaskContext) -> str:
+        if ctx.attempt == 1:
+            raise Retry("once more", after=1)
+        return "done"
+
+    async def unreachable(pk, *, after_sk=""):
+        raise Unreachable("throttled")
+
+    task_id = await house.submit(series)
+    runtime = Runtime(house.station(third_time))
+    [delivery] = await house.bus.receive(house.queue(series), limit=1, wait_s=0)
+    await runtime.handle([delivery])
+    house.clock.advance(seconds=2)
+    read_group, house.store.read_group = house.store.read_group, unreachable
+    [delivery] = await house.bus.receive(house.queue(series), limit=1, wait_s=0)
+    async with asyncio.timeout(5):
+        result = await runtime.handle([delivery])
+    assert result.keep == [delivery.message_id]
+    house.store.read_group = read_group
+    house.clock.advance(seconds=10)
+    [delivery] = await house.bus.receive(house.queue(series), limit=1, wait_s=0)
+    await runtime.handle([delivery])
+    assert (await house.see(task_id)).result() == "done"
