@@ -1,0 +1,140 @@
+"""House: what the soak itself asks of the swarm, round the proxy: housekeeping, queues, records."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from backends.caller import ClientFactory
+from backends.store.expressions import attribute, item_of
+from backends.store.dynamo import SWEEP_INDEX
+from benchmarks.soak.agents import AGENTS
+from infra.topology import HOUSEKEEPING
+from schemas.naming import TASKS_TOPIC, UNROUTED, Names
+from schemas.task import DUE_SHARDS, TaskRecord, task_key
+
+_A_READ = 100
+_DEPTHS = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Letter:
+    """A dead letter: whose queue it lies in, and what it says."""
+
+    agent: str
+    body: str
+    task_id: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """One deployed soak swarm. `clients` reach the emulator itself, without faults."""
+
+    names: Names
+    clients: ClientFactory
+
+    def keep(self) -> dict[str, Any]:
+        """Have housekeeping look now; return what it did, empty where it failed."""
+        answer = self.clients("lambda").invoke(
+            FunctionName=self.names.function(HOUSEKEEPING), Payload=b"{}"
+        )
+        told = json.loads(answer["Payload"].read())
+        return {} if "FunctionError" in answer else dict(told)
+
+    def poison(self, body: str, agent: str | None) -> None:
+        """Publish a body as it is."""
+        given = {} if agent is None else {"agent": {"DataType": "String", "StringValue": agent}}
+        self.clients("sns").publish(
+            TopicArn=self.names.topic_arn(TASKS_TOPIC), Message=body, MessageAttributes=given
+        )
+
+    def left(self) -> dict[str, int]:
+        """Return how many messages the queues still hold, by queue, where there are any."""
+        queues = [self.names.queue(UNROUTED)]
+        queues += [self.names.queue(n, ordered=a.spec.ordered) for n, a in AGENTS.items()]
+        found = {}
+        for queue in queues:
+            answer = self.clients("sqs").get_queue_attributes(
+                QueueUrl=self._url(queue), AttributeNames=[*_DEPTHS]
+            )
+            found[queue] = sum(int(answer["Attributes"][name]) for name in _DEPTHS)
+        return {queue: count for queue, count in found.items() if count}
+
+    def due(self) -> list[str]:
+        """Return the tasks that stand in the sweep index, now or for later."""
+        return [
+            key["pk"]["S"].removeprefix("task#")
+            for n in range(DUE_SHARDS)
+            for page in self.clients("dynamodb")
+            .get_paginator("query")
+            .paginate(
+                TableName=self.names.table,
+                IndexName=SWEEP_INDEX,
+                KeyConditionExpression="due_shard = :shard",
+                ExpressionAttributeValues={":shard": attribute(f"due#{n}")},
+            )
+            for key in page["Items"]
+        ]
+
+    def records(self) -> dict[str, TaskRecord]:
+        """Return every task's record."""
+        pages = (
+            self.clients("dynamodb")
+            .get_paginator("scan")
+            .paginate(
+                TableName=self.names.table,
+                FilterExpression="sk = :task",
+                ExpressionAttributeValues={":task": attribute("task")},
+                ConsistentRead=True,
+            )
+        )
+        found = [TaskRecord.from_item(item_of(wire)) for page in pages for wire in page["Items"]]
+        return {record.task_id: record for record in found}
+
+    def some(self, task_ids: Collection[str]) -> dict[str, TaskRecord]:
+        """Return the records of up to a hundred tasks."""
+        keys = [task_key(task_id) for task_id in list(task_ids)[:_A_READ]]
+        if not keys:
+            return {}
+        answer = self.clients("dynamodb").batch_get_item(
+            RequestItems={
+                self.names.table: {
+                    "Keys": [{"pk": {"S": key.pk}, "sk": {"S": key.sk}} for key in keys],
+                    "ConsistentRead": True,
+                }
+            }
+        )
+        found = map(TaskRecord.from_item, map(item_of, answer["Responses"][self.names.table]))
+        return {record.task_id: record for record in found}
+
+    def letters(self) -> Iterator[Letter]:
+        """Take every dead letter out of its queue and yield it."""
+        sqs = self.clients("sqs")
+        for name in (*AGENTS, UNROUTED):
+            ordered = name in AGENTS and AGENTS[name].spec.ordered
+            url = self._url(self.names.dead_letter_queue(name, ordered=ordered))
+            while got := sqs.receive_message(
+                QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+            ).get("Messages"):
+                for message in got:
+                    given = {
+                        key: value["StringValue"]
+                        for key, value in message.get("MessageAttributes", {}).items()
+                    }
+                    yield Letter(
+                        agent=name,
+                        body=message["Body"],
+                        task_id=given.get("task_id"),
+                        reason=given.get("reason"),
+                    )
+                    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+    def _url(self, queue: str) -> str:
+        return str(self.clients("sqs").get_queue_url(QueueName=queue)["QueueUrl"])
