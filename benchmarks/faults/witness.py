@@ -45,6 +45,7 @@ class Witness:
     """Step records made, by task and step."""
     asking: list[str] = field(default_factory=list)
     """Tasks that became input_required, in that order."""
+    _tokens: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def saw(self, call: Call, status: int, answer: bytes) -> None:
@@ -52,6 +53,13 @@ class Witness:
         if call.service != "dynamodb" or status != 200:
             return
         with self._lock:
+            if call.operation == "TransactWriteItems":
+                # The SDK repeats a transaction under its token: DynamoDB says yes again, and
+                # writes nothing (TransactWriteItems, "ClientRequestToken").
+                token = str(call.json["ClientRequestToken"])
+                if token in self._tokens:
+                    return
+                self._tokens.add(token)
             for written in _accepted(call, answer):
                 self._note(written)
 

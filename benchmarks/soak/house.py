@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,8 @@ from schemas.naming import TASKS_TOPIC, UNROUTED, Names
 from schemas.task import DUE_SHARDS, TaskRecord, task_key
 
 _A_READ = 100
+_HELD_S = 75.0
+"""A letter that housekeeping looked at and could not let go of comes back after a minute."""
 _DEPTHS = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
@@ -61,10 +64,7 @@ class House:
         queues += [self.names.queue(n, ordered=a.spec.ordered) for n, a in AGENTS.items()]
         found = {}
         for queue in queues:
-            answer = self.clients("sqs").get_queue_attributes(
-                QueueUrl=self._url(queue), AttributeNames=[*_DEPTHS]
-            )
-            found[queue] = sum(int(answer["Attributes"][name]) for name in _DEPTHS)
+            found[queue] = self._depth(self._url(queue))
         return {queue: count for queue, count in found.items() if count}
 
     def due(self) -> list[str]:
@@ -115,26 +115,41 @@ class House:
         return {record.task_id: record for record in found}
 
     def letters(self) -> Iterator[Letter]:
-        """Take every dead letter out of its queue and yield it."""
-        sqs = self.clients("sqs")
+        """Take every dead letter out of its queue and yield it.
+
+        Waits for those that housekeeping holds, or held when a fault kept it from letting go.
+        """
         for name in (*AGENTS, UNROUTED):
             ordered = name in AGENTS and AGENTS[name].spec.ordered
             url = self._url(self.names.dead_letter_queue(name, ordered=ordered))
-            while got := sqs.receive_message(
-                QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
-            ).get("Messages"):
-                for message in got:
-                    given = {
-                        key: value["StringValue"]
-                        for key, value in message.get("MessageAttributes", {}).items()
-                    }
-                    yield Letter(
-                        agent=name,
-                        body=message["Body"],
-                        task_id=given.get("task_id"),
-                        reason=given.get("reason"),
-                    )
-                    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            ends = time.monotonic() + _HELD_S
+            while True:
+                yield from self._taken(name, url)
+                if not self._depth(url) or time.monotonic() > ends:
+                    break
+                time.sleep(0.5)
+
+    def _taken(self, name: str, url: str) -> Iterator[Letter]:
+        sqs = self.clients("sqs")
+        while got := sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        ).get("Messages"):
+            for message in got:
+                given = {
+                    key: value["StringValue"]
+                    for key, value in message.get("MessageAttributes", {}).items()
+                }
+                yield Letter(
+                    agent=name,
+                    body=message["Body"],
+                    task_id=given.get("task_id"),
+                    reason=given.get("reason"),
+                )
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+    def _depth(self, url: str) -> int:
+        answer = self.clients("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=[*_DEPTHS])
+        return sum(int(answer["Attributes"][name]) for name in _DEPTHS)
 
     def _url(self, queue: str) -> str:
         return str(self.clients("sqs").get_queue_url(QueueName=queue)["QueueUrl"])
