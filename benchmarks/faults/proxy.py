@@ -43,6 +43,7 @@ class Proxy:
         self.endpoint_url = ""
         self._chance = random.Random(seed)
         self._rules: list[Rule] = []
+        self._ever: list[Rule] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
 
@@ -59,7 +60,7 @@ class Proxy:
         trace: TracebackType | None,
     ) -> None:
         """Stop; what is held is dropped."""
-        for rule in self._rules:
+        for rule in self._ever:
             rule.release.set()
         asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(_START_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -69,12 +70,11 @@ class Proxy:
     def add(self, rule: Rule) -> Rule:
         """Put a rule in force and return it. Rules come before chance."""
         self._rules.append(rule)
+        self._ever.append(rule)
         return rule
 
     def clear(self) -> None:
-        """Take all rules out of force, and let go what they hold."""
-        for rule in self._rules:
-            rule.release.set()
+        """Take all rules out of force; what they hold stays held until they are released."""
         self._rules = []
 
     async def _start(self) -> None:
@@ -131,11 +131,17 @@ class Proxy:
             case Fault.TWICE:
                 await self._forward(request, call)
                 return await self._forward(request, call)
-            case Fault.HELD if rule is not None:
+            case Fault.HELD | Fault.LATE if rule is not None:
                 rule.reached.set()
                 await asyncio.to_thread(rule.release.wait)
-                if request.transport is None or request.transport.is_closing():
+                gone = request.transport is None or request.transport.is_closing()
+                if gone and fault is Fault.HELD:
                     return _drop(request)  # as if it had never left the caller who died
+            case Fault.ANSWER_HELD if rule is not None:
+                answer = await self._forward(request, call)
+                rule.reached.set()
+                await asyncio.to_thread(rule.release.wait)
+                return answer
         return await self._forward(request, call)
 
     async def _forward(self, request: web.BaseRequest, call: Call) -> web.Response:

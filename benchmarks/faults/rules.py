@@ -25,7 +25,11 @@ class Fault(StrEnum):
     TWICE = "done twice"
     """Forwarded twice; the second answer counts."""
     HELD = "held"
-    """Held until the test lets it go; then forwarded, unless its caller is gone."""
+    """Held until the rule is released; then forwarded, unless its caller is gone."""
+    LATE = "late"
+    """Held like that, and then forwarded even if its caller is gone: it lands late."""
+    ANSWER_HELD = "answer held"
+    """Done; the answer is held until the rule is released."""
 
 
 @dataclass(kw_only=True)
@@ -33,7 +37,7 @@ class Rule:
     """The next `times` requests of `operation` that `matches` meet `fault`, after `skip` others.
 
     `naming` is a text (a task id) that the request's body must hold. `reached` is set when the
-    first of them has arrived (for LOST: has been done); `release` lets held ones go.
+    first of them has arrived (for LOST and ANSWER_HELD: was done); `release` lets held ones go.
     """
 
     fault: Fault

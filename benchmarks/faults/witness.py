@@ -41,6 +41,8 @@ class Witness:
     """How often a task entered each phase; and `asked`, when it became input_required."""
     acquired: Counter[str] = field(default_factory=Counter)
     """Leases taken."""
+    released: Counter[str] = field(default_factory=Counter)
+    """Leases given back by an attempt that came to nothing: it raised, or ran out of time."""
     steps: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Step records made, by task and step."""
     asking: list[str] = field(default_factory=list)
@@ -79,6 +81,8 @@ class Witness:
             self.phases[task_id][phase] += 1
         if "v" in written.sets and int(written.sets.get("lease_until", 0)) > 0:
             self.acquired[task_id] += 1
+        if written.sets.get("lease_until") == "0" and "status_message" in written.sets:
+            self.released[task_id] += 1
 
     def suspensions(self, task_id: str) -> int:
         """Return how often a task gave its worker back to wait."""

@@ -18,8 +18,6 @@ from schemas.lifecycle import Status
 from schemas.results import WRAPPED_KEY
 from schemas.task import TaskRecord
 
-_SHOWN = 10
-_BROKEN = frozenset({"raise", "hang", "kill", "fail"})
 _DEATH_S = 30.0
 """A process that died within so many seconds of a run's beginning may have taken it along."""
 
@@ -77,19 +75,21 @@ class Evidence:
         return [note for note in self.noted.get(task_id, []) if note["what"] == "run"]
 
     def attempts_lost(self, task_id: str) -> int:
-        """Return how many executions of a task misfortune explains: each is counted once a cause.
+        """Return how many executions of a task misfortune explains.
 
-        Its own misbehaviour, the death of its process, and faults of requests that named it.
+        They gave their lease back, or their process died, or a request that named the task met a
+        fault.
         """
         notes = self.noted.get(task_id, [])
-        own = sum(note["what"] in _BROKEN for note in notes)
-        broken = {note["pid"] for note in notes if note["what"] in {"kill", "hang"}}
+        own = [note["pid"] for note in notes if note["what"] in {"kill", "hang"}]
+        killed = sum(note["what"] == "kill" for note in notes)
         taken = sum(
             0 <= self.died[run["pid"]] - run["at"] < _DEATH_S
             for run in self.runs(task_id)
-            if run["pid"] in self.died and run["pid"] not in broken
+            if run["pid"] in self.died and run["pid"] not in own
         )
-        return own + taken + self.misfortunes.get(task_id, 0)
+        released = self.witness.released[task_id]
+        return killed + taken + released + self.misfortunes.get(task_id, 0)
 
 
 @dataclass(frozen=True, kw_only=True)

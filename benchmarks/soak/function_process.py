@@ -1,4 +1,4 @@
-"""What the soak does inside a function's process: notes, a clock that is wrong, duplicates.
+"""What the soak does inside a worker's process: notes, a clock that is wrong, duplicates.
 
 All of it only where the environment says so (benchmarks.faults.redirect puts it there).
 """
@@ -109,5 +109,5 @@ def _prepare() -> None:
         _deliver_again(share, os.environ[EMULATOR], chance)
 
 
-if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:  # in a function only: importing does nothing
+if SEED in os.environ:  # in the soak's workers only: elsewhere importing does nothing
     _prepare()

@@ -32,25 +32,25 @@ def proxy(behind):
     behind[0].clear()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def settings(behind):
     return replace(settings_from_environment(), stage=STAGE)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def swarm(behind, settings):
     """A dispatcher that goes through the proxy as well."""
     with Swarm.connect(replace(settings, endpoint_url=behind[0].endpoint_url)) as connected:
         yield connected
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def aws(settings):
     """Clients of the emulator itself, round the proxy."""
     return client_factory(settings)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def runs(behind):
     """Return what the functions noted about a task."""
 
@@ -100,7 +100,7 @@ def letters(behind, aws):
     return find
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def until():
     def wait(question, *, timeout_s=60):
         ends = time.monotonic() + timeout_s
