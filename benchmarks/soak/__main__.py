@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,8 @@ from benchmarks.soak.swarm import deploy_behind
 from infra.local.apart import apart
 
 _STAGE = "soak"
+_TELL_S = 15
+"""How often a log, which has no progress bar, is told how far it is."""
 _SHORT = 1000
 _SHORT_GRACE_S = 15.0
 """Short soaks do not wait the usual minute until housekeeping looks after an orphan."""
@@ -52,12 +55,17 @@ def soak(
     ) as progress:
         bar = progress.add_task("starting", total=tasks, state="")
 
+        told_at = [time.monotonic()]
+
         def tell(state: State) -> None:
             told = (
                 f"{state.ended}/{state.expected} ended ({state.failed} failed), "
                 f"{state.submitted} submitted, {state.faults} faults, {state.kills} deaths"
             )
             progress.update(bar, description="soaking", completed=state.ended, state=told)
+            if not progress.console.is_terminal and time.monotonic() - told_at[0] > _TELL_S:
+                told_at[0] = time.monotonic()
+                progress.console.print(told)
 
         plan = Soak(
             tasks=tasks,

@@ -54,6 +54,7 @@ class Evidence:
     seconds: float
     dispatchers_killed: int
     killed_from_outside: int
+    containers_killed: int = 0
 
     @cached_property
     def rows(self) -> dict[str, Row]:

@@ -40,7 +40,8 @@ def note(what: str, **fields: Any) -> None:
     line = json.dumps({"what": what, "at": time.time(), "pid": os.getpid(), **fields})
     with _lock:
         if _file is None:
-            _file = Path(folder, f"{os.getpid()}-{time.time_ns()}.jsonl").open("a")
+            path = Path(folder, f"{os.getpid()}-{time.time_ns()}.jsonl")
+            _file = path.open("a")
         _file.write(line + "\n")
         _file.flush()  # a SIGKILL loses nothing that the kernel has
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from backends.caller import ClientFactory
-from backends.store.expressions import attribute, item_of
 from backends.store.dynamo import SWEEP_INDEX
+from backends.store.expressions import attribute, item_of
 from benchmarks.soak.agents import AGENTS
 from infra.topology import HOUSEKEEPING
 from schemas.naming import TASKS_TOPIC, UNROUTED, Names
-from schemas.task import DUE_SHARDS, TaskRecord, task_key
+from schemas.task import DUE_SHARDS, TaskRecord
 
-_A_READ = 100
 _HELD_S = 75.0
 """A letter that housekeeping looked at and could not let go of comes back after a minute."""
 _DEPTHS = (
@@ -83,8 +82,8 @@ class House:
             for key in page["Items"]
         ]
 
-    def records(self) -> dict[str, TaskRecord]:
-        """Return every task's record."""
+    def records(self, *, since_ms: int = 0) -> dict[str, TaskRecord]:
+        """Return the records of all tasks that were made since a time (Unix milliseconds)."""
         pages = (
             self.clients("dynamodb")
             .get_paginator("scan")
@@ -96,23 +95,7 @@ class House:
             )
         )
         found = [TaskRecord.from_item(item_of(wire)) for page in pages for wire in page["Items"]]
-        return {record.task_id: record for record in found}
-
-    def some(self, task_ids: Collection[str]) -> dict[str, TaskRecord]:
-        """Return the records of up to a hundred tasks."""
-        keys = [task_key(task_id) for task_id in list(task_ids)[:_A_READ]]
-        if not keys:
-            return {}
-        answer = self.clients("dynamodb").batch_get_item(
-            RequestItems={
-                self.names.table: {
-                    "Keys": [{"pk": {"S": key.pk}, "sk": {"S": key.sk}} for key in keys],
-                    "ConsistentRead": True,
-                }
-            }
-        )
-        found = map(TaskRecord.from_item, map(item_of, answer["Responses"][self.names.table]))
-        return {record.task_id: record for record in found}
+        return {record.task_id: record for record in found if record.created_ms >= since_ms}
 
     def letters(self) -> Iterator[Letter]:
         """Take every dead letter out of its queue and yield it.

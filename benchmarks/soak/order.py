@@ -49,6 +49,8 @@ class Mischief:
     """As many messages that nobody can parse."""
     outside_kills: float = 0.0
     """As many function processes are killed from outside."""
+    container_kills: float = 0.0
+    """As many container workers, where there are any."""
     skew_s: float = 0.0
     redelivered: float = 0.0
     """Share of received messages that come again while they are worked on."""
@@ -63,6 +65,7 @@ PROFILES: Mapping[str, Mischief] = {
         orphaned=0.01,
         poison=0.005,
         outside_kills=0.005,
+        container_kills=0.002,
         skew_s=2.0,
         redelivered=0.05,
     ),

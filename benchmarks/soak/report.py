@@ -59,6 +59,7 @@ def figures(seen: Evidence, verdict: Verdict, proxy: Proxy) -> dict[str, Any]:
             "poison": len(seen.order.poison),
             "dispatchers killed": seen.dispatchers_killed,
             "processes killed from outside": seen.killed_from_outside,
+            "container workers killed": seen.containers_killed,
         },
         "misbehaved": dict(misbehaved),
         "errors": dict(errors),

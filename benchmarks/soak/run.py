@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import random
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,11 +13,14 @@ from backends.connect import client_factory, settings_from_environment
 from benchmarks.faults import Proxy, rules
 from benchmarks.soak import function_process, order
 from benchmarks.soak.audit import Evidence
+from benchmarks.soak.containers import Containers, worker_command
 from benchmarks.soak.dispatchers import Dispatchers
 from benchmarks.soak.house import House
 from benchmarks.soak.storm import State, Storm
 from dispatcher import Swarm
 from schemas.naming import Names
+
+_CONTAINERS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +59,19 @@ class Soak:
                 principal=swarm.principal,
                 due_grace_s=self.due_grace_s,
             )
+            command = worker_command()
+            containers = command and Containers(
+                command=command,
+                count=_CONTAINERS,
+                environ={
+                    **self.variables(proxy, folder / "notes"),
+                    "AWS_ENDPOINT_URL": proxy.endpoint_url,
+                    "SQSWARM_STAGE": names.stage,
+                    "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+                },
+                folder=folder,
+                chance=random.Random(f"containers-{self.seed}"),
+            )
             storm = Storm(
                 order=ordered,
                 mischief=mischief,
@@ -61,6 +80,7 @@ class Soak:
                 house=House(names=names, clients=client_factory(settings)),
                 swarm=swarm,
                 dispatchers=dispatchers,
+                containers=containers or None,
                 notes=folder / "notes",
                 seed=self.seed,
                 deadline_s=self.deadline_s,

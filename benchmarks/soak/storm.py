@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from benchmarks.faults import Proxy, Rates
 from benchmarks.soak.audit import Evidence
+from benchmarks.soak.containers import Containers
 from benchmarks.soak.dispatchers import Dispatchers
 from benchmarks.soak.house import House
 from benchmarks.soak.order import Mischief, Order
@@ -52,6 +53,7 @@ class Storm:
     swarm: Swarm
     """A dispatcher that answers questions, through the proxy."""
     dispatchers: Dispatchers
+    containers: Containers | None
     notes: Path
     seed: int
     deadline_s: float
@@ -61,7 +63,7 @@ class Storm:
         """Run it and return what can be held against the promises."""
         chance = random.Random(f"storm-{self.seed}")
         processes = Processes(folder=self.notes, chance=chance)
-        begun = time.monotonic()
+        begun, since_ms = time.monotonic(), time.time_ns() // 1_000_000
         self.proxy.rates = self.rates
         with ThreadPoolExecutor(4, thread_name_prefix="storm") as pool:
             rounds = _Rounds(self, pool, processes, begun)
@@ -74,12 +76,14 @@ class Storm:
                 left, due = self._settle(rounds)
             finally:
                 self.dispatchers.stop()
+                if self.containers:
+                    self.containers.stop()
                 self.proxy.rates = Rates()
         return Evidence(
             order=self.order,
             expected=self.dispatchers.expected(),
             handles=dict(self.dispatchers.handles),
-            records=self.house.records(),
+            records=self.house.records(since_ms=since_ms),
             witness=self.proxy.witness,
             misfortunes=self.proxy.misfortunes,
             notes=processes.notes(),
@@ -91,6 +95,7 @@ class Storm:
             seconds=seconds,
             dispatchers_killed=self.dispatchers.killed,
             killed_from_outside=processes.killed,
+            containers_killed=self.containers.killed if self.containers else 0,
         )
 
     def ended(self) -> list[str]:
@@ -128,6 +133,7 @@ class _Rounds:
         self._asked = 0
         self._poison = list(storm.order.poison)
         self._kills = round(len(storm.order.rows) * storm.mischief.outside_kills)
+        self._container_kills = round(len(storm.order.rows) * storm.mischief.container_kills)
         self._housekeeping: Future[dict[str, Any]] | None = None
         self._kept_house = begun
         self._answers: list[Future[None]] = []
@@ -140,15 +146,23 @@ class _Rounds:
         total = len(self._storm.order.poison)
         while self._poison and len(self._poison) > total * (1 - share) - 1:
             self._storm.house.poison(*self._poison.pop())
-        # Spread over the middle of the run: at its ends hardly anything runs.
-        wanted = self._kills * min(1.0, max(0.0, share - 0.05) / 0.8)
-        if self._processes.killed < wanted:
-            self._processes.kill_one()
+        self._kill(share)
         if time.monotonic() - self._kept_house > _KEEP_HOUSE_S and (
             self._housekeeping is None or self._housekeeping.done()
         ):
             self._housekeeping = self._pool.submit(self._storm.house.keep)
             self._kept_house = time.monotonic()
+
+    def _kill(self, share: float) -> None:
+        """Kill workers, spread over the middle of the run: at its ends hardly anything runs."""
+        due = min(1.0, max(0.0, share - 0.05) / 0.8)
+        if self._processes.killed < self._kills * due:
+            self._processes.kill_one()
+        containers = self._storm.containers
+        if containers is not None:
+            if containers.killed < self._container_kills * due:
+                containers.kill_one()
+            containers.step()
 
     def look(self) -> None:
         """See who died, answer what is asked, tell how far it is."""

@@ -42,9 +42,7 @@ def _chunks(rows: Sequence[Row]) -> Iterator[list[Row]]:
 
 
 def _request(row: Row) -> Request:
-    return Request(
-        arguments=row.arguments, idempotency_key=row.key, ordering_key=row.ordering_key
-    )
+    return Request(arguments=row.arguments, idempotency_key=row.key, ordering_key=row.ordering_key)
 
 
 def _submit(swarm: Swarm, rows: list[Row]) -> list[str]:
@@ -83,8 +81,10 @@ def main(rows_path: str, handles_path: str, *flags: str) -> None:
             AwsBus.publish = _die  # type: ignore[method-assign]
         for rows in _chunks(load(Path(rows_path))):
             ids = _submit(swarm, rows)
-            for row, task_id in zip(rows, ids, strict=True):
-                handles.write(json.dumps({"row": row.number, "task": task_id}) + "\n")
+            handles.writelines(
+                json.dumps({"row": row.number, "task": task_id}) + "\n"
+                for row, task_id in zip(rows, ids, strict=True)
+            )
             handles.flush()
 
 

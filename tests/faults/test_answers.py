@@ -47,9 +47,7 @@ def test_a_lost_answer_of_settle_costs_nothing(swarm, proxy, runs, one_result, a
 
 @pytest.mark.parametrize("fault", [Fault.THROTTLE, Fault.BROKEN, Fault.TIMED_OUT])
 def test_a_settle_that_is_refused_for_a_while_costs_nothing(swarm, proxy, runs, one_result, fault):
-    rule = proxy.add(
-        Rule(fault=fault, operation="UpdateItem", matches=settles, times=SDK_RETRIES)
-    )
+    rule = proxy.add(Rule(fault=fault, operation="UpdateItem", matches=settles, times=SDK_RETRIES))
     record = one_result(swarm.submit("standard", n=N))
     assert rule.met == SDK_RETRIES
     assert (record.attempt, len(runs(record.task_id))) == (1, 1)

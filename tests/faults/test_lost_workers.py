@@ -149,7 +149,9 @@ def test_a_worker_that_dies_after_settle_and_before_delete_is_not_repeated(
 def test_a_step_that_was_recorded_is_not_run_again(stories, runs, one_result, behind):
     record = one_result(stories.stepped.task)
     assert [noted["step"] for noted in runs(record.task_id, "step")] == ["part1", "part2", "part3"]
-    recorded = {step: n for (id_, step), n in behind[0].witness.steps.items() if id_ == record.task_id}
+    recorded = {
+        step: n for (id_, step), n in behind[0].witness.steps.items() if id_ == record.task_id
+    }
     assert recorded == {f"step#part{n}#0": 1 for n in (1, 2, 3)}
 
 
