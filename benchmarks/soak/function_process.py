@@ -1,0 +1,114 @@
+"""What the soak does inside a worker's process: notes, a clock that is wrong, duplicates.
+
+All of it only where the environment says so (benchmarks.faults.redirect puts it there).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import threading
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any, TextIO
+
+from backends.runner import AsyncRunner
+from workers.lambda_handler import Worker
+
+NOTES = "SOAK_NOTES"
+"""The folder of the notes: one file a process, one JSON object a line."""
+SKEW_S = "SOAK_SKEW_S"
+"""Each process's clock is wrong by up to so many seconds, either way."""
+DUPLICATES = "SOAK_DUPLICATES"
+"""The share of received messages (0 to 1) that SQS delivers again while they are worked on."""
+EMULATOR = "SOAK_EMULATOR"
+"""The emulator itself, for making duplicates: not a call of the swarm's, so not by the proxy."""
+SEED = "SOAK_SEED"
+
+_file: TextIO | None = None
+_lock = threading.Lock()
+
+
+def note(what: str, **fields: Any) -> None:
+    """Append a line to this process's notes, where notes are wanted."""
+    global _file  # noqa: PLW0603 - one file a process, open for good
+    folder = os.environ.get(NOTES)
+    if folder is None:
+        return
+    line = json.dumps({"what": what, "at": time.time(), "pid": os.getpid(), **fields})
+    with _lock:
+        if _file is None:
+            path = Path(folder, f"{os.getpid()}-{time.time_ns()}.jsonl")
+            _file = path.open("a")
+        _file.write(line + "\n")
+        _file.flush()  # a SIGKILL loses nothing that the kernel has
+
+
+def _skew_clock(limit_s: float, chance: random.Random) -> None:
+    """Shift what the runtime takes for the time, leases and all, in this process."""
+    offset_ms = round(1000 * chance.uniform(-limit_s, limit_s))
+    honest = AsyncRunner.now_ms
+
+    def now_ms(self: AsyncRunner) -> int:
+        return honest(self) + offset_ms
+
+    AsyncRunner.now_ms = now_ms  # type: ignore[method-assign]
+    note("skew", ms=offset_ms)
+
+
+def _deliver_again(share: float, emulator: str, chance: random.Random) -> None:
+    """Make a share of each batch visible again when its work begins."""
+    plain = Worker.handle
+
+    def handle(self: Worker, event: Any, remaining_s: float) -> Any:
+        # Not of a FIFO queue: AWS holds back what comes again while others of its group are in
+        # flight, and an emulator does not.
+        chosen = [
+            record
+            for record in event["Records"]
+            if not record["eventSourceARN"].endswith(".fifo") and chance.random() < share
+        ]
+        if chosen:
+            threading.Thread(target=_show, args=(emulator, chosen)).start()
+        return plain(self, event, remaining_s)
+
+    Worker.handle = handle  # type: ignore[method-assign]
+
+
+def _show(emulator: str, records: list[Any]) -> None:
+    queue = records[0]["eventSourceARN"].split(":")
+    entries = [
+        {"Id": str(n), "ReceiptHandle": record["receiptHandle"], "VisibilityTimeout": 0}
+        for n, record in enumerate(records)
+    ]
+    url = f"{emulator}/{queue[4]}/{queue[5]}"
+    request = urllib.request.Request(  # noqa: S310 - the emulator's own address
+        emulator,
+        data=json.dumps({"QueueUrl": url, "Entries": entries}).encode(),
+        headers={
+            "Content-Type": "application/x-amz-json-1.0",
+            "X-Amz-Target": "AmazonSQS.ChangeMessageVisibilityBatch",
+            "Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/"
+            f"{queue[3]}/sqs/aws4_request, SignedHeaders=host, Signature=0",
+        },
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
+            answer.read()
+    except OSError:
+        return  # then this batch meets no duplicate
+    note("duplicate", count=len(records))
+
+
+def _prepare() -> None:
+    chance = random.Random(f"{os.environ.get(SEED)}-{os.getpid()}")
+    if limit_s := float(os.environ.get(SKEW_S) or 0):
+        _skew_clock(limit_s, chance)
+    if share := float(os.environ.get(DUPLICATES) or 0):
+        _deliver_again(share, os.environ[EMULATOR], chance)
+
+
+if SEED in os.environ:  # in the soak's workers only: elsewhere importing does nothing
+    _prepare()

@@ -1,0 +1,194 @@
+"""Storm: runs a soak's order through the swarm until all of it has ended, or patience has."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from benchmarks.faults import Proxy, Rates
+from benchmarks.soak.audit import Evidence
+from benchmarks.soak.containers import Containers
+from benchmarks.soak.dispatchers import Dispatchers
+from benchmarks.soak.house import House
+from benchmarks.soak.order import Mischief, Order
+from benchmarks.soak.processes import Processes
+from dispatcher import Swarm
+from schemas.errors import SwarmError
+
+_LOOK_S = 0.5
+_KEEP_HOUSE_S = 4.0
+_SETTLING_S = 90.0
+"""How long, after the last task has ended, queues and sweep index may take to empty."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """How far a soak is."""
+
+    expected: int
+    submitted: int
+    ended: int
+    failed: int
+    faults: int
+    kills: int
+
+
+@dataclass(kw_only=True)
+class Storm:
+    """One soak on a deployed swarm. `tell` hears of its state now and then."""
+
+    order: Order
+    mischief: Mischief
+    rates: Rates
+    proxy: Proxy
+    house: House
+    swarm: Swarm
+    """A dispatcher that answers questions, through the proxy."""
+    dispatchers: Dispatchers
+    containers: Containers | None
+    notes: Path
+    seed: int
+    deadline_s: float
+    tell: Callable[[State], None] = field(default=lambda _: None)
+
+    def run(self) -> Evidence:
+        """Run it and return what can be held against the promises."""
+        chance = random.Random(f"storm-{self.seed}")
+        processes = Processes(folder=self.notes, chance=chance)
+        begun, since_ms = time.monotonic(), time.time_ns() // 1_000_000
+        self.proxy.rates = self.rates
+        with ThreadPoolExecutor(4, thread_name_prefix="storm") as pool:
+            rounds = _Rounds(self, pool, processes, begun)
+            try:
+                while not self._over(begun):
+                    rounds.step()
+                    time.sleep(_LOOK_S)
+                seconds = time.monotonic() - begun
+                self.proxy.rates = Rates()
+                left, due = self._settle(rounds)
+            finally:
+                self.dispatchers.stop()
+                if self.containers:
+                    self.containers.stop()
+                self.proxy.rates = Rates()
+        return Evidence(
+            order=self.order,
+            expected=self.dispatchers.expected(),
+            handles=dict(self.dispatchers.handles),
+            records=self.house.records(since_ms=since_ms),
+            witness=self.proxy.witness,
+            misfortunes=self.proxy.misfortunes,
+            notes=processes.notes(),
+            died=processes.died,
+            letters=list(self.house.letters()),
+            left=left,
+            due=due,
+            problems=[*self.dispatchers.broken, *rounds.problems],
+            seconds=seconds,
+            dispatchers_killed=self.dispatchers.killed,
+            killed_from_outside=processes.killed,
+            containers_killed=self.containers.killed if self.containers else 0,
+        )
+
+    def ended(self) -> list[str]:
+        """Return the statuses that expected tasks have ended with."""
+        endings = self.proxy.witness.endings
+        return [endings[id_][0] for id_ in self.dispatchers.expected().values() if id_ in endings]
+
+    def _over(self, begun: float) -> bool:
+        if time.monotonic() - begun > self.deadline_s:
+            return True
+        return self.dispatchers.finished and len(self.ended()) == len(self.dispatchers.expected())
+
+    def _settle(self, rounds: _Rounds) -> tuple[dict[str, int], list[str]]:
+        """Wait for duplicates and owed effects; return what queues and index hold at the end."""
+        ends = time.monotonic() + _SETTLING_S
+        while True:
+            rounds.look()
+            self.house.keep()
+            left, due = self.house.left(), self.house.due()
+            if not (left or due) or time.monotonic() > ends:
+                return left, due
+            time.sleep(_LOOK_S)
+
+
+class _Rounds:
+    """What goes on beside the tasks, looked at twice a second."""
+
+    def __init__(
+        self, storm: Storm, pool: ThreadPoolExecutor, processes: Processes, begun: float
+    ) -> None:
+        self._storm = storm
+        self._pool = pool
+        self._processes = processes
+        self._begun = begun
+        self._asked = 0
+        self._poison = list(storm.order.poison)
+        self._kills = round(len(storm.order.rows) * storm.mischief.outside_kills)
+        self._container_kills = round(len(storm.order.rows) * storm.mischief.container_kills)
+        self._housekeeping: Future[dict[str, Any]] | None = None
+        self._kept_house = begun
+        self._answers: list[Future[None]] = []
+        self.problems: list[str] = []
+
+    def step(self) -> None:
+        self._storm.dispatchers.step()
+        self.look()
+        share = len(self._storm.ended()) / len(self._storm.order.rows)
+        total = len(self._storm.order.poison)
+        while self._poison and len(self._poison) > total * (1 - share) - 1:
+            self._storm.house.poison(*self._poison.pop())
+        self._kill(share)
+        if time.monotonic() - self._kept_house > _KEEP_HOUSE_S and (
+            self._housekeeping is None or self._housekeeping.done()
+        ):
+            self._housekeeping = self._pool.submit(self._storm.house.keep)
+            self._kept_house = time.monotonic()
+
+    def _kill(self, share: float) -> None:
+        """Kill workers, spread over the middle of the run: at its ends hardly anything runs."""
+        due = min(1.0, max(0.0, share - 0.05) / 0.8)
+        if self._processes.killed < self._kills * due:
+            self._processes.kill_one()
+        containers = self._storm.containers
+        if containers is not None:
+            if containers.killed < self._container_kills * due:
+                containers.kill_one()
+            containers.step()
+
+    def look(self) -> None:
+        """See who died, answer what is asked, tell how far it is."""
+        storm = self._storm
+        self._processes.step()
+        asking = storm.proxy.witness.asking
+        while self._asked < len(asking):
+            self._answers.append(self._pool.submit(self._answer, asking[self._asked]))
+            self._asked += 1
+        ended = storm.ended()
+        storm.tell(
+            State(
+                expected=len(storm.order.rows),
+                submitted=len(storm.dispatchers.handles),
+                ended=len(ended),
+                failed=ended.count("failed"),
+                faults=sum(storm.proxy.injected.values()),
+                kills=len(self._processes.died),
+            )
+        )
+
+    def _answer(self, task_id: str) -> None:
+        """Answer a task's question; a dispatcher that met too many faults tries again."""
+        for _ in range(20):
+            with suppress(SwarmError, ClientError, BotoCoreError):
+                self._storm.swarm.answer(task_id, "zero", 0)
+                return
+            time.sleep(_LOOK_S)
+        self.problems.append(f"the question of task {task_id} could not be answered")

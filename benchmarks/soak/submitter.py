@@ -1,0 +1,92 @@
+"""A dispatcher process: submits the rows of a file and writes down each handle that it got.
+
+`python -m benchmarks.soak.submitter ROWS HANDLES [--die]`: with `--die` it is killed, by SIGKILL,
+when its records are written and before anything is published.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from backends.bus.aws import AwsBus
+from benchmarks.soak.order import Row, load
+from dispatcher import Request, Swarm
+from schemas.errors import SwarmError
+
+DUE_GRACE_S = "SOAK_DUE_GRACE_S"
+"""How soon housekeeping looks after a recorded task: a minute, where this is not set."""
+
+_A_CALL = 50
+_TRIES = 20
+_PAUSE_S = 0.3
+
+
+async def _die(*_: Any, **__: Any) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _chunks(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    for agent, group in groupby(sorted(rows, key=lambda row: row.agent), lambda row: row.agent):
+        of_agent = list(group)
+        # One request at a time keeps the order of the rows; larger calls send several at once.
+        size = 10 if agent == "inorder" else _A_CALL
+        yield from (of_agent[n : n + size] for n in range(0, len(of_agent), size))
+
+
+def _request(row: Row) -> Request:
+    return Request(arguments=row.arguments, idempotency_key=row.key, ordering_key=row.ordering_key)
+
+
+def _submit(swarm: Swarm, rows: list[Row]) -> list[str]:
+    """Submit, and again where AWS was not to be had: then nobody has a handle of the first."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    for tries_left in range(_TRIES, -1, -1):
+        try:
+            return [t.id for t in swarm.submit_many(rows[0].agent, [_request(r) for r in rows])]
+        except (SwarmError, ClientError, BotoCoreError):
+            if not tries_left:
+                raise
+            time.sleep(_PAUSE_S)
+    raise AssertionError
+
+
+def _connect() -> Swarm:
+    for tries_left in range(_TRIES, -1, -1):
+        try:
+            return Swarm.connect()
+        except Exception:  # whatever a fault makes of it
+            if not tries_left:
+                raise
+            time.sleep(_PAUSE_S)
+    raise AssertionError
+
+
+def main(rows_path: str, handles_path: str, *flags: str) -> None:
+    """Submit what the file holds."""
+    import dispatcher.submit
+
+    if grace_s := os.environ.get(DUE_GRACE_S):
+        dispatcher.submit.DUE_GRACE_MS = round(1000 * float(grace_s))
+    with _connect() as swarm, Path(handles_path).open("a") as handles:
+        if "--die" in flags:
+            AwsBus.publish = _die  # type: ignore[method-assign]
+        for rows in _chunks(load(Path(rows_path))):
+            ids = _submit(swarm, rows)
+            handles.writelines(
+                json.dumps({"row": row.number, "task": task_id}) + "\n"
+                for row, task_id in zip(rows, ids, strict=True)
+            )
+            handles.flush()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,227 @@
+"""The witness and the audit themselves: they tell what was written, and they can fail."""
+
+import json
+import random
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from backends.store.expressions import statement_of, transaction_entry, update_of
+from benchmarks.faults.call import Call
+from benchmarks.faults.rules import STANDARD, Fault, Rule
+from benchmarks.faults.witness import Witness
+from benchmarks.soak.audit import Evidence, audit
+from benchmarks.soak.house import Letter
+from benchmarks.soak.order import PROFILES, Order, Row, draw
+from schemas import operations
+from schemas.agent_spec import Durability
+from schemas.ids import new_task_id
+from schemas.lifecycle import Status
+from schemas.operations import Ending, Lease
+from schemas.payload import Payload
+from schemas.task import TaskRecord
+from schemas.waits import Place
+
+ID = new_task_id(1)
+LEASE = Lease(task_id=ID, v="mine", attempt=1, until_ms=5, durability=Durability.STANDARD)
+DONE = Ending(result=Payload(inline='{"result":3}'), wrapped=True)
+RECORD = TaskRecord(
+    task_id=ID,
+    agent="standard",
+    principal="me",
+    status=Status.WORKING,
+    v="mine",
+    durability=Durability.STANDARD,
+    created_ms=1,
+    updated_ms=1,
+)
+
+
+def dynamodb(operation, body):
+    return Call(service="dynamodb", operation=operation, body=json.dumps(body).encode())
+
+
+def settle():
+    return operations.settle(LEASE, DONE, now_ms=2, expires_s=3, owes=False)
+
+
+def told(*answers):
+    return json.dumps({"Responses": list(answers)}).encode()
+
+
+def test_it_counts_what_was_accepted_in_each_of_the_store_s_languages():
+    witness = Witness()
+    update = dynamodb("UpdateItem", update_of(settle()))
+    witness.saw(update, 400, b"{}")
+    assert not witness.endings
+    witness.saw(update, 200, b"{}")
+    lean = operations.settle_lean(RECORD, DONE, now_ms=2, expires_s=3)
+    acquire = operations.acquire_new(RECORD, token="t", lease_until_ms=9)
+    statements = [statement_of(write, "table") for write in (settle(), lean, acquire, settle())]
+    witness.saw(
+        dynamodb("BatchExecuteStatement", {"Statements": statements}),
+        200,
+        told({}, {}, {}, {"Error": {"Code": "ConditionalCheckFailed"}}),
+    )
+    assert witness.endings[ID] == ["completed"] * 3
+    assert witness.acquired[ID] == 1
+
+
+def test_it_takes_a_transaction_that_the_sdk_repeats_for_one():
+    witness = Witness()
+    place = Place(position=0, alone=True)
+    writes = operations.record_step(LEASE, "s", Payload(inline="{}"), at=place, ttl_s=1)
+    items = [transaction_entry(write, "table") for write in writes]
+    for token in ("a", "a", "b"):
+        body = {"TransactItems": items, "ClientRequestToken": token}
+        witness.saw(dynamodb("TransactWriteItems", body), 200, b"{}")
+    assert [*witness.steps.values()] == [2]
+
+
+def test_it_tells_a_released_lease_and_a_wait():
+    witness = Witness()
+    release = operations.release(LEASE, now_ms=1, message="attempt 1: KeyError: x")
+    sleep = operations.sleep(LEASE, waits="[]", wake_at_ms=5, now_ms=1, due_at_ms=5)
+    for write in (release, sleep):
+        witness.saw(dynamodb("UpdateItem", update_of(write)), 200, b"{}")
+    assert witness.released[ID] == 1
+    assert witness.suspensions(ID) == 1
+
+
+def evidence(**changes):
+    """Return the evidence of one task that completed as it should, changed."""
+    ended = replace(RECORD, status=Status.COMPLETED, result=DONE.result, wrapped=True)
+    witness = Witness()
+    witness.endings[ID] = ["completed"]
+    row = Row(number=0, agent="standard", arguments={"n": 0})
+    kept = Evidence(
+        order=Order(rows=(row,)),
+        expected={0: ID},
+        handles={0: ID},
+        records={ID: ended},
+        witness=witness,
+        misfortunes=Counter(),
+        notes=[{"what": "run", "task": ID, "pid": 1, "at": 1.0, "v": "mine"}],
+        died={},
+        letters=[],
+        left={},
+        due=[],
+        problems=[],
+        seconds=1.0,
+        dispatchers_killed=0,
+        killed_from_outside=0,
+    )
+    return replace(kept, **changes)
+
+
+def run(v):
+    return {"what": "run", "task": ID, "pid": 1, "at": 1.0, "v": v}
+
+
+def doubled():
+    witness = Witness()
+    witness.endings[ID] = ["completed", "failed"]
+    return witness
+
+
+def joined_twice():
+    witness = Witness()
+    witness.phases[ID].update(waiting=1, children_done=2)
+    return witness
+
+
+FAILED = replace(RECORD, status=Status.FAILED, error={"message": "m", "data": {"type": "KeyError"}})
+
+
+def test_an_audit_of_what_went_well_finds_nothing():
+    verdict = audit(evidence())
+    assert verdict.kept, verdict.breaches
+    assert str(verdict) == "soak: submitted=1 completed=1 failed=0 lost=0 doubled=0 stuck=0"
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        pytest.param({"records": {}}, "lost", id="a-handle-of-nothing"),
+        pytest.param({"expected": {}}, "lost", id="a-row-nobody-submitted"),
+        pytest.param({"witness": doubled()}, "doubled", id="two-results"),
+        pytest.param({"records": {ID: RECORD}}, "stuck", id="no-end"),
+    ],
+)
+def test_an_audit_counts_what_is_lost_doubled_or_stuck(changes, found):
+    verdict = audit(evidence(**changes))
+    assert getattr(verdict, found) == 1
+    assert not verdict.kept
+
+
+@pytest.mark.parametrize(
+    ("changes", "law"),
+    [
+        pytest.param(
+            {"order": Order(rows=(Row(number=0, agent="standard", arguments={"n": 1}),))},
+            "results-are-right",
+            id="another-result",
+        ),
+        pytest.param({"records": {ID: FAILED}}, "results-are-right", id="an-unexplained-failure"),
+        pytest.param({"records": {ID: FAILED}}, "failures-have-letters", id="no-letter"),
+        pytest.param(
+            {"notes": [run("a"), run("b")]}, "executions-are-explained", id="an-execution-too-many"
+        ),
+        pytest.param({"notes": [run("a"), run("a")]}, "one-run-a-lease", id="one-lease-twice"),
+        pytest.param(
+            {"letters": [Letter(agent="standard", body="x", task_id=None, reason=None)]},
+            "letters-have-reasons",
+            id="a-letter-without-reason",
+        ),
+        pytest.param(
+            {"order": Order(rows=evidence().order.rows, poison=(("x", None),))},
+            "poison-is-put-aside",
+            id="poison-gone",
+        ),
+        pytest.param({"witness": joined_twice()}, "joins-fire-once", id="two-joins"),
+        pytest.param({"left": {"queue": 1}}, "all-is-quiet", id="a-message-left"),
+        pytest.param({"due": [ID]}, "all-is-quiet", id="left-in-the-sweep-index"),
+        pytest.param({"problems": ["x"]}, "the-soak-itself", id="the-soak-broke"),
+    ],
+)
+def test_an_audit_names_the_promise_that_was_broken(changes, law):
+    verdict = audit(evidence(**changes))
+    assert law in {breach.law for breach in verdict.breaches}
+    assert not verdict.kept
+
+
+def test_the_same_seed_draws_the_same_order_in_the_promised_shares():
+    order = draw(10_000, PROFILES["standard"], 3)
+    assert order == draw(10_000, PROFILES["standard"], 3)
+    what = Counter(row.mischief.partition(":")[0] for row in order.rows)
+    assert what["kill"] == pytest.approx(500, rel=0.2)
+    assert what["raise"] + what["fail"] == pytest.approx(450, rel=0.2)
+    assert what["hang"] == pytest.approx(90, rel=0.4)
+    assert sum(row.orphaned for row in order.rows) == 100
+    assert len(order.poison) == 50
+
+
+def test_the_standard_rates_are_five_percent_of_the_calls():
+    chance = random.Random(1)
+    call = dynamodb("UpdateItem", {})
+    drawn = Counter(STANDARD.draw(call, chance) for _ in range(20_000))
+    assert 1 - drawn[None] / 20_000 == pytest.approx(0.05, rel=0.1)
+    sent = Counter(
+        STANDARD.draw(replace(call, operation="PublishBatch"), chance) for _ in range(20_000)
+    )
+    assert sent[Fault.TWICE] / 20_000 == pytest.approx(0.05, rel=0.15)
+
+
+def test_a_rule_takes_exactly_the_requests_that_it_names():
+    rule = Rule(fault=Fault.LOST, operation="UpdateItem", naming=ID, skip=1, times=2)
+    mine = dynamodb("UpdateItem", update_of(settle()))
+    other = dynamodb("GetItem", {"id": ID})
+    assert [rule.applies(call) for call in (other, mine, mine, other, mine, mine)] == [
+        False,
+        False,
+        True,
+        False,
+        True,
+        False,
+    ]
