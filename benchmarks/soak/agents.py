@@ -10,7 +10,6 @@ import asyncio
 import os
 import signal
 import time
-from typing import Any
 
 import benchmarks.soak.function_process as process
 from workers import Fail, TaskContext, agent
@@ -155,8 +154,3 @@ AGENTS: dict[str, AnyAgent] = {
         sleeper,
     )
 }
-
-
-def options(name: str) -> Any:
-    """Return an agent's spec; raises KeyError for a name that is none of the soak's."""
-    return AGENTS[name].spec
