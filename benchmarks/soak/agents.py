@@ -84,7 +84,7 @@ def plain(n: int, mischief: str = "", *, ctx: TaskContext) -> int:
     return _end(ctx, n)
 
 
-@agent(timeout=TIMEOUT_S, max_attempts=FRAGILE_ATTEMPTS, concurrency=4, batch=1)
+@agent(timeout=TIMEOUT_S, max_attempts=FRAGILE_ATTEMPTS, concurrency=6, batch=1)
 async def fragile(n: int, mischief: str = "", *, ctx: TaskContext) -> int:
     """Run alone in its process, which it may take along."""
     return await _run(ctx, n, mischief)

@@ -10,7 +10,6 @@ import signal
 import sys
 import threading
 
-
 # What the kernel may need between closing a dead emulator's sockets and closing its pipe.
 _CLOSING_S = 1.0
 
