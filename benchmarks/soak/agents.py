@@ -10,7 +10,6 @@ import asyncio
 import os
 import signal
 import time
-from typing import Any
 
 import benchmarks.soak.function_process as process
 from workers import Fail, TaskContext, agent
@@ -85,7 +84,7 @@ def plain(n: int, mischief: str = "", *, ctx: TaskContext) -> int:
     return _end(ctx, n)
 
 
-@agent(timeout=TIMEOUT_S, max_attempts=FRAGILE_ATTEMPTS, concurrency=4, batch=1)
+@agent(timeout=TIMEOUT_S, max_attempts=FRAGILE_ATTEMPTS, concurrency=6, batch=1)
 async def fragile(n: int, mischief: str = "", *, ctx: TaskContext) -> int:
     """Run alone in its process, which it may take along."""
     return await _run(ctx, n, mischief)
@@ -155,8 +154,3 @@ AGENTS: dict[str, AnyAgent] = {
         sleeper,
     )
 }
-
-
-def options(name: str) -> Any:
-    """Return an agent's spec; raises KeyError for a name that is none of the soak's."""
-    return AGENTS[name].spec

@@ -11,7 +11,7 @@ from benchmarks.faults import Fault, Rule
 from benchmarks.soak.agents import value
 from benchmarks.soak.order import Row, save
 from benchmarks.soak.submitter import DUE_GRACE_S
-from schemas.errors import TaskNotFound
+from schemas.errors import Unreachable
 from schemas.ids import derive_task_id
 from schemas.lifecycle import Status
 
@@ -105,12 +105,10 @@ def test_a_refused_call_of_the_dispatcher_is_made_again(swarm, proxy, fault, ope
     assert task.result(timeout=PATIENCE_S) == value(N)
 
 
-def test_a_publish_that_never_comes_through_leaves_a_standard_task_nowhere(swarm, proxy, runs):
-    """The caller has no handle and knows it; nothing of it runs later."""
-    from schemas.errors import SwarmError
-
+def test_a_publish_that_never_comes_through_is_told_and_runs_nothing(swarm, proxy, behind):
     proxy.add(Rule(fault=Fault.TIMED_OUT, operation="PublishBatch", times=20))
-    with pytest.raises(SwarmError):
-        swarm.submit("standard", n=N)
-    with pytest.raises(TaskNotFound):
-        swarm.get(derive_task_id(f"{swarm.principal}\x00standard", "unused", at_ms=0))
+    with pytest.raises(Unreachable):
+        swarm.submit("standard", n=31_337)
+    proxy.clear()
+    assert swarm.submit("standard", n=N).result(timeout=PATIENCE_S) == value(N)
+    assert not any('"n": 31337' in path.read_text() for path in behind[2].glob("*.jsonl"))

@@ -82,9 +82,9 @@ def stories(begin, behind, swarm, runs, until):
     told.fired = begin(
         "fan", "fired", arguments={"width": 2}, fault=Fault.ANSWER_HELD, matches=fires
     )
-    for child in _children(swarm, told.fired.task):
-        for run in runs(child.id, "returned"):
-            kill(run)
+    children = _children(swarm, told.fired.task)
+    for pid in {run["pid"] for child in children for run in runs(child.id, "returned")}:
+        os.kill(pid, signal.SIGKILL)
     for story in (told.settled, told.stepped, told.planned, told.fired):
         story.rule.release.set()
     yield told
