@@ -12,6 +12,8 @@ import pytest
 
 CREW = Path(__file__).parent / "crew"
 STAGE = "crew"
+GOODBYE_S = 10
+"""Longer than a long poll of the worker, shorter than its grace."""
 
 
 @pytest.fixture(scope="session")
@@ -96,7 +98,11 @@ class Worker:
 
 @pytest.fixture
 def start(tmp_path, settings):
-    """Start workers; whatever is left of them is killed."""
+    """Start workers, and stop whoever is left.
+
+    Politely: the long poll of a killed one lives on in the emulator and swallows a message that
+    the next test waits for.
+    """
     made = []
 
     def begin(*words):
@@ -105,7 +111,11 @@ def start(tmp_path, settings):
 
     yield begin
     for worker in made:
-        if worker.process.poll() is None:
+        worker.process.terminate()
+    for worker in made:
+        try:
+            worker.process.wait(timeout=GOODBYE_S)
+        except subprocess.TimeoutExpired:
             worker.process.kill()
             worker.process.wait()
 

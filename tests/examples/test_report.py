@@ -1,9 +1,11 @@
 # ruff: noqa: E501 - a row of a table stays one row
 """The join, the reports and the run as a whole, on a swarm that runs agents in place."""
 
+import importlib.util
 import io
 import json
 import re
+from pathlib import Path
 
 import pytest
 from dependency_review.profile import JOINED, join
@@ -13,9 +15,18 @@ from report.page import page
 from report.record import record
 from report.terminal import attention_table
 from rich.console import Console
-from run import main
 
 HOSTILE = "<script>alert(1)</script>"
+RUN = Path(__file__).parents[2] / "examples" / "01_dependency_review" / "run.py"
+
+
+@pytest.fixture(scope="module")
+def main():
+    """The `main` of this example's run.py: every example has a module of that name."""
+    spec = importlib.util.spec_from_file_location("dependency_review_run", RUN)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main
 
 
 @pytest.fixture
@@ -164,7 +175,9 @@ def _no_key(monkeypatch):
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
 
 
-def test_a_run_writes_both_reports_and_ends_with_the_count(fake_swarm, site, tmp_path, capsys):
+def test_a_run_writes_both_reports_and_ends_with_the_count(
+    main, fake_swarm, site, tmp_path, capsys
+):
     assert main(["--path", str(site), "--out", str(tmp_path / "out")], swarm=fake_swarm) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "tasks: 8 submitted, 8 completed, 0 failed"
     written = json.loads((tmp_path / "out" / "report.json").read_text())
@@ -173,19 +186,19 @@ def test_a_run_writes_both_reports_and_ends_with_the_count(fake_swarm, site, tmp
     assert (tmp_path / "out" / "report.html").read_text().startswith("<!doctype html>")
 
 
-def test_a_failed_task_makes_the_exit_code_1(fake_swarm, site, tmp_path):
+def test_a_failed_task_makes_the_exit_code_1(main, fake_swarm, site, tmp_path):
     fake_swarm.broken = ("readme",)
     assert main(["--path", str(site), "--out", str(tmp_path)], swarm=fake_swarm) == 1
 
 
-def test_with_json_standard_output_is_the_report_alone(fake_swarm, site, tmp_path, capsys):
+def test_with_json_standard_output_is_the_report_alone(main, fake_swarm, site, tmp_path, capsys):
     main(["--path", str(site), "--out", str(tmp_path), "--json"], swarm=fake_swarm)
     printed = capsys.readouterr()
     assert json.loads(printed.out)["counts"]["packages"] == 1
     assert printed.err.splitlines()[-1] == "tasks: 8 submitted, 8 completed, 0 failed"
 
 
-def test_an_interrupted_run_says_what_is_still_running(fake_swarm, site, tmp_path, capsys):
+def test_an_interrupted_run_says_what_is_still_running(main, fake_swarm, site, tmp_path, capsys):
     fake_swarm.interrupt = True
     assert main(["--path", str(site), "--out", str(tmp_path)], swarm=fake_swarm) == 130
     told = capsys.readouterr().out
@@ -193,7 +206,7 @@ def test_an_interrupted_run_says_what_is_still_running(fake_swarm, site, tmp_pat
     assert "licence of demo" in told
 
 
-def test_a_path_that_is_not_there_is_wrong_usage(fake_swarm, tmp_path, capsys):
+def test_a_path_that_is_not_there_is_wrong_usage(main, fake_swarm, tmp_path, capsys):
     assert main(["--path", str(tmp_path / "gone")], swarm=fake_swarm) == 2
     assert "there is no" in capsys.readouterr().out
 

@@ -51,14 +51,15 @@ class Stage:
         urls = self.clients("sqs").list_queues(QueueNamePrefix=prefix).get("QueueUrls", [])
         return {url.rpartition(prefix)[2] for url in urls}
 
+    def listed(self, service, operation, key):
+        """Return what an operation lists, on all its pages: other suites' stages fill several."""
+        pages = self.clients(service).get_paginator(operation).paginate()
+        return [entry for page in pages for entry in page[key]]
+
     def functions(self):
-        listed = self.clients("lambda").list_functions()["Functions"]
         prefix = f"{self.names.stack}-"
-        return {
-            f["FunctionName"].removeprefix(prefix)
-            for f in listed
-            if f["FunctionName"].startswith(prefix)
-        }
+        names = [f["FunctionName"] for f in self.listed("lambda", "list_functions", "Functions")]
+        return {name.removeprefix(prefix) for name in names if name.startswith(prefix)}
 
     def catalogue(self):
         body = self.clients("s3").get_object(Bucket=self.names.bucket, Key=CATALOGUE_KEY)["Body"]
@@ -186,9 +187,9 @@ def test_destroy_leaves_nothing_and_finds_nothing_the_second_time(stage):
     assert destroy(stage.settings).existed
     assert stage.queues() == set()
     assert stage.functions() == set()
-    assert stage.names.table not in stage.clients("dynamodb").list_tables()["TableNames"]
-    buckets = [bucket["Name"] for bucket in stage.clients("s3").list_buckets()["Buckets"]]
+    assert stage.names.table not in stage.listed("dynamodb", "list_tables", "TableNames")
+    buckets = [bucket["Name"] for bucket in stage.listed("s3", "list_buckets", "Buckets")]
     assert stage.names.bucket not in buckets
-    mappings = stage.clients("lambda").list_event_source_mappings()["EventSourceMappings"]
+    mappings = stage.listed("lambda", "list_event_source_mappings", "EventSourceMappings")
     assert not [m for m in mappings if f":{stage.names.stack}-" in m["EventSourceArn"]]
     assert not destroy(stage.settings).existed
