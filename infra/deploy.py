@@ -48,6 +48,8 @@ from schemas.settings import Settings
 
 POLL_LOCAL_S = 0.1
 POLL_AWS_S = 2.0
+SETTLE_LOCAL_S = 2.0
+"""How long an emulator may still be at work after it has told of a failure, seconds."""
 
 _MENDING_ROUNDS = 3
 _SETTLING_S = 0.3
@@ -86,8 +88,10 @@ def deploy(settings: Settings, plan: Plan, reports: Reports | None = None) -> De
 
 def stack_of(settings: Settings, names: Names, clients: ClientFactory) -> Stack:
     """Return the stage's stack, asked for as often as its endpoint can bear."""
-    poll_s = POLL_LOCAL_S if settings.local else POLL_AWS_S
-    return Stack(clients("cloudformation"), names.stack, poll_s=poll_s)
+    cloudformation = clients("cloudformation")
+    if settings.local:
+        return Stack(cloudformation, names.stack, poll_s=POLL_LOCAL_S, settle_s=SETTLE_LOCAL_S)
+    return Stack(cloudformation, names.stack, poll_s=POLL_AWS_S)
 
 
 class _Deployer:
@@ -185,9 +189,11 @@ class _Deployer:
     def _roll_back(self, old: Record | None) -> None:
         """Take a failed update back, as AWS does by itself.
 
-        LocalStack keeps what failed as if it stood, and then has "no updates to perform".
+        LocalStack keeps what failed as if it stood, and then has "no updates to perform"; it says
+        the same for a moment after the failure, until it has noted which template it came to.
         """
         self._reports.step("taking back what was done")
+        time.sleep(SETTLE_LOCAL_S)
         before = self._stack.resources()
         with suppress(DeployFailed, ClientError):
             if old is None:

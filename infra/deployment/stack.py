@@ -15,6 +15,9 @@ from schemas.errors import DeployFailed
 _FAILED_ALONGSIDE = ("cancelled", "Rollback requested", "The following resource(s) failed")
 """Reasons of resources that failed only because another one did."""
 
+_AT_REST = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
+"""What a stack is when all went well."""
+
 _HINTS = (
     ("already exists", "Something else has this name: delete it, or choose another SQSWARM_STAGE."),
     ("not authorized", "Give the deploying principal the permission that the reason names."),
@@ -55,10 +58,17 @@ class StackResource:
 class Stack:
     """A stack by its name. Every method blocks until CloudFormation is done with it."""
 
-    def __init__(self, cloudformation: Any, name: str, *, poll_s: float) -> None:
-        """Drive the stack `name`, asking for its state every `poll_s` seconds."""
+    def __init__(
+        self, cloudformation: Any, name: str, *, poll_s: float, settle_s: float = 0.0
+    ) -> None:
+        """Drive the stack `name`, asking for its state every `poll_s` seconds.
+
+        A status that tells of failure counts once it has stood for `settle_s` seconds: LocalStack
+        gives the stack the status of each resource that fails while it still works on the others.
+        """
         self._client = cloudformation
         self._poll_s = poll_s
+        self._settle_s = settle_s
         self.name = name
 
     def status(self) -> str | None:
@@ -103,7 +113,7 @@ class Stack:
         only its owner can mend.
         """
         status = self.status()
-        if status is not None and status.endswith("IN_PROGRESS"):
+        if status is not None and status not in _AT_REST:
             status = self._finish(watch, since=self._event_ids())
         if status in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}:
             self.delete(watch)
@@ -150,18 +160,24 @@ class Stack:
         status = self._finish(watch, since=since)
         # A status alone is not to be trusted: LocalStack says UPDATE_COMPLETE over failures.
         broken = [r for r in self.resources().values() if r.status.endswith("FAILED")]
-        if broken or status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+        if broken or status not in _AT_REST:
             raise self._failure("could not be deployed", status or "deleted again", since)
 
     def _finish(self, watch: Watch, *, since: set[str]) -> str | None:
         """Report events until the stack is at rest; return its status, None if it is gone."""
         seen = set(since)
+        last, since_s = "", 0.0
         while True:
             status = self.status()
             for event_id, event in self._events(seen):
                 seen.add(event_id)
                 watch(event)
-            if status is None or not status.endswith("IN_PROGRESS"):
+            if status is None or status in _AT_REST:
+                return status
+            if status != last:
+                last, since_s = status, time.monotonic()
+            settled = time.monotonic() - since_s >= self._settle_s
+            if settled and not status.endswith("IN_PROGRESS"):
                 return status
             time.sleep(self._poll_s)
 

@@ -113,13 +113,28 @@ def test_a_complete_status_over_a_failed_resource_is_a_failure():
         pytest.param([None], False, [], id="none"),
         pytest.param(["CREATE_COMPLETE"], True, [], id="whole"),
         pytest.param(["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"], True, [], id="somebody-deploys"),
-        pytest.param(["ROLLBACK_COMPLETE", None], False, ["delete"], id="failed-first-try"),
+        pytest.param(["ROLLBACK_COMPLETE"] * 2 + [None], False, ["delete"], id="failed-first-try"),
     ],
 )
 def test_a_stack_is_made_ready_for_what_comes(statuses, exists, calls):
     script = Scripted(statuses)
     assert stack(script).prepare(lambda _: None) is exists
     assert script.calls == calls
+
+
+def test_a_failure_that_passes_is_no_end():
+    """LocalStack gives the stack the status of a resource while it still works on the others."""
+    script = Scripted(
+        ["DELETE_IN_PROGRESS", "DELETE_FAILED", "DELETE_FAILED", "DELETE_IN_PROGRESS", None]
+    )
+    Stack(script, "x", poll_s=0.01, settle_s=0.5).delete(lambda _: None)
+    assert script.statuses == [None]
+
+
+def test_a_failure_that_stands_is_one():
+    script = Scripted(["UPDATE_IN_PROGRESS", "UPDATE_FAILED"])
+    with pytest.raises(DeployFailed):
+        Stack(script, "x", poll_s=0.01, settle_s=0.05).update(lambda _: None)
 
 
 def test_a_stuck_rollback_tells_how_to_go_on():
