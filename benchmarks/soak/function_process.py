@@ -63,13 +63,7 @@ def _deliver_again(share: float, emulator: str, chance: random.Random) -> None:
     plain = Worker.handle
 
     def handle(self: Worker, event: Any, remaining_s: float) -> Any:
-        # Not of a FIFO queue: AWS holds back what comes again while others of its group are in
-        # flight, and an emulator does not.
-        chosen = [
-            record
-            for record in event["Records"]
-            if not record["eventSourceARN"].endswith(".fifo") and chance.random() < share
-        ]
+        chosen = [record for record in event["Records"] if chance.random() < share]
         if chosen:
             threading.Thread(target=_show, args=(emulator, chosen)).start()
         return plain(self, event, remaining_s)

@@ -186,3 +186,42 @@ def _overlaps(found):
     return [
         sum(other["begun"] <= note["begun"] < other["ended"] for other in found) for note in found
     ]
+
+
+@pytest.fixture
+def fifo(cloud):
+    url = cloud.sqs.create_queue(
+        QueueName=f"q{time.time_ns()}.fifo",
+        Attributes={"FifoQueue": "true", "ContentBasedDeduplication": "true"},
+    )["QueueUrl"]
+    yield url
+    cloud.sqs.delete_queue(QueueUrl=url)
+
+
+def taken(cloud, url, wait_s=1):
+    answer = cloud.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=wait_s)
+    return {m["Body"]: m["ReceiptHandle"] for m in answer.get("Messages", [])}
+
+
+def test_a_message_does_not_overtake_a_hidden_one_of_its_group(cloud, fifo, localstack_only):
+    for body, group in [("a1", "a"), ("a2", "a"), ("b1", "b")]:
+        cloud.sqs.send_message(QueueUrl=fifo, MessageBody=body, MessageGroupId=group)
+    receipts = taken(cloud, fifo)
+    assert list(receipts) == ["a1", "a2", "b1"]
+    for body, seconds in [("a1", 2), ("a2", 0), ("b1", 0)]:
+        cloud.sqs.change_message_visibility(
+            QueueUrl=fifo, ReceiptHandle=receipts[body], VisibilityTimeout=seconds
+        )
+    assert list(taken(cloud, fifo)) == ["b1"]
+    assert list(taken(cloud, fifo, wait_s=5)) == ["a1", "a2"]
+
+
+def test_a_hidden_message_holds_back_no_other_group(cloud, fifo, localstack_only):
+    for body in ("a1", "b1"):
+        cloud.sqs.send_message(QueueUrl=fifo, MessageBody=body, MessageGroupId=body)
+    for body, receipt in taken(cloud, fifo).items():
+        seconds = 30 if body == "a1" else 1
+        cloud.sqs.change_message_visibility(
+            QueueUrl=fifo, ReceiptHandle=receipt, VisibilityTimeout=seconds
+        )
+    assert list(taken(cloud, fifo, wait_s=5)) == ["b1"]

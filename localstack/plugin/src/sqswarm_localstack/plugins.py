@@ -43,6 +43,7 @@ def prepare() -> None:
         event_sources,
         function_logs,
         gateway,
+        message_groups,
         metrics,
         reset,
     )
@@ -52,6 +53,7 @@ def prepare() -> None:
     event_sources.use_concurrent_sqs_poller()
     event_sources.look_at_visibility_more_often()
     event_sources.keep_replaced_workers_quiet()
+    message_groups.lock_message_groups()
     metrics.buffer_metrics()
     function_logs.batch_function_logs()
     reset.register_reset_endpoint()
