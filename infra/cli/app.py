@@ -61,6 +61,14 @@ app = typer.Typer(
 )
 
 
+def _say_version(asked: bool) -> None:  # noqa: FBT001 - as Click calls it
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"sqswarm {version('sqswarm')}")
+        raise typer.Exit
+
+
 @app.callback()
 def everywhere(
     context: typer.Context,
@@ -73,6 +81,10 @@ def everywhere(
         str | None, typer.Option(help="Endpoint; overrides AWS_ENDPOINT_URL.")
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[  # noqa: ARG001 - the callback has answered already
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version."),
+    ] = False,
 ) -> None:
     """Swarms of AI agents on SNS, SQS, Lambda and DynamoDB.
 
@@ -94,7 +106,6 @@ _VERBS: dict[str, list[tuple[str, Callable[..., Any]]]] = {
         ("cancel", cancel),
         ("inbox", inbox),
         ("answer", answer),
-        ("serve", serve),
     ],
     _WORKERS: [("work", work)],
     _CARE: [
@@ -106,7 +117,7 @@ _VERBS: dict[str, list[tuple[str, Callable[..., Any]]]] = {
         ("session", session),
         ("doctor", doctor),
     ],
-    _DOORS: [("mcp", mcp)],
+    _DOORS: [("serve", serve), ("mcp", mcp)],
 }
 for _panel, _verbs in _VERBS.items():
     for _name, _verb in _verbs:

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 from typer.testing import CliRunner
@@ -13,8 +14,14 @@ runner = CliRunner(
 )
 VERBS = [
     *("up", "down", "deploy", "destroy", "synth", "agents", "submit", "map"),
-    *("publish", "get", "wait", "list", "cancel", "dlq", "purge", "logs", "doctor"),
+    *("publish", "get", "wait", "list", "cancel", "inbox", "answer", "work", "serve", "mcp"),
+    *("dlq", "redrive", "purge", "logs", "cost", "doctor"),
 ]
+
+
+def test_the_version_is_told():
+    told = runner.invoke(app, ["--version"])
+    assert (told.exit_code, told.stdout) == (0, f"sqswarm {version('sqswarm')}\n")
 
 
 @pytest.mark.parametrize("verb", VERBS)
