@@ -22,7 +22,7 @@ from benchmarks.faults import Proxy
 from benchmarks.soak import order
 from benchmarks.soak.audit import audit
 from benchmarks.soak.report import details, figures
-from benchmarks.soak.run import Soak
+from benchmarks.soak.run import SHORT, Soak
 from benchmarks.soak.storm import State
 from benchmarks.soak.swarm import deploy_behind
 from infra.local.apart import apart
@@ -30,7 +30,6 @@ from infra.local.apart import apart
 _STAGE = "soak"
 _TELL_S = 15
 """How often a log, which has no progress bar, is told how far it is."""
-_SHORT = 1000
 _SHORT_GRACE_S = 15.0
 """Short soaks do not wait the usual minute until housekeeping looks after an orphan."""
 
@@ -72,7 +71,7 @@ def soak(
             faults=faults,
             seed=seed,
             deadline_s=deadline or max(240, tasks // 8),
-            due_grace_s=_SHORT_GRACE_S if tasks < _SHORT else None,
+            due_grace_s=_SHORT_GRACE_S if tasks < SHORT else None,
             tell=tell,
         )
         with (

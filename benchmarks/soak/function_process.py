@@ -23,6 +23,8 @@ SKEW_S = "SOAK_SKEW_S"
 """Each process's clock is wrong by up to so many seconds, either way."""
 DUPLICATES = "SOAK_DUPLICATES"
 """The share of received messages (0 to 1) that SQS delivers again while they are worked on."""
+ORDERED_TOO = "SOAK_ORDERED_TOO"
+"""Set where messages of FIFO queues come again as well: each keeps its key waiting for a lease."""
 EMULATOR = "SOAK_EMULATOR"
 """The emulator itself, for making duplicates: not a call of the swarm's, so not by the proxy."""
 SEED = "SOAK_SEED"
@@ -63,7 +65,12 @@ def _deliver_again(share: float, emulator: str, chance: random.Random) -> None:
     plain = Worker.handle
 
     def handle(self: Worker, event: Any, remaining_s: float) -> Any:
-        chosen = [record for record in event["Records"] if chance.random() < share]
+        chosen = [
+            record
+            for record in event["Records"]
+            if chance.random() < share
+            and (os.environ.get(ORDERED_TOO) or not record["eventSourceARN"].endswith(".fifo"))
+        ]
         if chosen:
             threading.Thread(target=_show, args=(emulator, chosen)).start()
         return plain(self, event, remaining_s)
