@@ -5,7 +5,6 @@ They take a share of the same queues' messages, under leases that they renew.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import random
 import subprocess
@@ -19,10 +18,8 @@ from benchmarks.soak.swarm import MODULE
 _SERVED = ("standard", "kept", "stepper")
 
 
-def worker_command() -> list[str] | None:
-    """Return how a container worker is started here, None where there is none to start."""
-    if importlib.util.find_spec("infra.cli.work") is None:
-        return None
+def worker_command() -> list[str]:
+    """Return how a container worker is started here."""
     sqswarm = Path(sys.executable).with_name("sqswarm")
     return [str(sqswarm), "work", "--agents", MODULE, "--concurrency", "4", *_SERVED]
 

@@ -62,9 +62,8 @@ class Soak:
                 principal=swarm.principal,
                 due_grace_s=self.due_grace_s,
             )
-            command = worker_command()
-            containers = command and Containers(
-                command=command,
+            containers = Containers(
+                command=worker_command(),
                 count=_CONTAINERS,
                 environ={
                     **self.variables(proxy, folder / "notes"),
@@ -83,7 +82,7 @@ class Soak:
                 house=House(names=names, clients=client_factory(settings)),
                 swarm=swarm,
                 dispatchers=dispatchers,
-                containers=containers or None,
+                containers=containers,
                 notes=folder / "notes",
                 seed=self.seed,
                 deadline_s=self.deadline_s,

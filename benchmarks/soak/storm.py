@@ -53,7 +53,7 @@ class Storm:
     swarm: Swarm
     """A dispatcher that answers questions, through the proxy."""
     dispatchers: Dispatchers
-    containers: Containers | None
+    containers: Containers
     notes: Path
     seed: int
     deadline_s: float
@@ -76,8 +76,7 @@ class Storm:
                 left, due = self._settle(rounds)
             finally:
                 self.dispatchers.stop()
-                if self.containers:
-                    self.containers.stop()
+                self.containers.stop()
                 self.proxy.rates = Rates()
         return Evidence(
             order=self.order,
@@ -95,7 +94,7 @@ class Storm:
             seconds=seconds,
             dispatchers_killed=self.dispatchers.killed,
             killed_from_outside=processes.killed,
-            containers_killed=self.containers.killed if self.containers else 0,
+            containers_killed=self.containers.killed,
         )
 
     def ended(self) -> list[str]:
@@ -159,10 +158,9 @@ class _Rounds:
         if self._processes.killed < self._kills * due:
             self._processes.kill_one()
         containers = self._storm.containers
-        if containers is not None:
-            if containers.killed < self._container_kills * due:
-                containers.kill_one()
-            containers.step()
+        if containers.killed < self._container_kills * due:
+            containers.kill_one()
+        containers.step()
 
     def look(self) -> None:
         """See who died, answer what is asked, tell how far it is."""

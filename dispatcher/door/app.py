@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
-from importlib.util import find_spec
 from typing import Any
 
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
@@ -13,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from dispatcher.door import http_api
 from dispatcher.door.caller import LOCAL
 from dispatcher.door.door import Door
 from dispatcher.door.server import McpServer
@@ -35,23 +34,18 @@ def build_app(door: Door, access: Any = None) -> Starlette:
         json_response=not door.settings.streams,
         # Checked before every route, not this one alone: by the guard, or by what stands for it.
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
-        custom_starlette_routes=_http_routes(door),
+        custom_starlette_routes=http_api.routes(door),
     )
     app.state.mcp = mcp
     app.add_middleware(_Fresh, door=door)
     if access is None:
         app.add_middleware(_Everybody, on_loopback=door.settings.streams)
     else:
-        app.add_middleware(_guard(), access=access)
+        from dispatcher.door.access import Guard
+
+        app.add_middleware(Guard, access=access)
     app.add_middleware(_PostOnly)
     return app
-
-
-def _http_routes(door: Door) -> list[Any]:
-    if find_spec("dispatcher.door.http_api") is None:
-        return []
-    routes: list[Any] = importlib.import_module("dispatcher.door.http_api").routes(door)
-    return routes
 
 
 AUTH = "SQSWARM_AUTH"
@@ -65,13 +59,9 @@ def is_open(env: Mapping[str, str]) -> bool:
 
 def access_of(env: Mapping[str, str]) -> Any:
     """Return who may pass, as the environment configures it; None where it does not."""
-    if find_spec("dispatcher.door.access") is None:
-        return None
-    return importlib.import_module("dispatcher.door.access").access_from_environment(env)
+    from dispatcher.door.access import access_from_environment
 
-
-def _guard() -> Any:
-    return importlib.import_module("dispatcher.door.access").Guard
+    return access_from_environment(env)
 
 
 class _PostOnly:

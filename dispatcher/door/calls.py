@@ -21,17 +21,12 @@ from dispatcher.door.task_result import TASK_RESULT, wanted_task
 from dispatcher.door.wire import failed_call, json_rpc_error, status_of, tool_result
 from dispatcher.submit import Request, submit
 from dispatcher.view import opened
+from schemas import call_meta
 from schemas.catalogue import CatalogueEntry
 from schemas.errors import InvalidArguments, PublishFailed, UsageError
 from schemas.json import JsonObject
 from schemas.lifecycle import Status
 from schemas.task import TaskRecord, input_requests
-
-IDEMPOTENCY_META = "dev.sqswarm/idempotencyKey"
-"""`_meta` of a call: a repeat with the same key and arguments finds the first one's task."""
-
-SESSION_META = "dev.sqswarm/sessionId"
-"""`_meta` of a call: the conversation to go on with."""
 
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.5
@@ -81,8 +76,8 @@ class Calls:
         request = Request(
             arguments=arguments,
             durable=True,
-            idempotency_key=_text(meta, IDEMPOTENCY_META),
-            session_id=_text(meta, SESSION_META),
+            idempotency_key=_text(meta, call_meta.IDEMPOTENCY_KEY),
+            session_id=_text(meta, call_meta.SESSION_ID),
         )
         return Prepared(desk=desk, entry=entry, request=request)
 
@@ -201,7 +196,7 @@ def _unfinished(record: TaskRecord, what: str) -> JsonObject:
         f'repeated: call the tool {TASK_RESULT} with {{"task_id": "{task_id}"}} for its result, '
         f"or read the resource task://{task_id}/result."
     )
-    meta = {"dev.sqswarm/taskId": task_id, "dev.sqswarm/status": record.status.value}
+    meta = {call_meta.TASK_ID: task_id, call_meta.STATUS: record.status.value}
     return {**failed_call(text), "_meta": meta}
 
 

@@ -12,7 +12,8 @@ from dispatcher.mcp_client.connect import connect
 from dispatcher.mcp_client.handle import TaskHandle, submit
 from dispatcher.mcp_client.reach import AddressRefused, Reach
 from dispatcher.mcp_client.resolve import tasks
-from dispatcher.mcp_client.wire import IDEMPOTENCY_KEY, IDENTIFIER, TaskState
+from dispatcher.mcp_client.wire import IDENTIFIER, TaskState
+from schemas.call_meta import IDEMPOTENCY_KEY
 
 __all__ = [
     "IDEMPOTENCY_KEY",

@@ -15,7 +15,6 @@ from mcp_types import INVALID_PARAMS, CallToolResult
 from dispatcher.mcp_client.retry import insist
 from dispatcher.mcp_client.wire import (
     DEFAULT_POLL_MS,
-    IDEMPOTENCY_KEY,
     Acknowledged,
     CancelTask,
     CreatedTask,
@@ -25,6 +24,7 @@ from dispatcher.mcp_client.wire import (
     UpdateParams,
     UpdateTask,
 )
+from schemas.call_meta import IDEMPOTENCY_KEY
 from schemas.errors import InputRequired, TaskCancelled, TaskFailed, TaskNotFound, TimedOut
 from schemas.json import JsonObject
 from schemas.lifecycle import Status

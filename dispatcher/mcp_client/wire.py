@@ -15,9 +15,6 @@ from schemas.json import JsonObject
 from schemas.lifecycle import Status
 
 IDENTIFIER = "io.modelcontextprotocol/tasks"
-IDEMPOTENCY_KEY = "dev.sqswarm/idempotency_key"
-"""In a call's `_meta`: a server that honours it gives a repeat the first call's task."""
-
 DEFAULT_POLL_MS = 1000
 
 _CAMEL = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="allow")

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from infra.cli.session import Session, probe
+from infra.cli.session import Session
+from infra.probe import probe
 from schemas.errors import NotDeployed, SwarmError
 from schemas.settings import Settings
 

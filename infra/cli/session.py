@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import typer
+
+from infra.probe import probe
 
 if TYPE_CHECKING:
     from backends.caller import ClientFactory
@@ -96,23 +96,6 @@ class Session:
         """Say something in passing, on stderr; machines are spared it."""
         if not self.json:
             typer.secho(text, err=True, dim=sys.stderr.isatty())
-
-
-def probe(settings: Settings) -> None:
-    """Raise Unreachable where nothing listens at a local endpoint.
-
-    The SDK would try for half a minute before it says so.
-    """
-    from schemas.errors import Unreachable
-
-    if not (settings.local and settings.endpoint_url):
-        return
-    parts = urlsplit(settings.endpoint_url)
-    try:
-        socket.create_connection((parts.hostname, parts.port or 80), timeout=2).close()
-    except OSError as error:
-        message = f"nothing answers at {settings.endpoint_url}: {error.strerror or error}"
-        raise Unreachable(message) from error
 
 
 def session_of(context: typer.Context) -> Session:

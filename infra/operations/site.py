@@ -14,7 +14,7 @@ from backends.runner import BlockingRunner, run_straight
 from dispatcher import Swarm
 from dispatcher.desk import open_desk
 from infra.account import with_account
-from infra.cli.session import probe
+from infra.probe import probe
 from schemas.naming import Names
 from schemas.settings import Settings
 

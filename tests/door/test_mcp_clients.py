@@ -15,6 +15,8 @@ from mcp import Client
 from mcp.client.extension import ClientExtension, ResultClaim
 from rpc import TASKS, Rpc
 
+from dispatcher.mcp_client import submit, tasks
+
 pytestmark = pytest.mark.localstack
 
 
@@ -63,6 +65,16 @@ async def test_a_client_with_the_extension_gets_the_result_of_a_task(served):
     async with Client(served, extensions=[Polling()]) as client:
         result = await client.call_tool("slow_compute", {"seconds": 1, "label": "tea"})
     assert result.structured_content == {"result": "tea took 1.0 s"}
+
+
+async def test_our_client_finds_the_first_task_again_by_its_key(served):
+    async with Client(served, extensions=[tasks()]) as client:
+        asked = {"seconds": 0.1, "label": "tea"}
+        first, again, other = [
+            await submit(client, "slow_compute", asked, idempotency_key=key)
+            for key in ("tea-at-six", "tea-at-six", "tea-at-seven")
+        ]
+    assert first.id == again.id != other.id
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])

@@ -48,7 +48,7 @@ class Book:
         self.path.write_text(json.dumps(self.tasks))
 
     def make(self, tool, arguments, meta):
-        key = meta.get("dev.sqswarm/idempotency_key")
+        key = meta.get("dev.sqswarm/idempotencyKey")
         for task_id, task in self.tasks.items():
             if key is not None and task["key"] == key:
                 return task_id

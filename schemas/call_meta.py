@@ -1,0 +1,13 @@
+"""Names in the `_meta` of an MCP call and of its answer, on both sides of the door."""
+
+IDEMPOTENCY_KEY = "dev.sqswarm/idempotencyKey"
+"""Of a call: a repeat with the same key and arguments finds the first one's task."""
+
+SESSION_ID = "dev.sqswarm/sessionId"
+"""Of a call: the conversation to go on with."""
+
+TASK_ID = "dev.sqswarm/taskId"
+"""Of an answer without a result: the task that goes on."""
+
+STATUS = "dev.sqswarm/status"
+"""Of an answer without a result: the task's status."""
