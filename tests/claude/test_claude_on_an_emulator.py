@@ -37,9 +37,10 @@ def swarm(emulator, stage):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ANTHROPIC_BASE_URL", stage.base_url)
+        patch.setenv("SQSWARM_STAGE", "claude")
         patch.syspath_prepend(str(HERE / "desk_swarm"))
         project = find_project(HERE / "desk_swarm")
-        deploy(settings_from_environment(), plan(project, stage="dev"), Reports())
+        deploy(settings_from_environment(), plan(project, stage="claude"), Reports())
         with Swarm.connect() as connected:
             yield connected
 

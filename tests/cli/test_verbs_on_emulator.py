@@ -50,6 +50,7 @@ def cli(emulator, tmp_path_factory):
     (folder / "pyproject.toml").write_text('[tool.sqswarm]\nagents = ["verb_agents"]\n')
     (folder / "verb_agents.py").write_text(AGENTS)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SQSWARM_STAGE", "verbs")
         patch.chdir(folder)
         patch.syspath_prepend(folder)
         run = Cli()

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,7 @@ from schemas.lifecycle import Status
 
 pytestmark = pytest.mark.localstack
 
+ROOT = Path(__file__).parents[2]
 N = 8
 PATIENCE_S = 60
 
@@ -38,6 +40,7 @@ def killed_dispatcher(proxy, swarm, tmp_path):
                 "SQSWARM_STAGE": "faults",
                 DUE_GRACE_S: "1",
             },
+            cwd=ROOT,
         )
         try:
             assert rule.reached.wait(PATIENCE_S)

@@ -89,9 +89,9 @@ def swarm(emulator, tmp_path_factory):
         patch.syspath_prepend(folder)
         result = CliRunner().invoke(app, ["deploy", "--stage", STAGE])
         assert result.exit_code == 0, result.output
-        with Swarm.connect(replace(settings_from_environment(), stage=STAGE)) as connected:
-            yield connected
         sys.modules.pop("calling_agents", None)
+    with Swarm.connect(replace(settings_from_environment(), stage=STAGE)) as connected:
+        yield connected
 
 
 @pytest.fixture

@@ -68,8 +68,8 @@ def deployed(emulator, tmp_path_factory):
         patch.syspath_prepend(folder)
         result = CliRunner().invoke(app, ["deploy", "--stage", STAGE])
         assert result.exit_code == 0, result.output
-        yield emulator
         sys.modules.pop("operated_agents", None)
+    return emulator
 
 
 @pytest.fixture(scope="session")
