@@ -17,6 +17,7 @@ from schemas.agent_spec import Durability
 from schemas.lifecycle import Status
 from schemas.results import WRAPPED_KEY
 from schemas.task import TaskRecord
+from schemas.waits import parent_of
 
 _DEATH_S = 30.0
 """A process that died within so many seconds of a run's beginning may have taken it along."""
@@ -46,7 +47,7 @@ class Evidence:
     witness: Witness
     misfortunes: Mapping[str, int]
     notes: list[dict[str, Any]]
-    died: Mapping[int, float]
+    died: Mapping[str, float]
     letters: list[Letter]
     left: Mapping[str, int]
     due: list[str]
@@ -75,6 +76,11 @@ class Evidence:
         """Return a task's executions."""
         return [note for note in self.noted.get(task_id, []) if note["what"] == "run"]
 
+    def children(self, record: TaskRecord) -> list[TaskRecord]:
+        """Return the records of a task's children."""
+        known = self.records.values()
+        return [one for one in known if one.parent and parent_of(one.parent)[0] == record.task_id]
+
     def attempts_lost(self, task_id: str) -> int:
         """Return how many executions of a task misfortune explains.
 
@@ -82,12 +88,12 @@ class Evidence:
         fault.
         """
         notes = self.noted.get(task_id, [])
-        own = [note["pid"] for note in notes if note["what"] in {"kill", "hang"}]
+        own = [note["process"] for note in notes if note["what"] in {"kill", "hang"}]
         killed = sum(note["what"] == "kill" for note in notes)
         taken = sum(
-            0 <= self.died[run["pid"]] - run["at"] < _DEATH_S
+            0 <= self.died[run["process"]] - run["at"] < _DEATH_S
             for run in self.runs(task_id)
-            if run["pid"] in self.died and run["pid"] not in own
+            if run["process"] in self.died and run["process"] not in own
         )
         released = self.witness.released[task_id]
         return killed + taken + released + self.misfortunes.get(task_id, 0)
@@ -165,10 +171,11 @@ def _wrong(seen: Evidence, row: Row, record: TaskRecord) -> str:
     data = (record.error or {}).get("data", {})
     kind = data.get("type")
     if kind == "WorkerLost":
-        limit = AGENTS[row.agent].spec.max_attempts
-        lost = seen.attempts_lost(record.task_id)
-        enough = lost >= limit or seen.witness.acquired[record.task_id] >= limit
-        return "" if enough else f"WorkerLost after {lost} lost attempts of {limit}"
+        return _unfairly_lost(seen, record)
+    if kind == "ChildFailed":
+        failed = [one for one in seen.children(record) if one.status is Status.FAILED]
+        if failed and all((one.error or {})["data"]["type"] == "WorkerLost" for one in failed):
+            return " ".join(_unfairly_lost(seen, one) for one in failed).strip()
     limit = AGENTS[row.agent].spec.max_attempts
     own = {"raise": "SoakError", "hang": "AgentTimedOut", "fail": "SoakFail"}.get(what)
     if kind == own:
@@ -176,6 +183,13 @@ def _wrong(seen: Evidence, row: Row, record: TaskRecord) -> str:
     if data.get("attempt", 0) >= limit and seen.attempts_lost(record.task_id) >= limit:
         return ""  # every attempt met some misfortune, the last one this
     return f"it failed with {record.error}"
+
+
+def _unfairly_lost(seen: Evidence, record: TaskRecord) -> str:
+    limit = AGENTS[record.agent].spec.max_attempts
+    lost = seen.attempts_lost(record.task_id)
+    enough = lost >= limit or seen.witness.acquired[record.task_id] >= limit
+    return "" if enough else f"WorkerLost after {lost} lost attempts of {limit}"
 
 
 def _executions_are_explained(seen: Evidence) -> Iterator[Breach]:

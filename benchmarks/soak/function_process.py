@@ -31,6 +31,8 @@ SEED = "SOAK_SEED"
 
 _file: TextIO | None = None
 _lock = threading.Lock()
+_process = f"{os.getpid()}-{time.time_ns()}"
+"""This process: its number alone may have been another's before."""
 
 
 def note(what: str, **fields: Any) -> None:
@@ -39,10 +41,11 @@ def note(what: str, **fields: Any) -> None:
     folder = os.environ.get(NOTES)
     if folder is None:
         return
-    line = json.dumps({"what": what, "at": time.time(), "pid": os.getpid(), **fields})
+    noted = {"what": what, "at": time.time(), "pid": os.getpid(), "process": _process}
+    line = json.dumps({**noted, **fields})
     with _lock:
         if _file is None:
-            path = Path(folder, f"{os.getpid()}-{time.time_ns()}.jsonl")
+            path = Path(folder, f"{_process}.jsonl")
             _file = path.open("a")
         _file.write(line + "\n")
         _file.flush()  # a SIGKILL loses nothing that the kernel has

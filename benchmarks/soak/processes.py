@@ -12,36 +12,42 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
+_CLOCK_TICK_S = 0.1
+"""How exactly the kernel knows when a process began, and more."""
+
 
 @dataclass(kw_only=True)
 class Processes:
     """The function processes that have noted anything. Times are Unix seconds.
 
-    `died` maps pids to when they were first seen dead: on their own, by Lambda's time-out, by
-    SIGKILL of their own or of ours.
+    `died` maps them to when they were first seen dead: on their own, by Lambda's time-out, by
+    SIGKILL of their own or of ours. A process is named by its pid and the time of its beginning
+    in nanoseconds, for a pid is soon another's.
     """
 
     folder: Path
     chance: random.Random
-    died: dict[int, float] = field(default_factory=dict)
+    died: dict[str, float] = field(default_factory=dict)
     killed: int = 0
 
     def step(self) -> None:
         """Look who is dead."""
-        for pid in self._pids():
-            if pid not in self.died and not _runs(pid):
-                self.died[pid] = time.time()
+        for process in self._all():
+            if process not in self.died and not _runs(process):
+                self.died[process] = time.time()
 
     def kill_one(self) -> None:
         """Kill a function process that lives, whatever it does just now."""
-        living = [pid for pid in self._pids() if pid not in self.died]
-        if living:
+        living = [process for process in self._all() if process not in self.died]
+        if living and _runs(chosen := self.chance.choice(living)):
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self.chance.choice(living), signal.SIGKILL)
+                os.kill(_pid(chosen), signal.SIGKILL)
                 self.killed += 1
 
-    def _pids(self) -> set[int]:
-        return {int(path.name.partition("-")[0]) for path in self.folder.glob("*.jsonl")}
+    def _all(self) -> set[str]:
+        return {path.stem for path in self.folder.glob("*.jsonl")}
 
     def notes(self) -> list[dict[str, Any]]:
         """Return all that was noted, in the order of time."""
@@ -53,10 +59,18 @@ class Processes:
         return sorted(found, key=lambda noted: noted["at"])
 
 
-def _runs(pid: int) -> bool:
+def _pid(process: str) -> int:
+    return int(process.partition("-")[0])
+
+
+def _runs(process: str) -> bool:
+    """Tell whether a process still runs: one of its number that began no later than it did."""
+    pid, _, named_ns = process.partition("-")
     try:
-        os.kill(pid, 0)
-        # A zombie: killed, and not yet waited for.
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (ProcessLookupError, FileNotFoundError):
+        found = psutil.Process(int(pid))
+        begun_s = found.create_time()
+        return begun_s <= int(named_ns) / 1e9 + _CLOCK_TICK_S and (
+            found.status() != psutil.STATUS_ZOMBIE
+        )
+    except psutil.NoSuchProcess:
         return False

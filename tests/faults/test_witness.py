@@ -102,7 +102,7 @@ def evidence(**changes):
         records={ID: ended},
         witness=witness,
         misfortunes=Counter(),
-        notes=[{"what": "run", "task": ID, "pid": 1, "at": 1.0, "v": "mine"}],
+        notes=[{"what": "run", "task": ID, "process": "1-1", "at": 1.0, "v": "mine"}],
         died={},
         letters=[],
         left={},
@@ -116,7 +116,7 @@ def evidence(**changes):
 
 
 def run(v):
-    return {"what": "run", "task": ID, "pid": 1, "at": 1.0, "v": v}
+    return {"what": "run", "task": ID, "process": "1-1", "at": 1.0, "v": v}
 
 
 def doubled():
@@ -153,6 +153,24 @@ def test_an_audit_counts_what_is_lost_doubled_or_stuck(changes, found):
     verdict = audit(evidence(**changes))
     assert getattr(verdict, found) == 1
     assert not verdict.kept
+
+
+CHILD = new_task_id(2)
+
+
+@pytest.mark.parametrize(("acquired", "kept"), [(4, True), (3, False)])
+def test_a_parent_may_fail_by_a_child_that_was_lost_on_every_attempt(acquired, kept):
+    def error(kind):
+        return {"message": "m", "data": {"type": kind}}
+
+    lost = replace(FAILED, task_id=CHILD, agent="kept", parent=f"{ID}#0", error=error("WorkerLost"))
+    seen = evidence(
+        order=Order(rows=(Row(number=0, agent="fan", arguments={"n": 0}),)),
+        records={ID: replace(FAILED, agent="fan", error=error("ChildFailed")), CHILD: lost},
+    )
+    seen.witness.acquired[CHILD] = acquired
+    broken = {breach.law for breach in audit(seen).breaches}
+    assert ("results-are-right" not in broken) is kept
 
 
 @pytest.mark.parametrize(
