@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -48,34 +48,44 @@ class AwsBus:
 
     async def publish(self, topic: str, messages: Sequence[Outgoing]) -> None:
         """Publish with SNS PublishBatch."""
-        await self._runner.gather(
-            [
-                self._send_batch(
-                    "sns",
-                    "publish_batch",
-                    {"TopicArn": self._topics + topic},
-                    "PublishBatchRequestEntries",
-                    {m.id: _entry(m, topic, body="Message") for m in batch},
-                )
-                for batch in batches(messages)
-            ]
-        )
+
+        def send(batch: Sequence[Outgoing]) -> Coroutine[Any, Any, None]:
+            entries = {m.id: _entry(m, topic, body="Message") for m in batch}
+            target = {"TopicArn": self._topics + topic}
+            return self._send_batch(
+                "sns", "publish_batch", target, "PublishBatchRequestEntries", entries
+            )
+
+        await self._send_all(topic, messages, send)
 
     async def send(self, queue: str, messages: Sequence[Outgoing], *, delay_s: int = 0) -> None:
         """Send with SQS SendMessageBatch."""
         delay = {"DelaySeconds": delay_s} if delay_s else {}
-        await self._runner.gather(
-            [
-                self._send_batch(
-                    "sqs",
-                    "send_message_batch",
-                    {"QueueUrl": self.queue_url(queue)},
-                    "Entries",
-                    {m.id: {**_entry(m, queue, body="MessageBody"), **delay} for m in batch},
-                )
-                for batch in batches(messages)
-            ]
-        )
+
+        def send(batch: Sequence[Outgoing]) -> Coroutine[Any, Any, None]:
+            entries = {m.id: {**_entry(m, queue, body="MessageBody"), **delay} for m in batch}
+            target = {"QueueUrl": self.queue_url(queue)}
+            return self._send_batch("sqs", "send_message_batch", target, "Entries", entries)
+
+        await self._send_all(queue, messages, send)
+
+    async def _send_all(
+        self,
+        target: str,
+        messages: Sequence[Outgoing],
+        send: Callable[[Sequence[Outgoing]], Coroutine[Any, Any, None]],
+    ) -> None:
+        """Send in batches: side by side, but one after another where their order counts."""
+        parts = batches(messages)
+        if not target.endswith(".fifo"):
+            await self._runner.gather([send(part) for part in parts])
+            return
+        for n, part in enumerate(parts, start=1):
+            try:
+                await send(part)
+            except PublishFailed as error:
+                error.failed.extend(m.id for rest in parts[n:] for m in rest)
+                raise
 
     async def _send_batch(
         self,

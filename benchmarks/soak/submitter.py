@@ -34,11 +34,9 @@ async def _die(*_: Any, **__: Any) -> None:
 
 
 def _chunks(rows: Sequence[Row]) -> Iterator[list[Row]]:
-    for agent, group in groupby(sorted(rows, key=lambda row: row.agent), lambda row: row.agent):
+    for _, group in groupby(sorted(rows, key=lambda row: row.agent), lambda row: row.agent):
         of_agent = list(group)
-        # One request at a time keeps the order of the rows; larger calls send several at once.
-        size = 10 if agent == "inorder" else _A_CALL
-        yield from (of_agent[n : n + size] for n in range(0, len(of_agent), size))
+        yield from (of_agent[n : n + _A_CALL] for n in range(0, len(of_agent), _A_CALL))
 
 
 def _request(row: Row) -> Request:
