@@ -88,12 +88,16 @@ class Evidence:
         fault.
         """
         notes = self.noted.get(task_id, [])
-        own = [note["process"] for note in notes if note["what"] in {"kill", "hang"}]
+        own = {note["process"] for note in notes if note["what"] in {"kill", "hang"}}
         killed = sum(note["what"] == "kill" for note in notes)
+        runs = self.runs(task_id)
+        # An agent may get no further than its first steps.
+        began = {run["process"] for run in runs}
+        first_steps = {note["process"]: note for note in notes if note["process"] not in began}
         taken = sum(
-            0 <= self.died[run["process"]] - run["at"] < _DEATH_S
-            for run in self.runs(task_id)
-            if run["process"] in self.died and run["process"] not in own
+            0 <= self.died[note["process"]] - note["at"] < _DEATH_S
+            for note in (*runs, *first_steps.values())
+            if note["process"] in self.died and note["process"] not in own
         )
         released = self.witness.released[task_id]
         return killed + taken + released + self.misfortunes.get(task_id, 0)
@@ -180,7 +184,7 @@ def _wrong(seen: Evidence, row: Row, record: TaskRecord) -> str:
     own = {"raise": "SoakError", "hang": "AgentTimedOut", "fail": "SoakFail"}.get(what)
     if kind == own:
         return ""
-    if data.get("attempt", 0) >= limit and seen.attempts_lost(record.task_id) >= limit:
+    if data.get("attempt", 0) >= limit and seen.attempts_lost(record.task_id) >= limit - 1:
         return ""  # every attempt met some misfortune, the last one this
     return f"it failed with {record.error}"
 

@@ -15,7 +15,7 @@ from schemas.ledger import MICRO
 from schemas.lifecycle import Status
 from schemas.pricing import Tokens, price_of
 
-pytestmark = [pytest.mark.localstack, pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.localstack, pytest.mark.timeout(600)]
 
 HERE = Path(__file__).parent
 MODEL = "claude-sonnet-5-5"
@@ -100,7 +100,7 @@ def test_a_worker_that_is_killed_after_any_step_repeats_none(swarm, stage, tmp_p
         scenes.append({"when": f"die={n};", "turns": turns})
     play(stage, {"scenes": scenes})
     tasks = [swarm.submit("planner", prompt=f"go die={n};") for n in range(steps + 1)]
-    answers = [task.result(timeout=300) for task in tasks]
+    answers = [task.result(timeout=480) for task in tasks]
     assert answers == [f'Found {{"city":"Rome{n}","rooms":5}}' for n in range(steps + 1)]
     assert stage.repeated() == {}
     for n in range(steps + 1):
