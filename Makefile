@@ -43,7 +43,7 @@ run: $(VENV)/installed ## Start the local AWS, deploy, and review this project's
 	@$(LOCAL) $(BIN)/python examples/01_dependency_review/run.py $(ARGS)
 
 test: $(VENV)/installed ## Run every test, against an emulator of their own
-	@$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile --emulator=$(EMULATOR) $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder --emulator=$(EMULATOR) $(ARGS)
 
 conformance: $(VENV)/installed ## Run the official MCP suite against both hostings (needs npm)
 	@$(BIN)/python tests/conformance/install.py

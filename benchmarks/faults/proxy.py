@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Mapping
 from types import TracebackType
@@ -21,6 +22,10 @@ from benchmarks.faults.witness import Witness
 _HELD_S = 0.3
 """How long a request that will be dropped is held: callers only notice that it took a while."""
 
+_BROKEN = 500
+_LATE_S = 5.0
+"""An answer that takes so long, on a busy machine, may cost an attempt its lease."""
+
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length"})
 _START_S = 10
 
@@ -29,7 +34,8 @@ class Proxy:
     """A context manager: the proxy runs on a thread of its own, on a free port of this machine.
 
     Change `rates` at any time, add rules with `add`. What was injected is in `injected` (fault →
-    how often) and `misfortunes` (task id → faults of requests that named it).
+    how often) and `misfortunes` (task id → faults of requests that named it, and what nobody
+    ordered: answers that were late, were errors, or reached nobody).
     """
 
     def __init__(self, upstream: str, *, rates: Rates = NONE, seed: int = 0) -> None:
@@ -106,8 +112,7 @@ class Proxy:
         if fault is None:
             return await self._forward(request, call)
         self.injected[fault] += 1
-        for task_id in call.task_ids:
-            self.misfortunes[task_id] += 1
+        self._mishap(call)
         try:
             return await self._meet(fault, rule, request, call)
         finally:
@@ -144,7 +149,12 @@ class Proxy:
                 return answer
         return await self._forward(request, call)
 
+    def _mishap(self, call: Call) -> None:
+        for task_id in call.task_ids:
+            self.misfortunes[task_id] += 1
+
     async def _forward(self, request: web.BaseRequest, call: Call) -> web.Response:
+        begun = time.monotonic()
         headers = _end_to_end(request.headers)
         url = self.upstream + request.path_qs
         try:
@@ -153,8 +163,12 @@ class Proxy:
             ) as response:
                 answer = await response.read()
         except aiohttp.ClientError:
+            self._mishap(call)
             return _drop(request)
         self.witness.saw(call, response.status, answer)
+        gone = request.transport is None or request.transport.is_closing()
+        if gone or response.status >= _BROKEN or time.monotonic() - begun > _LATE_S:
+            self._mishap(call)  # nobody ordered it: the machine is that busy
         given = _end_to_end(response.headers)
         return web.Response(status=response.status, body=answer, headers=given)
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import psutil
 
-_CLOCK_TICK_S = 0.1
-"""How exactly the kernel knows when a process began, and more."""
+_CLOCK_TICK_S = 2.0
+"""How exactly it is known when a process began (the boot time has whole seconds), and more."""
 
 
 @dataclass(kw_only=True)

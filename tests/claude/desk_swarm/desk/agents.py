@@ -27,8 +27,9 @@ planner = ClaudeAgent(
     "planner",
     model=MODEL,
     tools=[note, lookup],
-    timeout=6,
+    timeout=10,
     batch=1,
+    concurrency=3,
     budget=Budget(usd=2.0),
 )
 
