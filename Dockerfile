@@ -3,11 +3,14 @@
 FROM python:3.12-slim AS build
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
+COPY src src
 COPY schemas schemas
 COPY backends backends
 COPY dispatcher dispatcher
 COPY workers workers
 COPY infra infra
+COPY testing testing
+COPY localstack localstack
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 
 FROM python:3.12-slim

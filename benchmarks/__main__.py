@@ -7,14 +7,14 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from backends.connect import settings_from_environment
 from benchmarks import cold_start, overhead, publish
 from benchmarks.report import Comparison
-from dispatcher import Swarm
-from infra.deploy import deploy
-from infra.local.apart import apart
-from infra.plan import plan
-from infra.project import find_project
+from sqswarm import Swarm
+from sqswarm.backends.aws.connect import settings_from_environment
+from sqswarm.infra.deploy import deploy
+from sqswarm.infra.local.isolated import apart
+from sqswarm.infra.plan import plan
+from sqswarm.infra.project import find_project
 
 NAMES = ("cold_start", "overhead", "publish")
 _ON_A_SWARM = frozenset({"overhead", "publish"})

@@ -1,6 +1,6 @@
 """The agent that the benchmarks deploy."""
 
-from workers import agent
+from sqswarm import agent
 
 
 @agent(timeout=30)

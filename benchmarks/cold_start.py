@@ -13,14 +13,16 @@ LIMIT = 1.3
 
 def measure(*, rounds: int = 15) -> Comparison:
     """Import in fresh processes, in turns; the processor time of import, start-up left out."""
-    _processor_s("workers.lambda_handler")  # writes the .pyc files that a bundle ships
+    _processor_s(
+        "sqswarm.workers.hosts.lambda_handler"
+    )  # writes the .pyc files that a bundle ships
     ours, baseline = alternate(
-        lambda: _processor_s("workers.lambda_handler"),
+        lambda: _processor_s("sqswarm.workers.hosts.lambda_handler"),
         lambda: _processor_s("boto3"),
         rounds=rounds,
     )
     return Comparison(
-        name="import workers.lambda_handler",
+        name="import sqswarm.workers.hosts.lambda_handler",
         baseline="import boto3",
         seconds=ours,
         baseline_seconds=baseline,

@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from backends.connect import client, settings_from_environment
 from benchmarks.report import Comparison, alternate
-from schemas.ids import new_task_id
-from schemas.json import JsonObject, dumps
-from schemas.message import Message
+from sqswarm.backends.aws.connect import client, settings_from_environment
+from sqswarm.schemas.ids import new_task_id
+from sqswarm.schemas.json import JsonObject, dumps
+from sqswarm.schemas.message import Message
 
 LIMIT = 1.0
 BATCHES = 30
@@ -27,7 +27,7 @@ _REMAINING_S = 30.0
 
 def measure(*, rounds: int = 5) -> Comparison:
     """Handle 30 batches of 10 tasks, in turns; the figure is wall time."""
-    from workers.lambda_handler import Worker
+    from sqswarm.workers.hosts.lambda_handler import Worker
 
     settings = settings_from_environment()
     environment = {

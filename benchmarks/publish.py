@@ -10,9 +10,9 @@ import time
 import uuid
 from typing import Any
 
-from backends.connect import client, settings_from_environment
 from benchmarks.report import Comparison, alternate
-from dispatcher import Request, Swarm
+from sqswarm import Request, Swarm
+from sqswarm.backends.aws.connect import client, settings_from_environment
 
 LIMIT = 0.9
 TASKS = 1000

@@ -6,24 +6,24 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from backends.caller import BlockingCaller
-from backends.connect import client_factory, settings_from_environment
-from backends.runner import BlockingRunner, run_straight
-from dispatcher.answer import answer
-from dispatcher.cancel import cancel
-from dispatcher.desk import Desk, open_desk
-from dispatcher.follow import Follower
-from dispatcher.letters import Letter, peek
-from dispatcher.mapping import Done, Mapping
-from dispatcher.publish import publish
-from dispatcher.redrive import Redriven, anext_or_none, redrive, redrive_letters
-from dispatcher.submit import Request, Submitted, submit
-from dispatcher.view import TaskView, ending_error, find, listing, view
-from schemas.catalogue import CatalogueEntry
-from schemas.errors import SwarmError
-from schemas.json import JsonObject
-from schemas.lifecycle import Status
-from schemas.settings import Settings
+from sqswarm.backends.aws.caller import BlockingCaller
+from sqswarm.backends.aws.connect import client_factory, settings_from_environment
+from sqswarm.backends.runner import BlockingRunner, run_straight
+from sqswarm.dispatcher.connection import Desk, open_desk
+from sqswarm.dispatcher.follow import Follower
+from sqswarm.dispatcher.lifecycle.answer import answer
+from sqswarm.dispatcher.lifecycle.cancel import cancel
+from sqswarm.dispatcher.lifecycle.dead_letters import Letter, peek
+from sqswarm.dispatcher.lifecycle.redrive import Redriven, anext_or_none, redrive, redrive_letters
+from sqswarm.dispatcher.map import Done, Mapping
+from sqswarm.dispatcher.publish import publish
+from sqswarm.dispatcher.submit import Request, Submitted, submit
+from sqswarm.dispatcher.view import TaskView, ending_error, find, listing, view
+from sqswarm.schemas.catalogue import CatalogueEntry
+from sqswarm.schemas.errors import SwarmError
+from sqswarm.schemas.json import JsonObject
+from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.settings import Settings
 
 
 class Task:

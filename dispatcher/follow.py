@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dispatcher.desk import Desk
-from dispatcher.view import TaskView, opened, visible
-from schemas.errors import TimedOut
-from schemas.task import TaskRecord, task_key
+from sqswarm.dispatcher.connection import Desk
+from sqswarm.dispatcher.view import TaskView, opened, visible
+from sqswarm.schemas.errors import TimedOut
+from sqswarm.schemas.task import TaskRecord, task_key
 
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 1.0

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from backends.bus.port import Outgoing
-from dispatcher.desk import DUE_GRACE_MS, Desk
-from dispatcher.submit import Submitted, arguments_key, new_traceparent
-from dispatcher.validate import encode
-from schemas import operations
-from schemas.agent_spec import Durability
-from schemas.catalogue import CatalogueEntry
-from schemas.errors import UnknownTopic
-from schemas.ids import event_task_id, new_task_id, new_version
-from schemas.json import JsonObject, canonical, size_bytes
-from schemas.lifecycle import Status
-from schemas.message import Message
-from schemas.payload import INLINE_LIMIT_BYTES, Payload
-from schemas.task import TaskRecord
+from sqswarm.backends.ports.bus import Outgoing
+from sqswarm.dispatcher.connection import DUE_GRACE_MS, Desk
+from sqswarm.dispatcher.submit import Submitted, arguments_key, new_traceparent
+from sqswarm.dispatcher.validate import encode
+from sqswarm.schemas import protocol
+from sqswarm.schemas.agent_spec import Durability
+from sqswarm.schemas.catalogue import CatalogueEntry
+from sqswarm.schemas.errors import UnknownTopic
+from sqswarm.schemas.ids import event_task_id, new_task_id, new_version
+from sqswarm.schemas.json import JsonObject, canonical, size_bytes
+from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.message import Message
+from sqswarm.schemas.payload import INLINE_LIMIT_BYTES, Payload
+from sqswarm.schemas.task import TaskRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ async def publish(
         ]
     )
     records = [_record(desk, entry, draft) for draft in drafts for entry in durable]
-    await desk.store.write_many([operations.create(record) for record in records])
+    await desk.store.write_many([protocol.create(record) for record in records])
     outgoing = [
         Outgoing(
             id=draft.message.id,

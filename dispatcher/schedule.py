@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dispatcher.desk import Desk
-from dispatcher.submit import Request, Submitted, submit
-from schemas.errors import UsageError
+from sqswarm.dispatcher.connection import Desk
+from sqswarm.dispatcher.submit import Request, Submitted, submit
+from sqswarm.schemas.errors import UsageError
 
 
 async def submit_scheduled(desk: Desk, agent: str, number: int, *, at: str) -> Submitted:

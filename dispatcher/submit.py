@@ -7,20 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from backends.bus.port import DELAY_LIMIT_S, Outgoing
-from dispatcher.desk import DUE_GRACE_MS, Desk
-from schemas import operations
-from schemas.agent_spec import Durability
-from schemas.catalogue import CatalogueEntry
-from schemas.errors import IdempotencyConflict, UsageError
-from schemas.ids import derive_task_id, new_task_id, new_version
-from schemas.json import JsonObject, canonical, size_bytes
-from schemas.lifecycle import Phase, Status
-from schemas.message import Message
-from schemas.naming import TASKS_TOPIC
-from schemas.payload import INLINE_LIMIT_BYTES, Payload
-from schemas.task import TaskRecord
-from schemas.writes import Refused, Write
+from sqswarm.backends.ports.bus import DELAY_LIMIT_S, Outgoing
+from sqswarm.dispatcher.connection import DUE_GRACE_MS, Desk
+from sqswarm.schemas import protocol
+from sqswarm.schemas.agent_spec import Durability
+from sqswarm.schemas.catalogue import CatalogueEntry
+from sqswarm.schemas.errors import IdempotencyConflict, UsageError
+from sqswarm.schemas.ids import derive_task_id, new_task_id, new_version
+from sqswarm.schemas.json import JsonObject, canonical, size_bytes
+from sqswarm.schemas.lifecycle import Phase, Status
+from sqswarm.schemas.message import Message
+from sqswarm.schemas.naming import TASKS_TOPIC
+from sqswarm.schemas.payload import INLINE_LIMIT_BYTES, Payload
+from sqswarm.schemas.task import TaskRecord
+from sqswarm.schemas.writes import Refused, Write
 
 SLEEP_LIMIT_S = 366 * 24 * 3600
 """The longest delay: somebody may still remember why."""
@@ -160,7 +160,7 @@ async def _recorded(desk: Desk, drafts: list[_Draft]) -> list[_Draft]:
     ready = list(drafts)
     writes: dict[str, Write] = {}
     for _, draft in durable:  # one batch may hold the same idempotency key twice
-        writes.setdefault(draft.message.id, operations.create(_record(desk, draft)))
+        writes.setdefault(draft.message.id, protocol.create(_record(desk, draft)))
     outcomes = dict(zip(writes, await desk.store.write_many(list(writes.values())), strict=True))
     created: set[str] = set()
     for n, draft in durable:

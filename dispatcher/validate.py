@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from schemas.catalogue import CatalogueEntry
-from schemas.errors import InvalidArguments
-from schemas.json import JsonObject, dumps
-from schemas.payload import check_size
+from sqswarm.schemas.catalogue import CatalogueEntry
+from sqswarm.schemas.errors import InvalidArguments
+from sqswarm.schemas.json import JsonObject, dumps
+from sqswarm.schemas.payload import check_size
 
 
 class Validator:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dispatcher.desk import Desk
-from schemas.errors import SwarmError, TaskCancelled, TaskFailed, TaskNotFound
-from schemas.ids import is_task_id
-from schemas.json import JsonObject, loads
-from schemas.lifecycle import Status
-from schemas.payload import Payload
-from schemas.results import WRAPPED_KEY, call_tool_result
-from schemas.task import TaskRecord, task_key
-from schemas.writes import Item
+from sqswarm.dispatcher.connection import Desk
+from sqswarm.schemas.errors import SwarmError, TaskCancelled, TaskFailed, TaskNotFound
+from sqswarm.schemas.ids import is_task_id
+from sqswarm.schemas.json import JsonObject, loads
+from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.payload import Payload
+from sqswarm.schemas.results import WRAPPED_KEY, call_tool_result
+from sqswarm.schemas.task import TaskRecord, task_key
+from sqswarm.schemas.writes import Item
 
 
 @dataclass(frozen=True, kw_only=True)

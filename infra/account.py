@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from backends.caller import ClientFactory, translated
-from schemas.settings import Settings
+from sqswarm.backends.aws.caller import ClientFactory, translated
+from sqswarm.schemas.settings import Settings
 
 
 def with_account(settings: Settings, clients: ClientFactory) -> Settings:

@@ -18,10 +18,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from infra.requirements import Requirements
-from schemas.errors import DeployFailed, UsageError
+import sqswarm
+from sqswarm.infra.requirements import Requirements
+from sqswarm.schemas.errors import DeployFailed, UsageError
 
-OUR_PACKAGES = ("schemas", "backends", "dispatcher", "workers")
+OUR_FOLDERS = ("schemas", "backends", "dispatcher", "workers")
+"""What functions import of `sqswarm`. Named one by one: in a checkout each is a link."""
 
 ARCHIVE_LIMIT_BYTES = 250 * 1024 * 1024
 """Source: Lambda quotas, deployment package unzipped."""
@@ -70,8 +72,11 @@ def bundle(modules: Iterable[str], *, requirements: Requirements | None) -> Bund
     `requirements` are packed too; None where functions share this interpreter's environment, as
     on a local emulator. Raises UsageError for a module that is no file.
     """
-    files: dict[str, Path] = {}
-    for package in dict.fromkeys([*OUR_PACKAGES, *(m.partition(".")[0] for m in modules)]):
+    root = Path(sqswarm.__file__).parent
+    files = {"sqswarm/__init__.py": root / "__init__.py"}
+    for folder in OUR_FOLDERS:
+        files.update(_tree(root / folder, prefix=f"sqswarm/{folder}/"))
+    for package in dict.fromkeys(m.partition(".")[0] for m in modules):
         files.update(_package(package))
     return Bundle(files=files, requirements=requirements, key=_key(files, requirements))
 

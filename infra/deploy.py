@@ -16,15 +16,15 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from backends.caller import ClientFactory
-from backends.connect import client_factory, names_of
-from infra.account import with_account
-from infra.bundle import Bundle, bundle
-from infra.deployment.code import replace_code
-from infra.deployment.drift import Drift, mend
-from infra.deployment.inspect import inspect
-from infra.deployment.leftovers import remove_leftovers
-from infra.deployment.record import (
+from sqswarm.backends.aws.caller import ClientFactory
+from sqswarm.backends.aws.connect import client_factory, names_of
+from sqswarm.infra.account import with_account
+from sqswarm.infra.bundle import Bundle, bundle
+from sqswarm.infra.deployment.code import replace_code
+from sqswarm.infra.deployment.drift import Drift, mend
+from sqswarm.infra.deployment.inspect import inspect
+from sqswarm.infra.deployment.leftovers import remove_leftovers
+from sqswarm.infra.deployment.record import (
     Record,
     object_exists,
     prune,
@@ -32,19 +32,19 @@ from infra.deployment.record import (
     write_object,
     write_record,
 )
-from infra.deployment.stack import ResourceEvent, Stack, StackResource, Watch
-from infra.plan import Plan, architecture
-from infra.requirements import Requirements, pinned
-from infra.resources import Topology
-from infra.template import render_bucket_alone, template_names
-from infra.template.containers import IMAGE
-from infra.template.functions import CODE_KEY
-from infra.template.limits import INLINE_LIMIT_BYTES
-from schemas.catalogue import CATALOGUE_KEY
-from schemas.errors import DeployFailed
-from schemas.json import size_bytes
-from schemas.naming import Names
-from schemas.settings import Settings
+from sqswarm.infra.deployment.stack import ResourceEvent, Stack, StackResource, Watch
+from sqswarm.infra.plan import Plan, architecture
+from sqswarm.infra.requirements import Requirements, pinned
+from sqswarm.infra.resources import Topology
+from sqswarm.infra.template import render_bucket_alone, template_names
+from sqswarm.infra.template.containers import IMAGE
+from sqswarm.infra.template.functions import CODE_KEY
+from sqswarm.infra.template.limits import INLINE_LIMIT_BYTES
+from sqswarm.schemas.catalogue import CATALOGUE_KEY
+from sqswarm.schemas.errors import DeployFailed
+from sqswarm.schemas.json import size_bytes
+from sqswarm.schemas.naming import Names
+from sqswarm.schemas.settings import Settings
 
 POLL_LOCAL_S = 0.1
 POLL_AWS_S = 2.0

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from backends.connect import client_factory, names_of
-from infra.account import with_account
-from infra.deploy import Reports, stack_of
-from infra.deployment.leftovers import remove_leftovers
-from infra.deployment.record import empty
-from schemas.naming import Names
-from schemas.settings import Settings
+from sqswarm.backends.aws.connect import client_factory, names_of
+from sqswarm.infra.account import with_account
+from sqswarm.infra.deploy import Reports, stack_of
+from sqswarm.infra.deployment.leftovers import remove_leftovers
+from sqswarm.infra.deployment.record import empty
+from sqswarm.schemas.naming import Names
+from sqswarm.schemas.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)

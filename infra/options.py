@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from infra.resources import Fleet
-from schemas.errors import UsageError
-from schemas.json import JsonObject
+from sqswarm.infra.resources import Fleet
+from sqswarm.schemas.errors import UsageError
+from sqswarm.schemas.json import JsonObject
 
 _CONTAINER_FIELDS = ("image", "subnets", "max_tasks")
 _AUTHS = ("AWS_IAM", "NONE")

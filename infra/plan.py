@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from types import MappingProxyType
 
-from infra.project import Project
-from infra.resources import Topology
-from infra.template import render, template_names
-from infra.topology import topology
-from schemas.agent_spec import AgentSpec
-from schemas.catalogue import Catalogue
-from schemas.naming import Names
+from sqswarm.infra.project import Project
+from sqswarm.infra.resources import Topology
+from sqswarm.infra.template import render, template_names
+from sqswarm.infra.topology import topology
+from sqswarm.schemas.agent_spec import AgentSpec
+from sqswarm.schemas.catalogue import Catalogue
+from sqswarm.schemas.naming import Names
 
 _ARCHITECTURES = {"aarch64": "arm64", "arm64": "arm64"}
 _NEWEST_RUNTIME = (3, 14)
@@ -57,7 +57,7 @@ def plan(project: Project, *, stage: str) -> Plan:
 
     Raises InvalidAgent for what AWS could not run: everything is checked before anything is sent.
     """
-    from workers.registry import load_agents
+    from sqswarm.workers.registry import load_agents
 
     project.activate()
     specs = {

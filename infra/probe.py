@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 from urllib.parse import urlsplit
 
-from schemas.errors import Unreachable
-from schemas.settings import Settings
+from sqswarm.schemas.errors import Unreachable
+from sqswarm.schemas.settings import Settings
 
 _PATIENCE_S = 2.0
 

@@ -27,9 +27,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from infra.options import DoorOptions, door_of, fleet_of, texts
-from infra.resources import Fleet
-from schemas.errors import UsageError
+from sqswarm.infra.options import DoorOptions, door_of, fleet_of, texts
+from sqswarm.infra.resources import Fleet
+from sqswarm.schemas.errors import UsageError
 
 _EXAMPLE = 'Write `[tool.sqswarm]` and `agents = ["my_agents"]` in pyproject.toml, or --agents.'
 _FIELDS = ("agents", "pythonpath", "requirements", "container", "door")

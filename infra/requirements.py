@@ -18,7 +18,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from schemas.errors import DeployFailed
+from sqswarm.schemas.errors import DeployFailed
 
 _OURS = ("pydantic", "jsonschema")
 _DOORS = ("mcp", "mangum")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from schemas.agent_spec import AgentSpec, Hosting
-from schemas.json import JsonObject
-from schemas.naming import TASKS_TOPIC, Names
+from sqswarm.schemas.agent_spec import AgentSpec, Hosting
+from sqswarm.schemas.json import JsonObject
+from sqswarm.schemas.naming import TASKS_TOPIC, Names
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from infra.options import DoorOptions
-from infra.resources import (
+from sqswarm.infra.options import DoorOptions
+from sqswarm.infra.resources import (
     Consumer,
     DoorFront,
     EventSource,
@@ -21,14 +21,14 @@ from infra.resources import (
     Topic,
     Topology,
 )
-from schemas.agent_spec import AgentSpec
-from schemas.errors import InvalidAgent
-from schemas.json import JsonObject
-from schemas.naming import TASKS_TOPIC, UNROUTED, Names
+from sqswarm.schemas.agent_spec import AgentSpec
+from sqswarm.schemas.errors import InvalidAgent
+from sqswarm.schemas.json import JsonObject
+from sqswarm.schemas.naming import TASKS_TOPIC, UNROUTED, Names
 
-AGENT_HANDLER = "workers.lambda_handler.handle"
-HOUSEKEEPING_HANDLER = "workers.housekeeping_handler.handle"
-DOOR_HANDLER = "dispatcher.door.lambda_handler.handle"
+AGENT_HANDLER = "sqswarm.workers.hosts.lambda_handler.handle"
+HOUSEKEEPING_HANDLER = "sqswarm.workers.hosts.housekeeping.handle"
+DOOR_HANDLER = "sqswarm.dispatcher.server.lambda_handler.handle"
 
 DISPATCHER = "dispatcher"
 DOOR_TIMEOUT_S = 30

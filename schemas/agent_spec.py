@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
-from schemas.as_tool import AsTool
-from schemas.json import JsonObject
+from sqswarm.schemas.as_tool import AsTool
+from sqswarm.schemas.json import JsonObject
 
 LEASE_MARGIN_S = 5
 """Lease beyond the function's time-out: clock skew and the last write (correctness.md)."""

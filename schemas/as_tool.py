@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from schemas.errors import InvalidAgent
-from schemas.json import JsonObject
+from sqswarm.schemas.errors import InvalidAgent
+from sqswarm.schemas.json import JsonObject
 
 
 class TaskUse(StrEnum):

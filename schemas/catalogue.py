@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from schemas.agent_spec import AgentSpec, Durability, Schedule, Subscription
-from schemas.as_tool import AsTool
-from schemas.errors import NotDeployed, UnknownAgent, UnknownTopic
-from schemas.json import JsonObject, dumps, loads
+from sqswarm.schemas.agent_spec import AgentSpec, Durability, Schedule, Subscription
+from sqswarm.schemas.as_tool import AsTool
+from sqswarm.schemas.errors import NotDeployed, UnknownAgent, UnknownTopic
+from sqswarm.schemas.json import JsonObject, dumps, loads
 
 CATALOGUE_KEY = "catalogue.json"
 """Where the catalogue lies in the stage's bucket."""

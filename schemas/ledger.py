@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from schemas.errors import InvalidAgent
-from schemas.json import JsonObject
-from schemas.pricing import Price, Tokens
-from schemas.writes import Item, Key
+from sqswarm.schemas.errors import InvalidAgent
+from sqswarm.schemas.json import JsonObject
+from sqswarm.schemas.pricing import Price, Tokens
+from sqswarm.schemas.writes import Item, Key
 
 MICRO = 1_000_000
 """Micro-dollars of a dollar."""

@@ -11,9 +11,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.errors import PoisonMessage
-from schemas.ids import adopted_task_id
-from schemas.json import JsonObject, dumps, loads
+from sqswarm.schemas.errors import PoisonMessage
+from sqswarm.schemas.ids import adopted_task_id
+from sqswarm.schemas.json import JsonObject, dumps, loads
 
 _META = "dev.sqswarm/"
 _S3_URL = re.compile(r"^s3://[a-z0-9.-]{3,63}/.+$")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from schemas.errors import InvalidAgent, InvalidSettings
+from sqswarm.schemas.errors import InvalidAgent, InvalidSettings
 
 TASKS_TOPIC = "tasks"
 """The topic that carries addressed tasks; each agent's queue filters on the attribute `agent`."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from schemas.errors import PayloadTooLarge
-from schemas.json import size_bytes
+from sqswarm.schemas.errors import PayloadTooLarge
+from sqswarm.schemas.json import size_bytes
 
 INLINE_LIMIT_BYTES = 48 * 1024
 """Arguments up to this size travel in the message.

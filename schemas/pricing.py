@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from schemas.errors import InvalidSettings
-from schemas.json import JsonObject
+from sqswarm.schemas.errors import InvalidSettings
+from sqswarm.schemas.json import JsonObject
 
 AS_OF = "2026-11-21"
 

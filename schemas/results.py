@@ -6,7 +6,7 @@ that a result is not kept twice. Source: MCP 2026-07-28, "Tools: structured cont
 
 from __future__ import annotations
 
-from schemas.json import JsonObject, dumps
+from sqswarm.schemas.json import JsonObject, dumps
 
 WRAPPED_KEY = "result"
 """MCP's structuredContent is an object: another value is wrapped under this key."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from schemas.json import JsonObject, dumps, loads, size_bytes
-from schemas.writes import Absent, Condition, Eq, Item, Key, Set, Write
+from sqswarm.schemas.json import JsonObject, dumps, loads, size_bytes
+from sqswarm.schemas.writes import Absent, Condition, Eq, Item, Key, Set, Write
 
 SESSION_TTL_S = 30 * 24 * 3600
 BYTES_LIMIT = 300 * 1024

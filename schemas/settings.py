@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from schemas.errors import InvalidSettings
+from sqswarm.schemas.errors import InvalidSettings
 
 DEFAULT_STAGE = "dev"
 DEFAULT_REGION = "us-east-1"

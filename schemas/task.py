@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from schemas.agent_spec import Durability
-from schemas.json import JsonObject, loads
-from schemas.lifecycle import Phase, Status
-from schemas.payload import Payload
-from schemas.writes import Item, Key
+from sqswarm.schemas.agent_spec import Durability
+from sqswarm.schemas.json import JsonObject, loads
+from sqswarm.schemas.lifecycle import Phase, Status
+from sqswarm.schemas.payload import Payload
+from sqswarm.schemas.writes import Item, Key
 
 TASK_SORT_KEY = "task"
 DUE_SHARDS = 4
@@ -40,7 +40,7 @@ class TaskRecord:
 
     `expires_s` is the record's time to live (Unix seconds, as DynamoDB's TTL wants it).
     `pending` numbers the children not yet counted; `planned` is the next number. `waits` is the
-    journal of what the task has waited for (schemas.waits), `open_asks` numbers what is still
+    journal of what the task has waited for (journal.py), `open_asks` numbers what is still
     asked. `depth` is 0 for a task that no other task started.
     """
 

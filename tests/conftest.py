@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.apart import apart
+from sqswarm.infra.local.isolated import apart
 
 
 def pytest_addoption(parser):

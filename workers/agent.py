@@ -8,7 +8,7 @@ from functools import cached_property, update_wrapper
 from types import MappingProxyType
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
-from schemas.agent_spec import (
+from sqswarm.schemas.agent_spec import (
     CONTAINER_TIMEOUT_LIMIT_S,
     LAMBDA_TIMEOUT_LIMIT_S,
     SETTLE_MARGIN_S,
@@ -18,12 +18,12 @@ from schemas.agent_spec import (
     Schedule,
     Subscription,
 )
-from schemas.as_tool import AsTool
-from schemas.errors import InvalidAgent
-from schemas.json import JsonObject
-from schemas.naming import check_name
-from workers.declared import parse_rate, parse_schedules
-from workers.signature import Signature, compile_signature
+from sqswarm.schemas.as_tool import AsTool
+from sqswarm.schemas.errors import InvalidAgent
+from sqswarm.schemas.json import JsonObject
+from sqswarm.schemas.naming import check_name
+from sqswarm.workers.rate_and_schedule import parse_rate, parse_schedules
+from sqswarm.workers.signature import Signature, compile_signature
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 from collections.abc import Sequence
 
-from schemas.errors import InvalidAgent
-from workers.agent import Agent, AnyAgent
+from sqswarm.schemas.errors import InvalidAgent
+from sqswarm.workers.agent import Agent, AnyAgent
 
 
 def load_agents(modules: Sequence[str]) -> dict[str, AnyAgent]:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.errors import InvalidAgent, InvalidReturn
-from schemas.json import JsonObject, dumps
-from schemas.results import WRAPPED_KEY
-from workers.context import TaskContext
+from sqswarm.schemas.errors import InvalidAgent, InvalidReturn
+from sqswarm.schemas.json import JsonObject, dumps
+from sqswarm.schemas.results import WRAPPED_KEY
+from sqswarm.workers.durable.context import TaskContext
 
 RESERVED = frozenset({"idempotency_key", "delay", "ordering_key", "session_id", "durable", "agent"})
 """Keywords of `Swarm.submit` itself: an agent's argument of that name could not be passed."""

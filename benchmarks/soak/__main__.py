@@ -25,7 +25,7 @@ from benchmarks.soak.report import details, figures
 from benchmarks.soak.run import SHORT, Soak
 from benchmarks.soak.storm import State
 from benchmarks.soak.swarm import deploy_behind
-from infra.local.apart import apart
+from sqswarm.infra.local.isolated import apart
 
 _STAGE = "soak"
 _TELL_S = 15

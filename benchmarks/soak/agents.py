@@ -12,8 +12,8 @@ import signal
 import time
 
 import benchmarks.soak.function_process as process
-from workers import Fail, TaskContext, agent
-from workers.agent import AnyAgent
+from sqswarm import Fail, TaskContext, agent
+from sqswarm.workers.agent import AnyAgent
 
 TIMEOUT_S = 2
 MAX_ATTEMPTS = 4

@@ -13,11 +13,11 @@ from benchmarks.faults.witness import Witness
 from benchmarks.soak.agents import AGENTS, value
 from benchmarks.soak.house import Letter
 from benchmarks.soak.order import ALWAYS, Order, Row
-from schemas.agent_spec import Durability
-from schemas.lifecycle import Status
-from schemas.results import WRAPPED_KEY
-from schemas.task import TaskRecord
-from schemas.waits import parent_of
+from sqswarm.schemas.agent_spec import Durability
+from sqswarm.schemas.journal import parent_of
+from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.results import WRAPPED_KEY
+from sqswarm.schemas.task import TaskRecord
 
 _DEATH_S = 30.0
 """A process that died within so many seconds of a run's beginning may have taken it along."""

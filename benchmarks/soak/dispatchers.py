@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.soak.order import Row, save
 from benchmarks.soak.submitter import DUE_GRACE_S
-from schemas.ids import derive_task_id
+from sqswarm.schemas.ids import derive_task_id
 
 _SIDE_BY_SIDE = 2
 _A_DOOMED = 10

@@ -14,8 +14,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any, TextIO
 
-from backends.runner import AsyncRunner
-from workers.lambda_handler import Worker
+from sqswarm.backends.runner import AsyncRunner
+from sqswarm.workers.hosts.lambda_handler import Worker
 
 NOTES = "SOAK_NOTES"
 """The folder of the notes: one file a process, one JSON object a line."""

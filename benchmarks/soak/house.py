@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from backends.caller import ClientFactory
-from backends.store.dynamo import SWEEP_INDEX
-from backends.store.expressions import attribute, item_of
 from benchmarks.soak.agents import AGENTS
-from infra.topology import HOUSEKEEPING
-from schemas.naming import TASKS_TOPIC, UNROUTED, Names
-from schemas.task import DUE_SHARDS, TaskRecord
+from sqswarm.backends.aws.caller import ClientFactory
+from sqswarm.backends.aws.expressions import attribute, item_of
+from sqswarm.backends.aws.store import SWEEP_INDEX
+from sqswarm.infra.topology import HOUSEKEEPING
+from sqswarm.schemas.naming import TASKS_TOPIC, UNROUTED, Names
+from sqswarm.schemas.task import DUE_SHARDS, TaskRecord
 
 _HELD_S = 75.0
 """A letter that housekeeping looked at and could not let go of comes back after a minute."""

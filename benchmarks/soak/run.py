@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from backends.connect import client_factory, settings_from_environment
 from benchmarks.faults import Proxy, rules
 from benchmarks.soak import function_process, order
 from benchmarks.soak.audit import Evidence
@@ -17,8 +16,9 @@ from benchmarks.soak.containers import Containers, worker_command
 from benchmarks.soak.dispatchers import Dispatchers
 from benchmarks.soak.house import House
 from benchmarks.soak.storm import State, Storm
-from dispatcher import Swarm
-from schemas.naming import Names
+from sqswarm import Swarm
+from sqswarm.backends.aws.connect import client_factory, settings_from_environment
+from sqswarm.schemas.naming import Names
 
 SHORT = 1000
 """A soak of fewer tasks leaves out what takes long."""

@@ -20,8 +20,8 @@ from benchmarks.soak.dispatchers import Dispatchers
 from benchmarks.soak.house import House
 from benchmarks.soak.order import Mischief, Order
 from benchmarks.soak.processes import Processes
-from dispatcher import Swarm
-from schemas.errors import SwarmError
+from sqswarm import Swarm
+from sqswarm.schemas.errors import SwarmError
 
 _LOOK_S = 0.5
 _KEEP_HOUSE_S = 4.0

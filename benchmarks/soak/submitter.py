@@ -16,10 +16,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from backends.bus.aws import AwsBus
 from benchmarks.soak.order import Row, load
-from dispatcher import Request, Swarm
-from schemas.errors import SwarmError
+from sqswarm import Request, Swarm
+from sqswarm.backends.aws.bus import AwsBus
+from sqswarm.schemas.errors import SwarmError
 
 DUE_GRACE_S = "SOAK_DUE_GRACE_S"
 """How soon housekeeping looks after a recorded task: a minute, where this is not set."""
@@ -70,10 +70,10 @@ def _connect() -> Swarm:
 
 def main(rows_path: str, handles_path: str, *flags: str) -> None:
     """Submit what the file holds."""
-    import dispatcher.submit
+    import sqswarm.dispatcher.submit
 
     if grace_s := os.environ.get(DUE_GRACE_S):
-        dispatcher.submit.DUE_GRACE_MS = round(1000 * float(grace_s))
+        sqswarm.dispatcher.submit.DUE_GRACE_MS = round(1000 * float(grace_s))
     with _connect() as swarm, Path(handles_path).open("a") as handles:
         if "--die" in flags:
             AwsBus.publish = _die  # type: ignore[method-assign]

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from backends.connect import client_factory, settings_from_environment
 from benchmarks.faults import Proxy
 from benchmarks.faults.redirect import redirect, shorten_visibility
-from infra.deploy import deploy
-from infra.plan import plan
-from infra.project import find_project
-from infra.topology import HOUSEKEEPING
-from schemas.naming import Names
+from sqswarm.backends.aws.connect import client_factory, settings_from_environment
+from sqswarm.infra.deploy import deploy
+from sqswarm.infra.plan import plan
+from sqswarm.infra.project import find_project
+from sqswarm.infra.topology import HOUSEKEEPING
+from sqswarm.schemas.naming import Names
 
 MODULE = "benchmarks.soak.agents"
 VISIBILITY_MARGIN_S = 2

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from dispatcher.mcp_client.reach import Reach
-from dispatcher.mcp_client.resolve import tasks
-from schemas.errors import Unreachable
+from sqswarm.dispatcher.mcp_client.extension import tasks
+from sqswarm.dispatcher.mcp_client.url_policy import Reach
+from sqswarm.schemas.errors import Unreachable
 
 if TYPE_CHECKING:
     import mcp

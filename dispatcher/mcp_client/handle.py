@@ -12,8 +12,8 @@ from mcp import MCPError
 from mcp.client.session import ClientSession
 from mcp_types import INVALID_PARAMS, CallToolResult
 
-from dispatcher.mcp_client.retry import insist
-from dispatcher.mcp_client.wire import (
+from sqswarm.dispatcher.mcp_client.retry import insist
+from sqswarm.dispatcher.mcp_client.wire import (
     DEFAULT_POLL_MS,
     Acknowledged,
     CancelTask,
@@ -24,10 +24,10 @@ from dispatcher.mcp_client.wire import (
     UpdateParams,
     UpdateTask,
 )
-from schemas.call_meta import IDEMPOTENCY_KEY
-from schemas.errors import InputRequired, TaskCancelled, TaskFailed, TaskNotFound, TimedOut
-from schemas.json import JsonObject
-from schemas.lifecycle import Status
+from sqswarm.schemas.call_meta import IDEMPOTENCY_KEY
+from sqswarm.schemas.errors import InputRequired, TaskCancelled, TaskFailed, TaskNotFound, TimedOut
+from sqswarm.schemas.json import JsonObject
+from sqswarm.schemas.lifecycle import Status
 
 if TYPE_CHECKING:
     import mcp

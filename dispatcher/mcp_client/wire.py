@@ -11,8 +11,8 @@ from mcp_types import CallToolResult, Request, RequestParams, Result
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from schemas.json import JsonObject
-from schemas.lifecycle import Status
+from sqswarm.schemas.json import JsonObject
+from sqswarm.schemas.lifecycle import Status
 
 IDENTIFIER = "io.modelcontextprotocol/tasks"
 DEFAULT_POLL_MS = 1000

@@ -39,11 +39,11 @@ def main(argv: Sequence[str] | None = None, *, swarm: SwarmCalls | None = None) 
     if not packages:
         console.print("error: no distribution found there", style="red")
         return 2
-    from schemas.errors import SwarmError
+    from sqswarm.schemas.errors import SwarmError
 
     try:
         if swarm is None:
-            from dispatcher import Swarm
+            from sqswarm import Swarm
 
             swarm = Swarm.connect()
         return _review(swarm, packages, options, console)
@@ -107,7 +107,7 @@ def _hand_over_key(key: str | None) -> bool:
     """
     if not key:
         return False
-    from backends.connect import client, settings_from_environment
+    from sqswarm.backends.aws.connect import client, settings_from_environment
 
     settings = settings_from_environment()
     if settings.local:

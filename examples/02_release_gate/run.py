@@ -19,13 +19,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from story import Line, steps_done, whole_story
 
-from backends.connect import client_factory, names_of, settings_from_environment
-from dispatcher import Swarm, Task
-from infra.deploy import Reports, deploy
-from infra.plan import plan
-from infra.project import find_project
-from schemas.errors import SwarmError, UsageError
-from schemas.lifecycle import Status
+from sqswarm import Swarm, Task
+from sqswarm.backends.aws.connect import client_factory, names_of, settings_from_environment
+from sqswarm.infra.deploy import Reports, deploy
+from sqswarm.infra.plan import plan
+from sqswarm.infra.project import find_project
+from sqswarm.schemas.errors import SwarmError, UsageError
+from sqswarm.schemas.lifecycle import Status
 
 HERE = Path(__file__).parent
 STAGE = "gate"

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from schemas.json import loads
-from schemas.naming import Names
+from sqswarm.schemas.json import loads
+from sqswarm.schemas.naming import Names
 
 _LOOKS = 15
 

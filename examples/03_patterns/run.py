@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from infra.rehearsal.premiere import premiere
-from schemas.errors import SwarmError
+from sqswarm.schemas.errors import SwarmError
+from sqswarm.testing.fake_claude.deployed import premiere
 
 HERE = Path(__file__).parent
 

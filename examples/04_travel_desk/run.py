@@ -7,9 +7,9 @@ import sys
 import time
 from pathlib import Path
 
-from dispatcher import Swarm
-from infra.rehearsal.premiere import premiere
-from schemas.errors import SwarmError
+from sqswarm import Swarm
+from sqswarm.schemas.errors import SwarmError
+from sqswarm.testing.fake_claude.deployed import premiere
 
 HERE = Path(__file__).parent
 REFERENCE = re.compile(r"TD-[0-9A-F]{8}")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from infra.cli.output import print_json, print_table
-from infra.cli.session import session_of
-from schemas.catalogue import CatalogueEntry
+from sqswarm.infra.cli.output import print_json, print_table
+from sqswarm.infra.cli.session import session_of
+from sqswarm.schemas.catalogue import CatalogueEntry
 
 
 def agents(context: typer.Context) -> None:

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.output import print_json, print_line
-from infra.cli.session import session_of
-from schemas.errors import InvalidArguments
-from schemas.json import loads
+from sqswarm.infra.cli.output import print_json, print_line
+from sqswarm.infra.cli.session import session_of
+from sqswarm.schemas.errors import InvalidArguments
+from sqswarm.schemas.json import loads
 
 
 def answer(

@@ -10,33 +10,33 @@ from typing import Annotated, Any
 
 import typer
 
-from infra.cli.agents import agents
-from infra.cli.answer import answer
-from infra.cli.cancel import cancel
-from infra.cli.cost import cost
-from infra.cli.deploy import deploy
-from infra.cli.destroy import destroy
-from infra.cli.dlq import dlq
-from infra.cli.doctor import doctor
-from infra.cli.down import down
-from infra.cli.everywhere import EverywhereGroup
-from infra.cli.get import get
-from infra.cli.inbox import inbox
-from infra.cli.list import list_tasks
-from infra.cli.logs import logs
-from infra.cli.map import map_rows
-from infra.cli.mcp import mcp
-from infra.cli.publish import publish
-from infra.cli.purge import purge
-from infra.cli.redrive import redrive
-from infra.cli.serve import serve
-from infra.cli.session import Session
-from infra.cli.sessions import session
-from infra.cli.submit import submit
-from infra.cli.synth import synth
-from infra.cli.up import up
-from infra.cli.wait import wait
-from infra.cli.work import work
+from sqswarm.infra.cli.agents import agents
+from sqswarm.infra.cli.answer import answer
+from sqswarm.infra.cli.cancel import cancel
+from sqswarm.infra.cli.cost import cost
+from sqswarm.infra.cli.deploy import deploy
+from sqswarm.infra.cli.destroy import destroy
+from sqswarm.infra.cli.dlq import dlq
+from sqswarm.infra.cli.doctor import doctor
+from sqswarm.infra.cli.down import down
+from sqswarm.infra.cli.get import get
+from sqswarm.infra.cli.global_options import EverywhereGroup
+from sqswarm.infra.cli.inbox import inbox
+from sqswarm.infra.cli.list import list_tasks
+from sqswarm.infra.cli.logs import logs
+from sqswarm.infra.cli.map import map_rows
+from sqswarm.infra.cli.mcp import mcp
+from sqswarm.infra.cli.publish import publish
+from sqswarm.infra.cli.purge import purge
+from sqswarm.infra.cli.redrive import redrive
+from sqswarm.infra.cli.serve import serve
+from sqswarm.infra.cli.session import Session
+from sqswarm.infra.cli.sessions import session
+from sqswarm.infra.cli.submit import submit
+from sqswarm.infra.cli.synth import synth
+from sqswarm.infra.cli.up import up
+from sqswarm.infra.cli.wait import wait
+from sqswarm.infra.cli.work import work
 
 _LOCAL = "Local AWS"
 _STAGE = "Stage"

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from schemas.errors import InvalidArguments, UsageError
-from schemas.json import JsonObject, loads
+from sqswarm.schemas.errors import InvalidArguments, UsageError
+from sqswarm.schemas.json import JsonObject, loads
 
 _PAIR = re.compile(r"^([A-Za-z_][\w.-]*)(:=|=)(.*)$", re.DOTALL)
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}

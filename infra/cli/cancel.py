@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.output import print_json, print_line
-from infra.cli.session import session_of
+from sqswarm.infra.cli.output import print_json, print_line
+from sqswarm.infra.cli.session import session_of
 
 
 def cancel(

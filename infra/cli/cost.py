@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infra.cli.output import print_json, print_table
-from infra.cli.session import session_of
-from schemas.errors import UsageError
-from schemas.ledger import GROUPS, MICRO, Entry, Total, day_of, entries_of, totals
+from sqswarm.infra.cli.output import print_json, print_table
+from sqswarm.infra.cli.session import session_of
+from sqswarm.schemas.errors import UsageError
+from sqswarm.schemas.ledger import GROUPS, MICRO, Entry, Total, day_of, entries_of, totals
 
 if TYPE_CHECKING:
-    from backends.store.port import Store
+    from sqswarm.backends.ports.store import Store
 
 _DAY_MS = 24 * 3600 * 1000
 _SHOWN = {"task": "task_id"}
@@ -37,9 +37,9 @@ def cost(
     if unknown:
         message = f"costs have no {unknown[0]!r}"
         raise UsageError(message, hint="Choose of day, agent, model, principal and task.")
-    from backends.caller import BlockingCaller
-    from backends.runner import BlockingRunner, run_straight
-    from backends.store.dynamo import DynamoStore
+    from sqswarm.backends.aws.caller import BlockingCaller
+    from sqswarm.backends.aws.store import DynamoStore
+    from sqswarm.backends.runner import BlockingRunner, run_straight
 
     names, clients = session.clients()
     runner = BlockingRunner()

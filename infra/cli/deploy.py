@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
-from infra.cli.output import print_json, print_line
-from infra.cli.session import modules_of, session_of
+from sqswarm.infra.cli.output import print_json, print_line
+from sqswarm.infra.cli.session import modules_of, session_of
 
 if TYPE_CHECKING:
-    from infra.deployment.stack import ResourceEvent
+    from sqswarm.infra.deployment.stack import ResourceEvent
 
 
 def deploy(
@@ -25,8 +25,8 @@ def deploy(
 
     Example: sqswarm deploy --agents my_agents,more_agents
     """
-    from infra.deploy import Reports
-    from infra.deploy import deploy as bring_up
+    from sqswarm.infra.deploy import Reports
+    from sqswarm.infra.deploy import deploy as bring_up
 
     session = session_of(context)
     settings = session.reachable()

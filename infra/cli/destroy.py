@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.deploy import Ticker
-from infra.cli.output import print_json, print_line
-from infra.cli.session import session_of
-from schemas.errors import UsageError
+from sqswarm.infra.cli.deploy import Ticker
+from sqswarm.infra.cli.output import print_json, print_line
+from sqswarm.infra.cli.session import session_of
+from sqswarm.schemas.errors import UsageError
 
 
 def destroy(
@@ -23,8 +23,8 @@ def destroy(
 
     Example: sqswarm destroy --stage try-out --yes
     """
-    from infra.deploy import Reports
-    from infra.destroy import destroy as take_down
+    from sqswarm.infra.deploy import Reports
+    from sqswarm.infra.destroy import destroy as take_down
 
     session = session_of(context)
     settings = session.reachable()

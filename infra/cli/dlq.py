@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.output import duration, print_json, print_line, print_table
-from infra.cli.session import session_of
-from schemas.naming import UNROUTED
+from sqswarm.infra.cli.output import duration, print_json, print_line, print_table
+from sqswarm.infra.cli.session import session_of
+from sqswarm.schemas.naming import UNROUTED
 
 _SHOWN_BODY = 60
 

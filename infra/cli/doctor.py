@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.output import print_json, print_line
-from infra.cli.session import modules_of, session_of
+from sqswarm.infra.cli.output import print_json, print_line
+from sqswarm.infra.cli.session import modules_of, session_of
 
 _MARKS = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "red")}
 
@@ -22,7 +22,7 @@ def doctor(
 
     Example: sqswarm doctor
     """
-    from infra.cli.examine import examine
+    from sqswarm.infra.cli.checks import examine
 
     session = session_of(context)
     findings = list(examine(session, modules_of(agents)))

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.output import print_json, print_line
-from infra.cli.session import session_of
+from sqswarm.infra.cli.output import print_json, print_line
+from sqswarm.infra.cli.session import session_of
 
 
 def down(
@@ -20,7 +20,7 @@ def down(
 
     Example: sqswarm down --all
     """
-    from infra.local import down as stop
+    from sqswarm.infra.local import down as stop
 
     session = session_of(context)
     stopped = stop(port=port, all=everything)

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.output import print_json
-from infra.cli.session import session_of
+from sqswarm.infra.cli.output import print_json
+from sqswarm.infra.cli.session import session_of
 
 
 def get(
@@ -18,7 +18,7 @@ def get(
 
     Example: sqswarm get 0199c2f0-5d3c-7c3e-8f43-2f6a1c0d9e11 --json
     """
-    from infra.cli.shown import show_task
+    from sqswarm.infra.cli.tasks import show_task
 
     session = session_of(context)
     with session.swarm() as swarm:

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.output import print_json, print_line, print_table
-from infra.cli.session import session_of
-from schemas.json import dumps
+from sqswarm.infra.cli.output import print_json, print_line, print_table
+from sqswarm.infra.cli.session import session_of
+from sqswarm.schemas.json import dumps
 
 
 def inbox(

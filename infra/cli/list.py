@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.output import print_json, print_table
-from infra.cli.session import session_of
-from schemas.errors import UsageError
-from schemas.lifecycle import Status
+from sqswarm.infra.cli.output import print_json, print_table
+from sqswarm.infra.cli.session import session_of
+from sqswarm.schemas.errors import UsageError
+from sqswarm.schemas.lifecycle import Status
 
 
 def list_tasks(

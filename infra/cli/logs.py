@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from infra.cli.output import print_json_line, print_line
-from infra.cli.session import session_of
-from schemas.errors import UnknownAgent, UsageError
+from sqswarm.infra.cli.output import print_json_line, print_line
+from sqswarm.infra.cli.session import session_of
+from sqswarm.schemas.errors import UnknownAgent, UsageError
 
 _LENGTH = re.compile(r"^(\d+)([smhd])$")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}

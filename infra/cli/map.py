@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
-from infra.cli.output import print_json_line
-from infra.cli.session import session_of
-from schemas.errors import UsageError
-from schemas.json import JsonObject, loads
+from sqswarm.infra.cli.output import print_json_line
+from sqswarm.infra.cli.session import session_of
+from sqswarm.schemas.errors import UsageError
+from sqswarm.schemas.json import JsonObject, loads
 
 if TYPE_CHECKING:
-    from dispatcher import Done
+    from sqswarm import Done
 
 
 def map_rows(

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.output import print_json, print_line
-from infra.cli.session import Session, session_of
+from sqswarm.infra.cli.output import print_json, print_line
+from sqswarm.infra.cli.session import Session, session_of
 
 
 def mcp(
@@ -38,8 +38,8 @@ def mcp(
     if print_config:
         _print_config(session, settings.stage, settings.endpoint_url, allow_writes)
         return
-    from infra.operations.server import LOOPBACK, run_http, run_stdio
-    from infra.operations.site import Site
+    from sqswarm.infra.admin_mcp.context import Site
+    from sqswarm.infra.admin_mcp.server import LOOPBACK, run_http, run_stdio
 
     site = Site(settings=settings, writes=settings.local if allow_writes is None else allow_writes)
     if http:
@@ -58,7 +58,7 @@ def _print_config(
 ) -> None:
     import json
 
-    from infra.operations.assistants import snippets
+    from sqswarm.infra.admin_mcp.assistants import snippets
 
     told = snippets(os.environ, stage=stage, endpoint=endpoint, allow_writes=allow_writes)
     if session.json:

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.output import print_json, print_table
-from infra.cli.session import session_of
+from sqswarm.infra.cli.output import print_json, print_table
+from sqswarm.infra.cli.session import session_of
 
 
 def publish(
@@ -28,12 +28,8 @@ def publish(
 
     Example: sqswarm publish documents url=https://example.com/a.pdf --type invoice
     """
-    from infra.cli.arguments import (
-        merged_schema,
-        parse_arguments,
-        read_json_file,
-    )
-    from schemas.catalogue import Catalogue
+    from sqswarm.infra.cli.arguments import merged_schema, parse_arguments, read_json_file
+    from sqswarm.schemas.catalogue import Catalogue
 
     session = session_of(context)
     with session.swarm() as swarm:

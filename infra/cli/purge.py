@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.output import print_json, print_line
-from infra.cli.session import session_of
-from schemas.errors import UsageError
+from sqswarm.infra.cli.output import print_json, print_line
+from sqswarm.infra.cli.session import session_of
+from sqswarm.schemas.errors import UsageError
 
 
 def purge(
@@ -26,7 +26,7 @@ def purge(
 
     Example: sqswarm purge keywords --dead-letters --yes
     """
-    from infra.cli.queues import queues_of
+    from sqswarm.infra.cli.queues import queues_of
 
     session = session_of(context)
     if session.json and not yes:

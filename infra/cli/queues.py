@@ -7,11 +7,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from backends.caller import translated
-from infra.cli.session import Session
-from schemas.catalogue import CATALOGUE_KEY, Catalogue
-from schemas.errors import NotDeployed
-from schemas.naming import UNROUTED, Names
+from sqswarm.backends.aws.caller import translated
+from sqswarm.infra.cli.session import Session
+from sqswarm.schemas.catalogue import CATALOGUE_KEY, Catalogue
+from sqswarm.schemas.errors import NotDeployed
+from sqswarm.schemas.naming import UNROUTED, Names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ def queues_of(session: Session, agent: str | None) -> tuple[Any, list[AgentQueue
 
     Raises UnknownAgent, NotDeployed or Unreachable.
     """
-    from infra.deployment.record import read_object
+    from sqswarm.infra.deployment.record import read_object
 
     names, clients = session.clients()
     data = read_object(clients("s3"), names.bucket, CATALOGUE_KEY)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infra.cli.output import print_json, print_line
-from infra.cli.session import session_of
-from schemas.errors import UsageError
+from sqswarm.infra.cli.output import print_json, print_line
+from sqswarm.infra.cli.session import session_of
+from sqswarm.schemas.errors import UsageError
 
 if TYPE_CHECKING:
-    from schemas.settings import Settings
+    from sqswarm.schemas.settings import Settings
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _LEAVE_S = 5
@@ -29,7 +29,7 @@ def serve(
 
     Example: sqswarm serve --port 8080
     """
-    from dispatcher.door.app import access_of, is_open
+    from sqswarm.dispatcher.server.app import access_of, is_open
 
     session = session_of(context)
     settings = session.reachable()
@@ -44,9 +44,9 @@ def serve(
 async def _serve(settings: Settings, access: Any, host: str, port: int, *, as_json: bool) -> None:
     import uvicorn
 
-    from dispatcher.door.app import MCP_PATH, build_app
-    from dispatcher.door.door import Door
-    from dispatcher.door.settings import DoorSettings
+    from sqswarm.dispatcher.server.app import MCP_PATH, build_app
+    from sqswarm.dispatcher.server.context import Door
+    from sqswarm.dispatcher.server.settings import DoorSettings
 
     class Server(uvicorn.Server):
         """Tells its address once it listens, and ends open streams before it stops."""

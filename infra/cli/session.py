@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from infra.probe import probe
+from sqswarm.infra.probe import probe
 
 if TYPE_CHECKING:
-    from backends.caller import ClientFactory
-    from dispatcher import Swarm
-    from infra.plan import Plan
-    from infra.project import Project
-    from schemas.naming import Names
-    from schemas.settings import Settings
+    from sqswarm import Swarm
+    from sqswarm.backends.aws.caller import ClientFactory
+    from sqswarm.infra.plan import Plan
+    from sqswarm.infra.project import Project
+    from sqswarm.schemas.naming import Names
+    from sqswarm.schemas.settings import Settings
 
 
 @dataclass(kw_only=True)
@@ -36,9 +36,9 @@ class Session:
 
         Says on stderr where the endpoint is the running emulator: nothing else shows it.
         """
-        from backends.connect import settings_from_environment
-        from schemas.naming import Names
-        from schemas.settings import Settings
+        from sqswarm.backends.aws.connect import settings_from_environment
+        from sqswarm.schemas.naming import Names
+        from sqswarm.schemas.settings import Settings
 
         named = Settings.from_env(os.environ)
         if self.endpoint is not None:
@@ -61,20 +61,20 @@ class Session:
 
     def stage_name(self) -> str:
         """Return the stage alone, without looking for an endpoint."""
-        from schemas.settings import Settings
+        from sqswarm.schemas.settings import Settings
 
         return self.stage or Settings.from_env(os.environ).stage
 
     def swarm(self) -> Swarm:
         """Connect to the swarm as its operator: who reads the table directly sees all of it."""
-        from dispatcher import Swarm
+        from sqswarm import Swarm
 
         return Swarm.connect(self.reachable(), operator=True)
 
     def clients(self) -> tuple[Names, ClientFactory]:
         """Return the stage's names and AWS clients, for what the Swarm does not do."""
-        from backends.connect import client_factory, names_of
-        from infra.account import with_account
+        from sqswarm.backends.aws.connect import client_factory, names_of
+        from sqswarm.infra.account import with_account
 
         settings = self.reachable()
         clients = client_factory(settings)
@@ -82,13 +82,13 @@ class Session:
 
     def project(self, modules: Sequence[str]) -> Project:
         """Return the project of the current folder."""
-        from infra.project import find_project
+        from sqswarm.infra.project import find_project
 
         return find_project(Path.cwd(), modules=modules)
 
     def plan(self, modules: Sequence[str], stage: str) -> Plan:
         """Return what the project's agents need on `stage`."""
-        from infra.plan import plan
+        from sqswarm.infra.plan import plan
 
         return plan(self.project(modules), stage=stage)
 

@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.output import print_json, print_line, print_table
-from infra.cli.session import session_of
-from schemas.errors import TaskNotFound, Unreachable
-from schemas.json import dumps
-from schemas.session import History
-from schemas.task import iso
-from schemas.writes import Refused
+from sqswarm.infra.cli.output import print_json, print_line, print_table
+from sqswarm.infra.cli.session import session_of
+from sqswarm.schemas.errors import TaskNotFound, Unreachable
+from sqswarm.schemas.json import dumps
+from sqswarm.schemas.session import History
+from sqswarm.schemas.task import iso
+from sqswarm.schemas.writes import Refused
 
 _SHOWN_CHARACTERS = 300
 _TRIES = 10
@@ -32,10 +32,10 @@ def session(
     Example: sqswarm session trip-7 --json > trip-7.json
     """
     told = session_of(context)
-    from backends.caller import BlockingCaller
-    from backends.connect import identify
-    from backends.runner import BlockingRunner, run_straight
-    from backends.store.dynamo import DynamoStore
+    from sqswarm.backends.aws.caller import BlockingCaller
+    from sqswarm.backends.aws.connect import identify
+    from sqswarm.backends.aws.store import DynamoStore
+    from sqswarm.backends.runner import BlockingRunner, run_straight
 
     names, clients = told.clients()
     caller, runner = BlockingCaller(clients), BlockingRunner()

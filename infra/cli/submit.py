@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.output import as_text, print_json, print_line
-from infra.cli.session import session_of
-from schemas.errors import UsageError
+from sqswarm.infra.cli.output import as_text, print_json, print_line
+from sqswarm.infra.cli.session import session_of
+from sqswarm.schemas.errors import UsageError
 
 
 def submit(
@@ -36,9 +36,9 @@ def submit(
 
     Example: sqswarm submit keywords text="Some text" top=5 --wait
     """
-    from dispatcher.submit import Request
-    from infra.cli.arguments import parse_arguments, read_json_file
-    from infra.cli.shown import entry_of, exit_code
+    from sqswarm.dispatcher.submit import Request
+    from sqswarm.infra.cli.arguments import parse_arguments, read_json_file
+    from sqswarm.infra.cli.tasks import entry_of, exit_code
 
     session = session_of(context)
     if timeout is not None and not wait:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.output import print_line
-from infra.cli.session import modules_of, session_of
+from sqswarm.infra.cli.output import print_line
+from sqswarm.infra.cli.session import modules_of, session_of
 
 
 def synth(

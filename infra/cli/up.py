@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.output import print_json, print_line
-from infra.cli.session import session_of
-from schemas.errors import UsageError
+from sqswarm.infra.cli.output import print_json, print_line
+from sqswarm.infra.cli.session import session_of
+from sqswarm.schemas.errors import UsageError
 
 
 def up(
@@ -20,8 +20,8 @@ def up(
 
     Example: sqswarm up --port 4570
     """
-    from infra.local import up as start
-    from infra.local.emulator import KINDS
+    from sqswarm.infra.local import up as start
+    from sqswarm.infra.local.emulator import KINDS
 
     session = session_of(context)
     kind = next((kind for kind in KINDS if kind == emulator), None)

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.output import print_json_line, print_line
-from infra.cli.session import session_of
+from sqswarm.infra.cli.output import print_json_line, print_line
+from sqswarm.infra.cli.session import session_of
 
 
 def wait(
@@ -19,7 +19,7 @@ def wait(
 
     Example: sqswarm wait $(sqswarm submit keywords text=@a.txt) --timeout 60
     """
-    from infra.cli.shown import exit_code
+    from sqswarm.infra.cli.tasks import exit_code
 
     session = session_of(context)
     code = 0

@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.session import modules_of, session_of
-from schemas.errors import UnknownAgent
+from sqswarm.infra.cli.session import modules_of, session_of
+from sqswarm.schemas.errors import UnknownAgent
 
 _HUNG = 1
 
@@ -47,11 +47,11 @@ def work(
 
     Example: sqswarm work transcribe --concurrency 4
     """
-    from schemas.settings import Settings
-    from workers.container.service import Orders
-    from workers.container.service import work as serve
-    from workers.log import Log
-    from workers.registry import load_agents
+    from sqswarm.backends.log import Log
+    from sqswarm.schemas.settings import Settings
+    from sqswarm.workers.hosts.container.service import Orders
+    from sqswarm.workers.hosts.container.service import work as serve
+    from sqswarm.workers.registry import load_agents
 
     session = session_of(context)
     project = session.project(modules_of(modules))

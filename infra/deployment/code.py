@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from backends.caller import ClientFactory, translated
-from infra.resources import Topology
+from sqswarm.backends.aws.caller import ClientFactory, translated
+from sqswarm.infra.resources import Topology
 
 _THREADS = 8
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from backends.caller import error_code, translated
-from schemas.errors import DeployFailed, NotDeployed, SwarmError
+from sqswarm.backends.aws.caller import error_code, translated
+from sqswarm.schemas.errors import DeployFailed, NotDeployed, SwarmError
 
 Mend = Callable[[], object]
 

@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from backends.caller import ClientFactory
-from infra.deployment.drift import Check, Drift, differing, run_checks
-from infra.deployment.inspect_storage import storage_checks
-from infra.resources import Consumer, DoorFront, Function, Queue, Subscription, Topology
-from infra.template.messaging import queue_arn
-from infra.template.permissions import (
+from sqswarm.backends.aws.caller import ClientFactory
+from sqswarm.infra.deployment.drift import Check, Drift, differing, run_checks
+from sqswarm.infra.deployment.inspect_storage import storage_checks
+from sqswarm.infra.resources import Consumer, DoorFront, Function, Queue, Subscription, Topology
+from sqswarm.infra.template.messaging import queue_arn
+from sqswarm.infra.template.permissions import (
     Statement,
     agent_statements,
     door_statements,
     housekeeping_statements,
 )
-from schemas.json import canonical, loads
+from sqswarm.schemas.json import canonical, loads
 
 _SETTLING_S = 10.0
 _POLL_S = 0.2

@@ -7,11 +7,11 @@ from functools import partial
 
 from botocore.exceptions import ClientError
 
-from backends.caller import ClientFactory, error_code
-from infra.deployment.drift import Check, Drift
-from infra.resources import Topology
-from infra.template.storage import PAYLOAD_DAYS, SWEEP_INDEX, TEMPLATE_DAYS
-from infra.topology import LOG_RETENTION_DAYS
+from sqswarm.backends.aws.caller import ClientFactory, error_code
+from sqswarm.infra.deployment.drift import Check, Drift
+from sqswarm.infra.resources import Topology
+from sqswarm.infra.template.storage import PAYLOAD_DAYS, SWEEP_INDEX, TEMPLATE_DAYS
+from sqswarm.infra.topology import LOG_RETENTION_DAYS
 
 
 def storage_checks(topology: Topology, clients: ClientFactory) -> Iterator[tuple[str, Check]]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from backends.caller import ClientFactory
-from infra.deployment.stack import StackResource
+from sqswarm.backends.aws.caller import ClientFactory
+from sqswarm.infra.deployment.stack import StackResource
 
 Delete = Callable[[Any, str], object]
 

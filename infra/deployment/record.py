@@ -7,9 +7,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from backends.caller import error_code, translated
-from schemas.errors import NotDeployed
-from schemas.json import dumps, loads
+from sqswarm.backends.aws.caller import error_code, translated
+from sqswarm.schemas.errors import NotDeployed
+from sqswarm.schemas.json import dumps, loads
 
 RECORD_KEY = "deployment.json"
 

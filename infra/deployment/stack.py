@@ -9,8 +9,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from backends.caller import error_code, translated
-from schemas.errors import DeployFailed
+from sqswarm.backends.aws.caller import error_code, translated
+from sqswarm.schemas.errors import DeployFailed
 
 _FAILED_ALONGSIDE = ("cancelled", "Rollback requested", "The following resource(s) failed")
 """Reasons of resources that failed only because another one did."""

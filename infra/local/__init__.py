@@ -1,19 +1,19 @@
 """The local AWS: start, find, reset and stop an emulator on this machine.
 
->>> from infra.local import down, up
+>>> from sqswarm.infra.local import down, up
 >>> emulator = up()                          # doctest: +SKIP
 >>> emulator.endpoint_url                    # doctest: +SKIP
 'http://127.0.0.1:4566'
 >>> down()                                   # doctest: +SKIP
 """
 
-from infra.local.emulator import Emulator, EmulatorKind
-from infra.local.errors import EmulatorError
-from infra.local.health import is_healthy
-from infra.local.reset import reset
-from infra.local.running import current, status
-from infra.local.start import up
-from infra.local.stop import down
+from sqswarm.infra.local.emulator import Emulator, EmulatorKind
+from sqswarm.infra.local.errors import EmulatorError
+from sqswarm.infra.local.health import is_healthy
+from sqswarm.infra.local.reset import reset
+from sqswarm.infra.local.running import current, status
+from sqswarm.infra.local.start import up
+from sqswarm.infra.local.stop import down
 
 __all__ = [
     "Emulator",

@@ -5,9 +5,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.local.emulator import EmulatorKind
-from infra.local.environment import child_environ
-from infra.local.processes import RUN_MARKER
+from sqswarm.infra.local.emulator import EmulatorKind
+from sqswarm.infra.local.environment import child_environ
+from sqswarm.infra.local.processes import RUN_MARKER
 
 # ministack runs functions with its own interpreter, whose packages are not the project's, and has
 # no setting for it. It looks the interpreter up in this one place.

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from infra.local.emulator import Emulator
-from infra.local.errors import EmulatorError
-from infra.local.home import write_atomically
-from infra.local.sources import localstack_folder
+from sqswarm.infra.local.emulator import Emulator
+from sqswarm.infra.local.errors import EmulatorError
+from sqswarm.infra.local.home import write_atomically
+from sqswarm.infra.local.sources import localstack_folder
 
 _HINT = "Start Docker, or use the default `--emulator localstack`, which needs none."
 

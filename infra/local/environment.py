@@ -13,11 +13,11 @@ from pathlib import Path
 
 import psutil
 
-from infra.local import sources
-from infra.local.emulator import EmulatorKind
-from infra.local.errors import EmulatorError
-from infra.local.home import locked, venvs_dir
-from infra.local.running import status
+from sqswarm.infra.local import sources
+from sqswarm.infra.local.emulator import EmulatorKind
+from sqswarm.infra.local.errors import EmulatorError
+from sqswarm.infra.local.home import locked, venvs_dir
+from sqswarm.infra.local.running import status
 
 # Written last: an environment without it was interrupted, and is made again.
 _COMPLETE = ".complete"

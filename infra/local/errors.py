@@ -1,6 +1,6 @@
 """Errors of the local launcher."""
 
-from schemas.errors import SwarmError
+from sqswarm.schemas.errors import SwarmError
 
 
 class EmulatorError(SwarmError):

@@ -4,7 +4,7 @@ import http.client
 import json
 from typing import Any
 
-from infra.local.emulator import Emulator, EmulatorKind
+from sqswarm.infra.local.emulator import Emulator, EmulatorKind
 
 # Both answer on the loopback interface in milliseconds, unless the machine is overloaded.
 _TIMEOUT_S = 5.0

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from infra.local.errors import EmulatorError
+from sqswarm.infra.local.errors import EmulatorError
 
 
 def home() -> Path:

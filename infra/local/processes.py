@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psutil
 
-from infra.local.emulator import Emulator
+from sqswarm.infra.local.emulator import Emulator
 
 # Every process of an emulator inherits this variable; its value is the emulator's run directory.
 RUN_MARKER = "SQSWARM_EMULATOR_RUN"

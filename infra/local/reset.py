@@ -2,10 +2,10 @@
 
 import http.client
 
-from infra.local.emulator import EmulatorKind
-from infra.local.errors import EmulatorError
-from infra.local.health import request
-from infra.local.running import recorded
+from sqswarm.infra.local.emulator import EmulatorKind
+from sqswarm.infra.local.errors import EmulatorError
+from sqswarm.infra.local.health import request
+from sqswarm.infra.local.running import recorded
 
 _TIMEOUT_S = 60.0
 

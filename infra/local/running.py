@@ -2,10 +2,10 @@
 
 import contextlib
 
-from infra.local.emulator import Emulator
-from infra.local.health import is_healthy
-from infra.local.home import current_path, known_ports, run_dir, write_atomically
-from infra.local.processes import is_alive
+from sqswarm.infra.local.emulator import Emulator
+from sqswarm.infra.local.health import is_healthy
+from sqswarm.infra.local.home import current_path, known_ports, run_dir, write_atomically
+from sqswarm.infra.local.processes import is_alive
 
 
 def recorded(port: int) -> Emulator | None:

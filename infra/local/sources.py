@@ -3,8 +3,8 @@
 import hashlib
 from pathlib import Path
 
-from infra.local.emulator import EmulatorKind
-from infra.local.errors import EmulatorError
+from sqswarm.infra.local.emulator import EmulatorKind
+from sqswarm.infra.local.errors import EmulatorError
 
 
 def localstack_folder() -> Path:

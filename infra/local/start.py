@@ -9,15 +9,15 @@ from collections.abc import Callable
 
 import psutil
 
-from infra.local import docker
-from infra.local.commands import command
-from infra.local.emulator import Emulator, EmulatorKind
-from infra.local.environment import environment_python
-from infra.local.errors import EmulatorError
-from infra.local.health import health_report, is_healthy
-from infra.local.home import locked, run_dir, write_atomically
-from infra.local.processes import end
-from infra.local.running import make_current, recorded, runs
+from sqswarm.infra.local import docker
+from sqswarm.infra.local.commands import command
+from sqswarm.infra.local.emulator import Emulator, EmulatorKind
+from sqswarm.infra.local.environment import environment_python
+from sqswarm.infra.local.errors import EmulatorError
+from sqswarm.infra.local.health import health_report, is_healthy
+from sqswarm.infra.local.home import locked, run_dir, write_atomically
+from sqswarm.infra.local.processes import end
+from sqswarm.infra.local.running import make_current, recorded, runs
 
 # One second is usual; a cold disk and two busy cores are allowed for.
 _START_TIMEOUT_S = 90.0

@@ -2,11 +2,11 @@
 
 import shutil
 
-from infra.local import docker
-from infra.local.emulator import Emulator
-from infra.local.home import known_ports, locked, run_dir
-from infra.local.processes import end, members
-from infra.local.running import current, recorded, runs, settle_current, status
+from sqswarm.infra.local import docker
+from sqswarm.infra.local.emulator import Emulator
+from sqswarm.infra.local.home import known_ports, locked, run_dir
+from sqswarm.infra.local.processes import end, members
+from sqswarm.infra.local.running import current, recorded, runs, settle_current, status
 
 
 def down(*, port: int | None = None, all: bool = False) -> list[Emulator]:  # noqa: A002

@@ -1,10 +1,10 @@
 """The CloudFormation template: one for LocalStack, ministack and AWS.
 
->>> from infra.template import render
+>>> from sqswarm.infra.template import render
 """
 
-from infra.template.limits import RESOURCE_LIMIT, TEMPLATE_LIMIT_BYTES
-from infra.template.render import render, render_bucket_alone, template_names
+from sqswarm.infra.template.limits import RESOURCE_LIMIT, TEMPLATE_LIMIT_BYTES
+from sqswarm.infra.template.render import render, render_bucket_alone, template_names
 
 __all__ = [
     "RESOURCE_LIMIT",

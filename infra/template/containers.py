@@ -25,11 +25,11 @@ from troposphere import (
     logs,
 )
 
-from infra.resources import Consumer, Fleet, Topology
-from infra.template.functions import text_env
-from infra.template.logical import arn, camel, ref
-from infra.template.permissions import container_statements, image_statements
-from infra.topology import LOG_RETENTION_DAYS
+from sqswarm.infra.resources import Consumer, Fleet, Topology
+from sqswarm.infra.template.functions import text_env
+from sqswarm.infra.template.logical import arn, camel, ref
+from sqswarm.infra.template.permissions import container_statements, image_statements
+from sqswarm.infra.topology import LOG_RETENTION_DAYS
 
 IMAGE = "ContainerImage"
 SUBNETS = "ContainerSubnets"

@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 from troposphere import AWSObject, awslambda, events, iam, logs
 from troposphere.validators import integer
 
-from infra.resources import Consumer, Function, Topology
-from infra.template.logical import arn, camel, ref, text
-from infra.template.messaging import queue_title
-from infra.template.permissions import Statement, agent_statements, housekeeping_statements
-from infra.template.storage import BUCKET
-from infra.topology import LOG_RETENTION_DAYS
-from schemas.json import dumps
+from sqswarm.infra.resources import Consumer, Function, Topology
+from sqswarm.infra.template.logical import arn, camel, ref, text
+from sqswarm.infra.template.messaging import queue_title
+from sqswarm.infra.template.permissions import Statement, agent_statements, housekeeping_statements
+from sqswarm.infra.template.storage import BUCKET
+from sqswarm.infra.topology import LOG_RETENTION_DAYS
+from sqswarm.schemas.json import dumps
 
 CODE_KEY = "CodeKey"
 

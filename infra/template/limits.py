@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.errors import InvalidAgent
+from sqswarm.schemas.errors import InvalidAgent
 
 RESOURCE_LIMIT = 500
 TEMPLATE_LIMIT_BYTES = 1_000_000

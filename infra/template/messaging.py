@@ -7,9 +7,9 @@ from typing import Any
 
 from troposphere import AWSObject, sns, sqs
 
-from infra.resources import Consumer, Queue, Subscription, Topic, Topology
-from infra.template.logical import arn, camel, digest, ref, text
-from schemas.naming import Names
+from sqswarm.infra.resources import Consumer, Queue, Subscription, Topic, Topology
+from sqswarm.infra.template.logical import arn, camel, digest, ref, text
+from sqswarm.schemas.naming import Names
 
 ALARM_TOPIC = "Alarms"
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from infra.resources import Consumer, DoorFront, Function, Topology
-from infra.template.logical import text
-from infra.template.messaging import queue_arn
-from infra.template.storage import SWEEP_INDEX, bucket_arn, table_arn
-from schemas.catalogue import CATALOGUE_KEY
-from schemas.errors import InvalidAgent
-from schemas.json import JsonObject
-from schemas.naming import Names
+from sqswarm.infra.resources import Consumer, DoorFront, Function, Topology
+from sqswarm.infra.template.logical import text
+from sqswarm.infra.template.messaging import queue_arn
+from sqswarm.infra.template.storage import SWEEP_INDEX, bucket_arn, table_arn
+from sqswarm.schemas.catalogue import CATALOGUE_KEY
+from sqswarm.schemas.errors import InvalidAgent
+from sqswarm.schemas.json import JsonObject
+from sqswarm.schemas.naming import Names
 
 Statement = dict[str, Any]
 

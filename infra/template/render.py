@@ -6,17 +6,17 @@ from collections.abc import Iterator
 
 from troposphere import AWSObject, Output, Parameter, Ref, Template
 
-from infra.resources import Topology
-from infra.template.containers import add_parameters, containers
-from infra.template.door import door, door_outputs
-from infra.template.functions import CODE_KEY, workforce
-from infra.template.limits import check_limits
-from infra.template.logical import camel
-from infra.template.messaging import ALARM_TOPIC, mail, queue_title, topic_title, topics
-from infra.template.storage import BUCKET, TABLE, bucket, table
-from infra.template.watch import alarms, dashboard
-from schemas.json import canonical, size_bytes
-from schemas.naming import Names
+from sqswarm.infra.resources import Topology
+from sqswarm.infra.template.alarms import alarms, dashboard
+from sqswarm.infra.template.containers import add_parameters, containers
+from sqswarm.infra.template.functions import CODE_KEY, workforce
+from sqswarm.infra.template.limits import check_limits
+from sqswarm.infra.template.logical import camel
+from sqswarm.infra.template.messaging import ALARM_TOPIC, mail, queue_title, topic_title, topics
+from sqswarm.infra.template.server import door, door_outputs
+from sqswarm.infra.template.storage import BUCKET, TABLE, bucket, table
+from sqswarm.schemas.json import canonical, size_bytes
+from sqswarm.schemas.naming import Names
 
 _UNSET_CODE = "code/unset.zip"
 

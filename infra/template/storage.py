@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from troposphere import AWSObject, dynamodb, s3
 
-from infra.template.logical import arn, ref, text
-from schemas.naming import Names
+from sqswarm.infra.template.logical import arn, ref, text
+from sqswarm.schemas.naming import Names
 
 TABLE = "Table"
 BUCKET = "Bucket"

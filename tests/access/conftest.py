@@ -3,9 +3,9 @@
 from contextlib import ExitStack
 
 import pytest
-
-from dispatcher.door.access import access_from_environment
 from tests.access.served import Issuer, echo, serve
+
+from sqswarm.dispatcher.server.auth import access_from_environment
 
 
 @pytest.fixture(scope="session")

@@ -17,10 +17,10 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from dispatcher.door.access import Guard
-from dispatcher.door.caller import caller_of
-from dispatcher.log import Log
-from infra.local.apart import free_port
+from sqswarm.backends.log import Log
+from sqswarm.dispatcher.server.auth import Guard
+from sqswarm.dispatcher.server.caller import caller_of
+from sqswarm.infra.local.isolated import free_port
 
 AUDIENCE = "https://swarm.example.com/mcp"
 

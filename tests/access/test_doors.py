@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
-from dispatcher.door.access.loopback import Loopback
-from dispatcher.door.access.refusal import Refusal
+from sqswarm.dispatcher.server.auth.errors import Refusal
+from sqswarm.dispatcher.server.auth.loopback import Loopback
 
 ADA, BO = "ada-" + "k" * 28, "bo-" + "k" * 29
 KEYS = {"SQSWARM_AUTH": "key", "SQSWARM_API_KEYS": f"ada:{ADA}, bo:{BO}"}

@@ -6,9 +6,9 @@ import json
 
 import pytest
 from mangum import Mangum
-
-from dispatcher.door.access import Guard, access_from_environment
 from tests.access.served import echo
+
+from sqswarm.dispatcher.server.auth import Guard, access_from_environment
 
 ENV = {"SQSWARM_AUTH": "iam", "AWS_LAMBDA_FUNCTION_NAME": "sqswarm-dev-dispatcher"}
 DOMAIN = "abc123.lambda-url.us-east-1.on.aws"

@@ -2,10 +2,10 @@
 
 import pytest
 
-from dispatcher.door.access import access_from_environment
-from dispatcher.door.access.iam import SignedByAws
-from dispatcher.door.access.loopback import Loopback
-from schemas.errors import InvalidSettings
+from sqswarm.dispatcher.server.auth import access_from_environment
+from sqswarm.dispatcher.server.auth.iam import SignedByAws
+from sqswarm.dispatcher.server.auth.loopback import Loopback
+from sqswarm.schemas.errors import InvalidSettings
 
 KEY = "ada:" + "k" * 32
 JWT = {
@@ -102,7 +102,7 @@ def test_keys_may_stand_in_a_file(tmp_path):
 def test_keys_may_stand_in_the_parameter_store(emulator):
     import os
 
-    from backends.connect import client, settings_from_environment
+    from sqswarm.backends.aws.connect import client, settings_from_environment
 
     ssm = client(settings_from_environment(), "ssm")
     ssm.put_parameter(Name="/sqswarm/dev/keys", Value=KEY, Type="SecureString")
@@ -117,8 +117,8 @@ def test_a_worker_does_not_load_any_of_this():
     import sys
 
     code = (
-        "import sys, workers.lambda_handler, workers.station\n"
-        "print([n for n in ('jwt', 'starlette', 'dispatcher.door', 'pydantic_settings')"
+        "import sys, sqswarm.workers.hosts.lambda_handler, sqswarm.workers.runtime.worker_context\n"
+        "print([n for n in ('jwt', 'starlette', 'sqswarm.dispatcher.server', 'pydantic_settings')"
         " if n in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

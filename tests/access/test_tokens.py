@@ -7,11 +7,11 @@ import time
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-
-from dispatcher.door.access import access_from_environment
-from dispatcher.door.access.key_set import COOLDOWN_S, LIFESPAN_S, STALE_S, KeySet
-from schemas.errors import Unreachable
 from tests.access.served import echo, serve
+
+from sqswarm.dispatcher.server.auth import access_from_environment
+from sqswarm.dispatcher.server.auth.jwks import COOLDOWN_S, LIFESPAN_S, STALE_S, KeySet
+from sqswarm.schemas.errors import Unreachable
 
 
 def part(value):

@@ -3,9 +3,9 @@
 from contextlib import contextmanager
 
 import pytest
-from house import House
+from memory_swarm import House
 
-from infra.rehearsal import rehearsing
+from sqswarm.testing.fake_claude import rehearsing
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from infra.rehearsal import Script, rehearsing
-from schemas.ledger import MICRO
-from schemas.lifecycle import Status
-from schemas.pricing import Tokens, price_of
+from sqswarm.schemas.ledger import MICRO
+from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.pricing import Tokens, price_of
+from sqswarm.testing.fake_claude import Script, rehearsing
 
 pytestmark = [pytest.mark.localstack, pytest.mark.timeout(600)]
 
@@ -29,11 +29,11 @@ def stage():
 
 @pytest.fixture(scope="module")
 def swarm(emulator, stage):
-    from backends.connect import settings_from_environment
-    from dispatcher import Swarm
-    from infra.deploy import Reports, deploy
-    from infra.plan import plan
-    from infra.project import find_project
+    from sqswarm import Swarm
+    from sqswarm.backends.aws.connect import settings_from_environment
+    from sqswarm.infra.deploy import Reports, deploy
+    from sqswarm.infra.plan import plan
+    from sqswarm.infra.project import find_project
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ANTHROPIC_BASE_URL", stage.base_url)
@@ -163,8 +163,8 @@ def test_workers_that_are_told_to_wait_do_not_stampede(swarm, stage):
 
 
 async def test_a_key_comes_from_the_parameter_store(swarm):
-    from backends.connect import client, settings_from_environment
-    from backends.vault import hide, secret
+    from sqswarm.backends.aws.connect import client, settings_from_environment
+    from sqswarm.backends.secrets import hide, secret
 
     settings = settings_from_environment()
     client(settings, "ssm").put_parameter(

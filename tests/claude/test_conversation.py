@@ -6,11 +6,10 @@ import pytest
 from asking import ask
 from pydantic import BaseModel
 
-from infra.rehearsal import Script
-from schemas.errors import InvalidAgent
-from schemas.lifecycle import Status
-from workers import Fail, TaskContext, agent
-from workers.claude import Budget, ClaudeAgent, ask_person, tool
+from sqswarm import Budget, ClaudeAgent, Fail, TaskContext, agent, ask_person, tool
+from sqswarm.schemas.errors import InvalidAgent
+from sqswarm.schemas.lifecycle import Status
+from sqswarm.testing.fake_claude import Script
 
 MODEL = "claude-sonnet-5-5"
 CALLS = []
@@ -98,7 +97,7 @@ async def test_what_the_model_says_is_shown_now_and_then(house, play, monkeypatc
         with one.counting() as counts:
             await ask(one, planner)
         assert counts["other"] == 0  # it was over within a second
-        monkeypatch.setattr("workers.claude.turn._SHOW_EVERY_S", 0)
+        monkeypatch.setattr("sqswarm.workers.claude.turn._SHOW_EVERY_S", 0)
         with one.counting() as counts:
             seen = await ask(one, planner)
     assert counts["other"] > 10
@@ -242,7 +241,7 @@ def delete(path: str) -> str:
 
 
 async def test_a_person_approves_changes_or_refuses_a_call(house, play):
-    from dispatcher.answer import answer
+    from sqswarm.dispatcher.lifecycle.answer import answer
 
     planner = ClaudeAgent("planner", model=MODEL, tools=[tool(delete, approve=True), weather])
     turns = (
@@ -283,7 +282,7 @@ async def test_a_person_approves_changes_or_refuses_a_call(house, play):
 
 
 async def test_the_model_may_ask_a_person(house, play):
-    from dispatcher.answer import answer
+    from sqswarm.dispatcher.lifecycle.answer import answer
 
     planner = ClaudeAgent("planner", model=MODEL, tools=[ask_person()])
     with play({"use": [use("ask_person", question="Window or aisle?")]}, {"say": "So: {last}"}):
@@ -329,7 +328,7 @@ async def test_a_session_is_remembered_and_thinking_is_not(house, play):
 
 async def test_a_long_conversation_goes_on_in_other_workers(house, play, monkeypatch):
     planner = ClaudeAgent("planner", model=MODEL, tools=[weather])
-    monkeypatch.setattr("workers.claude.turn._REST_SHARE", 2)
+    monkeypatch.setattr("sqswarm.workers.claude.turn._REST_SHARE", 2)
     with play({"use": [use("weather", city="Rome")]}, {"say": "done"}) as stage:
         one = house(planner)
         task_id = await one.submit(planner, prompt="go")
@@ -359,7 +358,7 @@ def test_what_cannot_work_is_refused_where_it_is_declared(wrong):
 
 
 async def test_bedrock_has_a_client_and_a_role_of_its_own(monkeypatch):
-    from workers.claude.connect import Account, client_of
+    from sqswarm.workers.claude.client import Account, client_of
 
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:1")
@@ -375,11 +374,11 @@ async def test_bedrock_has_a_client_and_a_role_of_its_own(monkeypatch):
 
 
 def test_a_deployed_function_gets_what_it_needs(monkeypatch, tmp_path):
-    from infra.plan import plan
-    from infra.project import find_project
+    from sqswarm.infra.plan import plan
+    from sqswarm.infra.project import find_project
 
     (tmp_path / "claude_agents_here.py").write_text(
-        "from workers.claude import ClaudeAgent\n"
+        "from sqswarm import ClaudeAgent\n"
         "asker = ClaudeAgent('asker', model='claude-sonnet-5-5', api_key='ssm:/a/key')\n"
     )
     monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://here")

@@ -5,17 +5,17 @@ from dataclasses import replace
 
 import pytest
 from asking import ask
-from house import Clock
+from memory_swarm import Clock
 
-from infra.cli.cost import entries_since
-from schemas.errors import InvalidAgent, InvalidSettings
-from schemas.ledger import Budget, Entry, Purse, Worst, entries_of, totals, worst_case
-from schemas.lifecycle import Status
-from schemas.pricing import PRICES, Price, Tokens, own_prices, plain_model, price_of
-from schemas.writes import Key
-from workers.claude import ClaudeAgent
-from workers.claude.spend import Spend
-from workers.outcome import Fail
+from sqswarm import ClaudeAgent
+from sqswarm.infra.cli.cost import entries_since
+from sqswarm.schemas.errors import InvalidAgent, InvalidSettings
+from sqswarm.schemas.ledger import Budget, Entry, Purse, Worst, entries_of, totals, worst_case
+from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.pricing import PRICES, Price, Tokens, own_prices, plain_model, price_of
+from sqswarm.schemas.writes import Key
+from sqswarm.workers.claude.budget import Spend
+from sqswarm.workers.runtime.outcome import Fail
 
 MODEL = "claude-sonnet-5-5"
 DAY = "2027-01-15"  # of the test clock

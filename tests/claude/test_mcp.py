@@ -12,11 +12,11 @@ import uvicorn
 from asking import ask
 from inventory import inventory
 
-from schemas.errors import InvalidAgent
-from schemas.lifecycle import Status
-from workers.claude import ClaudeAgent, McpServer
-from workers.claude.mcp import disconnect, tool_name
-from workers.claude.servers import servers_of
+from sqswarm import ClaudeAgent, McpServer
+from sqswarm.schemas.errors import InvalidAgent
+from sqswarm.schemas.lifecycle import Status
+from sqswarm.workers.claude.mcp import disconnect, tool_name
+from sqswarm.workers.claude.servers import servers_of
 
 MODEL = "claude-sonnet-5-5"
 PROGRAM = str(Path(__file__).parent / "inventory.py")

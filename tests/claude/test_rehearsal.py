@@ -3,7 +3,7 @@
 import anthropic
 import pytest
 
-from infra.rehearsal import rehearsing
+from sqswarm.testing.fake_claude import rehearsing
 
 SCRIPT = {
     "scenes": [

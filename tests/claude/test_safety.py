@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from asking import ask
 
-from backends.vault import hide, hide_all, is_reference, secret, statements
-from schemas.lifecycle import Status
-from workers.claude import ClaudeAgent
-from workers.claude.data import OUTPUT_LIMIT, RULE, marked, shown
+from sqswarm import ClaudeAgent
+from sqswarm.backends.secrets import hide, hide_all, is_reference, secret, statements
+from sqswarm.schemas.lifecycle import Status
+from sqswarm.workers.claude.tool_output import OUTPUT_LIMIT, RULE, marked, shown
 
 MODEL = "claude-sonnet-5-5"
 DELETED = []
@@ -120,14 +120,14 @@ async def test_a_secret_is_found_by_reference_and_hidden_after(monkeypatch):
 
 def test_the_sdks_load_only_where_such_an_agent_runs(tmp_path):
     (tmp_path / "some_agents.py").write_text(
-        "from workers import agent\nfrom workers.claude import ClaudeAgent, Budget\n"
+        "from sqswarm import agent\nfrom sqswarm import ClaudeAgent, Budget\n"
         "@agent\ndef plain(x: int) -> int:\n    return x\n"
         "planner = ClaudeAgent('planner', model='claude-sonnet-5-5', budget=Budget(usd=1),\n"
         "    tools=[plain, 'other'], mcp_servers={'a': {'url': 'https://x.example'}})\n"
     )
     program = (
-        "import sys, workers.lambda_handler\n"
-        "from workers.registry import load_agents\n"
+        "import sys, sqswarm.workers.hosts.lambda_handler\n"
+        "from sqswarm.workers.registry import load_agents\n"
         "found = load_agents(['some_agents'])\n"
         "assert list(found) == ['plain', 'planner'], found\n"
         "loaded = {'anthropic', 'mcp', 'pydantic'} & set(sys.modules)\n"

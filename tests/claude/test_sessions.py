@@ -5,10 +5,9 @@ import asyncio
 import pytest
 from asking import ask
 
-from schemas.session import BYTES_LIMIT, History
-from schemas.writes import Refused
-from workers import TaskContext, agent
-from workers.claude import ClaudeAgent
+from sqswarm import ClaudeAgent, TaskContext, agent
+from sqswarm.schemas.session import BYTES_LIMIT, History
+from sqswarm.schemas.writes import Refused
 
 MODEL = "claude-sonnet-5-5"
 
@@ -28,7 +27,7 @@ async def chat(text: str, *, ctx: TaskContext) -> list:
 
 async def talk(house, text, principal="me"):
     desk = house.desk_of(principal)
-    from dispatcher.submit import Request, submit
+    from sqswarm.dispatcher.submit import Request, submit
 
     [task] = await submit(desk, "chat", [Request(arguments={"text": text})])
     await house.settle_down()
@@ -37,7 +36,7 @@ async def talk(house, text, principal="me"):
 
 @pytest.fixture
 def talking(house):
-    from dispatcher.view import view
+    from sqswarm.dispatcher.view import view
 
     one = house(chat)
     one.see_as = view
@@ -75,7 +74,7 @@ async def test_a_turn_costs_one_read_and_one_write(house, play):
 
 
 async def test_turns_of_many_tasks_are_all_there_and_whole(talking):
-    from dispatcher.submit import Request, submit
+    from sqswarm.dispatcher.submit import Request, submit
 
     await submit(talking.desk, "chat", [Request(arguments={"text": str(n)}) for n in range(10)])
     await talking.settle_down()
@@ -85,7 +84,7 @@ async def test_turns_of_many_tasks_are_all_there_and_whole(talking):
 
 
 async def test_an_attempt_that_died_after_it_remembered_does_not_do_it_again(talking):
-    from dispatcher.submit import Request, submit
+    from sqswarm.dispatcher.submit import Request, submit
 
     transact = talking.store.transact
 
@@ -108,8 +107,8 @@ async def test_an_attempt_that_died_after_it_remembered_does_not_do_it_again(tal
 
 def test_a_late_append_is_refused_and_knows_what_stands_there():
     empty = History(principal="p", session_id="s")
-    from backends.runner import run_straight
-    from backends.store.memory import MemoryStore
+    from sqswarm.backends.memory.store import MemoryStore
+    from sqswarm.backends.runner import run_straight
 
     store = MemoryStore()
     first = empty.append(said("a"), by="1", tokens=100, now_ms=0)
@@ -131,7 +130,7 @@ def test_a_late_append_is_refused_and_knows_what_stands_there():
 
 def test_the_oldest_turns_go_first_and_the_item_stays_small():
     history = History(principal="p", session_id="s")
-    from schemas.writes import applied
+    from sqswarm.schemas.writes import applied
 
     for n in range(50):
         write = history.append(said(f"{n} " + "x" * 300), by=str(n), tokens=1500, now_ms=n)

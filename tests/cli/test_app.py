@@ -6,8 +6,8 @@ from importlib.metadata import version
 import pytest
 from typer.testing import CliRunner
 
-from infra.cli.app import app
-from infra.cli.output import duration
+from sqswarm.infra.cli.app import app
+from sqswarm.infra.cli.output import duration
 
 runner = CliRunner(
     env={"AWS_ENDPOINT_URL": "", "SQSWARM_STAGE": "", "SQSWARM_HOME": "/nonexistent"}
@@ -34,7 +34,7 @@ def test_the_help_of_every_verb_teaches_by_example(verb):
 
 def test_help_loads_nothing_heavy():
     code = (
-        "import sys\nfrom infra.cli.app import app\n"
+        "import sys\nfrom sqswarm.infra.cli.app import app\n"
         "heavy = {'boto3', 'botocore', 'troposphere', 'pydantic', 'mcp', 'aioboto3', 'anthropic'}\n"
         "print(sorted(heavy & sys.modules.keys()))"
     )
@@ -113,8 +113,8 @@ def test_a_length_of_time_is_its_two_largest_units(seconds, text):
 
 
 def test_the_progress_bar_leaves_redirected_results_alone(monkeypatch, capsys):
-    from infra.cli.map import _Bar
-    from infra.cli.output import print_json_line
+    from sqswarm.infra.cli.map import _Bar
+    from sqswarm.infra.cli.output import print_json_line
 
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     with _Bar(1, hidden=False) as bar:

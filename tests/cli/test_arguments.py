@@ -1,7 +1,7 @@
 import pytest
 
-from infra.cli.arguments import merged_schema, parse_arguments
-from schemas.errors import InvalidArguments, UsageError
+from sqswarm.infra.cli.arguments import merged_schema, parse_arguments
+from sqswarm.schemas.errors import InvalidArguments, UsageError
 
 SCHEMA = {
     "properties": {

@@ -4,9 +4,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from infra.cli.everywhere import EverywhereGroup, hoist
-from infra.local import EmulatorError
-from schemas.errors import (
+from sqswarm.infra.cli.global_options import EverywhereGroup, hoist
+from sqswarm.infra.local import EmulatorError
+from sqswarm.schemas.errors import (
     DeployFailed,
     InvalidArguments,
     NotDeployed,

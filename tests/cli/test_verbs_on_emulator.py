@@ -7,12 +7,12 @@ import time
 import pytest
 from typer.testing import CliRunner
 
-from infra.cli.app import app
+from sqswarm.infra.cli.app import app
 
 pytestmark = [pytest.mark.localstack, pytest.mark.timeout(300)]
 
 AGENTS = '''
-from workers import Fail, agent
+from sqswarm import Fail, agent
 
 
 @agent(topics=["notes"])
@@ -143,8 +143,8 @@ def test_logs_show_what_an_agent_printed(cli):
 
 
 def test_dead_letters_are_shown_with_their_reason_and_stay(cli, emulator):
-    from backends.connect import client_factory
-    from schemas.settings import Settings
+    from sqswarm.backends.aws.connect import client_factory
+    from sqswarm.schemas.settings import Settings
 
     sqs = client_factory(Settings(endpoint_url=emulator.endpoint_url))("sqs")
     url = sqs.get_queue_url(QueueName="sqswarm-verbs-refuse-dlq")["QueueUrl"]

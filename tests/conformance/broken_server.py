@@ -3,8 +3,8 @@
 import os
 import time
 
-from dispatcher.door import tasks
-from infra.cli import app
+from sqswarm.dispatcher.server.mcp import tasks
+from sqswarm.infra.cli import app
 
 OLD_S = 1.0
 

@@ -21,10 +21,10 @@ def settings(emulator):
     """Deploy the crew; return the settings of its stage."""
     from dataclasses import replace
 
-    from backends.connect import settings_from_environment
-    from infra.deploy import Reports, deploy
-    from infra.plan import plan
-    from infra.project import find_project
+    from sqswarm.backends.aws.connect import settings_from_environment
+    from sqswarm.infra.deploy import Reports, deploy
+    from sqswarm.infra.plan import plan
+    from sqswarm.infra.project import find_project
 
     project = find_project(CREW)
     with pytest.MonkeyPatch.context() as patch:
@@ -36,7 +36,7 @@ def settings(emulator):
 
 @pytest.fixture(scope="session")
 def swarm(settings):
-    from dispatcher import Swarm
+    from sqswarm import Swarm
 
     with Swarm.connect(settings, operator=True) as connected:
         yield connected
@@ -44,7 +44,7 @@ def swarm(settings):
 
 @pytest.fixture(scope="session")
 def aws(settings):
-    from backends.connect import client_factory
+    from sqswarm.backends.aws.connect import client_factory
 
     return client_factory(settings)
 

@@ -5,12 +5,17 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from backends.blobs.memory import MemoryBlobs
-from backends.bus.memory import MemoryBus
-from backends.caller import AioCaller, BlockingCaller, ThreadedCaller
-from backends.connect import backends, client_factory, client_options, settings_from_environment
-from backends.runner import AsyncRunner
-from backends.store.memory import MemoryStore
+from sqswarm.backends.aws.caller import AioCaller, BlockingCaller, ThreadedCaller
+from sqswarm.backends.aws.connect import (
+    backends,
+    client_factory,
+    client_options,
+    settings_from_environment,
+)
+from sqswarm.backends.memory.blobs import MemoryBlobs
+from sqswarm.backends.memory.bus import MemoryBus
+from sqswarm.backends.memory.store import MemoryStore
+from sqswarm.backends.runner import AsyncRunner
 
 
 @dataclass(frozen=True, kw_only=True)

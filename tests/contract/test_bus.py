@@ -2,7 +2,7 @@
 
 import uuid
 
-from backends.bus.port import DeadLetter, Outgoing, batches
+from sqswarm.backends.ports.bus import DeadLetter, Outgoing, batches
 
 
 def outgoing(body="{}", **fields):

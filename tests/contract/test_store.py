@@ -5,16 +5,16 @@ from dataclasses import replace
 
 import pytest
 
-from schemas import operations
-from schemas.agent_spec import Durability
-from schemas.ids import new_task_id, new_version
-from schemas.lifecycle import Phase, Status
-from schemas.operations import Ending, Lease
-from schemas.payload import Payload
-from schemas.results import error_object
-from schemas.task import TaskRecord, due_shard, task_key
-from schemas.waits import Place
-from schemas.writes import (
+from sqswarm.schemas import protocol
+from sqswarm.schemas.agent_spec import Durability
+from sqswarm.schemas.ids import new_task_id, new_version
+from sqswarm.schemas.journal import Place
+from sqswarm.schemas.lifecycle import Phase, Status
+from sqswarm.schemas.payload import Payload
+from sqswarm.schemas.protocol import Ending, Lease
+from sqswarm.schemas.results import error_object
+from sqswarm.schemas.task import TaskRecord, due_shard, task_key
+from sqswarm.schemas.writes import (
     Absent,
     Add,
     Applied,
@@ -63,7 +63,7 @@ def lease_of(made, *, v, attempt=1):
 
 
 def acquire(made, *, expected=None, token="mine", now=NOW, attempts=3):
-    return operations.acquire(
+    return protocol.acquire(
         made.task_id,
         expected=expected or made.v,
         max_attempts=attempts,
@@ -80,21 +80,21 @@ async def stored(store, task_id):
 
 async def test_a_created_record_reads_back_as_it_was(store):
     made = record(session_id="s", traceparent="t", deadline="d", redriven_from="r")
-    assert isinstance(await store.write(operations.create(made)), Applied)
+    assert isinstance(await store.write(protocol.create(made)), Applied)
     assert await stored(store, made.task_id) == made
 
 
 async def test_a_second_create_is_refused_and_shows_what_stands_there(store):
     made = record()
-    await store.write(operations.create(made))
-    again = await store.write(operations.create(replace(made, v="other")))
+    await store.write(protocol.create(made))
+    again = await store.write(protocol.create(replace(made, v="other")))
     assert isinstance(again, Refused)
     assert TaskRecord.from_item(again.item) == made
 
 
 async def test_acquire_counts_the_attempt_and_moves_the_version(store):
     made = record()
-    await store.write(operations.create(made))
+    await store.write(protocol.create(made))
     outcome = await store.write(acquire(made))
     assert isinstance(outcome, Applied)
     now = TaskRecord.from_item(outcome.item)
@@ -115,7 +115,7 @@ async def test_acquire_counts_the_attempt_and_moves_the_version(store):
 )
 async def test_acquire_is_refused(store, changes, options):
     made = record(**changes)
-    await store.write(operations.create(made))
+    await store.write(protocol.create(made))
     outcome = await store.write(acquire(made, **options))
     assert isinstance(outcome, Refused)
     assert await stored(store, made.task_id) == made
@@ -123,7 +123,7 @@ async def test_acquire_is_refused(store, changes, options):
 
 async def test_a_second_worker_cannot_acquire_a_live_lease_but_may_after_it(store):
     made = record()
-    await store.write(operations.create(made))
+    await store.write(protocol.create(made))
     await store.write(acquire(made, token="first"))
     assert isinstance(await store.write(acquire(made, expected="first", token="second")), Refused)
     later = acquire(made, expected="first", token="second", now=NOW + 1000)
@@ -132,15 +132,15 @@ async def test_a_second_worker_cannot_acquire_a_live_lease_but_may_after_it(stor
 
 async def test_a_late_writer_is_refused_after_its_lease_was_taken_over(store):
     made = record()
-    await store.write(operations.create(made))
+    await store.write(protocol.create(made))
     await store.write(acquire(made, token="zombie"))
     await store.write(acquire(made, expected="zombie", token="heir", now=NOW + 1000))
     ending = Ending(result=Payload(inline="{}"))
     for write in (
-        operations.settle(lease_of(made, v="zombie"), ending, now_ms=NOW, expires_s=1, owes=False),
-        operations.renew(lease_of(made, v="zombie"), lease_until_ms=NOW + 9000),
-        operations.release(lease_of(made, v="zombie"), now_ms=NOW, message=""),
-        operations.progress(lease_of(made, v="zombie"), now_ms=NOW, thousandths=1, message=None),
+        protocol.settle(lease_of(made, v="zombie"), ending, now_ms=NOW, expires_s=1, owes=False),
+        protocol.renew(lease_of(made, v="zombie"), lease_until_ms=NOW + 9000),
+        protocol.release(lease_of(made, v="zombie"), now_ms=NOW, message=""),
+        protocol.progress(lease_of(made, v="zombie"), now_ms=NOW, thousandths=1, message=None),
     ):
         assert isinstance(await store.write(write), Refused)
     assert (await stored(store, made.task_id)).v == "heir"
@@ -148,10 +148,10 @@ async def test_a_late_writer_is_refused_after_its_lease_was_taken_over(store):
 
 async def test_settle_records_the_result_once_and_clears_due(store):
     made = record()
-    await store.write(operations.create(made))
+    await store.write(protocol.create(made))
     await store.write(acquire(made))
     lease = lease_of(made, v="mine")
-    done = operations.settle(
+    done = protocol.settle(
         lease, Ending(result=Payload(inline='{"a":1}')), now_ms=NOW + 5, expires_s=77, owes=False
     )
     assert isinstance(await store.write(done), Applied)
@@ -167,17 +167,17 @@ async def test_settle_records_the_result_once_and_clears_due(store):
 
 async def test_a_failed_task_keeps_its_error_and_due_while_it_owes(store):
     made = record()
-    await store.write(operations.create(made))
+    await store.write(protocol.create(made))
     await store.write(acquire(made))
     error = error_object("KeyError", "'x'", attempt=1)
     await store.write(
-        operations.settle(
+        protocol.settle(
             lease_of(made, v="mine"), Ending(error=error), now_ms=NOW, expires_s=1, owes=True
         )
     )
     ended = await stored(store, made.task_id)
     assert (ended.status, ended.error, ended.due_at_ms) == (Status.FAILED, error, made.due_at_ms)
-    await store.write(operations.clear_due(made.task_id, Status.FAILED))
+    await store.write(protocol.clear_due(made.task_id, Status.FAILED))
     assert (await stored(store, made.task_id)).due_at_ms is None
 
 
@@ -185,7 +185,7 @@ async def test_an_exhausted_task_fails_only_when_nobody_holds_it(store):
     made = record(attempt=3, lease_until_ms=NOW + 1)
 
     def fail(now):
-        return operations.fail_exhausted(
+        return protocol.fail_exhausted(
             made.task_id,
             expected=made.v,
             error=error_object("WorkerLost", "thrice"),
@@ -194,7 +194,7 @@ async def test_an_exhausted_task_fails_only_when_nobody_holds_it(store):
             owes=False,
         )
 
-    await store.write(operations.create(made))
+    await store.write(protocol.create(made))
     assert isinstance(await store.write(fail(NOW)), Refused)
     assert isinstance(await store.write(fail(NOW + 1)), Applied)
     assert (await stored(store, made.task_id)).status is Status.FAILED
@@ -202,23 +202,19 @@ async def test_an_exhausted_task_fails_only_when_nobody_holds_it(store):
 
 async def test_cancel_and_settle_have_one_winner(store):
     made = record()
-    await store.write(operations.create(made))
+    await store.write(protocol.create(made))
     await store.write(acquire(made))
-    cancel = operations.cancel(made, now_ms=NOW, expires_s=1)
+    cancel = protocol.cancel(made, now_ms=NOW, expires_s=1)
     assert isinstance(await store.write(cancel), Applied)
     ending = Ending(result=Payload(inline="{}"))
-    settle = operations.settle(
-        lease_of(made, v="mine"), ending, now_ms=NOW, expires_s=1, owes=False
-    )
+    settle = protocol.settle(lease_of(made, v="mine"), ending, now_ms=NOW, expires_s=1, owes=False)
     assert isinstance(await store.write(settle), Refused)
 
 
 async def test_a_tombstone_refuses_the_acquire_that_would_create(store):
     made = record(durability=Durability.STANDARD, due_at_ms=None)
-    await store.write(operations.cancel_unseen(made))
-    outcome = await store.write(
-        operations.acquire_new(made, token="mine", lease_until_ms=NOW + 1000)
-    )
+    await store.write(protocol.cancel_unseen(made))
+    outcome = await store.write(protocol.acquire_new(made, token="mine", lease_until_ms=NOW + 1000))
     assert isinstance(outcome, Refused)
     assert outcome.item["status"] == "cancelled"
 
@@ -226,7 +222,7 @@ async def test_a_tombstone_refuses_the_acquire_that_would_create(store):
 async def test_lean_settle_makes_the_record_with_its_result(store):
     made = record(durability=Durability.LEAN, due_at_ms=None)
     ending = Ending(result=Payload(inline='{"result":1}'), wrapped=True)
-    write = operations.settle_lean(made, ending, now_ms=NOW, expires_s=5)
+    write = protocol.settle_lean(made, ending, now_ms=NOW, expires_s=5)
     assert isinstance(await store.write(write), Applied)
     assert isinstance(await store.write(write), Refused)
     ended = await stored(store, made.task_id)
@@ -235,11 +231,11 @@ async def test_lean_settle_makes_the_record_with_its_result(store):
 
 async def test_a_batch_gives_each_write_its_own_outcome_in_order(store):
     fresh, taken, ready, gone = record(), record(), record(), record()
-    await store.write_many([operations.create(taken), operations.create(ready)])
+    await store.write_many([protocol.create(taken), protocol.create(ready)])
     outcomes = await store.write_many(
         [
-            operations.acquire_new(fresh, token="t", lease_until_ms=NOW + 1),
-            operations.create(taken),
+            protocol.acquire_new(fresh, token="t", lease_until_ms=NOW + 1),
+            protocol.create(taken),
             acquire(ready),
             acquire(gone),
         ]
@@ -252,16 +248,16 @@ async def test_a_batch_gives_each_write_its_own_outcome_in_order(store):
 
 async def test_a_refused_update_of_a_batch_shows_what_stands_there(store):
     one, two = record(lease_until_ms=NOW + 1), record(status=Status.CANCELLED)
-    await store.write_many([operations.create(one), operations.create(two)])
+    await store.write_many([protocol.create(one), protocol.create(two)])
     outcomes = await store.write_many([acquire(one), acquire(two)])
     assert [o.item["v"] for o in outcomes] == [one.v, two.v]
 
 
 async def test_a_batch_larger_than_one_call_keeps_its_order(store):
     made = [record() for _ in range(60)]
-    outcomes = await store.write_many([operations.create(r) for r in made])
+    outcomes = await store.write_many([protocol.create(r) for r in made])
     assert all(isinstance(o, Applied) for o in outcomes)
-    again = await store.write_many([operations.create(r) for r in made])
+    again = await store.write_many([protocol.create(r) for r in made])
     assert [o.item["v"] for o in again] == [r.v for r in made]
     found = await store.read_many([r.key for r in made] + [fresh_key()])
     assert len(found) == 60
@@ -270,7 +266,7 @@ async def test_a_batch_larger_than_one_call_keeps_its_order(store):
 async def test_one_batch_may_not_name_a_key_twice(store):
     made = record()
     with pytest.raises(ValueError, match="same key"):
-        await store.write_many([operations.create(made), operations.create(made)])
+        await store.write_many([protocol.create(made), protocol.create(made)])
 
 
 SETS = (Set("n", 5), Set("s", frozenset({1, 2})), Set("m", {"a": {"b": [1, "x", None]}}))
@@ -340,7 +336,7 @@ async def test_a_group_is_read_in_the_order_of_its_sort_keys(store):
 
 async def test_the_sweep_index_names_what_is_due(store):
     made = record(due_at_ms=1000)
-    await store.write(operations.create(made))
+    await store.write(protocol.create(made))
     shard = due_shard(made.task_id)
     assert made.key in await store.due(shard, until_ms=1000, limit=1000)
     assert made.key not in await store.due(shard, until_ms=999, limit=1000)
@@ -348,7 +344,7 @@ async def test_the_sweep_index_names_what_is_due(store):
 
 async def test_a_scan_finds_task_records_only(store):
     made = record()
-    await store.write(operations.create(made))
+    await store.write(protocol.create(made))
     await store.write(Write(key=fresh_key(), when=(Absent(),), changes=(Set("n", 1),)))
     ids, cursor = set(), None
     while True:
@@ -362,7 +358,7 @@ async def test_a_scan_finds_task_records_only(store):
 
 async def test_of_many_acquires_at_once_one_wins(store):
     made = record()
-    await store.write(operations.create(made))
+    await store.write(protocol.create(made))
     outcomes = await asyncio.gather(*(store.write(acquire(made, token=f"t{n}")) for n in range(16)))
     assert sum(isinstance(o, Applied) for o in outcomes) == 1
 
@@ -393,13 +389,13 @@ async def test_whole_sets_are_compared(store, elements, expected):
 
 async def test_a_transaction_does_all_or_nothing_and_says_why(store):
     made = record(lease_until_ms=NOW + 1)
-    await store.write(operations.create(made))
+    await store.write(protocol.create(made))
     for lease, name, held, added in (
         (lease_of(made, v=made.v), "one", Applied, Applied),
         (lease_of(made, v="zombie"), "two", Refused, Applied),
         (lease_of(made, v=made.v), "one", Applied, Refused),
     ):
-        writes = operations.record_step(
+        writes = protocol.record_step(
             lease, name, Payload(inline=f'"{lease.v}"'), at=Place(position=3, alone=True), ttl_s=NOW
         )
         outcomes = await store.transact(writes)
@@ -416,11 +412,11 @@ async def test_a_transaction_does_all_or_nothing_and_says_why(store):
 
 async def test_transactions_on_one_task_side_by_side_all_get_through(store):
     made = record()
-    await store.write(operations.create(made))
+    await store.write(protocol.create(made))
     outcomes = await asyncio.gather(
         *(
             store.transact(
-                operations.record_step(
+                protocol.record_step(
                     lease_of(made, v=made.v),
                     f"s{n}",
                     Payload(inline="1"),
@@ -437,10 +433,10 @@ async def test_transactions_on_one_task_side_by_side_all_get_through(store):
 async def test_a_whole_wait_means_the_same_everywhere(store):
     """Plan, count, fire; then ask and answer: the record as each store shows it."""
     made = record()
-    await store.write(operations.create(made))
+    await store.write(protocol.create(made))
     await store.write(acquire(made))
     lease = lease_of(made, v="mine")
-    plan = operations.plan(lease, waits="[]", first=0, count=3, now_ms=NOW, due_at_ms=NOW + 5)
+    plan = protocol.plan(lease, waits="[]", first=0, count=3, now_ms=NOW, due_at_ms=NOW + 5)
     planned = TaskRecord.from_item((await store.write(plan)).item)
     assert (planned.phase, planned.pending, planned.planned) == (
         Phase.WAITING,
@@ -449,43 +445,43 @@ async def test_a_whole_wait_means_the_same_everywhere(store):
     )
     for refused in (
         acquire(made, expected="mine", now=NOW + 9999),
-        operations.fire(made.task_id, v="x", now_ms=NOW, due_at_ms=NOW),
-        operations.renew(lease, lease_until_ms=NOW + 9999),
+        protocol.fire(made.task_id, v="x", now_ms=NOW, due_at_ms=NOW),
+        protocol.renew(lease, lease_until_ms=NOW + 9999),
     ):
         assert isinstance(await store.write(refused), Refused)
-    assert isinstance(await store.write(operations.count(made.task_id, [0, 2])), Applied)
-    assert isinstance(await store.write(operations.count(made.task_id, [2])), Refused)
-    last = await store.write(operations.count(made.task_id, [1]))
+    assert isinstance(await store.write(protocol.count(made.task_id, [0, 2])), Applied)
+    assert isinstance(await store.write(protocol.count(made.task_id, [2])), Refused)
+    last = await store.write(protocol.count(made.task_id, [1]))
     assert TaskRecord.from_item(last.item).pending == frozenset()
-    fire = operations.fire(made.task_id, v="fresh", now_ms=NOW, due_at_ms=NOW + 7)
+    fire = protocol.fire(made.task_id, v="fresh", now_ms=NOW, due_at_ms=NOW + 7)
     fired = TaskRecord.from_item((await store.write(fire)).item)
     assert (fired.phase, fired.v, fired.attempt) == (Phase.CHILDREN_DONE, "fresh", 0)
     assert isinstance(await store.write(fire), Refused)
     await store.write(acquire(made, expected="fresh", token="again"))
     asks = {k: {"number": n, "message": k, "schema": {}} for n, k in enumerate("ab")}
     lease = lease_of(made, v="again")
-    ask = operations.ask(lease, waits="[]", asks=asks, now_ms=NOW, due_at_ms=None)
+    ask = protocol.ask(lease, waits="[]", asks=asks, now_ms=NOW, due_at_ms=None)
     asked = TaskRecord.from_item((await store.write(ask)).item)
     assert (asked.status, asked.asks, asked.due_at_ms) == (Status.INPUT_REQUIRED, asks, None)
     given = {"v": "new", "now_ms": NOW, "due_at_ms": NOW + 1, "due_still_ms": None}
-    first = await store.write(operations.answer(asked, {"a": {"value": 1}}, **given))
+    first = await store.write(protocol.answer(asked, {"a": {"value": 1}}, **given))
     half = TaskRecord.from_item(first.item)
     assert (half.status, list(half.asks), half.v) == (Status.INPUT_REQUIRED, ["b"], "again")
     assert isinstance(
-        await store.write(operations.answer(asked, {"b": {"value": 2}}, **given)), Refused
+        await store.write(protocol.answer(asked, {"b": {"value": 2}}, **given)), Refused
     )
-    second = await store.write(operations.answer(half, {"b": {"value": 2.5}}, **given))
+    second = await store.write(protocol.answer(half, {"b": {"value": 2.5}}, **given))
     done = TaskRecord.from_item(second.item)
     assert (done.status, done.v, done.asks) == (Status.WORKING, "new", {})
     assert done.answers == {"a": {"value": 1}, "b": {"value": 2.5}}
     await store.write(acquire(made, expected="new", token="sleepy"))
-    sleep = operations.sleep(
+    sleep = protocol.sleep(
         lease_of(made, v="sleepy"), waits="[]", wake_at_ms=NOW + 9, now_ms=NOW, due_at_ms=NOW + 9
     )
     asleep = TaskRecord.from_item((await store.write(sleep)).item)
     assert (asleep.phase, asleep.wake_at_ms) == (Phase.SLEEPING, NOW + 9)
     assert isinstance(await store.write(acquire(made, expected="sleepy", now=NOW + 99)), Refused)
-    wake = operations.wake(asleep, v="awake", now_ms=NOW, due_at_ms=NOW)
+    wake = protocol.wake(asleep, v="awake", now_ms=NOW, due_at_ms=NOW)
     awake = TaskRecord.from_item((await store.write(wake)).item)
     assert (awake.phase, awake.wake_at_ms, awake.v) == (Phase.RUN, None, "awake")
     assert isinstance(await store.write(wake), Refused)

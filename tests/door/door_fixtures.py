@@ -23,10 +23,10 @@ STAGE = "door"
 @pytest.fixture(scope="session")
 def door_stage(emulator):
     """Deploy the fixture agents and the Lambda door; return the settings of their stage."""
-    from backends.connect import settings_from_environment
-    from infra.deploy import Reports, deploy
-    from infra.plan import plan
-    from infra.project import find_project
+    from sqswarm.backends.aws.connect import settings_from_environment
+    from sqswarm.infra.deploy import Reports, deploy
+    from sqswarm.infra.plan import plan
+    from sqswarm.infra.project import find_project
 
     settings = replace(settings_from_environment(), stage=STAGE)
     with pytest.MonkeyPatch.context() as patch:
@@ -37,7 +37,7 @@ def door_stage(emulator):
 
 
 @contextlib.contextmanager
-def serving(settings, *, module="infra.cli.app", env=None, arguments=()):
+def serving(settings, *, module="sqswarm.infra.cli.app", env=None, arguments=()):
     """Run `sqswarm serve` as a process of its own and yield it, with its `url`."""
     run = f"from {module} import main; main()"
     process = subprocess.Popen(

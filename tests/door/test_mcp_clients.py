@@ -15,7 +15,7 @@ from mcp import Client
 from mcp.client.extension import ClientExtension, ResultClaim
 from rpc import TASKS, Rpc
 
-from dispatcher.mcp_client import submit, tasks
+from sqswarm.dispatcher.mcp_client import submit, tasks
 
 pytestmark = pytest.mark.localstack
 

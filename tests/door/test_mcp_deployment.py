@@ -5,13 +5,13 @@ import json
 import pytest
 from cfnlint.api import lint
 
-from infra.options import DoorOptions
-from infra.project import find_project
-from infra.requirements import Requirements
-from infra.template import render, template_names
-from infra.topology import topology
-from schemas.agent_spec import AgentSpec
-from schemas.errors import UsageError
+from sqswarm.infra.options import DoorOptions
+from sqswarm.infra.project import find_project
+from sqswarm.infra.requirements import Requirements
+from sqswarm.infra.template import render, template_names
+from sqswarm.infra.topology import topology
+from sqswarm.schemas.agent_spec import AgentSpec
+from sqswarm.schemas.errors import UsageError
 
 SPEC = AgentSpec(
     name="echo",

@@ -8,12 +8,12 @@ import pytest
 from rpc import Rpc, RpcError
 from starlette.responses import Response
 
-from dispatcher.door.app import build_app
-from dispatcher.door.caller import LOCAL, Caller, caller_of
-from dispatcher.door.door import Door
-from dispatcher.door.lambda_handler import IamCallers, principal_of
-from dispatcher.door.settings import DoorSettings
-from schemas.errors import InvalidSettings
+from sqswarm.dispatcher.server.app import build_app
+from sqswarm.dispatcher.server.caller import LOCAL, Caller, caller_of
+from sqswarm.dispatcher.server.context import Door
+from sqswarm.dispatcher.server.lambda_handler import IamCallers, principal_of
+from sqswarm.dispatcher.server.settings import DoorSettings
+from sqswarm.schemas.errors import InvalidSettings
 
 
 class ByHeader:
@@ -82,7 +82,7 @@ async def check_principals(as_principal):
 async def test_a_new_deployment_is_seen(door_stage):
     import boto3
 
-    from schemas.catalogue import CATALOGUE_KEY
+    from sqswarm.schemas.catalogue import CATALOGUE_KEY
 
     settings, _ = door_stage
     door = await Door.connect(settings, DoorSettings(catalogue_s=0))
@@ -115,7 +115,7 @@ async def test_a_web_page_that_reaches_this_machine_is_refused(served, header):
 def test_nobody_but_this_machine_is_served_without_access(door_stage, capsys):
     from typer.testing import CliRunner
 
-    from infra.cli.app import app
+    from sqswarm.infra.cli.app import app
 
     result = CliRunner().invoke(app, ["serve", "--host", "0.0.0.0"])
     assert result.exit_code == 2

@@ -6,18 +6,18 @@ import sys
 
 import pytest
 
-from dispatcher.door import asking
-from dispatcher.door.server import shown_tool
-from dispatcher.door.wire import created_task, detailed_task, poll_interval_ms
-from dispatcher.view import TaskView
-from schemas.agent_spec import Durability
-from schemas.as_tool import AsTool
-from schemas.catalogue import Catalogue, CatalogueEntry
-from schemas.errors import InvalidAgent
-from schemas.lifecycle import Status
-from schemas.results import AGENT_FAILED, INTERNAL_ERROR, INVALID_PARAMS, error_object
-from schemas.task import TaskRecord
-from workers import agent
+from sqswarm import agent
+from sqswarm.dispatcher.server.mcp import elicitation
+from sqswarm.dispatcher.server.mcp.server import shown_tool
+from sqswarm.dispatcher.server.mcp.wire import created_task, detailed_task, poll_interval_ms
+from sqswarm.dispatcher.view import TaskView
+from sqswarm.schemas.agent_spec import Durability
+from sqswarm.schemas.as_tool import AsTool
+from sqswarm.schemas.catalogue import Catalogue, CatalogueEntry
+from sqswarm.schemas.errors import InvalidAgent
+from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.results import AGENT_FAILED, INTERNAL_ERROR, INVALID_PARAMS, error_object
+from sqswarm.schemas.task import TaskRecord
 
 MADE_MS = 1_700_000_000_000
 
@@ -114,12 +114,12 @@ def test_what_people_are_asked_for_may_be_left_out_of_a_call():
     tool = shown_tool(ENTRY)
     assert tool["inputSchema"]["required"] == ["loud"]
     assert tool["annotations"] == {"readOnlyHint": True, "openWorldHint": False}
-    assert asking.missing(ENTRY, {"loud": True}) == ["name"]
-    assert asking.missing(ENTRY, {"name": "Ada"}) == []
+    assert elicitation.missing(ENTRY, {"loud": True}) == ["name"]
+    assert elicitation.missing(ENTRY, {"name": "Ada"}) == []
 
 
 def test_a_form_asks_for_just_what_is_missing():
-    form = asking.form(ENTRY, ["name"])
+    form = elicitation.form(ENTRY, ["name"])
     assert "requestState" not in form
     schema = form["inputRequests"]["arguments"]["params"]["requestedSchema"]
     assert list(schema["properties"]) == schema["required"] == ["name"]
@@ -137,7 +137,7 @@ def test_a_form_asks_for_just_what_is_missing():
     ],
 )
 def test_a_forms_answer_fills_in_what_was_asked_for_and_no_more(response, expected):
-    assert asking.filled_in({"loud": 1}, ["name"], {"arguments": response}) == expected
+    assert elicitation.filled_in({"loud": 1}, ["name"], {"arguments": response}) == expected
 
 
 def test_the_catalogue_keeps_what_is_declared_for_mcp():
@@ -173,7 +173,10 @@ def declared(**tool):
 
 
 def test_a_worker_loads_nothing_of_the_doors():
-    heavy = ["mcp", "mcp_types", "mangum", "starlette", "uvicorn", "dispatcher.door"]
-    code = f"import sys, workers.lambda_handler; print([m for m in {heavy} if m in sys.modules])"
+    heavy = ["mcp", "mcp_types", "mangum", "starlette", "uvicorn", "sqswarm.dispatcher.server"]
+    code = (
+        "import sys, sqswarm.workers.hosts.lambda_handler;"
+        f"print([m for m in {heavy} if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -3,15 +3,15 @@
 import asyncio
 
 import pytest
-from house import House
+from memory_swarm import House
 
-from dispatcher.cancel import cancel
-from schemas.errors import ChildFailed, TaskFailed
-from schemas.lifecycle import Phase, Status
-from schemas.waits import child_id, plan_entry
-from workers import Fail, TaskContext, agent
-from workers.acquire import acquire
-from workers.job import job_of
+from sqswarm import Fail, TaskContext, agent
+from sqswarm.dispatcher.lifecycle.cancel import cancel
+from sqswarm.schemas.errors import ChildFailed, TaskFailed
+from sqswarm.schemas.journal import child_id, plan_entry
+from sqswarm.schemas.lifecycle import Phase, Status
+from sqswarm.workers.runtime.acquire import acquire
+from sqswarm.workers.runtime.job import job_of
 
 RUNS: list[str] = []
 

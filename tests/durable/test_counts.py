@@ -1,10 +1,10 @@
 """The writes of each mode and each wait, counted (correctness.md, "Durability modes")."""
 
 import pytest
-from house import House
+from memory_swarm import House
 
-from dispatcher.answer import answer
-from workers import TaskContext, agent
+from sqswarm import TaskContext, agent
+from sqswarm.dispatcher.lifecycle.answer import answer
 
 
 @agent(timeout=20, durability="lean")

@@ -1,16 +1,16 @@
 """Housekeeping and dead letters: no task stays on its way for ever, every failure has a reason."""
 
 import pytest
-from house import House
+from memory_swarm import House
 
-from backends.bus.port import Outgoing
-from schemas.ids import new_task_id
-from schemas.lifecycle import Status
-from schemas.message import Message
-from workers import TaskContext, agent
-from workers.acquire import acquire
-from workers.housekeeping import PUBLISHES_LIMIT
-from workers.job import job_of
+from sqswarm import TaskContext, agent
+from sqswarm.backends.ports.bus import Outgoing
+from sqswarm.dispatcher.lifecycle.sweep import PUBLISHES_LIMIT
+from sqswarm.schemas.ids import new_task_id
+from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.message import Message
+from sqswarm.workers.runtime.acquire import acquire
+from sqswarm.workers.runtime.job import job_of
 
 
 @agent(timeout=20, max_attempts=2)
@@ -147,8 +147,8 @@ async def test_a_letter_whose_task_is_leased_stays_until_the_lease_is_over(house
     await acquire(house.station(solid), [job_of(delivery, solid.spec)])
     await sqs_gives_up(house, solid)
     dead = "sqswarm-test-solid-dlq"
-    from workers.dead_letters import LetterKeeper
-    from workers.log import Log
+    from sqswarm.backends.log import Log
+    from sqswarm.dispatcher.lifecycle.dead_letter_sweep import LetterKeeper
 
     keeper = LetterKeeper(house.housekeeper._desk, Log(stream=house.log), house.housekeeper)
     assert await keeper.look_through() == {"left": 1}

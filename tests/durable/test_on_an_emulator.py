@@ -7,21 +7,21 @@ from dataclasses import replace
 
 import pytest
 
-from backends.caller import ThreadedCaller
-from backends.connect import backends, client_factory, settings_from_environment
-from backends.runner import AsyncRunner
-from dispatcher.answer import answer
-from dispatcher.desk import Desk
-from dispatcher.submit import Request, submit
-from dispatcher.view import view
-from schemas.catalogue import CATALOGUE_KEY, Catalogue
-from schemas.lifecycle import Status
-from workers import ChildFailed, Fail, StepFailed, TaskContext, agent
-from workers.dead_letters import LetterKeeper
-from workers.housekeeping import Housekeeper
-from workers.log import Log
-from workers.runtime import Runtime
-from workers.station import Station
+from sqswarm import ChildFailed, Fail, StepFailed, TaskContext, agent
+from sqswarm.backends.aws.caller import ThreadedCaller
+from sqswarm.backends.aws.connect import backends, client_factory, settings_from_environment
+from sqswarm.backends.log import Log
+from sqswarm.backends.runner import AsyncRunner
+from sqswarm.dispatcher.connection import Desk
+from sqswarm.dispatcher.lifecycle.answer import answer
+from sqswarm.dispatcher.lifecycle.dead_letter_sweep import LetterKeeper
+from sqswarm.dispatcher.lifecycle.sweep import Housekeeper
+from sqswarm.dispatcher.submit import Request, submit
+from sqswarm.dispatcher.view import view
+from sqswarm.schemas.catalogue import CATALOGUE_KEY, Catalogue
+from sqswarm.schemas.lifecycle import Status
+from sqswarm.workers.runtime.batch import Runtime
+from sqswarm.workers.runtime.worker_context import Station
 
 pytestmark = pytest.mark.localstack
 

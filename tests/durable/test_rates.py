@@ -3,15 +3,15 @@
 from itertools import pairwise
 
 import pytest
-from house import House
 from hypothesis import given
 from hypothesis import strategies as st
+from memory_swarm import House
 
-from schemas.agent_spec import Rate, Schedule
-from schemas.errors import InvalidAgent
-from schemas.lifecycle import Status
-from schemas.turns import reserve
-from workers import Retry, TaskContext, agent
+from sqswarm import Retry, TaskContext, agent
+from sqswarm.schemas.agent_spec import Rate, Schedule
+from sqswarm.schemas.errors import InvalidAgent
+from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.protocol.rate_limit import reserve
 
 STARTS: list[int] = []
 HOUSE: list[House] = []

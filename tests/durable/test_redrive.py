@@ -4,19 +4,19 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from house import House
+from memory_swarm import House
 
-from backends.bus.port import Outgoing
-from backends.runner import BlockingRunner
-from dispatcher.client import Swarm
-from dispatcher.letters import peek
-from dispatcher.redrive import redrive, redrive_letters
-from dispatcher.schedule import submit_scheduled
-from schemas.catalogue import Catalogue
-from schemas.errors import TaskNotFound, UnknownAgent, UsageError
-from schemas.ids import new_task_id
-from schemas.lifecycle import Status
-from workers import Schedule, agent
+from sqswarm import Schedule, agent
+from sqswarm.backends.ports.bus import Outgoing
+from sqswarm.backends.runner import BlockingRunner
+from sqswarm.dispatcher.client import Swarm
+from sqswarm.dispatcher.lifecycle.dead_letters import peek
+from sqswarm.dispatcher.lifecycle.redrive import redrive, redrive_letters
+from sqswarm.dispatcher.schedule import submit_scheduled
+from sqswarm.schemas.catalogue import Catalogue
+from sqswarm.schemas.errors import TaskNotFound, UnknownAgent, UsageError
+from sqswarm.schemas.ids import new_task_id
+from sqswarm.schemas.lifecycle import Status
 
 BROKEN = {"yes": True}
 

@@ -4,14 +4,14 @@ import asyncio
 import threading
 
 import pytest
-from house import House
+from memory_swarm import House
 from pydantic import BaseModel
 
-from schemas.errors import TaskFailed, Unreachable
-from schemas.lifecycle import Status
-from schemas.payload import RECORD_INLINE_LIMIT_BYTES
-from workers import Retry, StepFailed, TaskContext, agent
-from workers.runtime import Runtime
+from sqswarm import Retry, StepFailed, TaskContext, agent
+from sqswarm.schemas.errors import TaskFailed, Unreachable
+from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.payload import RECORD_INLINE_LIMIT_BYTES
+from sqswarm.workers.runtime.batch import Runtime
 
 RAN: list[str] = []
 CALLS: list[str] = []
@@ -266,7 +266,7 @@ async def test_retry_raised_in_a_step_says_when(house):
 
 
 async def test_a_cancelled_task_tells_its_running_attempt_at_the_next_step(house):
-    from dispatcher.cancel import cancel
+    from sqswarm.dispatcher.lifecycle.cancel import cancel
 
     seen: list[object] = []
 

@@ -3,15 +3,15 @@
 import asyncio
 
 import pytest
-from house import House
+from memory_swarm import House
 from pydantic import BaseModel
 
-from dispatcher.answer import answer
-from dispatcher.cancel import cancel
-from dispatcher.view import listing
-from schemas.errors import AskTimedOut, InvalidArguments, TaskFailed
-from schemas.lifecycle import Phase, Status
-from workers import TaskContext, agent
+from sqswarm import TaskContext, agent
+from sqswarm.dispatcher.lifecycle.answer import answer
+from sqswarm.dispatcher.lifecycle.cancel import cancel
+from sqswarm.dispatcher.view import listing
+from sqswarm.schemas.errors import AskTimedOut, InvalidArguments, TaskFailed
+from sqswarm.schemas.lifecycle import Phase, Status
 
 RUNS: list[str] = []
 
@@ -188,7 +188,7 @@ class TestPeople:
         stale = await house.record(task_id)
         await answer(house.desk, task_id, "n", 1)
         await house.settle_down()
-        from dispatcher.answer import give
+        from sqswarm.dispatcher.lifecycle.answer import give
 
         assert await give(house.desk, stale, {"n": {"value": 7}}) is None
         await answer(house.desk, task_id, "n#2", 2)

@@ -12,10 +12,10 @@ HERE = Path(__file__).parent
 @pytest.fixture(scope="session")
 def deployed(emulator):
     """Deploy the probe swarm once."""
-    from backends.connect import settings_from_environment
-    from infra.deploy import Reports, deploy
-    from infra.plan import plan
-    from infra.project import find_project
+    from sqswarm.backends.aws.connect import settings_from_environment
+    from sqswarm.infra.deploy import Reports, deploy
+    from sqswarm.infra.plan import plan
+    from sqswarm.infra.project import find_project
 
     project = find_project(HERE / "probe_swarm")
     with pytest.MonkeyPatch.context() as patch:
@@ -26,7 +26,7 @@ def deployed(emulator):
 
 @pytest.fixture(scope="session")
 def swarm(deployed):
-    from dispatcher import Swarm
+    from sqswarm import Swarm
 
     with Swarm.connect() as connected:
         yield connected
@@ -35,7 +35,7 @@ def swarm(deployed):
 @pytest.fixture(scope="session")
 def aws(deployed):
     """Clients by service name."""
-    from backends.connect import client_factory, settings_from_environment
+    from sqswarm.backends.aws.connect import client_factory, settings_from_environment
 
     return client_factory(settings_from_environment())
 

@@ -4,11 +4,17 @@ import time
 
 import pytest
 
-from dispatcher import AsyncSwarm
-from schemas.errors import InvalidArguments, TaskFailed, TaskNotFound, TimedOut, UnknownAgent
-from schemas.ids import new_task_id
-from schemas.lifecycle import Status
-from schemas.message import Message
+from sqswarm import AsyncSwarm
+from sqswarm.schemas.errors import (
+    InvalidArguments,
+    TaskFailed,
+    TaskNotFound,
+    TimedOut,
+    UnknownAgent,
+)
+from sqswarm.schemas.ids import new_task_id
+from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.message import Message
 
 pytestmark = pytest.mark.localstack
 
@@ -128,7 +134,7 @@ def test_poison_ends_in_the_dead_letters_with_its_reason_and_blocks_nothing(
 
 def test_one_failing_task_of_ten_does_not_repeat_the_others(swarm, notes):
     moods = [*(f"calm{n}" for n in range(9)), "raises"]
-    from dispatcher.submit import Request
+    from sqswarm.dispatcher.submit import Request
 
     tasks = swarm.submit_many(
         "moody", [Request(arguments={"mood": mood, "notes": str(notes)}) for mood in moods]

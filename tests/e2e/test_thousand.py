@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from botocore.client import BaseClient
 
-from dispatcher.submit import Request
+from sqswarm.dispatcher.submit import Request
 
 pytestmark = pytest.mark.localstack
 

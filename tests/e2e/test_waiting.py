@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher import Request
-from schemas.errors import InvalidArguments
-from schemas.lifecycle import Status
+from sqswarm import Request
+from sqswarm.schemas.errors import InvalidArguments
+from sqswarm.schemas.lifecycle import Status
 
 pytestmark = pytest.mark.localstack
 

@@ -54,11 +54,11 @@ def test_a_report_names_each_file(tmp_path):
 
 @pytest.fixture(scope="module")
 def swarm(emulator):
-    from backends.connect import settings_from_environment
-    from dispatcher import Swarm
-    from infra.deploy import Reports, deploy
-    from infra.plan import plan
-    from infra.project import find_project
+    from sqswarm import Swarm
+    from sqswarm.backends.aws.connect import settings_from_environment
+    from sqswarm.infra.deploy import Reports, deploy
+    from sqswarm.infra.plan import plan
+    from sqswarm.infra.project import find_project
 
     settings = replace(settings_from_environment(), stage=STAGE)
     project = find_project(Path(__file__).parent / "gate_swarm")

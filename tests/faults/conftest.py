@@ -6,11 +6,11 @@ import time
 from dataclasses import replace
 
 import pytest
-
-from backends.connect import client_factory, settings_from_environment
 from benchmarks.faults import Proxy
 from benchmarks.soak.swarm import deploy_behind
-from dispatcher import Swarm
+
+from sqswarm import Swarm
+from sqswarm.backends.aws.connect import client_factory, settings_from_environment
 
 STAGE = "faults"
 

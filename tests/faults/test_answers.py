@@ -3,18 +3,18 @@
 import time
 
 import pytest
-
 from benchmarks.faults import Fault, Rule
 from benchmarks.soak.agents import value
-from schemas.lifecycle import Status
 from tests.faults.moments import settles, takes_a_lease
+
+from sqswarm.schemas.lifecycle import Status
 
 pytestmark = pytest.mark.localstack
 
 N = 6
 PATIENCE_S = 60
 SDK_RETRIES = 3
-"""What backends.connect gives the SDK against an emulator: four tries in all."""
+"""What sqswarm.backends.aws.connect gives the SDK against an emulator: four tries in all."""
 
 
 @pytest.fixture

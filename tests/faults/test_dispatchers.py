@@ -7,14 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from benchmarks.faults import Fault, Rule
 from benchmarks.soak.agents import value
 from benchmarks.soak.order import Row, save
 from benchmarks.soak.submitter import DUE_GRACE_S
-from schemas.errors import Unreachable
-from schemas.ids import derive_task_id
-from schemas.lifecycle import Status
+
+from sqswarm.schemas.errors import Unreachable
+from sqswarm.schemas.ids import derive_task_id
+from sqswarm.schemas.lifecycle import Status
 
 pytestmark = pytest.mark.localstack
 

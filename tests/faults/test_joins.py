@@ -1,7 +1,6 @@
 """Parents and children, when answers are lost in between."""
 
 import pytest
-
 from benchmarks.faults import Fault, Rule
 from benchmarks.soak.agents import value
 from tests.faults.moments import counts, fires, plans

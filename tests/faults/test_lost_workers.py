@@ -10,12 +10,12 @@ import time
 from types import SimpleNamespace
 
 import pytest
-
 from benchmarks.faults import Fault, Rule
 from benchmarks.soak.agents import FRAGILE_ATTEMPTS, value
-from schemas.errors import TaskFailed
-from schemas.ids import derive_task_id
 from tests.faults.moments import fires, plans, settles
+
+from sqswarm.schemas.errors import TaskFailed
+from sqswarm.schemas.ids import derive_task_id
 
 pytestmark = pytest.mark.localstack
 

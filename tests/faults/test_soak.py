@@ -3,7 +3,6 @@
 import time
 
 import pytest
-
 from benchmarks.faults.redirect import redirect
 from benchmarks.soak.agents import AGENTS
 from benchmarks.soak.audit import audit

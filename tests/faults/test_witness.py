@@ -6,22 +6,22 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-
-from backends.store.expressions import statement_of, transaction_entry, update_of
 from benchmarks.faults.call import Call
 from benchmarks.faults.rules import STANDARD, Fault, Rule
 from benchmarks.faults.witness import Witness
 from benchmarks.soak.audit import Evidence, audit
 from benchmarks.soak.house import Letter
 from benchmarks.soak.order import PROFILES, Order, Row, draw
-from schemas import operations
-from schemas.agent_spec import Durability
-from schemas.ids import new_task_id
-from schemas.lifecycle import Status
-from schemas.operations import Ending, Lease
-from schemas.payload import Payload
-from schemas.task import TaskRecord
-from schemas.waits import Place
+
+from sqswarm.backends.aws.expressions import statement_of, transaction_entry, update_of
+from sqswarm.schemas import protocol
+from sqswarm.schemas.agent_spec import Durability
+from sqswarm.schemas.ids import new_task_id
+from sqswarm.schemas.journal import Place
+from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.payload import Payload
+from sqswarm.schemas.protocol import Ending, Lease
+from sqswarm.schemas.task import TaskRecord
 
 ID = new_task_id(1)
 LEASE = Lease(task_id=ID, v="mine", attempt=1, until_ms=5, durability=Durability.STANDARD)
@@ -43,7 +43,7 @@ def dynamodb(operation, body):
 
 
 def settle():
-    return operations.settle(LEASE, DONE, now_ms=2, expires_s=3, owes=False)
+    return protocol.settle(LEASE, DONE, now_ms=2, expires_s=3, owes=False)
 
 
 def told(*answers):
@@ -56,8 +56,8 @@ def test_it_counts_what_was_accepted_in_each_of_the_store_s_languages():
     witness.saw(update, 400, b"{}")
     assert not witness.endings
     witness.saw(update, 200, b"{}")
-    lean = operations.settle_lean(RECORD, DONE, now_ms=2, expires_s=3)
-    acquire = operations.acquire_new(RECORD, token="t", lease_until_ms=9)
+    lean = protocol.settle_lean(RECORD, DONE, now_ms=2, expires_s=3)
+    acquire = protocol.acquire_new(RECORD, token="t", lease_until_ms=9)
     statements = [statement_of(write, "table") for write in (settle(), lean, acquire, settle())]
     witness.saw(
         dynamodb("BatchExecuteStatement", {"Statements": statements}),
@@ -71,7 +71,7 @@ def test_it_counts_what_was_accepted_in_each_of_the_store_s_languages():
 def test_it_takes_a_transaction_that_the_sdk_repeats_for_one():
     witness = Witness()
     place = Place(position=0, alone=True)
-    writes = operations.record_step(LEASE, "s", Payload(inline="{}"), at=place, ttl_s=1)
+    writes = protocol.record_step(LEASE, "s", Payload(inline="{}"), at=place, ttl_s=1)
     items = [transaction_entry(write, "table") for write in writes]
     for token in ("a", "a", "b"):
         body = {"TransactItems": items, "ClientRequestToken": token}
@@ -81,8 +81,8 @@ def test_it_takes_a_transaction_that_the_sdk_repeats_for_one():
 
 def test_it_tells_a_released_lease_and_a_wait():
     witness = Witness()
-    release = operations.release(LEASE, now_ms=1, message="attempt 1: KeyError: x")
-    sleep = operations.sleep(LEASE, waits="[]", wake_at_ms=5, now_ms=1, due_at_ms=5)
+    release = protocol.release(LEASE, now_ms=1, message="attempt 1: KeyError: x")
+    sleep = protocol.sleep(LEASE, waits="[]", wake_at_ms=5, now_ms=1, due_at_ms=5)
     for write in (release, sleep):
         witness.saw(dynamodb("UpdateItem", update_of(write)), 200, b"{}")
     assert witness.released[ID] == 1

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 from starlette.applications import Starlette
-
-from dispatcher import AsyncSwarm
-from dispatcher.door.access import access_from_environment
-from dispatcher.door.http_api import routes
 from tests.access.served import Issuer, serve
 from tests.e2e.conftest import aws, deployed  # noqa: F401
 from tests.http_api.api import Api
+
+from sqswarm import AsyncSwarm
+from sqswarm.dispatcher.server.auth import access_from_environment
+from sqswarm.dispatcher.server.http import routes
 
 
 class OneDoor:

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from schemas.ids import adopted_task_id, new_task_id
-from schemas.message import Message
+from sqswarm.schemas.ids import adopted_task_id, new_task_id
+from sqswarm.schemas.message import Message
 
 pytestmark = [pytest.mark.localstack, pytest.mark.timeout(180)]
 

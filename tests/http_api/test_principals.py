@@ -3,10 +3,10 @@
 import time
 
 import pytest
-
-from schemas.ids import new_task_id
 from tests.access.test_tokens import FORGED
 from tests.http_api.api import Api
+
+from sqswarm.schemas.ids import new_task_id
 
 pytestmark = [pytest.mark.localstack, pytest.mark.timeout(180)]
 

@@ -2,9 +2,9 @@
 
 import json
 
-from infra.template import render, template_names
-from infra.topology import topology
-from schemas.agent_spec import AgentSpec, Subscription
+from sqswarm.infra.template import render, template_names
+from sqswarm.infra.topology import topology
+from sqswarm.schemas.agent_spec import AgentSpec, Subscription
 
 
 def spec(name="echo", **options):

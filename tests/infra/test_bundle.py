@@ -4,9 +4,9 @@ import zipfile
 
 import pytest
 
-from infra.bundle import bundle
-from infra.requirements import Requirements, pinned
-from schemas.errors import UsageError
+from sqswarm.infra.bundle import bundle
+from sqswarm.infra.requirements import Requirements, pinned
+from sqswarm.schemas.errors import UsageError
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def names_in(archive):
 
 def test_the_archive_holds_our_packages_and_the_agents_with_their_data(package):
     names = names_in(bundle(["packed_agents.agents"], requirements=None).archive())
-    assert {"schemas/naming.py", "workers/lambda_handler.py", "dispatcher/client.py"} <= {*names}
+    assert {"sqswarm/schemas/naming.py", "sqswarm/workers/hosts/lambda_handler.py"} <= {*names}
     assert {"packed_agents/agents.py", "packed_agents/data/words.txt"} <= {*names}
     assert not [name for name in names if name.startswith(("infra/", "packed_agents/tests"))]
     assert not [name for name in names if "secret" in name or "cpython-39" in name]

@@ -7,14 +7,14 @@ import pytest
 from cfnlint.api import lint
 from infra_specs import PLAIN, spec
 
-from infra.project import find_project
-from infra.resources import Fleet
-from infra.template import render, template_names
-from infra.template.containers import task_size
-from infra.topology import topology
-from schemas.agent_spec import Hosting
-from schemas.errors import InvalidAgent, UsageError
-from workers import agent
+from sqswarm import agent
+from sqswarm.infra.project import find_project
+from sqswarm.infra.resources import Fleet
+from sqswarm.infra.template import render, template_names
+from sqswarm.infra.template.containers import task_size
+from sqswarm.infra.topology import topology
+from sqswarm.schemas.agent_spec import Hosting
+from sqswarm.schemas.errors import InvalidAgent, UsageError
 
 ROOT = Path(__file__).parents[2]
 LONG = spec("long-run", runs_on=Hosting.CONTAINER, timeout_s=7200, memory_mb=3000, concurrency=6)

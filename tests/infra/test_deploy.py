@@ -7,19 +7,19 @@ from dataclasses import replace
 import pytest
 from infra_specs import LISTENER, ORDERED, PLAIN, spec
 
-from backends.connect import client_factory
-from infra.deploy import Reports, deploy
-from infra.deployment.inspect import inspect
-from infra.deployment.record import read_record
-from infra.destroy import destroy
-from infra.plan import plan_of
-from infra.project import Project
-from schemas.agent_spec import Subscription
-from schemas.catalogue import CATALOGUE_KEY, Catalogue
-from schemas.errors import DeployFailed
-from schemas.json import loads
-from schemas.naming import Names
-from schemas.settings import Settings
+from sqswarm.backends.aws.connect import client_factory
+from sqswarm.infra.deploy import Reports, deploy
+from sqswarm.infra.deployment.inspect import inspect
+from sqswarm.infra.deployment.record import read_record
+from sqswarm.infra.destroy import destroy
+from sqswarm.infra.plan import plan_of
+from sqswarm.infra.project import Project
+from sqswarm.schemas.agent_spec import Subscription
+from sqswarm.schemas.catalogue import CATALOGUE_KEY, Catalogue
+from sqswarm.schemas.errors import DeployFailed
+from sqswarm.schemas.json import loads
+from sqswarm.schemas.naming import Names
+from sqswarm.schemas.settings import Settings
 
 pytestmark = [pytest.mark.localstack, pytest.mark.timeout(300)]
 

@@ -1,7 +1,7 @@
 import pytest
 
-from infra.project import find_project
-from schemas.errors import UsageError
+from sqswarm.infra.project import find_project
+from sqswarm.schemas.errors import UsageError
 
 
 @pytest.fixture

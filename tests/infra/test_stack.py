@@ -3,8 +3,8 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from infra.deployment.stack import Stack
-from schemas.errors import DeployFailed
+from sqswarm.infra.deployment.stack import Stack
+from sqswarm.schemas.errors import DeployFailed
 
 GONE = ClientError(
     {"Error": {"Code": "ValidationError", "Message": "Stack x does not exist"}}, "DescribeStacks"

@@ -4,11 +4,11 @@ import pytest
 from cfnlint.api import lint
 from infra_specs import EVERY_KIND, rendered, spec
 
-from infra.template import render, render_bucket_alone, template_names
-from infra.template.limits import check_limits
-from infra.template.logical import camel
-from infra.topology import topology
-from schemas.errors import InvalidAgent
+from sqswarm.infra.template import render, render_bucket_alone, template_names
+from sqswarm.infra.template.limits import check_limits
+from sqswarm.infra.template.logical import camel
+from sqswarm.infra.topology import topology
+from sqswarm.schemas.errors import InvalidAgent
 
 
 def lint_of(text):

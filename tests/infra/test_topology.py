@@ -1,9 +1,9 @@
 import pytest
 from infra_specs import EVERY_KIND, FILTERING, LISTENER, ORDERED, PLAIN, spec
 
-from infra.topology import topology
-from schemas.errors import InvalidAgent
-from schemas.naming import Names
+from sqswarm.infra.topology import topology
+from sqswarm.schemas.errors import InvalidAgent
+from sqswarm.schemas.naming import Names
 
 NAMES = Names(stage="dev", account="123456789012", region="eu-west-1")
 

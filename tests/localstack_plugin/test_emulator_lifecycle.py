@@ -13,11 +13,11 @@ import threading
 import psutil
 import pytest
 
-from infra.local import EmulatorError, current, down, is_healthy, reset, status, up
-from infra.local.emulator import Emulator
-from infra.local.health import request
-from infra.local.home import current_path, run_dir, write_atomically
-from infra.local.processes import is_alive, members
+from sqswarm.infra.local import EmulatorError, current, down, is_healthy, reset, status, up
+from sqswarm.infra.local.emulator import Emulator
+from sqswarm.infra.local.health import request
+from sqswarm.infra.local.home import current_path, run_dir, write_atomically
+from sqswarm.infra.local.processes import is_alive, members
 
 from .conftest import Cloud, free_port, wait_for
 
@@ -147,7 +147,7 @@ def test_a_half_written_record_is_ignored(sqswarm_home, text):
 
 def test_two_processes_that_bring_it_up_at_once_get_the_same(sqswarm_home, kind):
     port = free_port()
-    script = f"from infra.local import up; print(up(emulator={kind!r}, port={port}).pid)"
+    script = f"from sqswarm.infra.local import up; print(up(emulator={kind!r}, port={port}).pid)"
     started = [
         subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
         for _ in range(2)
@@ -183,7 +183,9 @@ def test_docker_without_an_engine_is_a_clear_error(sqswarm_home, monkeypatch, tm
 
 def test_an_emulator_that_does_not_start_shows_the_end_of_its_log(sqswarm_home, monkeypatch):
     port = free_port()
-    monkeypatch.setattr("infra.local.commands._MINISTACK", "raise SystemExit('no luck today')")
+    monkeypatch.setattr(
+        "sqswarm.infra.local.commands._MINISTACK", "raise SystemExit('no luck today')"
+    )
     with pytest.raises(EmulatorError, match="no luck today") as failed:
         up(emulator="ministack", port=port)
     assert "emulator.log" in failed.value.hint
@@ -193,7 +195,7 @@ def test_an_emulator_that_does_not_start_shows_the_end_of_its_log(sqswarm_home, 
 def test_an_interrupted_installation_is_recognised_and_made_again(
     sqswarm_home, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr("infra.local.environment.venvs_dir", lambda: tmp_path)
+    monkeypatch.setattr("sqswarm.infra.local.environment.venvs_dir", lambda: tmp_path)
     made = []
 
     def install(_kind, folder, _progress):
@@ -202,8 +204,8 @@ def test_an_interrupted_installation_is_recognised_and_made_again(
         if len(made) == 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("infra.local.environment._install", install)
-    from infra.local.environment import environment_python
+    monkeypatch.setattr("sqswarm.infra.local.environment._install", install)
+    from sqswarm.infra.local.environment import environment_python
 
     told = []
     with contextlib.suppress(KeyboardInterrupt):
@@ -216,11 +218,11 @@ def test_an_interrupted_installation_is_recognised_and_made_again(
 
 
 def test_a_failed_installation_shows_what_pip_said(sqswarm_home, monkeypatch, tmp_path):
-    monkeypatch.setattr("infra.local.environment.venvs_dir", lambda: tmp_path)
+    monkeypatch.setattr("sqswarm.infra.local.environment.venvs_dir", lambda: tmp_path)
     say = "print('no matching distribution'); raise SystemExit(1)"
     commands = [("installing", [sys.executable, "-c", say])]
-    monkeypatch.setattr("infra.local.environment._find_uv", lambda: None)
-    monkeypatch.setattr("infra.local.environment._pip_commands", lambda _k, _f: commands)
+    monkeypatch.setattr("sqswarm.infra.local.environment._find_uv", lambda: None)
+    monkeypatch.setattr("sqswarm.infra.local.environment._pip_commands", lambda _k, _f: commands)
     with pytest.raises(EmulatorError, match="no matching distribution"):
         up(emulator="ministack", port=free_port())
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.apart import free_port
+from sqswarm.infra.local.isolated import free_port
 
 
 class Remote:

@@ -3,10 +3,10 @@
 import contextlib
 
 import pytest
-from house import CrashedError, House
+from memory_swarm import CrashedError, House
 
-from schemas.lifecycle import Status
-from workers import TaskContext, agent
+from sqswarm import TaskContext, agent
+from sqswarm.schemas.lifecycle import Status
 
 SAID = {"text": "x"}
 

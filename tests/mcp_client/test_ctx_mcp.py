@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from schemas.errors import TaskFailed
-from schemas.lifecycle import Status
+from sqswarm.schemas.errors import TaskFailed
+from sqswarm.schemas.lifecycle import Status
 
 from .conftest import Remote
 
@@ -22,7 +22,7 @@ import asyncio
 import os
 from pathlib import Path
 
-from workers import RemoteFailed, TaskContext, agent
+from sqswarm import RemoteFailed, TaskContext, agent
 
 
 def note(path, line):
@@ -77,9 +77,9 @@ async def reacher(url: str, notes: str, *, ctx: TaskContext) -> object:
 def swarm(emulator, tmp_path_factory):
     from dataclasses import replace
 
-    from backends.connect import settings_from_environment
-    from dispatcher import Swarm
-    from infra.cli.app import app
+    from sqswarm import Swarm
+    from sqswarm.backends.aws.connect import settings_from_environment
+    from sqswarm.infra.cli.app import app
 
     folder = tmp_path_factory.mktemp("calling")
     (folder / "pyproject.toml").write_text('[tool.sqswarm]\nagents = ["calling_agents"]\n')
@@ -204,7 +204,7 @@ def test_a_secret_named_in_code_is_sent_and_kept_nowhere(swarm, tmp_path, aws_it
 @pytest.fixture
 def parameters(emulator):
     """Systems Manager's parameter store."""
-    from backends.connect import client_factory, settings_from_environment
+    from sqswarm.backends.aws.connect import client_factory, settings_from_environment
 
     return client_factory(settings_from_environment())("ssm")
 
@@ -212,7 +212,7 @@ def parameters(emulator):
 @pytest.fixture
 def aws_item(emulator):
     """Return the text of everything the table holds of a task."""
-    from backends.connect import client_factory, settings_from_environment
+    from sqswarm.backends.aws.connect import client_factory, settings_from_environment
 
     table = client_factory(settings_from_environment())("dynamodb")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dispatcher.mcp_client import AddressRefused, Reach, connect, submit
+from sqswarm.dispatcher.mcp_client import AddressRefused, Reach, connect, submit
 
 PUBLIC = "https://8.8.8.8/mcp"
 

@@ -9,8 +9,8 @@ import pytest
 from mcp import MCPError
 from mcp_types import ElicitResult
 
-from dispatcher.mcp_client import TaskHandle, connect, submit, tasks
-from schemas.errors import (
+from sqswarm.dispatcher.mcp_client import TaskHandle, connect, submit, tasks
+from sqswarm.schemas.errors import (
     InputRequired,
     TaskCancelled,
     TaskFailed,
@@ -18,7 +18,7 @@ from schemas.errors import (
     TimedOut,
     Unreachable,
 )
-from schemas.lifecycle import Status
+from sqswarm.schemas.lifecycle import Status
 
 from .conftest import Remote
 

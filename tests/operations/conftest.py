@@ -18,7 +18,7 @@ STAGE = "ops"
 AGENTS = '''
 from pydantic import BaseModel
 
-from workers import Fail, TaskContext, agent
+from sqswarm import Fail, TaskContext, agent
 
 
 class Approval(BaseModel):
@@ -58,7 +58,7 @@ def handler(event, context):
 @pytest.fixture(scope="session")
 def deployed(emulator, tmp_path_factory):
     """The swarm of this suite, on the session's emulator."""
-    from infra.cli.app import app
+    from sqswarm.infra.cli.app import app
 
     folder = tmp_path_factory.mktemp("operations")
     (folder / "pyproject.toml").write_text('[tool.sqswarm]\nagents = ["operated_agents"]\n')
@@ -75,7 +75,7 @@ def deployed(emulator, tmp_path_factory):
 @pytest.fixture(scope="session")
 def aws(emulator):
     """Clients by service name."""
-    from backends.connect import client_factory, settings_from_environment
+    from sqswarm.backends.aws.connect import client_factory, settings_from_environment
 
     return client_factory(settings_from_environment())
 
@@ -84,8 +84,8 @@ def aws(emulator):
 def swarm(deployed):
     from dataclasses import replace
 
-    from backends.connect import settings_from_environment
-    from dispatcher import Swarm
+    from sqswarm import Swarm
+    from sqswarm.backends.aws.connect import settings_from_environment
 
     with Swarm.connect(replace(settings_from_environment(), stage=STAGE)) as connected:
         yield connected

@@ -11,9 +11,9 @@ import httpx2 as httpx
 import mcp
 import pytest
 
-from infra.local.apart import free_port
-from infra.operations.assistants import snippets
-from infra.operations.runtimes import RUNTIMES, TABLE_DATE, successor
+from sqswarm.infra.admin_mcp.assistants import snippets
+from sqswarm.infra.admin_mcp.runtimes import RUNTIMES, TABLE_DATE, successor
+from sqswarm.infra.local.isolated import free_port
 
 from .conftest import assistant, parameters
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from schemas.lifecycle import Status
+from sqswarm.schemas.lifecycle import Status
 
 from .conftest import DECLINE, accept, assistant, until
 

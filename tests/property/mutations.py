@@ -8,22 +8,33 @@ from dataclasses import replace
 from functools import partial
 from unittest.mock import patch
 
-import dispatcher.owed
-import dispatcher.redrive
-import dispatcher.submit
-import workers.acquire
-import workers.delivery
-import workers.job
-import workers.journal
-import workers.runtime
-from infra.simulate.process import here
-from schemas import operations
-from schemas.agent_spec import AgentSpec
-from schemas.ids import new_task_id
-from schemas.task import TaskRecord
-from schemas.writes import Absent, Add, Eq, Has, Key, Le, Missing, Refused, Remove, Set
-from workers.dead_letters import LetterKeeper
-from workers.housekeeping import Housekeeper, Sweep
+import sqswarm.dispatcher.lifecycle.completion
+import sqswarm.dispatcher.lifecycle.redrive
+import sqswarm.dispatcher.submit
+import sqswarm.workers.durable.journal
+import sqswarm.workers.runtime.acquire
+import sqswarm.workers.runtime.batch
+import sqswarm.workers.runtime.job
+import sqswarm.workers.runtime.standing
+from simulation.process import here
+from sqswarm.dispatcher.lifecycle.dead_letter_sweep import LetterKeeper
+from sqswarm.dispatcher.lifecycle.sweep import Housekeeper, Sweep
+from sqswarm.schemas import protocol
+from sqswarm.schemas.agent_spec import AgentSpec
+from sqswarm.schemas.ids import new_task_id
+from sqswarm.schemas.task import TaskRecord
+from sqswarm.schemas.writes import (
+    Absent,
+    Add,
+    Eq,
+    Has,
+    Key,
+    Le,
+    Missing,
+    Refused,
+    Remove,
+    Set,
+)
 
 WORKING = Eq("status", "working")
 MUTATIONS: dict[str, tuple[Callable[[], object], str | None]] = {}
@@ -42,12 +53,12 @@ def mutation(function=None, *, weather=None):
 @contextmanager
 def changed_operation(name: str, change) -> Iterator[None]:
     """Let operation `name` return what `change` makes of its write."""
-    real = getattr(operations, name)
+    real = getattr(protocol, name)
 
     def mutant(*args, **kwargs):
         return change(real(*args, **kwargs))
 
-    with patch.object(operations, name, mutant):
+    with patch.object(protocol, name, mutant):
         yield
 
 
@@ -70,13 +81,13 @@ def settle_that_checks_status_only():
 
 @mutation
 def delete_before_settle():
-    real = workers.runtime.conclude
+    real = sqswarm.workers.runtime.batch.conclude
 
     async def conclude(station, runs):
         await station.bus.delete(station.queue, [run.job.delivery.receipt for run in runs])
         return await real(station, runs)
 
-    with patch.object(workers.runtime, "conclude", conclude):
+    with patch.object(sqswarm.workers.runtime.batch, "conclude", conclude):
         yield
 
 
@@ -88,14 +99,14 @@ def retry_that_forgets_the_fence():
 
 @mutation(weather="zombies")
 def retry_that_trusts_its_own_token():
-    real = workers.delivery.standing
+    real = sqswarm.workers.runtime.standing.standing
 
     def standing(record, *, token, max_attempts, now_ms):
         if record.v == token and not record.status.terminal:
-            return workers.delivery.Ours()
+            return sqswarm.workers.runtime.standing.Ours()
         return real(record, token=token, max_attempts=max_attempts, now_ms=now_ms)
 
-    with patch.object(workers.delivery, "standing", standing):
+    with patch.object(sqswarm.workers.runtime.standing, "standing", standing):
         yield
 
 
@@ -107,14 +118,14 @@ def lease_shorter_than_the_run():
 
 @mutation
 def fence_by_owner_without_a_fresh_version():
-    with patch.object(workers.job, "new_version", lambda: here().name):
+    with patch.object(sqswarm.workers.runtime.job, "new_version", lambda: here().name):
         yield
 
 
 @mutation(weather="give-ups")
 def publish_before_create_and_drop_unknown_tasks():
     """The create is best effort, since the message is on its way already."""
-    recorded, publish = dispatcher.submit._recorded, dispatcher.submit._publish
+    recorded, publish = sqswarm.dispatcher.submit._recorded, sqswarm.dispatcher.submit._publish
 
     async def publish_first(desk, drafts):
         await publish(desk, desk.catalogue.agent(drafts[0].message.name), drafts)
@@ -127,14 +138,14 @@ def publish_before_create_and_drop_unknown_tasks():
 
     async def decide(station, job, outcome, asked_ms):
         if isinstance(outcome, Refused) and outcome.item is None and job.message.v is not None:
-            return workers.acquire.Fate.DELETE
+            return sqswarm.workers.runtime.acquire.Fate.DELETE
         return await real(station, job, outcome, asked_ms)
 
-    real = workers.acquire._decide
+    real = sqswarm.workers.runtime.acquire._decide
     with (
-        patch.object(dispatcher.submit, "_recorded", publish_first),
-        patch.object(dispatcher.submit, "_publish", published_already),
-        patch.object(workers.acquire, "_decide", decide),
+        patch.object(sqswarm.dispatcher.submit, "_recorded", publish_first),
+        patch.object(sqswarm.dispatcher.submit, "_publish", published_already),
+        patch.object(sqswarm.workers.runtime.acquire, "_decide", decide),
     ):
         yield
 
@@ -164,15 +175,15 @@ def resume_without_the_sweep_entry():
 
 @mutation
 def delete_while_another_lease_is_live():
-    real = workers.delivery.standing
+    real = sqswarm.workers.runtime.standing.standing
 
     def standing(record, **given):
         found = real(record, **given)
-        if isinstance(found, workers.delivery.LeasedByAnother):
-            return workers.delivery.Parked()
+        if isinstance(found, sqswarm.workers.runtime.standing.LeasedByAnother):
+            return sqswarm.workers.runtime.standing.Parked()
         return found
 
-    with patch.object(workers.delivery, "standing", standing):
+    with patch.object(sqswarm.workers.runtime.standing, "standing", standing):
         yield
 
 
@@ -249,11 +260,11 @@ def join_by_plain_counter():
         record = from_item(cls, item)
         return replace(record, pending=frozenset()) if item.get("left", 1) <= 0 else record
 
-    real_count = operations.count
+    real_count = protocol.count
     with (
         changed_operation("plan", plan),
         changed_operation("fire", fire),
-        patch.object(operations, "count", count),
+        patch.object(protocol, "count", count),
         patch.object(TaskRecord, "from_item", classmethod(record_of)),
     ):
         yield
@@ -279,7 +290,7 @@ def failure_without_a_letter():
     async def put_failed_aside(station, ended):
         pass
 
-    with patch.object(workers.effects, "_put_failed_aside", put_failed_aside):
+    with patch.object(sqswarm.workers.runtime.completion, "_put_failed_aside", put_failed_aside):
         yield
 
 
@@ -298,13 +309,13 @@ def heartbeat_that_does_not_renew():
 
 @mutation
 def steps_that_are_not_replayed():
-    real = workers.journal.read_past
+    real = sqswarm.workers.durable.journal.read_past
 
     async def read_past(station, lease):
         found = await real(station, lease)
         return {name: past for name, past in found.items() if not name.startswith("step ")}
 
-    with patch.object(workers.journal, "read_past", read_past):
+    with patch.object(sqswarm.workers.durable.journal, "read_past", read_past):
         yield
 
 
@@ -320,7 +331,7 @@ def redrive_that_makes_a_new_task_every_time():
     def derived(origin, key, *, at_ms):
         return new_task_id(at_ms)
 
-    with patch.object(dispatcher.redrive, "derive_task_id", derived):
+    with patch.object(sqswarm.dispatcher.lifecycle.redrive, "derive_task_id", derived):
         yield
 
 
@@ -329,7 +340,7 @@ def cancel_that_forgets_the_children():
     async def cancel_children(desk, parent):
         pass
 
-    with patch.object(dispatcher.owed, "cancel_children", cancel_children):
+    with patch.object(sqswarm.dispatcher.lifecycle.completion, "cancel_children", cancel_children):
         yield
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from infra.simulate.scripts import child
-from infra.simulate.storm import Accident, Aim, Fault, Misfortune, Mishap, Order, Storm
-from infra.simulate.weather import ASKS, DEADLY, OPERATIONS, SIMPLE, WAITS
+from simulation.fault_plan import Accident, Aim, Fault, Misfortune, Mishap, Order, Storm
+from simulation.scripts import child
+from simulation.workload import ASKS, DEADLY, OPERATIONS, SIMPLE, WAITS
 
 AGENTS = st.sampled_from(["standard", "durable", "container", "lean"])
 sizes = st.sampled_from([0.0, 0.2, 0.4, 0.7, 1.0])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from mutations import MUTATIONS
 
-from infra.simulate import simulate, storm_of
-from infra.simulate.story import shrunk, story
+from simulation import simulate, storm_of
+from simulation.counterexample import shrunk, story
 
 WITHIN = 3000
 """Storms, of the weather aimed at the mistake or of any; most mistakes need a few dozen."""
@@ -41,7 +41,7 @@ def test_a_violation_tells_a_short_story_that_can_be_replayed():
         told = story(small)
         again = simulate(small.storm)
     assert [v.what for v in again.violations] == [v.what for v in small.violations]
-    assert f"replay: python -m infra.simulate --seed {report.storm.seed}" in told
+    assert f"replay: python tests/simulation --seed {report.storm.seed}" in told
     assert "law broken: nothing-lost" in told
     assert len(told.splitlines()) < 40
 

@@ -6,23 +6,25 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from mutations import MUTATIONS
 from storms import storms
 
-from infra.simulate import LAWS, Storm, run, simulate, storm_of
-from infra.simulate import __main__ as command
-from infra.simulate import sweep as run_of_storms
-from infra.simulate.__main__ import main
-from infra.simulate.storm import Accident, Aim, Fault, Misfortune, Mishap, Order
-from infra.simulate.story import story
-from infra.simulate.sweep import EndlessStormError, sweep
-from infra.simulate.weather import WEATHERS
-from schemas.json import loads
-from schemas.writes import Applied, Refused
+from simulation import LAWS, Storm, run, simulate, storm_of
+from simulation import __main__ as command
+from simulation import campaign as run_of_storms
+from simulation.__main__ import main
+from simulation.campaign import EndlessStormError, sweep
+from simulation.counterexample import story
+from simulation.fault_plan import Accident, Aim, Fault, Misfortune, Mishap, Order
+from simulation.workload import WEATHERS
+from sqswarm.schemas.json import loads
+from sqswarm.schemas.writes import Applied, Refused
 
+TESTS = Path(__file__).parents[1]
 STORMS = int(os.environ.get("SQSWARM_STORMS", "20000"))
 JOBS = int(os.environ.get("SQSWARM_STORM_JOBS", "2"))
 
@@ -52,7 +54,8 @@ def test_a_storm_is_the_same_every_time():
 def test_a_storm_is_the_same_in_every_process():
     """No set's order, and nothing else that a process is born with, gets into a storm."""
     code = (
-        "from hashlib import sha256; from infra.simulate import simulate, storm_of\n"
+        f"import sys; sys.path.insert(0, {str(TESTS)!r})\n"
+        "from hashlib import sha256; from simulation import simulate, storm_of\n"
         "traces = [simulate(storm_of(seed)).seen.world.trace for seed in range(30)]\n"
         "told = repr([[note[:4] for note in trace] for trace in traces])\n"
         "print(sha256(told.encode()).hexdigest())"
@@ -160,7 +163,7 @@ def test_the_command_tells_how_many_storms_broke_a_law(capsys):
 
 def test_one_storm_can_be_told(capsys):
     assert main(["--seed", "3", "--trace"]) == 0
-    assert "replay: python -m infra.simulate --seed 3" in capsys.readouterr().out
+    assert "replay: python tests/simulation --seed 3" in capsys.readouterr().out
 
 
 def test_the_command_reports_in_json_and_by_its_exit_code(capsys):

@@ -5,7 +5,7 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.ids import adopted_task_id, created_ms, derive_task_id, is_task_id, new_task_id
+from sqswarm.schemas.ids import adopted_task_id, created_ms, derive_task_id, is_task_id, new_task_id
 
 times = st.integers(min_value=0, max_value=2**48 - 1)
 

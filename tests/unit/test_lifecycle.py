@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from schemas.lifecycle import TERMINAL, TRANSITIONS, Event, Status, after
+from sqswarm.schemas.lifecycle import TERMINAL, TRANSITIONS, Event, Status, after
 
 
 @pytest.mark.parametrize(("status", "event"), list(product(Status, Event)))

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from schemas.errors import PoisonMessage
-from schemas.ids import new_task_id
-from schemas.message import Message, decode
+from sqswarm.schemas.errors import PoisonMessage
+from sqswarm.schemas.ids import new_task_id
+from sqswarm.schemas.message import Message, decode
 
 ID = new_task_id(1_700_000_000_000)
 

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from backends.bus.aws import AwsBus
-from backends.bus.port import Outgoing
-from backends.runner import AsyncRunner
-from schemas.errors import PublishFailed
-from schemas.naming import Names
+from sqswarm.backends.aws.bus import AwsBus
+from sqswarm.backends.ports.bus import Outgoing
+from sqswarm.backends.runner import AsyncRunner
+from sqswarm.schemas.errors import PublishFailed
+from sqswarm.schemas.naming import Names
 
 NAMES = Names(stage="x", account="000000000000", region="us-east-1")
 MESSAGES = [Outgoing(id=f"m{n:02}", body=str(n), principal="me", group="g") for n in range(25)]

@@ -4,18 +4,18 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from house import House
+from memory_swarm import House
 
-from backends.bus.port import Outgoing
-from dispatcher.cancel import cancel
-from dispatcher.publish import publish
-from dispatcher.submit import Request, submit
-from schemas.errors import IdempotencyConflict, InvalidArguments, TaskFailed, TaskNotFound
-from schemas.ids import new_task_id
-from schemas.lifecycle import Status
-from schemas.message import Message
-from workers import Fail, Retry, TaskContext, agent
-from workers.runtime import Runtime
+from sqswarm import Fail, Retry, TaskContext, agent
+from sqswarm.backends.ports.bus import Outgoing
+from sqswarm.dispatcher.lifecycle.cancel import cancel
+from sqswarm.dispatcher.publish import publish
+from sqswarm.dispatcher.submit import Request, submit
+from sqswarm.schemas.errors import IdempotencyConflict, InvalidArguments, TaskFailed, TaskNotFound
+from sqswarm.schemas.ids import new_task_id
+from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.message import Message
+from sqswarm.workers.runtime.batch import Runtime
 
 RUNS: list[tuple[str, int]] = []
 
@@ -288,8 +288,8 @@ async def test_a_worker_that_dies_every_time_ends_the_task_with_the_reason(house
     [task_id] = await house.submit(echo, "a")
     for _ in range(3):
         [delivery] = await house.bus.receive(house.queue(echo), limit=1, wait_s=0)
-        from workers.acquire import acquire
-        from workers.job import job_of
+        from sqswarm.workers.runtime.acquire import acquire
+        from sqswarm.workers.runtime.job import job_of
 
         await acquire(house.station(echo), [job_of(delivery, echo.spec)])
         house.clock.advance(seconds=echo.spec.visibility_s)

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, Field, ValidationError
 
-from schemas.agent_spec import Subscription
-from schemas.catalogue import Catalogue
-from schemas.errors import InvalidAgent, InvalidReturn
-from workers import TaskContext, agent
+from sqswarm import TaskContext, agent
+from sqswarm.schemas.agent_spec import Subscription
+from sqswarm.schemas.catalogue import Catalogue
+from sqswarm.schemas.errors import InvalidAgent, InvalidReturn
 
 
 class Keywords(BaseModel):

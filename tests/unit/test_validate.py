@@ -2,11 +2,11 @@
 
 import pytest
 
-from dispatcher.validate import Validator
-from schemas import payload
-from schemas.catalogue import CatalogueEntry
-from schemas.errors import InvalidArguments, PayloadTooLarge
-from workers import agent
+from sqswarm import agent
+from sqswarm.dispatcher.validate import Validator
+from sqswarm.schemas import payload
+from sqswarm.schemas.catalogue import CatalogueEntry
+from sqswarm.schemas.errors import InvalidArguments, PayloadTooLarge
 
 
 @agent

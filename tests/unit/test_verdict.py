@@ -4,8 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.outcome import Broke, Failed, Returned
-from workers.verdict import BACKOFF_CAP_S, Complete, GiveUp, RetryLater, backoff_s, decide
+from sqswarm.workers.runtime.decide import (
+    BACKOFF_CAP_S,
+    Complete,
+    GiveUp,
+    RetryLater,
+    backoff_s,
+    decide,
+)
+from sqswarm.workers.runtime.outcome import Broke, Failed, Returned
 
 
 @pytest.mark.parametrize(

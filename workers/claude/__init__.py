@@ -3,9 +3,9 @@
 Nothing here imports `anthropic` or `mcp` before such an agent runs.
 """
 
-from schemas.ledger import Budget
-from workers.claude.agent import ClaudeAgent
-from workers.claude.servers import McpServer
-from workers.claude.tool import Tool, ask_person, tool
+from sqswarm.schemas.ledger import Budget
+from sqswarm.workers.claude.agent import ClaudeAgent
+from sqswarm.workers.claude.servers import McpServer
+from sqswarm.workers.claude.tools import Tool, ask_person, tool
 
 __all__ = ["Budget", "ClaudeAgent", "McpServer", "Tool", "ask_person", "tool"]

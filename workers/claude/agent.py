@@ -8,19 +8,19 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from backends import vault
-from schemas.agent_spec import Durability, Schedule, Subscription
-from schemas.errors import InvalidAgent
-from schemas.json import JsonObject
-from schemas.ledger import Budget
-from schemas.pricing import plain_model
-from workers.agent import Agent, agent
-from workers.claude.connect import HANDED_ON, Account
-from workers.claude.loop import Mind, converse
-from workers.claude.model import Model
-from workers.claude.servers import McpServer, servers_of
-from workers.claude.tool import Tool, tool
-from workers.context import TaskContext
+from sqswarm.backends import secrets
+from sqswarm.schemas.agent_spec import Durability, Schedule, Subscription
+from sqswarm.schemas.errors import InvalidAgent
+from sqswarm.schemas.json import JsonObject
+from sqswarm.schemas.ledger import Budget
+from sqswarm.schemas.pricing import plain_model
+from sqswarm.workers.agent import Agent, agent
+from sqswarm.workers.claude.client import HANDED_ON, Account
+from sqswarm.workers.claude.config import Model
+from sqswarm.workers.claude.conversation import Mind, converse
+from sqswarm.workers.claude.servers import McpServer, servers_of
+from sqswarm.workers.claude.tools import Tool, tool
+from sqswarm.workers.durable.context import TaskContext
 
 
 class ClaudeAgent(Agent[..., Any]):
@@ -73,7 +73,7 @@ class ClaudeAgent(Agent[..., Any]):
         if durability == Durability.LEAN:
             message = f"agent {name!r}: a Claude agent keeps steps, so it cannot be lean"
             raise InvalidAgent(message)
-        if not vault.is_reference(api_key):
+        if not secrets.is_reference(api_key):
             message = f"agent {name!r}: api_key is a reference to a key, not the key"
             raise InvalidAgent(message, hint='Write api_key="ssm:/path" or "env:NAME".')
         self._account = Account(provider=provider, base_url=base_url, api_key=api_key)
@@ -168,7 +168,7 @@ class ClaudeAgent(Agent[..., Any]):
         """Return what its role may do beside an agent's own: read its secrets, call Bedrock."""
         references = [self._account.api_key]
         references += [one for server in self._servers for one in server.references]
-        statements = vault.statements(tuple(references))
+        statements = secrets.statements(tuple(references))
         if self._account.provider == "bedrock":
             actions = ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"]
             models = [

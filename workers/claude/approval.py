@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from backends.vault import hide
-from schemas.json import JsonObject, dumps
-from workers.claude.tool import Tool, ToolError, Use
+from sqswarm.backends.secrets import hide
+from sqswarm.schemas.json import JsonObject, dumps
+from sqswarm.workers.claude.tools import Tool, ToolError, Use
 
 
 class Approval(BaseModel):

@@ -17,11 +17,11 @@ import mcp_types
 from mcp import Client, StdioServerParameters
 from mcp.shared.exceptions import MCPError
 
-from backends.vault import is_reference, secret
-from schemas.json import JsonObject, dumps
-from workers.claude.servers import McpServer
-from workers.claude.tool import Tool, ToolError, Use, recorded, told
-from workers.context import TaskContext
+from sqswarm.backends.secrets import is_reference, secret
+from sqswarm.schemas.json import JsonObject, dumps
+from sqswarm.workers.claude.servers import McpServer
+from sqswarm.workers.claude.tools import Tool, ToolError, Use, recorded, told
+from sqswarm.workers.durable.context import TaskContext
 
 _NAME_LIMIT = 64
 _UNFIT = re.compile(r"[^a-zA-Z0-9_-]")

@@ -8,9 +8,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from backends.vault import is_reference
-from schemas.errors import InvalidAgent
-from schemas.json import JsonObject, loads
+from sqswarm.backends.secrets import is_reference
+from sqswarm.schemas.errors import InvalidAgent
+from sqswarm.schemas.json import JsonObject, loads
 
 _EXAMPLE = 'mcp_servers={"files": {"command": "npx", "args": ["-y", "…"]}, "web": {"url": "…"}}'
 

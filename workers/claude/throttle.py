@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from schemas import operations
-from schemas.writes import Refused
-from workers.station import Station
+from sqswarm.schemas import protocol
+from sqswarm.schemas.writes import Refused
+from sqswarm.workers.runtime.worker_context import Station
 
 _LOOK_EVERY_MS = 1000
 _SPREAD_MS = 1000
@@ -36,7 +36,7 @@ class Throttle:
         now = self._station.now_ms()
         if now - self._looked_ms >= _LOOK_EVERY_MS:
             self._looked_ms = now
-            item = await self._station.store.read(operations.pause_key(self._whom))
+            item = await self._station.store.read(protocol.pause_key(self._whom))
             self._until_ms = max(self._until_ms, item["until"] if item else 0)
         if self._until_ms <= now:
             return 0
@@ -52,7 +52,7 @@ class Throttle:
         self._until_ms = until
         expires_s = until // 1000 + _KEPT_S
         for known in (True, False):
-            write = operations.pause(self._whom, known=known, until_ms=until, expires_s=expires_s)
+            write = protocol.pause(self._whom, known=known, until_ms=until, expires_s=expires_s)
             outcome = await self._station.store.write(write)
             if not isinstance(outcome, Refused) or outcome.item is not None:
                 return

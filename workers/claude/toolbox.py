@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from schemas.json import JsonObject
-from workers.claude.data import marked
-from workers.claude.servers import McpServer
-from workers.claude.tool import Tool, ToolError, Use
-from workers.context import TaskContext
+from sqswarm.schemas.json import JsonObject
+from sqswarm.workers.claude.servers import McpServer
+from sqswarm.workers.claude.tool_output import marked
+from sqswarm.workers.claude.tools import Tool, ToolError, Use
+from sqswarm.workers.durable.context import TaskContext
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class Toolbox:
             raise ToolError(message)
         tool.check(use.arguments)
         if tool.approve:
-            from workers.claude.approval import approved
+            from sqswarm.workers.claude.approval import approved
 
             use = replace(use, arguments=await approved(tool, use))
         return await tool.call(use)
@@ -61,7 +61,7 @@ async def toolbox(ctx: TaskContext, tools: Sequence[Tool], servers: Sequence[Mcp
     box = {one.name: one for one in tools}
     missing: list[str] = []
     if servers:
-        from workers.claude.mcp import tools_of_server
+        from sqswarm.workers.claude.mcp import tools_of_server
 
         listed = await asyncio.gather(*(tools_of_server(ctx, server) for server in servers))
         for server, (found, definitions, problem) in zip(servers, listed, strict=True):

@@ -10,17 +10,17 @@ from dataclasses import asdict
 from hashlib import sha256
 from typing import Any
 
-from backends.vault import hide_all
-from schemas.json import JsonObject, dumps, size_bytes
-from schemas.ledger import day_of, worst_case
-from schemas.pricing import Tokens
-from workers.claude.connect import client_of
-from workers.claude.model import Model
-from workers.claude.spend import Hold, Spend
-from workers.claude.throttle import Throttle, Throttled
-from workers.claude.tool import station_of
-from workers.context import TaskContext
-from workers.outcome import Fail, Retry
+from sqswarm.backends.secrets import hide_all
+from sqswarm.schemas.json import JsonObject, dumps, size_bytes
+from sqswarm.schemas.ledger import day_of, worst_case
+from sqswarm.schemas.pricing import Tokens
+from sqswarm.workers.claude.budget import Hold, Spend
+from sqswarm.workers.claude.client import client_of
+from sqswarm.workers.claude.config import Model
+from sqswarm.workers.claude.throttle import Throttle, Throttled
+from sqswarm.workers.claude.tools import station_of
+from sqswarm.workers.durable.context import TaskContext
+from sqswarm.workers.runtime.outcome import Fail, Retry
 
 _PATIENCE_S = 20.0
 """How long a call waits in its worker when it is throttled; longer waits give the worker back."""

@@ -18,7 +18,7 @@ from dependency_review.package import (
     is_vendored_path,
 )
 from dependency_review.source import Unparsed, parse
-from workers import agent
+from sqswarm import agent
 
 MAX_PARSED_BYTES = 24 * 1024 * 1024
 NATIVE_SUFFIXES = (".so", ".pyd", ".dll", ".dylib", ".a")

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from dependency_review.package import Finding, Package, canonical_name
 from dependency_review.requirement import NotARequirementError, Requirement, parse_requirement
-from workers import agent
+from sqswarm import agent
 
 
 class DependenciesFinding(Finding):

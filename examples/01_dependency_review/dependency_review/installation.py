@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from pydantic import Field
 
 from dependency_review.package import Finding, Frozen, Package, is_metadata_path
-from workers import agent
+from sqswarm import agent
 
 # Commands that scripts and people expect from the system; a package that installs one replaces it
 # on the path of an activated environment.

@@ -15,7 +15,7 @@ from dependency_review.package import (
     is_vendored_path,
 )
 from dependency_review.spdx import Category, NotSpdxError, category_of, parse_expression, strictest
-from workers import agent
+from sqswarm import agent
 
 
 class Evidence(Frozen):

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from dependency_review.package import Finding, Package
 from dependency_review.requirement import NotARequirementError, allows, parse_requirement, release
-from workers import agent
+from sqswarm import agent
 
 # End of life of each CPython, month by month. Source: https://devguide.python.org/versions/.
 PYTHON_END_OF_LIFE = MappingProxyType(

@@ -18,7 +18,7 @@ from dependency_review.maintenance import MaintenanceFinding
 from dependency_review.package import Finding, Frozen
 from dependency_review.readme import ReadmeFinding
 from dependency_review.risk import RiskFinding
-from workers import agent
+from sqswarm import agent
 
 Verdict = Literal["act", "look", "fine", "unknown"]
 SEVERITIES = ("high", "medium", "low")

@@ -9,7 +9,7 @@ from pydantic import Field
 from dependency_review.markup import Markup, outline
 from dependency_review.package import Confidence, Finding, Package
 from dependency_review.readability import is_english, reading_ease
-from workers import agent
+from sqswarm import agent
 
 SHORT_WORDS = 80
 INSTALL = re.compile(

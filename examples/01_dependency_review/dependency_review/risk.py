@@ -18,7 +18,7 @@ from dependency_review.package import (
 from dependency_review.risk_rules import RULES, Hit
 from dependency_review.risk_scan import hidden_text, needs_scan, scan
 from dependency_review.source import Unparsed, parse, text_lines
-from workers import agent
+from sqswarm import agent
 
 EXAMPLES_PER_RULE = 5
 MAX_SNIPPET_CHARS = 160

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import Field
 
 from dependency_review.package import Frozen
-from workers import Fail, agent
+from sqswarm import Fail, agent
 
 MODEL = "claude-haiku-4-5"
 KEY_PARAMETER = "/sqswarm/anthropic-api-key"

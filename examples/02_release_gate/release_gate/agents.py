@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from release_gate.measure import Measured, measure
 from release_gate.report import report
-from workers import Fail, TaskContext, agent
+from sqswarm import Fail, TaskContext, agent
 
 COOL_DOWN_S = 2
 """After an approval there is time to change one's mind: an hour would cost nothing, either."""

@@ -1,8 +1,7 @@
 """Prompt chaining: each step works on what the one before made, and a gate stands between."""
 
 from patterns import KEY, MODEL
-from workers import Fail, TaskContext, agent
-from workers.claude import ClaudeAgent
+from sqswarm import ClaudeAgent, Fail, TaskContext, agent
 
 outliner = ClaudeAgent(
     "outliner", model=MODEL, api_key=KEY, system="Outline an article: one line a section.",

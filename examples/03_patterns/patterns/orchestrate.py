@@ -1,7 +1,7 @@
 """Orchestrator and workers: the model itself decides what to hand out, and to how many."""
 
 from patterns import KEY, MODEL
-from workers.claude import Budget, ClaudeAgent
+from sqswarm import Budget, ClaudeAgent
 
 researcher = ClaudeAgent(
     "researcher", model=MODEL, api_key=KEY, description="Answer one question about a city.",

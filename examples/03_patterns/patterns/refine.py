@@ -3,8 +3,7 @@
 from pydantic import BaseModel
 
 from patterns import KEY, MODEL
-from workers import TaskContext, agent
-from workers.claude import ClaudeAgent
+from sqswarm import ClaudeAgent, TaskContext, agent
 
 
 class Verdict(BaseModel):

@@ -3,8 +3,7 @@
 from typing import Literal
 
 from patterns import KEY, MODEL
-from workers import TaskContext, agent
-from workers.claude import ClaudeAgent
+from sqswarm import ClaudeAgent, TaskContext, agent
 
 Desk = Literal["billing", "technical"]
 

@@ -3,8 +3,7 @@
 from collections import Counter
 
 from patterns import KEY, MODEL
-from workers import TaskContext, agent
-from workers.claude import ClaudeAgent
+from sqswarm import ClaudeAgent, TaskContext, agent
 
 juror = ClaudeAgent(
     "juror", model=MODEL, api_key=KEY, system="Say whether this code is safe.", output=bool

@@ -7,8 +7,7 @@ import sys
 
 from pydantic import BaseModel
 
-from workers import Fail, TaskContext, agent
-from workers.claude import Budget, ClaudeAgent, McpServer
+from sqswarm import Budget, ClaudeAgent, Fail, McpServer, TaskContext, agent
 
 MODEL = "claude-haiku-5-5"
 KEY = "ssm:/sqswarm/anthropic-key"
@@ -47,7 +46,7 @@ async def clerk(offer: str, day: str, *, ctx: TaskContext) -> Booking:
 
     Above the limit a manager is asked. The same offer and day are never booked twice.
     """
-    from workers.claude.mcp import call_tool
+    from sqswarm.workers.claude.mcp import call_tool
 
     server = inventory("price", "reserve")
     usd = int(await ctx.step("price", call_tool, server, "price", {"offer": offer}))

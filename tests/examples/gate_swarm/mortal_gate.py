@@ -13,7 +13,7 @@ from pathlib import Path
 from release_gate import agents as gates
 from release_gate.agents import gate, inspect_file
 
-from workers.context import TaskContext
+from sqswarm.workers.durable.context import TaskContext
 
 __all__ = ["gate", "inspect_file"]
 

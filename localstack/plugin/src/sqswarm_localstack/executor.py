@@ -10,13 +10,13 @@ import weakref
 from pathlib import Path
 from typing import Any
 
+from localstack import config
 from localstack.services.lambda_.invocation.lambda_models import FunctionVersion, InvocationResult
 from localstack.services.lambda_.invocation.runtime_executor import (
     LambdaRuntimeException,
     RuntimeExecutor,
 )
 
-from localstack import config
 from sqswarm_localstack import log_lines
 from sqswarm_localstack.sandbox import Answer, Invocation, Sandbox, SandboxError, TimedOutError
 

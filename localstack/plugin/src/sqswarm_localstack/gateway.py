@@ -3,10 +3,9 @@
 from functools import lru_cache, partial
 from typing import Any
 
+from localstack import config
 from localstack.runtime.server import twisted as runtime_server
 from twisted.web import http
-
-from localstack import config
 
 
 def listen_where_told() -> None:

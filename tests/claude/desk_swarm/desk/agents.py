@@ -3,8 +3,7 @@
 import asyncio
 
 from desk import dying as _dying  # noqa: F401 - it changes the workers of this module
-from workers import agent
-from workers.claude import Budget, ClaudeAgent
+from sqswarm import Budget, ClaudeAgent, agent
 
 MODEL = "claude-sonnet-5-5"
 

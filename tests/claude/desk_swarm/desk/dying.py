@@ -10,11 +10,11 @@ import tempfile
 from contextvars import ContextVar
 from pathlib import Path
 
-from workers import steps
-from workers.claude import agent as claude_agent
+from sqswarm.workers.claude import agent as claude_agent
+from sqswarm.workers.durable import step
 
 _at: ContextVar[int] = ContextVar("at", default=0)
-_record, _converse = steps._record, claude_agent.converse
+_record, _converse = step._record, claude_agent.converse
 
 
 async def record(journal, operation, name, text):
@@ -37,4 +37,4 @@ async def converse(mind, prompt, ctx):
     return await _converse(mind, prompt, ctx)
 
 
-steps._record, claude_agent.converse = record, converse
+step._record, claude_agent.converse = record, converse

@@ -5,7 +5,7 @@ import os
 import time
 from pathlib import Path
 
-from workers import TaskContext, agent
+from sqswarm import TaskContext, agent
 
 
 def note(path: str, line: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 import probe.counting  # noqa: F401 - counts where its environment says so
-from workers import Fail, Subscription, TaskContext, agent
+from sqswarm import Fail, Subscription, TaskContext, agent
 
 
 def note(path: str, line: str) -> None:

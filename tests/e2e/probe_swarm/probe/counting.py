@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.client import BaseClient
 
-from workers.lambda_handler import Worker
+from sqswarm.workers.hosts.lambda_handler import Worker
 
 
 def count_into(path: str) -> None:

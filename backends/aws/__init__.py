@@ -1,0 +1,1 @@
+"""The ports on AWS: DynamoDB, SNS, SQS, S3."""

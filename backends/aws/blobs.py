@@ -1,0 +1,41 @@
+"""The blob store on S3."""
+
+from __future__ import annotations
+
+from botocore.exceptions import ClientError
+
+from sqswarm.backends.aws.caller import AwsCaller, error_code
+
+
+class S3Blobs:
+    """One bucket; see the port for what each method promises."""
+
+    def __init__(self, caller: AwsCaller, bucket: str) -> None:
+        """Keep objects in `bucket`."""
+        self._caller = caller
+        self._bucket = bucket
+        self._prefix = f"s3://{bucket}/"
+
+    def address(self, key: str) -> str:
+        """Return the address of `key`."""
+        return self._prefix + key
+
+    async def put(self, key: str, data: bytes) -> str:
+        """Store `data` with PutObject (encrypted by the bucket's default)."""
+        await self._caller.call("s3", "put_object", Bucket=self._bucket, Key=key, Body=data)
+        return self.address(key)
+
+    async def get(self, address: str) -> bytes | None:
+        """Return what lies there, with GetObject."""
+        if not address.startswith(self._prefix):
+            message = f"{address} is not in this stage's bucket"
+            raise ValueError(message)
+        key = address.removeprefix(self._prefix)
+        try:
+            response = await self._caller.call("s3", "get_object", Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            if error_code(error) in {"NoSuchKey", "404"}:
+                return None
+            raise
+        body: bytes = response["Body"]
+        return body

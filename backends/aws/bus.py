@@ -1,0 +1,202 @@
+"""The bus on SNS and SQS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from hashlib import sha256
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from sqswarm.backends.aws.caller import AwsCaller, error_code
+from sqswarm.backends.aws.chunks import chunks
+from sqswarm.backends.ports.bus import DeadLetter, Delivery, Outgoing, batches
+from sqswarm.backends.runner import Runner
+from sqswarm.schemas.errors import PublishFailed
+from sqswarm.schemas.naming import Names
+
+_TRIES = 5
+_FIRST_PAUSE_S = 0.1
+_DELETES_A_CALL = 10
+_GROUP_LENGTH = 128
+_STALE = frozenset(
+    {
+        "ReceiptHandleIsInvalid",
+        "InvalidParameterValue",
+        "MessageNotInflight",
+        "AWS.SimpleQueueService.MessageNotInflight",
+    }
+)
+
+
+class AwsBus:
+    """SNS topics and SQS queues of one stage; see the port for what each method promises."""
+
+    def __init__(
+        self, caller: AwsCaller, runner: Runner, names: Names, endpoint_url: str | None
+    ) -> None:
+        """Address topics and queues by name in the account and region of `names`."""
+        self._caller = caller
+        self._runner = runner
+        self._topics = f"arn:{names.partition}:sns:{names.region}:{names.account}:"
+        base = endpoint_url or f"https://sqs.{names.region}.amazonaws.com"
+        self._queues = f"{base.rstrip('/')}/{names.account}/"
+
+    def queue_url(self, queue: str) -> str:
+        """Return a queue's address (SQS Developer Guide, "Queue and message identifiers")."""
+        return self._queues + queue
+
+    async def publish(self, topic: str, messages: Sequence[Outgoing]) -> None:
+        """Publish with SNS PublishBatch."""
+
+        def send(batch: Sequence[Outgoing]) -> Coroutine[Any, Any, None]:
+            entries = {m.id: _entry(m, topic, body="Message") for m in batch}
+            target = {"TopicArn": self._topics + topic}
+            return self._send_batch(
+                "sns", "publish_batch", target, "PublishBatchRequestEntries", entries
+            )
+
+        await self._send_all(topic, messages, send)
+
+    async def send(self, queue: str, messages: Sequence[Outgoing], *, delay_s: int = 0) -> None:
+        """Send with SQS SendMessageBatch."""
+        delay = {"DelaySeconds": delay_s} if delay_s else {}
+
+        def send(batch: Sequence[Outgoing]) -> Coroutine[Any, Any, None]:
+            entries = {m.id: {**_entry(m, queue, body="MessageBody"), **delay} for m in batch}
+            target = {"QueueUrl": self.queue_url(queue)}
+            return self._send_batch("sqs", "send_message_batch", target, "Entries", entries)
+
+        await self._send_all(queue, messages, send)
+
+    async def _send_all(
+        self,
+        target: str,
+        messages: Sequence[Outgoing],
+        send: Callable[[Sequence[Outgoing]], Coroutine[Any, Any, None]],
+    ) -> None:
+        """Send in batches: side by side, but one after another where their order counts."""
+        parts = batches(messages)
+        if not target.endswith(".fifo"):
+            await self._runner.gather([send(part) for part in parts])
+            return
+        for n, part in enumerate(parts, start=1):
+            try:
+                await send(part)
+            except PublishFailed as error:
+                error.failed.extend(m.id for rest in parts[n:] for m in rest)
+                raise
+
+    async def _send_batch(
+        self,
+        service: str,
+        operation: str,
+        target: dict[str, str],
+        entries_name: str,
+        by_id: dict[str, dict[str, Any]],
+    ) -> None:
+        """Send one batch, and again what the service refused within it."""
+        left = {str(n): (id_, entry) for n, (id_, entry) in enumerate(by_id.items())}
+        pause_s = _FIRST_PAUSE_S
+        for tries_left in range(_TRIES - 1, -1, -1):
+            entries = [{"Id": n, **entry} for n, (_, entry) in left.items()]
+            request = {**target, entries_name: entries}
+            response = await self._caller.call(service, operation, **request)
+            failed = response.get("Failed", [])
+            left = {f["Id"]: left[f["Id"]] for f in failed}
+            if not left:
+                return
+            if not tries_left or all(f.get("SenderFault") for f in failed):
+                why = failed[0].get("Message") or failed[0].get("Code")
+                message = f"{service} refused {len(left)} of {len(by_id)} messages: {why}"
+                raise PublishFailed(message, [id_ for id_, _ in left.values()])
+            await self._runner.sleep(pause_s)
+            pause_s *= 2
+
+    async def receive(self, queue: str, *, limit: int, wait_s: int) -> list[Delivery]:
+        """Receive with SQS ReceiveMessage (long poll)."""
+        response = await self._caller.call(
+            "sqs",
+            "receive_message",
+            QueueUrl=self.queue_url(queue),
+            MaxNumberOfMessages=limit,
+            WaitTimeSeconds=wait_s,
+            MessageSystemAttributeNames=["All"],
+            MessageAttributeNames=["All"],
+        )
+        return [_delivery(message) for message in response.get("Messages", [])]
+
+    async def delete(self, queue: str, receipts: Sequence[str]) -> None:
+        """Delete with SQS DeleteMessageBatch; what could not be deleted is delivered again."""
+        for part in chunks(receipts, _DELETES_A_CALL):
+            entries = [{"Id": str(n), "ReceiptHandle": r} for n, r in enumerate(part)]
+            await self._caller.call(
+                "sqs", "delete_message_batch", QueueUrl=self.queue_url(queue), Entries=entries
+            )
+
+    async def hide(self, queue: str, receipt: str, *, seconds: int) -> None:
+        """Hide with SQS ChangeMessageVisibility."""
+        try:
+            await self._caller.call(
+                "sqs",
+                "change_message_visibility",
+                QueueUrl=self.queue_url(queue),
+                ReceiptHandle=receipt,
+                VisibilityTimeout=seconds,
+            )
+        except ClientError as error:
+            # Too late: the message is back in the queue already, so there is nothing to hide.
+            if error_code(error) not in _STALE:
+                raise
+
+    async def dead_letter(self, queue: str, letter: DeadLetter, *, group: str | None) -> None:
+        """Put aside with SQS SendMessage."""
+        request: dict[str, Any] = {
+            "QueueUrl": self.queue_url(queue),
+            "MessageBody": letter.body or " ",  # SQS takes no empty body
+            "MessageAttributes": _attributes(letter.attributes),
+        }
+        if queue.endswith(".fifo"):
+            key = letter.task_id or sha256(letter.body.encode()).hexdigest()
+            request["MessageGroupId"] = group or key
+            request["MessageDeduplicationId"] = f"{key}-{letter.attempts}"
+        await self._caller.call("sqs", "send_message", **request)
+
+
+def _entry(message: Outgoing, target: str, *, body: str) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        body: message.body,
+        "MessageAttributes": _attributes(message.attributes),
+    }
+    if target.endswith(".fifo"):
+        entry["MessageGroupId"] = message.group or message.id
+        entry["MessageDeduplicationId"] = message.id + message.turn
+    else:
+        # Fair queues: one principal's flood does not keep the others' messages waiting.
+        entry["MessageGroupId"] = _group(message.principal)
+    return entry
+
+
+def _group(principal: str) -> str:
+    """Return a message group id: at most 128 characters, letters, digits and punctuation."""
+    if len(principal) <= _GROUP_LENGTH and all("!" <= c <= "~" for c in principal):
+        return principal
+    return sha256(principal.encode()).hexdigest()
+
+
+def _attributes(values: dict[str, str]) -> dict[str, dict[str, str]]:
+    return {n: {"DataType": "String", "StringValue": v} for n, v in values.items()}
+
+
+def _delivery(message: dict[str, Any]) -> Delivery:
+    system = message.get("Attributes", {})
+    custom = message.get("MessageAttributes", {})
+    return Delivery(
+        message_id=message["MessageId"],
+        receipt=message["ReceiptHandle"],
+        body=message["Body"],
+        receive_count=int(system.get("ApproximateReceiveCount", 1)),
+        sent_ms=int(system.get("SentTimestamp", 0)),
+        attributes={name: value.get("StringValue", "") for name, value in custom.items()},
+        group=system.get("MessageGroupId"),
+    )

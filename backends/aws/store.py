@@ -1,0 +1,224 @@
+"""The task store on DynamoDB."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from sqswarm.backends.aws.caller import AwsCaller, error_code
+from sqswarm.backends.aws.chunks import chunks
+from sqswarm.backends.aws.expressions import (
+    attribute,
+    item_of,
+    key_of,
+    statement_of,
+    transaction_entry,
+    update_of,
+)
+from sqswarm.backends.ports.store import Page
+from sqswarm.backends.runner import Runner
+from sqswarm.schemas.json import dumps, loads
+from sqswarm.schemas.task import TASK_SORT_KEY
+from sqswarm.schemas.writes import Applied, Item, Key, Outcome, Refused, Write
+
+SWEEP_INDEX = "sweep"
+_STATEMENTS_A_CALL = 25
+_KEYS_A_CALL = 100
+_TRIES = 6
+_CONFLICTS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+_REFUSALS = frozenset({"ConditionalCheckFailed", "DuplicateItem"})
+
+
+class DynamoStore:
+    """One DynamoDB table; see the port for what each method promises."""
+
+    def __init__(self, caller: AwsCaller, runner: Runner, table: str) -> None:
+        """Keep tasks in `table`."""
+        self._caller = caller
+        self._runner = runner
+        self._table = table
+
+    async def write(self, write: Write) -> Outcome:
+        """Carry out one write with UpdateItem."""
+        request = {"TableName": self._table, **update_of(write)}
+        for tries_left in range(_TRIES - 1, -1, -1):
+            try:
+                response = await self._caller.call("dynamodb", "update_item", **request)
+                return Applied(item=item_of(response["Attributes"]))
+            except ClientError as error:
+                code = error_code(error)
+                if code == "ConditionalCheckFailedException":
+                    old: Any = error.response.get("Item")
+                    return Refused(item=item_of(old) if old else None)
+                # A transaction has the item in hand; the SDK does not retry this one.
+                if code != "TransactionConflictException" or not tries_left:
+                    raise
+            await self._runner.sleep(_pause_s(tries_left))
+        raise AssertionError  # the last try returned or raised
+
+    async def transact(self, writes: Sequence[Write]) -> list[Outcome]:
+        """Carry out all or none with TransactWriteItems.
+
+        The SDK gives each call a request token, so its own retry of a call whose answer was lost
+        is answered, not repeated.
+        """
+        items = [transaction_entry(write, self._table) for write in writes]
+        for tries_left in range(_TRIES - 1, -1, -1):
+            try:
+                await self._caller.call("dynamodb", "transact_write_items", TransactItems=items)
+            except ClientError as error:
+                reasons: list[Any] = error.response.get("CancellationReasons", [])
+                codes = {reason.get("Code", "None") for reason in reasons}
+                if error_code(error) != "TransactionCanceledException" or not codes:
+                    raise
+                if "ConditionalCheckFailed" in codes:
+                    return [_outcome_of(reason) for reason in reasons]
+                if not codes & _CONFLICTS or not tries_left:
+                    raise
+            else:
+                return [Applied() for _ in writes]
+            await self._runner.sleep(_pause_s(tries_left))
+        raise AssertionError  # the last try returned or raised
+
+    async def write_many(self, writes: Sequence[Write]) -> list[Outcome]:
+        """Carry out the writes with BatchExecuteStatement, 25 a call."""
+        if len({write.key for write in writes}) != len(writes):
+            message = "two writes of one batch name the same key"
+            raise ValueError(message)
+        if not writes:
+            return []
+        if len(writes) == 1:
+            return [await self.write(writes[0])]
+        parts = await self._runner.gather(
+            [self._write_batch(part) for part in chunks(writes, _STATEMENTS_A_CALL)]
+        )
+        return [outcome for part in parts for outcome in part]
+
+    async def _write_batch(self, writes: Sequence[Write]) -> list[Outcome]:
+        statements = [statement_of(write, self._table) for write in writes]
+        if any(statement is None for statement in statements):
+            return await self._runner.gather([self.write(write) for write in writes])
+        response = await self._caller.call(
+            "dynamodb", "batch_execute_statement", Statements=statements
+        )
+        outcomes: list[Outcome | None] = []
+        unread: list[int] = []
+        for index, answer in enumerate(response["Responses"]):
+            error = answer.get("Error")
+            if error is None:
+                new = answer.get("Item")
+                outcomes.append(Applied(item=item_of(new) if new else None))
+                continue
+            if error["Code"] not in _REFUSALS:
+                # Throttled or broken for this statement alone: UpdateItem retries by itself.
+                outcomes.append(await self.write(writes[index]))
+                continue
+            old = error.get("Item") or answer.get("Item")
+            outcomes.append(Refused(item=item_of(old)) if old else None)
+            if not old:
+                unread.append(index)
+        if unread:  # a duplicate INSERT is answered without the old item
+            found = await self.read_many([writes[index].key for index in unread])
+            for index in unread:
+                outcomes[index] = Refused(item=found.get(writes[index].key))
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    async def read(self, key: Key) -> Item | None:
+        """Return one item with a consistent read."""
+        response = await self._caller.call(
+            "dynamodb",
+            "get_item",
+            TableName=self._table,
+            Key=key_of(key.pk, key.sk),
+            ConsistentRead=True,
+        )
+        return item_of(response["Item"]) if "Item" in response else None
+
+    async def read_many(self, keys: Sequence[Key]) -> dict[Key, Item]:
+        """Return the items that exist, with BatchGetItem, 100 a call."""
+        parts = await self._runner.gather(
+            [self._read_batch(part) for part in chunks(keys, _KEYS_A_CALL)]
+        )
+        return {key: item for part in parts for key, item in part.items()}
+
+    async def _read_batch(self, keys: Sequence[Key]) -> dict[Key, Item]:
+        found: dict[Key, Item] = {}
+        wanted: list[dict[str, Any]] = [key_of(key.pk, key.sk) for key in keys]
+        pause_s = 0.05
+        while wanted:
+            response = await self._caller.call(
+                "dynamodb",
+                "batch_get_item",
+                RequestItems={self._table: {"Keys": wanted, "ConsistentRead": True}},
+            )
+            for wire in response["Responses"].get(self._table, []):
+                item = item_of(wire)
+                found[Key(pk=item["pk"], sk=item["sk"])] = item
+            # What was throttled, or over 16 MB of answer, is named and asked for again.
+            wanted = response.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
+            if wanted:
+                await self._runner.sleep(pause_s)
+                pause_s = min(2 * pause_s, 2.0)
+        return found
+
+    async def read_group(self, pk: str, *, after_sk: str = "") -> list[Item]:
+        """Return the items under one partition key, page by page."""
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "KeyConditionExpression": "pk = :pk" + (" AND sk > :sk" if after_sk else ""),
+            "ExpressionAttributeValues": {
+                ":pk": attribute(pk),
+                **({":sk": attribute(after_sk)} if after_sk else {}),
+            },
+            "ConsistentRead": True,
+        }
+        items: list[Item] = []
+        while True:
+            response = await self._caller.call("dynamodb", "query", **request)
+            items += map(item_of, response["Items"])
+            if "LastEvaluatedKey" not in response:
+                return items
+            request["ExclusiveStartKey"] = response["LastEvaluatedKey"]
+
+    async def due(self, shard: str, *, until_ms: int, limit: int) -> list[Key]:
+        """Return what is due in one partition of the sweep index."""
+        response = await self._caller.call(
+            "dynamodb",
+            "query",
+            TableName=self._table,
+            IndexName=SWEEP_INDEX,
+            KeyConditionExpression="due_shard = :shard AND due_at <= :until",
+            ExpressionAttributeValues={":shard": attribute(shard), ":until": attribute(until_ms)},
+            Limit=limit,
+        )
+        return [Key(pk=w["pk"]["S"], sk=w["sk"]["S"]) for w in response["Items"]]
+
+    async def scan_tasks(self, *, cursor: str | None, limit: int) -> Page:
+        """Return one page of task records with Scan."""
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "FilterExpression": "sk = :task",
+            "ExpressionAttributeValues": {":task": attribute(TASK_SORT_KEY)},
+            "Limit": limit,
+        }
+        if cursor is not None:
+            request["ExclusiveStartKey"] = loads(cursor)
+        response = await self._caller.call("dynamodb", "scan", **request)
+        last = response.get("LastEvaluatedKey")
+        items = tuple(item_of(wire) for wire in response["Items"])
+        return Page(items=items, cursor=dumps(last) if last else None)
+
+
+def _pause_s(tries_left: int) -> float:
+    ceiling = 0.05 * 2.0 ** (_TRIES - tries_left)
+    return float(random.uniform(ceiling / 2, ceiling))
+
+
+def _outcome_of(reason: dict[str, Any]) -> Outcome:
+    if reason.get("Code") != "ConditionalCheckFailed":
+        return Applied()
+    old = reason.get("Item")
+    return Refused(item=item_of(old) if old else None)

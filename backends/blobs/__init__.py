@@ -1,1 +1,0 @@
-"""Blobs: payloads over the inline limit (claim checks), code and the catalogue."""

@@ -1,1 +1,0 @@
-"""The bus: topics that fan out to queues, and the queues' deliveries."""

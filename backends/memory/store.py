@@ -1,0 +1,88 @@
+"""The task store's memory twin: the executable specification of the DynamoDB one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqswarm.backends.ports.store import Page
+from sqswarm.schemas.task import TASK_SORT_KEY
+from sqswarm.schemas.writes import (
+    Applied,
+    Item,
+    Key,
+    Outcome,
+    Refused,
+    Write,
+    applied,
+    holds,
+)
+
+
+class MemoryStore:
+    """A table in a dict; each write is atomic because nothing in it waits."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.items: dict[Key, Item] = {}
+
+    async def write(self, write: Write) -> Outcome:
+        """Carry out one write."""
+        before = self.items.get(write.key)
+        if not all(holds(condition, before) for condition in write.when):
+            return Refused(item=before)
+        self.items[write.key] = applied(write, before)
+        return Applied(item=self.items[write.key])
+
+    async def write_many(self, writes: Sequence[Write]) -> list[Outcome]:
+        """Carry out each write for itself."""
+        if len({write.key for write in writes}) != len(writes):
+            message = "two writes of one batch name the same key"
+            raise ValueError(message)
+        return [await self.write(write) for write in writes]
+
+    async def transact(self, writes: Sequence[Write]) -> list[Outcome]:
+        """Carry out all of the writes or none."""
+        befores = [self.items.get(write.key) for write in writes]
+        refused = [
+            not all(holds(condition, before) for condition in write.when)
+            for write, before in zip(writes, befores, strict=True)
+        ]
+        if any(refused):
+            return [
+                Refused(item=before) if no else Applied()
+                for no, before in zip(refused, befores, strict=True)
+            ]
+        for write, before in zip(writes, befores, strict=True):
+            if write.changes:
+                self.items[write.key] = applied(write, before)
+        return [Applied() for _ in writes]
+
+    async def read(self, key: Key) -> Item | None:
+        """Return one item."""
+        return self.items.get(key)
+
+    async def read_many(self, keys: Sequence[Key]) -> dict[Key, Item]:
+        """Return the items that exist."""
+        return {key: self.items[key] for key in keys if key in self.items}
+
+    async def read_group(self, pk: str, *, after_sk: str = "") -> list[Item]:
+        """Return the items under one partition key."""
+        keys = sorted(k.sk for k in self.items if k.pk == pk and k.sk > after_sk)
+        return [self.items[Key(pk=pk, sk=sk)] for sk in keys]
+
+    async def due(self, shard: str, *, until_ms: int, limit: int) -> list[Key]:
+        """Return what is due."""
+        found = [
+            (item["due_at"], key.pk, key)
+            for key, item in self.items.items()
+            if item.get("due_shard") == shard and item["due_at"] <= until_ms
+        ]
+        return [key for _, _, key in sorted(found, key=lambda f: f[:2])[:limit]]
+
+    async def scan_tasks(self, *, cursor: str | None, limit: int) -> Page:
+        """Return one page of task records."""
+        start = int(cursor or 0)
+        everything = [item for key, item in self.items.items() if key.sk == TASK_SORT_KEY]
+        end = start + limit
+        more = str(end) if end < len(everything) else None
+        return Page(items=tuple(everything[start:end]), cursor=more)

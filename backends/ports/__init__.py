@@ -1,0 +1,1 @@
+"""The ports: what the core asks of a store, a bus and a blob store."""

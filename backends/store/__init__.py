@@ -1,1 +1,0 @@
-"""The task store: conditional writes and reads of one table."""

@@ -1,0 +1,92 @@
+"""What every verb of the dispatcher works with: the stage's ports, its catalogue and who asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sqswarm.backends.aws.caller import AwsCaller
+from sqswarm.backends.aws.connect import backends, identify
+from sqswarm.backends.ports.blobs import Blobs
+from sqswarm.backends.ports.bus import Bus
+from sqswarm.backends.ports.store import Store
+from sqswarm.backends.runner import Runner
+from sqswarm.dispatcher.validate import Validator
+from sqswarm.schemas.catalogue import CATALOGUE_KEY, Catalogue, CatalogueEntry
+from sqswarm.schemas.errors import NotDeployed
+from sqswarm.schemas.naming import Names
+from sqswarm.schemas.settings import Settings
+
+DUE_GRACE_MS = 60_000
+"""How long a created task may wait before housekeeping publishes it again, at first."""
+
+
+CHILD_TTL_S = 400 * 24 * 3600
+
+
+def expires_s(now_ms: int, ttl_s: int, *, child: bool) -> int:
+    """Return when a record that ends now may be forgotten (Unix seconds).
+
+    A child's is kept for as long as its parent may sleep and then look at its result again.
+    """
+    return now_ms // 1000 + (max(ttl_s, CHILD_TTL_S) if child else ttl_s)
+
+
+@dataclass(kw_only=True)
+class Desk:
+    """The dispatcher's surroundings. `operator` sees every principal's tasks."""
+
+    names: Names
+    store: Store
+    bus: Bus
+    blobs: Blobs
+    runner: Runner
+    catalogue: Catalogue
+    principal: str
+    operator: bool = False
+    ttl_s: int
+    _validators: dict[str, Validator] = field(default_factory=dict)
+
+    def validator(self, entry: CatalogueEntry) -> Validator:
+        """Return the compiled validator of an agent's arguments."""
+        found = self._validators.get(entry.name)
+        if found is None:
+            found = self._validators[entry.name] = Validator(entry)
+        return found
+
+    def expires_s(self, *, child: bool = False) -> int:
+        """Return when a record that ends now may be forgotten (Unix seconds)."""
+        return expires_s(self.runner.now_ms(), self.ttl_s, child=child)
+
+
+async def open_desk(
+    settings: Settings, caller: AwsCaller, runner: Runner, *, operator: bool
+) -> Desk:
+    """Return the desk of the stage that `settings` name.
+
+    Raises Unreachable where nothing answers, NotDeployed where the stage has no swarm.
+    """
+    known = await identify(settings, caller)
+    ports = backends(known, caller, runner)
+    return Desk(
+        names=ports.names,
+        store=ports.store,
+        bus=ports.bus,
+        blobs=ports.blobs,
+        runner=runner,
+        catalogue=await read_catalogue(ports.blobs, ports.names),
+        principal=str(known.principal),
+        operator=operator,
+        ttl_s=known.ttl_s,
+    )
+
+
+async def read_catalogue(blobs: Blobs, names: Names) -> Catalogue:
+    """Return the deployed catalogue; raises NotDeployed where there is none."""
+    try:
+        data = await blobs.get(blobs.address(CATALOGUE_KEY))
+    except NotDeployed as error:
+        raise NotDeployed(f"the stage {names.stage!r} is not deployed here") from error
+    if data is None:
+        message = f"the stage {names.stage!r} has no catalogue: its deployment did not finish"
+        raise NotDeployed(message)
+    return Catalogue.load(data)

@@ -1,0 +1,114 @@
+"""Answer: what a person says to a task that asked, held against the schema it asked with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqswarm.dispatcher.connection import DUE_GRACE_MS, Desk
+from sqswarm.dispatcher.lifecycle.republish import republish
+from sqswarm.dispatcher.validate import misfits
+from sqswarm.dispatcher.view import find
+from sqswarm.schemas import protocol
+from sqswarm.schemas.errors import InvalidArguments, TaskNotFound
+from sqswarm.schemas.ids import new_version
+from sqswarm.schemas.json import JsonObject, dumps, size_bytes
+from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.task import TaskRecord
+from sqswarm.schemas.writes import Applied
+
+ANSWER_LIMIT_BYTES = 32 * 1024
+"""Answers stay in the record, which holds 400 KB in all."""
+
+VALUE_KEY = "value"
+"""A question for something that is not an object asks for an object with this one property."""
+
+DECLINED_KEY = "declined"
+"""Stands in a kept answer's place of a value where whoever was asked would not say."""
+
+
+async def answer(desk: Desk, task_id: str, key: str, value: Any) -> Status:
+    """Answer the open question `key` of a task; return the task's status after it.
+
+    When no question is open any more the task is resumed and published. An answer that comes
+    late (answered before, timed out, cancelled, ended) is acknowledged and ignored. Raises
+    TaskNotFound, and InvalidArguments where the value breaks the question's schema or the task
+    asks nothing under that key.
+    """
+    while True:
+        record = await find(desk, task_id)
+        if record is None:
+            message = f"no task {task_id} is visible to {desk.principal}"
+            raise TaskNotFound(message)
+        if record.status is not Status.INPUT_REQUIRED or key in record.answers:
+            return record.status
+        asked = record.asks.get(key)
+        if asked is None:
+            message = f"task {task_id} asks nothing called {key!r}"
+            raise InvalidArguments(message, hint=f"Open are: {', '.join(record.asks)}.")
+        given = {key: {VALUE_KEY: fitting(key, asked, value)}}
+        status = await give(desk, record, given)
+        if status is not None:
+            return status
+
+
+async def give(desk: Desk, record: TaskRecord, answered: JsonObject) -> Status | None:
+    """Record answers to a task as it was read, and resume it where none is open any more.
+
+    Returns None where the task has changed meanwhile: read it again.
+    """
+    now = desk.runner.now_ms()
+    left = [asked for key, asked in record.asks.items() if key not in answered]
+    outcome = await desk.store.write(
+        protocol.answer(
+            record,
+            answered,
+            v=new_version(),
+            now_ms=now,
+            due_at_ms=now + DUE_GRACE_MS,
+            due_still_ms=min((a["timeoutAt"] for a in left if "timeoutAt" in a), default=None),
+        )
+    )
+    if not isinstance(outcome, Applied) or outcome.item is None:
+        return None
+    after = TaskRecord.from_item(outcome.item)
+    if after.status is Status.WORKING:
+        await republish(desk, [after])
+    return after.status
+
+
+async def expire_questions(desk: Desk, record: TaskRecord) -> bool:
+    """Answer the questions whose time is over as their `on_timeout` says; whether any was."""
+    now = desk.runner.now_ms()
+    over = {
+        key: {VALUE_KEY: asked["default"]} if "default" in asked else {"timedOut": True}
+        for key, asked in record.asks.items()
+        if asked.get("timeoutAt", now + 1) <= now
+    }
+    return bool(over) and await give(desk, record, over) is not None
+
+
+def fitting(key: str, asked: JsonObject, value: Any) -> Any:
+    """Return the plain value of a valid answer; raises InvalidArguments with the reason."""
+    from jsonschema import Draft202012Validator
+
+    wrapped = asked.get("wrapped", False)
+    shaped = {VALUE_KEY: value} if wrapped and not _is_wrapped(value) else value
+    try:
+        text = dumps(shaped)
+    except (TypeError, ValueError, RecursionError) as error:
+        message = f"the answer to {key!r} is not JSON: {error}"
+        raise InvalidArguments(message, hint="Pass what JSON has.") from error
+    if size_bytes(text) > ANSWER_LIMIT_BYTES:
+        message = f"the answer to {key!r} has {size_bytes(text):,} bytes"
+        raise InvalidArguments(
+            message, hint=f"{ANSWER_LIMIT_BYTES:,} are possible: answer with an address instead."
+        )
+    validator = Draft202012Validator(asked["schema"])
+    if not validator.is_valid(shaped):
+        message = f"the answer to {key!r} does not fit: {misfits(validator, shaped)}"
+        raise InvalidArguments(message, hint="`sqswarm inbox --json` shows the schema it asks for.")
+    return shaped[VALUE_KEY] if wrapped else shaped
+
+
+def _is_wrapped(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) == {VALUE_KEY}

@@ -1,0 +1,67 @@
+"""Cancel: end a task for good, whether a worker has seen it yet or not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqswarm.dispatcher.connection import Desk
+from sqswarm.dispatcher.lifecycle.children import cancelling
+from sqswarm.dispatcher.lifecycle.completion import Debt, pay
+from sqswarm.dispatcher.view import find
+from sqswarm.schemas import protocol
+from sqswarm.schemas.agent_spec import Durability
+from sqswarm.schemas.errors import TaskNotFound
+from sqswarm.schemas.ids import created_ms, new_version
+from sqswarm.schemas.lifecycle import Phase, Status
+from sqswarm.schemas.task import TaskRecord, task_key
+from sqswarm.schemas.writes import Applied
+
+
+async def cancel(desk: Desk, task_id: str, *, agent: str | None = None) -> Status:
+    """Cancel a task and its children; return the status it ended with.
+
+    Another end may have been faster.
+
+    A task that no worker has acquired yet has no record: a tombstone is left, which its acquire
+    will find. Raises TaskNotFound for another principal's task.
+    """
+    while True:
+        record = await find(desk, task_id)
+        if record is None:
+            write = protocol.cancel_unseen(_tombstone(desk, task_id, agent))
+        elif record.status.terminal:
+            return record.status
+        else:
+            write = cancelling(desk, record, owes=_owes(record))
+        if isinstance(await desk.store.write(write), Applied):
+            if record is not None:
+                due_at_ms = 0 if _owes(record) else None
+                ended = replace(record, status=Status.CANCELLED, due_at_ms=due_at_ms)
+                await pay(desk, [Debt.of(ended)])
+            return Status.CANCELLED
+        if (
+            record is None
+            and await desk.store.read(task_key(task_id))
+            and not await find(desk, task_id)
+        ):
+            message = f"no task {task_id} is visible to {desk.principal}"
+            raise TaskNotFound(message)
+
+
+def _owes(record: TaskRecord) -> bool:
+    return record.parent is not None or record.phase is Phase.WAITING
+
+
+def _tombstone(desk: Desk, task_id: str, agent: str | None) -> TaskRecord:
+    now_ms = desk.runner.now_ms()
+    return TaskRecord(
+        task_id=task_id,
+        agent=agent or "unknown",
+        principal=desk.principal,
+        status=Status.CANCELLED,
+        v=new_version(),
+        durability=Durability.STANDARD,
+        created_ms=created_ms(task_id) or now_ms,
+        updated_ms=now_ms,
+        expires_s=desk.expires_s(),
+    )

@@ -1,0 +1,210 @@
+"""Dead letters: what SQS itself gave up is looked at, ended or sent on; the rest has a reason.
+
+A letter with the attribute `reason` was put there by us and stays for people. One without was
+moved by SQS, after its receives were used up: mostly by workers that died.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from sqswarm.backends.log import Log
+from sqswarm.backends.ports.bus import DeadLetter, Delivery
+from sqswarm.dispatcher.connection import Desk
+from sqswarm.dispatcher.lifecycle.dead_letters import (
+    Letter,
+    dead_letter_queue,
+    failure_letter,
+    taken,
+)
+from sqswarm.dispatcher.lifecycle.sweep import PUBLISHES_LIMIT, Housekeeper
+from sqswarm.schemas import protocol
+from sqswarm.schemas.catalogue import CatalogueEntry
+from sqswarm.schemas.errors import PoisonMessage, UnknownAgent
+from sqswarm.schemas.ids import new_version
+from sqswarm.schemas.json import dumps
+from sqswarm.schemas.lifecycle import Phase, Status
+from sqswarm.schemas.message import Message, decode
+from sqswarm.schemas.payload import Payload
+from sqswarm.schemas.results import error_object
+from sqswarm.schemas.task import TaskRecord, iso, task_key
+from sqswarm.schemas.writes import Applied
+
+_AN_AGENT = 100
+_ROUNDS = 4
+
+
+class LetterKeeper:
+    """The part of housekeeping that looks through the dead-letter queues."""
+
+    def __init__(self, desk: Desk, log: Log, housekeeper: Housekeeper) -> None:
+        """Keep the letters of the desk's stage."""
+        self._desk = desk
+        self._log = log
+        self._housekeeper = housekeeper
+
+    async def look_through(self) -> dict[str, int]:
+        """Look at up to 100 letters of each agent; return what was done, counted."""
+        done: Counter[str] = Counter()
+        rounds = [self._agent(entry) for entry in self._desk.catalogue.agents.values()]
+        for counted in await self._desk.runner.gather(rounds):
+            done += counted
+        if done:
+            self._log.info("letters.looked-through", **done)
+        return dict(done)
+
+    async def _agent(self, entry: CatalogueEntry) -> Counter[str]:
+        done: Counter[str] = Counter()
+        queue = dead_letter_queue(self._desk, entry.name)
+        try:
+            async with taken(self._desk, entry.name, limit=_AN_AGENT) as letters:
+                explained = {letter.task_id for letter in letters if letter.reason is not None}
+                for letter in letters:
+                    if letter.reason is not None:
+                        continue
+                    if await self._settled(entry, letter, explained):
+                        await self._desk.bus.delete(queue, [letter.delivery.receipt])
+                        done["taken"] += 1
+                    else:
+                        done["left"] += 1
+        except Exception as error:
+            self._log.error("letters.failed", agent=entry.name, error=repr(error))
+        return done
+
+    async def _settled(  # noqa: C901 - one branch a case of correctness.md
+        self, entry: CatalogueEntry, letter: Letter, explained: Collection[str | None]
+    ) -> bool:
+        """Deal with a letter of SQS's own; False where its task is in good hands just now."""
+        if letter.message is None or letter.task_id is None:
+            await self._give_reason(entry, letter)
+            return True
+        for _ in range(_ROUNDS):
+            item = await self._desk.store.read(task_key(letter.task_id))
+            if item is None:
+                if await self._fail_unseen(entry, letter, letter.message, letter.task_id):
+                    return True
+                continue
+            record = TaskRecord.from_item(item)
+            if record.status.terminal:
+                # One letter with the reason is enough, where it is in sight.
+                if record.due_at_ms is not None or record.task_id not in explained:
+                    await self._housekeeper.close(record)
+                return True
+            if record.status is Status.INPUT_REQUIRED or record.phase in {
+                Phase.WAITING,
+                Phase.SLEEPING,
+            }:
+                return True  # what ends its wait publishes it anew
+            now = self._desk.runner.now_ms()
+            if record.lease_until_ms > now:
+                return False
+            if record.attempt >= entry.max_attempts or record.publishes >= PUBLISHES_LIMIT:
+                lost = max(record.attempt, 1)
+                if await self._housekeeper.give_up(record, f"worker lost {lost} times") == "failed":
+                    return True
+                continue
+            marked = await self._desk.store.write(protocol.mark_due(record, due_at_ms=now))
+            if isinstance(marked, Applied):
+                return True
+        return False
+
+    async def _fail_unseen(
+        self, entry: CatalogueEntry, letter: Letter, message: Message, task_id: str
+    ) -> bool:
+        """Record the failure of a task that left no record: lean, or lost before its acquire."""
+        now = self._desk.runner.now_ms()
+        received = letter.delivery.receive_count
+        error = error_object("WorkerLost", "its worker was lost on every delivery")
+        record = _unseen(entry, letter.delivery, message, task_id, now)
+        outcome = await self._desk.store.write(
+            protocol.fail_unseen(record, error, now_ms=now, expires_s=self._desk.expires_s())
+        )
+        if not isinstance(outcome, Applied):
+            return False
+        put = failure_letter(task_id, body=letter.delivery.body, error=error, now_ms=now)
+        await self._put(entry, replace(put, attempts=received), letter.delivery)
+        return True
+
+    async def _give_reason(self, entry: CatalogueEntry, letter: Letter) -> None:
+        try:
+            decode(letter.delivery.body)
+            poison = PoisonMessage("unreadable", "the message names no task")
+        except PoisonMessage as error:
+            poison = error
+        put = DeadLetter(
+            body=letter.delivery.body,
+            reason=poison.reason,
+            detail=str(poison),
+            failed_at=iso(self._desk.runner.now_ms()),
+        )
+        await self._put(entry, put, letter.delivery)
+
+    async def _put(self, entry: CatalogueEntry, put: DeadLetter, delivery: Delivery) -> None:
+        queue = dead_letter_queue(self._desk, entry.name)
+        await self._desk.bus.dead_letter(queue, put, group=delivery.group)
+
+
+def _unseen(
+    entry: CatalogueEntry, delivery: Delivery, message: Message, task_id: str, now_ms: int
+) -> TaskRecord:
+    return TaskRecord(
+        task_id=task_id,
+        agent=entry.name,
+        principal=message.principal,
+        status=Status.FAILED,
+        v=new_version(),
+        durability=entry.durability,
+        created_ms=delivery.sent_ms or now_ms,
+        updated_ms=now_ms,
+        arguments=Payload(ref=message.payload_ref)
+        if message.payload_ref
+        else Payload(inline=dumps(message.arguments or {})),
+        topic=message.topic,
+        session_id=message.session_id,
+        ordering_key=message.ordering_key,
+        deadline=message.deadline,
+        traceparent=message.traceparent,
+        redriven_from=message.redriven_from,
+    )
+
+
+async def put_unrouted_aside(desk: Desk, log: Log, deliveries: Sequence[Delivery]) -> list[str]:
+    """Put messages that no agent's filter wanted aside, with the reason.
+
+    Returns the message ids that could not be and must be delivered again.
+    """
+    keep: list[str] = []
+    for delivery in deliveries:
+        poison = _why(desk, delivery)
+        log.error("message.poisoned", reason=poison.reason, detail=str(poison))
+        letter = DeadLetter(
+            body=delivery.body,
+            reason=poison.reason,
+            detail=str(poison),
+            failed_at=iso(desk.runner.now_ms()),
+        )
+        try:
+            queue = desk.names.dead_letter_queue("unrouted")
+            await desk.bus.dead_letter(queue, letter, group=None)
+        except Exception as error:
+            log.error("dead-letter.failed", error=repr(error))
+            keep.append(delivery.message_id)
+    return keep
+
+
+def _why(desk: Desk, delivery: Delivery) -> PoisonMessage:
+    name = delivery.attributes.get("agent")
+    try:
+        message = decode(delivery.body)
+    except PoisonMessage as poison:
+        return poison
+    if name is None:
+        return PoisonMessage("no-agent", "the message has no attribute `agent`")
+    try:
+        desk.catalogue.agent(message.name)
+    except UnknownAgent as error:
+        return PoisonMessage("unknown-agent", str(error))
+    why = f"the attribute `agent` says {name!r}, the message {message.name!r}"
+    return PoisonMessage("unknown-agent", why)

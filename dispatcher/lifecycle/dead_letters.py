@@ -1,0 +1,107 @@
+"""Letters: what lies in an agent's dead-letter queue, and why."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from sqswarm.backends.ports.bus import DeadLetter, Delivery
+from sqswarm.dispatcher.connection import Desk
+from sqswarm.schemas.errors import PoisonMessage
+from sqswarm.schemas.ids import event_task_id
+from sqswarm.schemas.json import JsonObject
+from sqswarm.schemas.message import Message, decode
+from sqswarm.schemas.naming import UNROUTED
+from sqswarm.schemas.task import iso
+
+_A_CALL = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Letter:
+    """One dead letter. Without a `reason` it is SQS's own: housekeeping has yet to look at it."""
+
+    delivery: Delivery
+    agent: str
+    message: Message | None
+    task_id: str | None
+
+    @property
+    def reason(self) -> str | None:
+        """Return why it lies here, as a short word."""
+        return self.delivery.attributes.get("reason")
+
+    def to_json(self) -> JsonObject:
+        """Return what, why, how often and since when."""
+        given = self.delivery.attributes
+        return {
+            "agent": self.agent,
+            "taskId": self.task_id,
+            "reason": self.reason or "receives-used-up",
+            "detail": given.get("detail", ""),
+            "attempts": int(given.get("attempts", 0)),
+            "since": given.get("failed_at") or iso(self.delivery.sent_ms),
+            "body": self.delivery.body,
+        }
+
+
+def letter_of(delivery: Delivery, agent: str) -> Letter:
+    """Return what a delivery of `agent`'s dead-letter queue says."""
+    try:
+        message = decode(delivery.body)
+    except PoisonMessage:
+        return Letter(delivery=delivery, agent=agent, message=None, task_id=None)
+    task_id = message.id if message.topic is None else event_task_id(message.id, agent)
+    if delivery.attributes.get("reason") and not delivery.attributes.get("task_id"):
+        # Put aside before it was anybody's task: its id may be anything.
+        return Letter(delivery=delivery, agent=agent, message=None, task_id=None)
+    return Letter(delivery=delivery, agent=agent, message=message, task_id=task_id)
+
+
+def dead_letter_queue(desk: Desk, agent: str) -> str:
+    """Return the name of an agent's dead-letter queue, or `unrouted`'s; raises UnknownAgent."""
+    ordered = agent != UNROUTED and desk.catalogue.agent(agent).ordered
+    return desk.names.dead_letter_queue(agent, ordered=ordered)
+
+
+@asynccontextmanager
+async def taken(desk: Desk, agent: str, *, limit: int) -> AsyncIterator[list[Letter]]:
+    """Receive up to `limit` letters and, at the end, make visible again what was not deleted.
+
+    They are hidden meanwhile, so that one round sees each letter once.
+    """
+    queue = dead_letter_queue(desk, agent)
+    letters: list[Letter] = []
+    try:
+        while len(letters) < limit:
+            deliveries = await desk.bus.receive(
+                queue, limit=min(_A_CALL, limit - len(letters)), wait_s=0
+            )
+            if not deliveries:
+                break
+            letters += [letter_of(delivery, agent) for delivery in deliveries]
+        yield letters
+    finally:
+        await desk.runner.gather(
+            [desk.bus.hide(queue, letter.delivery.receipt, seconds=0) for letter in letters]
+        )
+
+
+async def peek(desk: Desk, agent: str, *, limit: int) -> list[Letter]:
+    """Return up to `limit` letters of an agent and leave them where they are."""
+    async with taken(desk, agent, limit=limit) as letters:
+        return letters
+
+
+def failure_letter(task_id: str, *, body: str, error: JsonObject, now_ms: int) -> DeadLetter:
+    """Return the letter that a finally failed task leaves."""
+    data = error.get("data", {})
+    return DeadLetter(
+        body=body,
+        reason=str(data.get("type", "failed")),
+        detail=str(error.get("message", "")),
+        task_id=task_id,
+        failed_at=iso(now_ms),
+        attempts=int(data.get("attempt", 0)),
+    )

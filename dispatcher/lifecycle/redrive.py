@@ -1,0 +1,144 @@
+"""Redrive: run an ended task again, as a new task with a fresh budget, linked both ways."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Collection
+from dataclasses import dataclass
+
+from sqswarm.backends.ports.bus import Outgoing
+from sqswarm.dispatcher.connection import DUE_GRACE_MS, Desk
+from sqswarm.dispatcher.lifecycle.dead_letters import Letter, dead_letter_queue, taken
+from sqswarm.dispatcher.lifecycle.republish import republish
+from sqswarm.dispatcher.submit import Submitted, new_traceparent
+from sqswarm.dispatcher.view import find
+from sqswarm.schemas import protocol
+from sqswarm.schemas.agent_spec import Durability
+from sqswarm.schemas.errors import SwarmError, TaskNotFound, UsageError
+from sqswarm.schemas.ids import created_ms, derive_task_id, new_version
+from sqswarm.schemas.lifecycle import Phase, Status
+from sqswarm.schemas.task import TaskRecord
+from sqswarm.schemas.writes import Refused
+
+_AT_ONCE = 50
+_HELD = 1000
+
+
+async def redrive(desk: Desk, task_id: str) -> Submitted:
+    """Run an ended task again; a repeat returns the same new task.
+
+    Raises TaskNotFound, and UsageError for a task that has not ended or kept no arguments.
+    """
+    record = await find(desk, task_id)
+    if record is None:
+        message = f"no task {task_id} is visible to {desk.principal}"
+        raise TaskNotFound(message)
+    if not record.status.terminal:
+        message = f"task {task_id} is {record.status.value}: it is still on its way"
+        raise UsageError(message, hint="Wait for it, or cancel it first.")
+    if record.arguments is None:
+        message = f"task {task_id} was cancelled before it left its arguments anywhere"
+        raise UsageError(message, hint="Submit it anew.")
+    desk.catalogue.agent(record.agent)
+    made = _again(desk, record)
+    outcome = await desk.store.write(protocol.create(made))
+    if isinstance(outcome, Refused) and outcome.item is not None:
+        made = TaskRecord.from_item(outcome.item)
+    # Linked after it exists: a link never points at nothing, and a repeat finishes what is left.
+    await desk.store.write(protocol.link_redriven(record, new_id=made.task_id))
+    if made.status is Status.WORKING and made.phase is Phase.RUN and not made.attempt:
+        await republish(desk, [made])
+    return Submitted(task_id=made.task_id, agent=made.agent)
+
+
+def _again(desk: Desk, old: TaskRecord) -> TaskRecord:
+    now = desk.runner.now_ms()
+    return TaskRecord(
+        task_id=derive_task_id(old.task_id, "redrive", at_ms=created_ms(old.task_id)),
+        agent=old.agent,
+        principal=old.principal,
+        status=Status.WORKING,
+        v=new_version(),
+        durability=Durability.DURABLE,
+        created_ms=now,
+        updated_ms=now,
+        due_at_ms=now + DUE_GRACE_MS,
+        arguments=old.arguments,
+        session_id=old.session_id,
+        ordering_key=old.ordering_key,
+        traceparent=new_traceparent(),
+        redriven_from=old.task_id,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Redriven:
+    """What became of one letter: the new task, or (`new` None) the message moved back.
+
+    `error` says why it was left where it is.
+    """
+
+    letter: Letter
+    new: Submitted | None = None
+    error: SwarmError | None = None
+
+
+async def redrive_letters(
+    desk: Desk,
+    agent: str,
+    *,
+    task_ids: Collection[str] | None = None,
+    limit: int | None = None,
+    rate_per_s: float | None = None,
+) -> AsyncGenerator[Redriven]:
+    """Redrive an agent's dead letters: those of `task_ids`, or all; `limit` and a rate at most.
+
+    A letter whose task has ended becomes a new task; one that names no recorded task is moved
+    back to the agent's queue as it is. A letter is deleted after its task is on its way.
+    """
+    queue = dead_letter_queue(desk, agent)
+    done: set[str] = set()
+    seen: set[str] = set()
+    while limit is None or len(done) < limit:
+        # Of a queue in which most are to stay, all have to be held to come by the others.
+        async with taken(desk, agent, limit=_HELD if task_ids else _AT_ONCE) as letters:
+            new = [letter for letter in letters if letter.delivery.message_id not in seen]
+            if not new:
+                return
+            for letter in new:
+                seen.add(letter.delivery.message_id)
+                if task_ids is not None and letter.task_id not in task_ids:
+                    continue
+                if limit is not None and len(done) >= limit:
+                    return
+                told = await _redrive_letter(desk, letter)
+                if told.error is None:
+                    await desk.bus.delete(queue, [letter.delivery.receipt])
+                    done.add(letter.task_id or letter.delivery.message_id)
+                yield told
+                if rate_per_s:
+                    await desk.runner.sleep(1 / rate_per_s)
+
+
+async def _redrive_letter(desk: Desk, letter: Letter) -> Redriven:
+    try:
+        if letter.task_id is not None and await find(desk, letter.task_id) is not None:
+            return Redriven(letter=letter, new=await redrive(desk, letter.task_id))
+    except UsageError as error:
+        return Redriven(letter=letter, error=error)
+    entry = desk.catalogue.agent(letter.agent)
+    given = letter.delivery.attributes
+    message = Outgoing(
+        id=letter.delivery.message_id,
+        body=letter.delivery.body,
+        principal=given.get("principal") or desk.principal,
+        agent=letter.agent,
+        group=letter.delivery.group if entry.ordered else None,
+        turn=f"-{desk.runner.now_ms()}",
+    )
+    await desk.bus.send(desk.names.queue(letter.agent, ordered=entry.ordered), [message])
+    return Redriven(letter=letter)
+
+
+async def anext_or_none(letters: AsyncGenerator[Redriven]) -> Redriven | None:
+    """Return the next of what `redrive_letters` yields, None after the last."""
+    return await anext(letters, None)

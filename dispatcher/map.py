@@ -1,0 +1,117 @@
+"""Map: one agent over many rows, published in batches, results streamed as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from sqswarm.dispatcher.connection import Desk
+from sqswarm.dispatcher.follow import Follower
+from sqswarm.dispatcher.submit import Request, submit
+from sqswarm.dispatcher.view import TaskView, ending_error
+from sqswarm.schemas.errors import SwarmError
+from sqswarm.schemas.json import JsonObject
+from sqswarm.schemas.lifecycle import Status
+
+_IN_FLIGHT = 2000
+_A_PUBLISH = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """One row's end: `value` if its task completed, else `error`, to raise or to read."""
+
+    index: int
+    task_id: str
+    status: Status
+    value: Any = None
+    error: SwarmError | None = None
+    view: TaskView
+
+    def result(self) -> Any:
+        """Return the value, or raise the error."""
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+
+class Mapping:
+    """A map in progress: `advance` publishes what fits and returns what has ended."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        agent: str,
+        rows: Iterable[JsonObject],
+        *,
+        ordered: bool,
+        timeout_s: float | None,
+    ) -> None:
+        """Map `agent` over `rows`, read lazily; at most 2,000 tasks are in flight."""
+        self._desk = desk
+        self._agent = agent
+        self._rows: Iterator[JsonObject] = iter(rows)
+        self._ordered = ordered
+        self._follower = Follower(desk, timeout_s=timeout_s)
+        self._index_of: dict[str, int] = {}
+        self._held: dict[int, Done] = {}
+        self._submitted = 0
+        self._yielded = 0
+        self._more = True
+        if isinstance(rows, Sequence):  # all can be known to be good before any is published
+            validator = desk.validator(desk.catalogue.agent(agent))
+            for number, row in enumerate(rows):
+                validator.encode(row, what=f"arguments of row {number}")
+
+    @property
+    def finished(self) -> bool:
+        """True once every row's end has been returned."""
+        return not self._more and self._yielded == self._submitted
+
+    async def advance(self) -> list[Done]:
+        """Return rows that have ended (in the rows' order if `ordered`); may be none yet.
+
+        Raises InvalidArguments naming the row, TimedOut, and whatever `submit` raises.
+        """
+        while self._more and len(self._index_of) < _IN_FLIGHT:
+            await self._publish_some()
+            if views := await self._follower.look():
+                return self._released(views)
+        return self._released(await self._follower.ended())
+
+    async def _publish_some(self) -> None:
+        rows = list(islice(self._rows, _A_PUBLISH))
+        self._more = len(rows) == _A_PUBLISH
+        if not rows:
+            return
+        start = self._submitted
+        requests = [Request(arguments=row) for row in rows]
+        submitted = await submit(self._desk, self._agent, requests, first_row=start)
+        self._submitted += len(rows)
+        self._index_of.update({s.task_id: n for n, s in enumerate(submitted, start)})
+        self._follower.add(s.task_id for s in submitted)
+
+    def _released(self, views: list[TaskView]) -> list[Done]:
+        ended = [self._done(view) for view in views]
+        if not self._ordered:
+            self._yielded += len(ended)
+            return ended
+        self._held.update({done.index: done for done in ended})
+        ready: list[Done] = []
+        while self._yielded in self._held:
+            ready.append(self._held.pop(self._yielded))
+            self._yielded += 1
+        return ready
+
+    def _done(self, view: TaskView) -> Done:
+        error = ending_error(view.record)
+        return Done(
+            index=self._index_of.pop(view.id),
+            task_id=view.id,
+            status=view.status,
+            value=None if error else view.result(),
+            error=error,
+            view=view,
+        )

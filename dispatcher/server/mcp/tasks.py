@@ -1,0 +1,143 @@
+"""The Tasks extension (`io.modelcontextprotocol/tasks`, SEP-2663) over the swarm's own tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mcp.server.context import CallNext, HandlerResult
+from mcp.server.extension import Extension, MethodBinding
+from mcp.server.mcpserver import require_client_extension
+from mcp.shared.exceptions import MCPError
+from mcp.shared.inbound import MCP_NAME_HEADER, decode_header_value
+from mcp_types import HEADER_MISMATCH, INVALID_PARAMS, CallToolRequestParams, RequestParams
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from pydantic import ConfigDict, Field
+
+from sqswarm.dispatcher.connection import Desk
+from sqswarm.dispatcher.lifecycle.cancel import cancel
+from sqswarm.dispatcher.server.context import Door
+from sqswarm.dispatcher.server.mcp.elicitation_results import take_answers
+from sqswarm.dispatcher.server.mcp.request_context import (
+    TASKS_EXTENSION,
+    Context,
+    Who,
+    declares_tasks,
+    own_task,
+)
+from sqswarm.dispatcher.server.mcp.tools import Calls, Prepared
+from sqswarm.dispatcher.server.mcp.wire import created_task, detailed_task, failed_call
+from sqswarm.dispatcher.view import opened
+from sqswarm.schemas.as_tool import TaskUse
+from sqswarm.schemas.errors import InvalidArguments, UsageError
+from sqswarm.schemas.json import JsonObject
+
+
+class TaskParams(RequestParams):
+    """Parameters of `tasks/get` and `tasks/cancel`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    task_id: str = Field(alias="taskId")
+
+
+class UpdateParams(TaskParams):
+    """Parameters of `tasks/update`: answers by the keys of the open questions."""
+
+    input_responses: dict[str, Any] = Field(alias="inputResponses")
+
+
+class TasksExtension(Extension):
+    """Tasks as MCP clients know them: created by calls, polled, answered and cancelled."""
+
+    identifier = TASKS_EXTENSION
+
+    def __init__(self, door: Door, calls: Calls, who: Who) -> None:
+        """Serve the tasks of `door` to those that `who` tells apart."""
+        self._door = door
+        self._calls = calls
+        self._who = who
+
+    def methods(self) -> Sequence[MethodBinding]:
+        """Return the three methods, for the revisions that have the extension."""
+        versions = frozenset(MODERN_PROTOCOL_VERSIONS)
+        served = (
+            ("tasks/get", TaskParams, self.get),
+            ("tasks/update", UpdateParams, self.update),
+            ("tasks/cancel", TaskParams, self.cancel),
+        )
+        return [
+            MethodBinding(
+                method=method, params_type=params, handler=handler, protocol_versions=versions
+            )
+            for method, params, handler in served
+        ]
+
+    async def intercept_tool_call(
+        self, params: CallToolRequestParams, ctx: Context, call_next: CallNext
+    ) -> HandlerResult:
+        """Answer a call with a task where the client can hold one and the agent allows it.
+
+        The task is stored before the answer is given. Raises -32021 where the agent requires a
+        task and the client cannot hold it.
+        """
+        entry = self._door.catalogue.agents.get(params.name)
+        if entry is None or entry.as_tool.task is TaskUse.NEVER:
+            return await call_next(ctx)
+        if not declares_tasks(ctx):
+            if entry.as_tool.task is TaskUse.REQUIRED:
+                require_client_extension(ctx, TASKS_EXTENSION)
+            return await call_next(ctx)
+        prepared = await self._calls.prepare(ctx, params)
+        if not isinstance(prepared, Prepared):
+            return prepared
+        try:
+            record = await self._calls.submit(prepared)
+        except UsageError as error:
+            return failed_call(str(error))
+        return created_task(record, prepared.desk.runner.now_ms())
+
+    async def get(self, ctx: Context, params: TaskParams) -> JsonObject:
+        """Return the task as it stands, read consistently."""
+        desk = self._admitted(ctx, params)
+        record = await own_task(desk, params.task_id)
+        return detailed_task(await opened(desk, record), desk.runner.now_ms())
+
+    async def update(self, ctx: Context, params: UpdateParams) -> JsonObject:
+        """Take answers; raises -32602 for one that breaks its question's schema."""
+        desk = self._admitted(ctx, params)
+        await own_task(desk, params.task_id)
+        try:
+            await take_answers(desk, params.task_id, params.input_responses)
+        except InvalidArguments as error:
+            raise MCPError(code=INVALID_PARAMS, message=str(error)) from error
+        return {}
+
+    async def cancel(self, ctx: Context, params: TaskParams) -> JsonObject:
+        """Cancel the task; one that has ended is acknowledged all the same."""
+        desk = self._admitted(ctx, params)
+        record = await own_task(desk, params.task_id)
+        await cancel(desk, params.task_id, agent=record.agent)
+        return {}
+
+    def _admitted(self, ctx: Context, params: TaskParams) -> Desk:
+        """Return the caller's desk, once the request is one of the extension's.
+
+        The capability comes first: who does not declare the extension learns nothing about ids.
+        """
+        require_client_extension(ctx, TASKS_EXTENSION)
+        check_name_header(ctx, params.task_id)
+        return self._door.desk(self._who(ctx))
+
+
+def check_name_header(ctx: Context, task_id: str) -> None:
+    """Raise -32020 where the `Mcp-Name` header is missing or names another task.
+
+    Source: SEP-2663, "Streamable HTTP: routing headers". The SDK checks `Mcp-Method` itself.
+    """
+    if ctx.request is None:  # no HTTP, no header
+        return
+    given = ctx.request.headers.get(MCP_NAME_HEADER)
+    if given is None or decode_header_value(given.strip()) != task_id:
+        message = "Mcp-Name header does not name params.taskId"
+        raise MCPError(code=HEADER_MISMATCH, message=message)

@@ -1,0 +1,207 @@
+"""Dead letters: what was given up and why; running it again, once a person has agreed."""
+
+# No `from __future__ import annotations`: the SDK has to see the resolver in a tool's signature,
+# and that resolver is a function within a function, which no name leads to.
+from collections import Counter
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.resolve import Elicit, Resolve
+from pydantic import BaseModel, Field
+
+from sqswarm import Swarm
+from sqswarm.dispatcher.lifecycle.dead_letters import Letter
+from sqswarm.infra.admin_mcp.context import Site
+from sqswarm.infra.admin_mcp.failure import told
+from sqswarm.infra.admin_mcp.shape import RUNS_CODE, Shape
+from sqswarm.infra.admin_mcp.text import cut_text
+from sqswarm.infra.admin_mcp.tools import OperationTool
+from sqswarm.schemas.naming import UNROUTED
+
+_BODY_LIMIT = 1000
+_ALL = 1000
+
+
+class DeadLetter(Shape):
+    """One message that was given up."""
+
+    agent: str
+    task_id: str | None = Field(description="Null where it never became a task.")
+    reason: str = Field(description="A short word: failed, unparsable, receives-used-up, …")
+    detail: str
+    attempts: int
+    since: str
+    body: str = Field(description="The message, cut after 1,000 characters.")
+
+
+class DeadLetters(Shape):
+    """Dead letters; they stay where they are."""
+
+    letters: list[DeadLetter]
+    limited: bool = Field(description="True where there may be more.")
+
+
+class Confirmation(BaseModel):
+    """What a person decides."""
+
+    redrive: bool = Field(description="Run these dead letters again?")
+
+
+class Redriven(Shape):
+    """What became of one letter."""
+
+    old_task_id: str | None
+    new_task_id: str | None = Field(description="Null: the message was moved back as it is.")
+    error: str | None = Field(description="Why it was left where it is.")
+
+
+class Redrive(Shape):
+    """What was, or would be, done."""
+
+    outcome: Literal["redriven", "declined", "dry_run", "nothing_there"]
+    explanation: str
+    letters: list[DeadLetter] = Field(description="The letters that were chosen.")
+    redriven: list[Redriven]
+
+
+Agent = Annotated[str, Field(description="An agent of list-agents, or `unrouted`.")]
+TaskIds = Annotated[
+    list[str] | None, Field(description="Only the letters of these tasks; else any.")
+]
+Limit = Annotated[int, Field(ge=1, le=200, description="Letters at most.")]
+
+
+def tools(site: Site) -> Iterator[OperationTool]:
+    """Yield the tools of this group."""
+
+    def list_dead_letters(
+        agent: Annotated[
+            str | None, Field(description="One agent, or `unrouted`; else every agent.")
+        ] = None,
+        limit: Limit = 20,
+    ) -> DeadLetters:
+        """List messages that were given up, with the reason, the attempts and since when.
+
+        Use it to learn why tasks failed for good. The letters stay where they are; looking hides
+        them from others for a moment. Two or more SQS requests a queue.
+        """
+        with site.swarm() as swarm:
+            queues = [agent] if agent else [*(entry.name for entry in swarm.agents()), UNROUTED]
+            found = [letter for name in queues for letter in swarm.dead_letters(name, limit=limit)]
+        return DeadLetters(
+            letters=[_shown(letter) for letter in found[:limit]], limited=len(found) >= limit
+        )
+
+    @told
+    def decide(
+        ctx: Context,
+        agent: str,
+        task_ids: list[str] | None,
+        limit: int,
+        confirm: bool,  # noqa: FBT001 - the tool's arguments, by name
+    ) -> Elicit[Confirmation] | Confirmation:
+        """Ask the person where the client can; else take the argument's word."""
+        if not _can_ask(ctx):
+            return Confirmation(redrive=confirm)
+        with site.swarm() as swarm:
+            letters = _chosen(swarm, agent, task_ids, limit)
+        if not letters:
+            return Confirmation(redrive=False)
+        reasons = Counter(str(letter.to_json()["reason"]) for letter in letters)
+        why = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+        return Elicit(
+            f"Run {len(letters)} dead letter(s) of agent {agent!r} again on {site.where} ({why})? "
+            "Each becomes a new task: the agent's code runs once more, with all its effects.",
+            Confirmation,
+        )
+
+    def redrive_dead_letters(
+        *,
+        agent: Agent,
+        decision: Annotated[ElicitationResult[Confirmation], Resolve(decide)],
+        ctx: Context,
+        task_ids: TaskIds = None,
+        limit: Limit = 10,
+        confirm: Annotated[  # noqa: ARG001 - `decide` takes it by name
+            bool,
+            Field(
+                description="Only for clients that cannot ask the user: true after the user has "
+                "seen the dry run's result and agreed. Ignored where the client can ask."
+            ),
+        ] = False,
+    ) -> Redrive:
+        """Run an agent's dead letters again, after a person has agreed.
+
+        First mend what made them fail, else they fail again. The user is asked by the client; a
+        client that cannot ask gets a dry run that says what would happen, and has to call again
+        with confirm=true once the user agrees. A failed task becomes a new task with a fresh
+        budget, linked to the old; a message that never became a task is moved back as it is. The
+        agent's code runs again, with all its effects and costs.
+        """
+        with site.swarm() as swarm:
+            letters = _chosen(swarm, agent, task_ids, limit)
+            shown = [_shown(letter) for letter in letters]
+            if not letters:
+                return _done("nothing_there", "There are no such dead letters.", shown)
+            agreed = isinstance(decision, AcceptedElicitation) and decision.data.redrive
+            if not agreed and _can_ask(ctx):
+                return _done("declined", "The user did not agree. Nothing was changed.", shown)
+            if not agreed:
+                return _done(
+                    "dry_run",
+                    f"Nothing was changed. {len(shown)} letter(s) would be run again. Show this to "
+                    "the user; if they agree, call again with the same arguments and confirm=true.",
+                    shown,
+                )
+            fates = [
+                Redriven(
+                    old_task_id=fate.letter.task_id,
+                    new_task_id=fate.new.task_id if fate.new else None,
+                    error=str(fate.error) if fate.error else None,
+                )
+                for fate in swarm.redrive_letters(agent, task_ids=task_ids, limit=limit)
+            ]
+        return _done("redriven", "They are on their way: see get-task.", shown, fates)
+
+    yield OperationTool(
+        name="list-dead-letters", title="List dead letters", function=list_dead_letters
+    )
+    yield OperationTool(
+        name="redrive-dead-letters",
+        title="Run dead letters again",
+        function=redrive_dead_letters,
+        annotations=RUNS_CODE,
+    )
+
+
+def _can_ask(ctx: Context) -> bool:
+    """Tell whether the client puts forms to its user.
+
+    An empty `elicitation` capability means forms: it is the shape from before there were modes.
+    """
+    capabilities = ctx.client_capabilities
+    elicitation = capabilities.elicitation if capabilities else None
+    return elicitation is not None and (elicitation.form is not None or elicitation.url is None)
+
+
+def _chosen(swarm: Swarm, agent: str, task_ids: list[str] | None, limit: int) -> list[Letter]:
+    letters = swarm.dead_letters(agent, limit=limit if task_ids is None else _ALL)
+    return [one for one in letters if task_ids is None or one.task_id in task_ids][:limit]
+
+
+def _shown(letter: Letter) -> DeadLetter:
+    told_of = letter.to_json()
+    return DeadLetter.model_validate({**told_of, "body": cut_text(told_of["body"], _BODY_LIMIT)[0]})
+
+
+def _done(
+    outcome: Literal["redriven", "declined", "dry_run", "nothing_there"],
+    explanation: str,
+    letters: list[DeadLetter],
+    redriven: list[Redriven] | None = None,
+) -> Redrive:
+    return Redrive(
+        outcome=outcome, explanation=explanation, letters=letters, redriven=redriven or []
+    )

@@ -1,0 +1,78 @@
+"""The MCP server of operations: built for a site, run over stdio or streamable HTTP."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from mcp.server import MCPServer
+from mcp.server.mcpserver.tools import Tool
+
+from sqswarm.infra.admin_mcp.context import Site
+from sqswarm.infra.admin_mcp.tools import OperationTool, tools
+
+NAME = "sqswarm-operations"
+LOOPBACK = "127.0.0.1"
+
+
+def build(site: Site) -> MCPServer:
+    """Return the server with the site's tools; nothing is asked of AWS yet."""
+    return MCPServer(
+        name=NAME,
+        title="sqswarm operations",
+        description="Look after a swarm of agents and the AWS Lambda functions of one account.",
+        instructions=_instructions(site),
+        version=version("sqswarm"),
+        log_level="WARNING",
+        subscriptions=False,
+        tools=[_served(tool) for tool in tools(site)],
+    )
+
+
+def _served(tool: OperationTool) -> Tool:
+    made = Tool.from_function(
+        tool.safe,
+        name=tool.name,
+        title=tool.title,
+        description=tool.description,
+        annotations=tool.annotations,
+    )
+    # Left alone, the SDK drops arguments it does not know: a misspelt filter would filter nothing.
+    arguments = made.fn_metadata.arg_model
+    arguments.model_config["extra"] = "forbid"
+    arguments.model_rebuild(force=True)
+    made.parameters = arguments.model_json_schema(by_alias=True)
+    return made
+
+
+def run_stdio(site: Site) -> None:
+    """Serve one client on stdin and stdout until it goes. Logs go to stderr."""
+    build(site).run("stdio")
+
+
+def run_http(site: Site, *, port: int) -> None:
+    """Serve at http://127.0.0.1:PORT/mcp until interrupted.
+
+    On loopback only: there is no authentication. The SDK refuses foreign Host and Origin headers,
+    so that a web page cannot reach it through the browser.
+    """
+    build(site).run("streamable-http", host=LOOPBACK, port=port)
+
+
+def _instructions(site: Site) -> str:
+    rights = (
+        "Tools that change things are served."
+        if site.writes
+        else "Read-only: tools that change anything are not served. To get them, the user restarts "
+        "the server with `sqswarm mcp --allow-writes`."
+    )
+    return (
+        f"Works on {site.where}, swarm stage {site.settings.stage!r}; both are fixed. {rights}\n"
+        "A swarm: agents (typed functions) take tasks from queues; a task is working, "
+        "input_required, completed, failed or cancelled. What was given up lies in an agent's "
+        "dead-letter queue.\n"
+        "Where something is wrong: list-queues first (which agent?), then list-dead-letters or "
+        "list-tasks with status=failed (why?), then read-logs (what did it print?). Mend the "
+        "cause before redrive-dead-letters.\n"
+        "Lambda tools (list-functions and others) reach every function of the account and region, "
+        "not only the swarm's."
+    )

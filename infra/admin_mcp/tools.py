@@ -1,0 +1,65 @@
+"""Catalogue: the list of tools, each with what a model has to know before it calls it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from mcp_types import ToolAnnotations
+
+from sqswarm.infra.admin_mcp.context import Site
+from sqswarm.infra.admin_mcp.failure import told
+from sqswarm.infra.admin_mcp.shape import LOOKS
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperationTool:
+    """One tool. Its function's docstring is its description for the model."""
+
+    name: str
+    title: str
+    function: Callable[..., Any]
+    annotations: ToolAnnotations = field(default_factory=lambda: LOOKS)
+
+    @property
+    def writes(self) -> bool:
+        """Tell whether it changes anything: such tools are served only where that is allowed."""
+        return not self.annotations.read_only_hint
+
+    @property
+    def description(self) -> str:
+        """Return the docstring, without its indentation."""
+        return inspect.getdoc(self.function) or ""
+
+    @property
+    def safe(self) -> Callable[..., Any]:
+        """Return the function with its errors told."""
+        return told(self.function)
+
+
+def tools(site: Site) -> Iterator[OperationTool]:
+    """Yield the tools that `site` serves."""
+    from sqswarm.infra.admin_mcp import (
+        agents,
+        dead_letters,
+        functions,
+        invoke,
+        logs,
+        questions,
+        queues,
+        runtime_info,
+        runtime_update,
+        tasks,
+        usage,
+    )
+
+    groups = (
+        agents, tasks, questions, queues, dead_letters, logs, usage,
+        functions, runtime_info, invoke, runtime_update,
+    )  # fmt: skip
+    for group in groups:
+        for tool in group.tools(site):
+            if site.writes or not tool.writes:
+                yield tool

@@ -1,0 +1,62 @@
+"""Options that may stand anywhere on the line: before the verb, after it, at the end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from typer.core import TyperGroup
+
+from sqswarm.infra.cli.failure import INTERRUPTED, report
+
+FLAGS = ("--json", "--debug")
+VALUED = ("--stage", "--endpoint")
+
+
+def hoist(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with the options of every verb moved to the front.
+
+    What follows `--` is left alone.
+    """
+    front: list[str] = []
+    rest: list[str] = []
+    left = list(arguments)
+    while left:
+        argument = left.pop(0)
+        if argument == "--":
+            rest += [argument, *left]
+            break
+        if argument in FLAGS or argument.startswith(tuple(f"{name}=" for name in VALUED)):
+            front.append(argument)
+        elif argument in VALUED and left:
+            front += [argument, left.pop(0)]
+        else:
+            rest.append(argument)
+    return [*front, *rest]
+
+
+class EverywhereGroup(TyperGroup):
+    """The app's group: finds those options, and reports every error in our own words."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,  # noqa: FBT001, FBT002 - typer's own signature
+        windows_expand_args: bool = True,  # noqa: FBT001, FBT002
+        **extra: Any,
+    ) -> Any:
+        """Run the verb and exit with its code."""
+        del standalone_mode  # else typer would print errors its own way
+        given = hoist(sys.argv[1:] if args is None else args)
+        as_json, debug = "--json" in given, "--debug" in given
+        try:
+            code = super().main(given, prog_name, complete_var, False, windows_expand_args, **extra)
+        except (Exception, KeyboardInterrupt) as error:
+            code = report(error, as_json=as_json, debug=debug)
+        else:
+            if code == INTERRUPTED:  # typer has swallowed the Ctrl-C
+                code = report(KeyboardInterrupt(), as_json=as_json, debug=False)
+        sys.exit(code if isinstance(code, int) else 0)

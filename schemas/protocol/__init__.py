@@ -1,0 +1,73 @@
+"""The task protocol's operations, each as one conditional write (correctness.md, "Operations").
+
+Pure: times come in as Unix milliseconds, versions as values. `v` is the fence: every write of a
+worker is a compare-and-set on it, and time alone never is.
+"""
+
+from sqswarm.schemas.protocol.end import (
+    Ending,
+    cancel,
+    cancel_unseen,
+    clear_due,
+    fail_exhausted,
+    fail_unseen,
+    link_redriven,
+    look_again,
+    mark_due,
+    settle,
+    settle_lean,
+)
+from sqswarm.schemas.protocol.ledger import enter, pause, pause_key, reserve, settle_up
+from sqswarm.schemas.protocol.run import (
+    Lease,
+    acquire,
+    acquire_new,
+    create,
+    hand_back,
+    progress,
+    release,
+    renew,
+    republish,
+)
+from sqswarm.schemas.protocol.step import STEP_PREFIX, fence, record_failure, record_step, step_key
+from sqswarm.schemas.protocol.wait import answer, ask, count, fire, plan, sleep, wake
+
+__all__ = [
+    "STEP_PREFIX",
+    "Ending",
+    "Lease",
+    "acquire",
+    "acquire_new",
+    "answer",
+    "ask",
+    "cancel",
+    "cancel_unseen",
+    "clear_due",
+    "count",
+    "create",
+    "enter",
+    "fail_exhausted",
+    "fail_unseen",
+    "fence",
+    "fire",
+    "hand_back",
+    "link_redriven",
+    "look_again",
+    "mark_due",
+    "pause",
+    "pause_key",
+    "plan",
+    "progress",
+    "record_failure",
+    "record_step",
+    "release",
+    "renew",
+    "republish",
+    "reserve",
+    "settle",
+    "settle_lean",
+    "settle_up",
+    "sleep",
+    "step_key",
+    "wake",
+]

@@ -1,0 +1,150 @@
+"""Operations that end a task: settle, cancel, fail; and what is cleared after its effects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sqswarm.schemas.json import JsonObject, dumps
+from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.payload import Payload
+from sqswarm.schemas.protocol.run import AWAKE, WORKING, Lease, all_of, due_from, held, payload_of
+from sqswarm.schemas.task import TaskRecord, task_key
+from sqswarm.schemas.writes import Absent, Change, Eq, Le, Missing, Remove, Set, Write
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How a task ends: a result (completed) or an error (failed)."""
+
+    result: Payload | None = None
+    wrapped: bool = False
+    error: JsonObject | None = None
+
+    @property
+    def status(self) -> Status:
+        """Return the terminal status."""
+        return Status.COMPLETED if self.error is None else Status.FAILED
+
+
+def settle(lease: Lease, ending: Ending, *, now_ms: int, expires_s: int, owes: bool) -> Write:
+    """Record the task's one result under the lease. `owes`: effects follow, so due stays."""
+    return held(lease, *_ended(ending, now_ms=now_ms, expires_s=expires_s, owes=owes))
+
+
+def settle_lean(record: TaskRecord, ending: Ending, *, now_ms: int, expires_s: int) -> Write:
+    """Record the result of a `lean` task, whose record this write makes."""
+    kept = (c for c in all_of(record) if isinstance(c, Set) and c.name != "status")
+    changes = _ended(ending, now_ms=now_ms, expires_s=expires_s, owes=True)
+    by_name: dict[str, Change] = {c.name: c for c in kept}
+    by_name.update({c.name: c for c in changes})
+    return Write(key=record.key, when=(Absent(),), changes=tuple(by_name.values()))
+
+
+def cancel(
+    record: TaskRecord, *, now_ms: int, expires_s: int, owes_until_ms: int | None = None
+) -> Write:
+    """End a task as it was read: `working` or `input_required`, in the phase the record names.
+
+    The phase is compared too: a task that plans children meanwhile owes their cancellation.
+    `owes_until_ms`: effects follow, and the sweep looks after them from then on.
+    """
+    return Write(
+        key=record.key,
+        when=(Eq("status", record.status.value), Eq("phase", record.phase.value)),
+        changes=(
+            Set("status", Status.CANCELLED.value),
+            Set("lease_until", 0),
+            Set("updated", now_ms),
+            Set("ttl", expires_s),
+            *due_from(record.task_id, owes_until_ms),
+        ),
+    )
+
+
+def cancel_unseen(record: TaskRecord) -> Write:
+    """Leave a tombstone for a task that has no record yet: its acquire will be refused."""
+    return Write(
+        key=record.key,
+        when=(Absent(),),
+        changes=all_of(replace(record, status=Status.CANCELLED)),
+    )
+
+
+def fail_exhausted(
+    task_id: str, *, expected: str, error: JsonObject, now_ms: int, expires_s: int, owes: bool
+) -> Write:
+    """End a task whose attempts are used up and whose lease is over."""
+    ending = Ending(error=error)
+    return Write(
+        key=task_key(task_id),
+        when=(
+            WORKING,
+            Eq("v", expected),
+            *AWAKE,
+            Le("lease_until", now_ms),
+        ),
+        changes=_ended(ending, now_ms=now_ms, expires_s=expires_s, owes=owes),
+    )
+
+
+def fail_unseen(record: TaskRecord, error: JsonObject, *, now_ms: int, expires_s: int) -> Write:
+    """Record the failure of a task whose worker was lost before it left any record."""
+    return settle_lean(record, Ending(error=error), now_ms=now_ms, expires_s=expires_s)
+
+
+def link_redriven(record: TaskRecord, *, new_id: str) -> Write:
+    """Note the task that an ended one was redriven as, once."""
+    return Write(
+        key=record.key,
+        when=(Eq("status", record.status.value), Missing("redriven_as")),
+        changes=(Set("redriven_as", new_id),),
+    )
+
+
+def look_again(record: TaskRecord, *, due_at_ms: int | None) -> Write:
+    """Move a task on in the sweep index, unless it has moved itself meanwhile."""
+    return Write(
+        key=record.key,
+        when=(
+            Eq("status", record.status.value),
+            Eq("v", record.v),
+            Eq("due_at", record.due_at_ms or 0),
+        ),
+        changes=due_from(record.task_id, due_at_ms),
+    )
+
+
+def mark_due(record: TaskRecord, *, due_at_ms: int) -> Write:
+    """Hand a task whose message is gone to the sweep."""
+    return Write(
+        key=record.key,
+        when=(WORKING, Eq("v", record.v), *AWAKE),
+        changes=due_from(record.task_id, due_at_ms),
+    )
+
+
+def clear_due(task_id: str, status: Status) -> Write:
+    """Take an ended task out of the sweep index, its effects being done."""
+    return Write(
+        key=task_key(task_id),
+        when=(Eq("status", status.value),),
+        changes=due_from(task_id, None),
+    )
+
+
+def _ended(ending: Ending, *, now_ms: int, expires_s: int, owes: bool) -> tuple[Set | Remove, ...]:
+    changes: list[Set | Remove] = [
+        Set("status", ending.status.value),
+        Set("lease_until", 0),
+        Set("updated", now_ms),
+        Set("ttl", expires_s),
+    ]
+    if ending.error is not None:
+        changes.append(Set("error", dumps(ending.error)))
+    if ending.result is not None:
+        changes.extend(payload_of("result", ending.result))
+    if ending.wrapped:
+        changes.append(Set("wrapped", True))
+    if not owes:
+        changes += [Remove("due_at"), Remove("due_shard")]
+    return tuple(changes)

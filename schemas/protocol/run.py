@@ -1,0 +1,173 @@
+"""Operations on a task that runs: create, acquire, renew, release, progress, republish."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from sqswarm.schemas.agent_spec import Durability
+from sqswarm.schemas.lifecycle import Phase, Status
+from sqswarm.schemas.payload import Payload
+from sqswarm.schemas.task import OPTIONAL_TEXTS, TaskRecord, due_shard, task_key
+from sqswarm.schemas.writes import (
+    Absent,
+    Add,
+    Change,
+    Condition,
+    Eq,
+    Le,
+    Lt,
+    Ne,
+    Remove,
+    Set,
+    Write,
+)
+
+WORKING = Eq("status", Status.WORKING.value)
+AWAKE = (Ne("phase", Phase.WAITING.value), Ne("phase", Phase.SLEEPING.value))
+"""The task waits neither for children nor for time: a worker may have it."""
+
+
+def create(record: TaskRecord) -> Write:
+    """Make the record, due for the sweep, if there is none (`durable` mode)."""
+    return Write(key=record.key, when=(Absent(),), changes=all_of(record))
+
+
+def acquire_new(record: TaskRecord, *, token: str, lease_until_ms: int) -> Write:
+    """Make the record and take its first lease in one write (`standard` mode)."""
+    leased = replace(record, v=token, lease_until_ms=lease_until_ms, attempt=1)
+    return Write(key=record.key, when=(Absent(),), changes=all_of(leased))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease:
+    """What a worker holds while it runs a task: `v` is its token."""
+
+    task_id: str
+    v: str
+    attempt: int
+    until_ms: int
+    durability: Durability
+    record: TaskRecord | None = field(default=None, compare=False, repr=False)
+    """The record as acquire returned it; None where this acquire made it, or there is none."""
+
+
+def acquire(
+    task_id: str, *, expected: str, max_attempts: int, token: str, now_ms: int, lease_until_ms: int
+) -> Write:
+    """Take the lease of an existing record whose version is `expected`."""
+    return Write(
+        key=task_key(task_id),
+        when=(
+            WORKING,
+            Eq("v", expected),
+            *AWAKE,
+            Lt("attempt", max_attempts),
+            Le("lease_until", now_ms),
+        ),
+        changes=(
+            Set("v", token),
+            Set("lease_until", lease_until_ms),
+            Add("attempt", 1),
+            Set("updated", now_ms),
+        ),
+    )
+
+
+def renew(lease: Lease, *, lease_until_ms: int) -> Write:
+    """Prolong the lease that is still ours."""
+    write = held(lease, Set("lease_until", lease_until_ms))
+    # A task that waits has given its lease back, and v is still the one it waited with: a late
+    # heartbeat must not lease it again, or its resume would have to wait for that.
+    return replace(write, when=(*write.when, *AWAKE))
+
+
+def release(lease: Lease, *, now_ms: int, message: str) -> Write:
+    """Give the lease back after a failed attempt; `v` stays until the next acquire."""
+    return held(
+        lease, Set("lease_until", 0), Set("status_message", message), Set("updated", now_ms)
+    )
+
+
+def hand_back(lease: Lease, *, now_ms: int) -> Write:
+    """Give the lease back because the worker was told to stop, with the attempt it cost.
+
+    The first attempt stays counted: the next must know that there was one. Compared is the attempt
+    too, so that a repeat whose first answer was lost takes nothing off again.
+    """
+    attempt = max(1, lease.attempt - 1)
+    write = held(lease, Set("lease_until", 0), Set("attempt", attempt), Set("updated", now_ms))
+    return replace(write, when=(*write.when, Eq("attempt", lease.attempt)))
+
+
+def progress(lease: Lease, *, now_ms: int, thousandths: int, message: str | None) -> Write:
+    """Show how far the attempt is; `thousandths` of the whole."""
+    shown = () if message is None else (Set("status_message", message),)
+    return held(lease, Set("progress", thousandths), Set("updated", now_ms), *shown)
+
+
+def republish(record: TaskRecord, *, due_at_ms: int) -> Write:
+    """Note that a due task nobody runs is published once more, and when to look again."""
+    return Write(
+        key=record.key,
+        when=(
+            WORKING,
+            Eq("v", record.v),
+            Eq("due_at", record.due_at_ms or 0),
+            *AWAKE,
+        ),
+        changes=(
+            Set("publishes", record.publishes + 1),
+            *due_from(record.task_id, due_at_ms),
+        ),
+    )
+
+
+def due_from(record_id: str, due_at_ms: int | None) -> tuple[Change, ...]:
+    """Put a task into the sweep index from `due_at_ms` on, or take it out (None)."""
+    if due_at_ms is None:
+        return (Remove("due_at"), Remove("due_shard"))
+    return (Set("due_at", due_at_ms), Set("due_shard", due_shard(record_id)))
+
+
+def held(lease: Lease, *changes: Change) -> Write:
+    """Change a task under the fence: it works, and its version is still ours."""
+    when: tuple[Condition, ...] = (WORKING, Eq("v", lease.v))
+    return Write(key=task_key(lease.task_id), when=when, changes=changes)
+
+
+def payload_of(name: str, payload: Payload) -> tuple[Set, ...]:
+    """Store a payload under `name`, or its claim check under `name_ref`."""
+    if payload.inline is not None:
+        return (Set(name, payload.inline),)
+    return (Set(f"{name}_ref", str(payload.ref)),)
+
+
+def all_of(record: TaskRecord) -> tuple[Set, ...]:
+    """Store a record that nothing has happened to yet."""
+    sets = [
+        Set("agent", record.agent),
+        Set("principal", record.principal),
+        Set("status", record.status.value),
+        Set("v", record.v),
+        Set("durability", record.durability.value),
+        Set("attempt", record.attempt),
+        Set("lease_until", record.lease_until_ms),
+        Set("phase", record.phase.value),
+        Set("created", record.created_ms),
+        Set("updated", record.updated_ms),
+    ]
+    if record.arguments is not None:
+        sets.extend(payload_of("arguments", record.arguments))
+    if record.depth:
+        sets.append(Set("depth", record.depth))
+    if record.wake_at_ms is not None:
+        sets.append(Set("wake_at", record.wake_at_ms))
+    if record.due_at_ms is not None:
+        sets.append(Set("due_at", record.due_at_ms))
+        sets.append(Set("due_shard", due_shard(record.task_id)))
+    if record.expires_s is not None:
+        sets.append(Set("ttl", record.expires_s))
+    sets.extend(
+        Set(name, value) for name in OPTIONAL_TEXTS if (value := getattr(record, name)) is not None
+    )
+    return tuple(sets)

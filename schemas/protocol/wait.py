@@ -1,0 +1,169 @@
+"""Operations of a task that waits: for children, for people, for time; and what resumes it.
+
+A resumed task is on a new run: a fresh version, and attempts and publishes counted from 0 again
+(an attempt that suspended did its work; only attempts that came to nothing use up the budget).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from sqswarm.schemas.json import JsonObject, dumps
+from sqswarm.schemas.lifecycle import Phase, Status
+from sqswarm.schemas.protocol.run import AWAKE, WORKING, Lease, due_from, held
+from sqswarm.schemas.task import TaskRecord, task_key
+from sqswarm.schemas.writes import (
+    Change,
+    Condition,
+    Drop,
+    Eq,
+    Has,
+    Missing,
+    Remove,
+    Set,
+    Write,
+)
+
+_WAITING = Eq("phase", Phase.WAITING.value)
+
+
+def plan(lease: Lease, *, waits: str, first: int, count: int, now_ms: int, due_at_ms: int) -> Write:
+    """Wait for the children numbered from `first` on; they are created only after this.
+
+    Numbers are never used twice in a task: a repeated count of an earlier wait's child must not
+    be taken for one of a later wait.
+    """
+    return _awake(
+        lease,
+        Set("phase", Phase.WAITING.value),
+        Set("pending", frozenset(range(first, first + count))),
+        Set("planned", first + count),
+        Set("waits", waits),
+        Set("publishes", 0),
+        *_parked(lease, now_ms=now_ms, due_at_ms=due_at_ms),
+    )
+
+
+def sleep(lease: Lease, *, waits: str, wake_at_ms: int, now_ms: int, due_at_ms: int) -> Write:
+    """Wait until `wake_at_ms`."""
+    return _awake(
+        lease,
+        Set("phase", Phase.SLEEPING.value),
+        Set("wake_at", wake_at_ms),
+        Set("waits", waits),
+        *_parked(lease, now_ms=now_ms, due_at_ms=due_at_ms),
+    )
+
+
+def ask(lease: Lease, *, waits: str, asks: JsonObject, now_ms: int, due_at_ms: int | None) -> Write:
+    """Wait for people's answers to `asks`; due where one of them times out."""
+    return held(
+        lease,
+        Set("status", Status.INPUT_REQUIRED.value),
+        Set("asks", dumps(asks)),
+        Set("open", frozenset(range(len(asks)))),
+        Set("waits", waits),
+        *_parked(lease, now_ms=now_ms, due_at_ms=due_at_ms),
+    )
+
+
+def count(task_id: str, numbers: Collection[int]) -> Write:
+    """Take ended children out of what their parent waits for: a set, never a counter."""
+    when: list[Condition] = [WORKING, _WAITING]
+    when += [Has("pending", number) for number in numbers]
+    return Write(
+        key=task_key(task_id),
+        when=tuple(when),
+        changes=tuple(Drop("pending", number) for number in numbers),
+    )
+
+
+def fire(task_id: str, *, v: str, now_ms: int, due_at_ms: int) -> Write:
+    """Resume a parent whose children have all been counted: once, because the phase moves on."""
+    return Write(
+        key=task_key(task_id),
+        when=(WORKING, _WAITING, Missing("pending")),
+        changes=(
+            Set("phase", Phase.CHILDREN_DONE.value),
+            *_resumed(task_id, v=v, now_ms=now_ms, due_at_ms=due_at_ms),
+        ),
+    )
+
+
+def wake(record: TaskRecord, *, v: str, now_ms: int, due_at_ms: int) -> Write:
+    """Resume a task whose time has come."""
+    return Write(
+        key=record.key,
+        when=(WORKING, Eq("v", record.v), Eq("phase", Phase.SLEEPING.value)),
+        changes=(
+            Set("phase", Phase.RUN.value),
+            Remove("wake_at"),
+            *_resumed(record.task_id, v=v, now_ms=now_ms, due_at_ms=due_at_ms),
+        ),
+    )
+
+
+def answer(
+    record: TaskRecord,
+    answered: JsonObject,
+    *,
+    v: str,
+    now_ms: int,
+    due_at_ms: int,
+    due_still_ms: int | None,
+) -> Write:
+    """Record answers by key; when no key is open any more, resume.
+
+    Compared are the version and the set of open questions as read: two answers at the same time
+    both count, one of them after reading again, and exactly one of them resumes. `due_at_ms` is
+    for the resumed task, `due_still_ms` for one that goes on waiting.
+    """
+    left = {key: asked for key, asked in record.asks.items() if key not in answered}
+    changes: list[Change] = [Set("answers", dumps({**record.answers, **answered}))]
+    if left:
+        numbers = frozenset(int(asked["number"]) for asked in left.values())
+        changes += [Set("asks", dumps(left)), Set("open", numbers), Set("updated", now_ms)]
+        changes += due_from(record.task_id, due_still_ms)
+    else:
+        changes += [
+            Set("status", Status.WORKING.value),
+            Set("phase", Phase.RUN.value),
+            Remove("asks"),
+            Remove("open"),
+            *_resumed(record.task_id, v=v, now_ms=now_ms, due_at_ms=due_at_ms),
+        ]
+    return Write(
+        key=record.key,
+        when=(
+            Eq("status", Status.INPUT_REQUIRED.value),
+            Eq("v", record.v),
+            Eq("open", record.open_asks),
+        ),
+        changes=tuple(changes),
+    )
+
+
+def _awake(lease: Lease, *changes: Change) -> Write:
+    """Change a task of ours that does not wait yet: a plan that lands twice counts once."""
+    write = held(lease, *changes)
+    return replace(write, when=(*write.when, *AWAKE))
+
+
+def _parked(lease: Lease, *, now_ms: int, due_at_ms: int | None) -> tuple[Change, ...]:
+    return (
+        Set("lease_until", 0),
+        Set("updated", now_ms),
+        *due_from(lease.task_id, due_at_ms),
+    )
+
+
+def _resumed(task_id: str, *, v: str, now_ms: int, due_at_ms: int) -> tuple[Change, ...]:
+    return (
+        Set("v", v),
+        Set("lease_until", 0),
+        Set("attempt", 0),
+        Set("publishes", 0),
+        Set("updated", now_ms),
+        *due_from(task_id, due_at_ms),
+    )

@@ -1,0 +1,117 @@
+"""Swarms of AI agents on plain AWS serverless parts: SNS, SQS, Lambda, DynamoDB.
+
+>>> from sqswarm import agent, TaskContext, Retry, Fail, ClaudeAgent, Budget   # writing agents
+>>> from sqswarm import Swarm, AsyncSwarm                                      # calling agents
+
+Each name is imported where it is first used (PEP 562): a worker starts without the client, a client
+without the runtime, and neither loads MCP or Claude before it needs them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sqswarm.dispatcher.async_client import AsyncSwarm, AsyncTask
+    from sqswarm.dispatcher.client import Swarm, Task
+    from sqswarm.dispatcher.map import Done
+    from sqswarm.dispatcher.submit import Request
+    from sqswarm.dispatcher.view import TaskView
+    from sqswarm.schemas.agent_spec import Schedule, Subscription
+    from sqswarm.schemas.as_tool import AsTool
+    from sqswarm.schemas.errors import (
+        AskDeclined,
+        AskTimedOut,
+        AttemptCancelled,
+        ChildFailed,
+        LeaseLost,
+        RemoteFailed,
+        StepFailed,
+        SwarmError,
+    )
+    from sqswarm.schemas.ledger import Budget
+    from sqswarm.workers.agent import Agent, agent
+    from sqswarm.workers.claude.agent import ClaudeAgent
+    from sqswarm.workers.claude.servers import McpServer
+    from sqswarm.workers.claude.tools import Tool, ask_person, tool
+    from sqswarm.workers.durable.context import TaskContext
+    from sqswarm.workers.runtime.outcome import Fail, Retry
+
+__all__ = [
+    "Agent",
+    "AsTool",
+    "AskDeclined",
+    "AskTimedOut",
+    "AsyncSwarm",
+    "AsyncTask",
+    "AttemptCancelled",
+    "Budget",
+    "ChildFailed",
+    "ClaudeAgent",
+    "Done",
+    "Fail",
+    "LeaseLost",
+    "McpServer",
+    "RemoteFailed",
+    "Request",
+    "Retry",
+    "Schedule",
+    "StepFailed",
+    "Subscription",
+    "Swarm",
+    "SwarmError",
+    "Task",
+    "TaskContext",
+    "TaskView",
+    "Tool",
+    "agent",
+    "ask_person",
+    "tool",
+]
+
+_HOMES = {
+    "Agent": "workers.agent",
+    "AsTool": "schemas.as_tool",
+    "AskDeclined": "schemas.errors",
+    "AskTimedOut": "schemas.errors",
+    "AsyncSwarm": "dispatcher.async_client",
+    "AsyncTask": "dispatcher.async_client",
+    "AttemptCancelled": "schemas.errors",
+    "Budget": "schemas.ledger",
+    "ChildFailed": "schemas.errors",
+    "ClaudeAgent": "workers.claude.agent",
+    "Done": "dispatcher.map",
+    "Fail": "workers.runtime.outcome",
+    "LeaseLost": "schemas.errors",
+    "McpServer": "workers.claude.servers",
+    "RemoteFailed": "schemas.errors",
+    "Request": "dispatcher.submit",
+    "Retry": "workers.runtime.outcome",
+    "Schedule": "schemas.agent_spec",
+    "StepFailed": "schemas.errors",
+    "Subscription": "schemas.agent_spec",
+    "Swarm": "dispatcher.client",
+    "SwarmError": "schemas.errors",
+    "Task": "dispatcher.client",
+    "TaskContext": "workers.durable.context",
+    "TaskView": "dispatcher.view",
+    "Tool": "workers.claude.tools",
+    "agent": "workers.agent",
+    "ask_person": "workers.claude.tools",
+    "tool": "workers.claude.tools",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name where it is first used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return [*__all__]

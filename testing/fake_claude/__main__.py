@@ -1,0 +1,30 @@
+"""`python -m sqswarm.testing.fake_claude`: serve a script until interrupted."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sqswarm.schemas.json import loads
+from sqswarm.testing.fake_claude.run import Rehearsal
+from sqswarm.testing.fake_claude.script import Script
+
+
+def main(
+    script: Annotated[Path | None, typer.Option(help="A script; without one it echoes.")] = None,
+    port: Annotated[int, typer.Option(help="Port; 0 for a free one.")] = 8765,
+) -> None:
+    """Play Claude on http://127.0.0.1:PORT; agents find it through ANTHROPIC_BASE_URL."""
+    document = {} if script is None else loads(script.read_text(encoding="utf-8"))
+    rehearsal = Rehearsal(Script.of(document), port=port)
+    rehearsal.start()
+    typer.echo(f"export ANTHROPIC_BASE_URL={rehearsal.base_url}")
+    with suppress(KeyboardInterrupt):
+        rehearsal.join()
+
+
+if __name__ == "__main__":
+    typer.run(main)

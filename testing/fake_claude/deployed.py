@@ -1,0 +1,63 @@
+"""Premiere: deploy a project of Claude agents and talk to it, on the real API or in rehearsal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from sqswarm import Swarm
+from sqswarm.backends.aws.connect import client, settings_from_environment
+from sqswarm.infra.deploy import Reports, deploy
+from sqswarm.infra.plan import plan
+from sqswarm.infra.project import find_project
+from sqswarm.schemas.errors import UsageError
+from sqswarm.schemas.json import loads
+from sqswarm.schemas.settings import Settings
+from sqswarm.testing.fake_claude.run import Rehearsal, rehearsing
+from sqswarm.testing.fake_claude.script import Script
+
+KEY_PARAMETER = "/sqswarm/anthropic-key"
+"""Where agents of the examples look for the key: `api_key="ssm:/sqswarm/anthropic-key"`."""
+
+
+@contextlib.contextmanager
+def premiere(folder: Path, *, stage: str, script: Path) -> Iterator[tuple[Swarm, Rehearsal | None]]:
+    """Deploy the project in `folder` to `stage` of the local AWS, and connect to it.
+
+    With ANTHROPIC_API_KEY set the agents ask Claude (the key goes into the emulator's Parameter
+    Store); without, they ask a rehearsal of `script`, which is given too. Raises UsageError where
+    the endpoint is not this machine: nothing is spent on AWS by accident.
+    """
+    settings = _here(stage)
+    with contextlib.ExitStack() as stack:
+        rehearsal = None
+        key = os.environ.get("ANTHROPIC_API_KEY")
+        if key:
+            ssm = client(settings, "ssm")
+            ssm.put_parameter(Name=KEY_PARAMETER, Value=key, Type="SecureString", Overwrite=True)
+        else:
+            document = loads(script.read_text(encoding="utf-8"))
+            rehearsal = stack.enter_context(rehearsing(Script.of(document)))
+            before = os.environ.get("ANTHROPIC_BASE_URL")
+            os.environ["ANTHROPIC_BASE_URL"] = rehearsal.base_url
+            stack.callback(_restore, "ANTHROPIC_BASE_URL", before)
+        deploy(settings, plan(find_project(folder), stage=stage), Reports())
+        yield stack.enter_context(Swarm.connect(settings)), rehearsal
+
+
+def _here(stage: str) -> Settings:
+    settings = settings_from_environment()
+    if not settings.local:
+        message = "this example deploys to a local AWS only"
+        raise UsageError(message, hint="Start one with `sqswarm up`.")
+    return replace(settings, stage=stage)
+
+
+def _restore(name: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value

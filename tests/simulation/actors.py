@@ -1,0 +1,275 @@
+"""What moves in a storm: queues that call workers, clients, people, housekeeping."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from simulation.agents import AGENTS
+from simulation.ports import FaultyBlobs, FaultyBus, FaultyStore
+from simulation.process import EPOCH_MS, Process, ProcessRunner
+from simulation.renewed_leases import RenewedSpec
+from simulation.world import CATALOGUE, NAMES, Watcher, World
+from sqswarm.backends.log import Log
+from sqswarm.backends.runner import run_straight
+from sqswarm.dispatcher.connection import Desk
+from sqswarm.dispatcher.validate import Validator
+from sqswarm.schemas.task import TASK_SORT_KEY
+from sqswarm.workers.agent import AnyAgent
+from sqswarm.workers.hosts.housekeeping import keep_whole_house
+from sqswarm.workers.runtime.batch import BatchResult, Runtime
+from sqswarm.workers.runtime.worker_context import Station
+
+TTL_S = 14 * 86_400
+_WORKERS = 3
+_SKEW_MS = 2000
+_MINUTE_S = 60.0
+_HOUSEKEEPING_S = 120.0
+_VALIDATORS: dict[str, Validator] = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessLog(Log):
+    """A log whose lines are part of the story."""
+
+    process: Process
+
+    def bind(self, **fields: Any) -> ProcessLog:
+        """Return a log that adds these fields."""
+        return ProcessLog(process=self.process, bound={**self.bound, **fields})
+
+    def _write(self, level: str, event: str, fields: dict[str, Any]) -> None:
+        del level
+        task_id = fields.pop("task_id", None) or self.bound.get("task_id", "")
+        self.process.world.note(self.process, event, str(task_id), fields)
+
+
+def desk_of(process: Process, principal: str, *, operator: bool = False) -> Desk:
+    """Return a dispatcher's desk in a process."""
+    world = process.world
+    return Desk(
+        names=NAMES,
+        store=FaultyStore(process, world.store),
+        bus=FaultyBus(process, world.bus),
+        blobs=FaultyBlobs(process, world.blobs),
+        runner=ProcessRunner(process),
+        catalogue=CATALOGUE,
+        principal=principal,
+        operator=operator,
+        ttl_s=TTL_S,
+        _validators=_VALIDATORS,
+    )
+
+
+def start(
+    process: Process,
+    work: Coroutine[Any, Any, Any],
+    then: Callable[[asyncio.Task[Any]], None] | None = None,
+) -> None:
+    """Run `work` in a process; `then` is told how it ended, unless the process died."""
+    if process.world.over:
+        work.close()
+        return
+    task = process.world.loop.create_task(work, process=process)
+
+    def ended(done: asyncio.Task[Any]) -> None:
+        if process.dead or done.cancelled():
+            return
+        done.exception()  # looked at, so that nobody is told it was not
+        if then is not None:
+            then(done)
+
+    task.add_done_callback(ended)
+
+
+class Poller:
+    """An agent's queue and its worker processes: an event source mapping's, or containers."""
+
+    def __init__(self, world: World, agent: AnyAgent) -> None:
+        """Poll for `agent`."""
+        self._world = world
+        self._agent = agent
+        self._spec = RenewedSpec.of(agent.spec) if agent.name == "container" else agent.spec
+        self.queue = NAMES.queue(agent.name)
+        self._service = Process(world, f"{agent.name}-queue", mortal=False)
+        self._bus = FaultyBus(self._service, world.bus)
+        self._skews = [world.chance.randint(-_SKEW_MS, _SKEW_MS) for _ in range(_WORKERS)]
+        self._busy: dict[int, Process] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def wake(self) -> None:
+        """Look at the queue when its next message may be seen."""
+        visible_ms = self._world.bus.next_visible_ms(self.queue)
+        if visible_ms is None or len(self._busy) == _WORKERS:
+            return
+        at_s = max(self._world.loop.now, (visible_ms - EPOCH_MS) / 1000) + 0.001
+        at_s += 0.2 * self._world.chance.random()
+        if self._timer is not None:
+            if self._timer.when() <= at_s:
+                return
+            self._timer.cancel()
+        self._timer = self._world.loop.call_at(at_s, self._poll)
+
+    def _poll(self) -> None:
+        self._timer = None
+        if len(self._busy) == _WORKERS:
+            return
+        limit = self._world.chance.choice((1, 2, 10))
+        deliveries = run_straight(self._world.bus.receive(self.queue, limit=limit, wait_s=0))
+        if deliveries:
+            slot = next(n for n in range(_WORKERS) if n not in self._busy)
+            process = Process(
+                self._world, f"{self._agent.name}-{slot + 1}", skew_ms=self._skews[slot]
+            )
+            self._busy[slot] = process
+            for delivery in deliveries:
+                self._world.note(process, "delivered", delivery.body, delivery.receipt)
+            runtime = Runtime(self._station(process))
+            budget_s = None
+            if isinstance(self._spec, RenewedSpec):
+                runtime.keep_leases(asyncio.Event())
+            else:
+                limit_s = self._spec.function_timeout_s
+                budget_s = limit_s - 1.0
+                self._world.loop.call_later(limit_s, self._time_out, process)
+            start(
+                process,
+                runtime.handle(deliveries, budget_s=budget_s),
+                lambda done: self._answered(process, done),
+            )
+        self.wake()
+
+    def _time_out(self, process: Process) -> None:
+        """Kill a function process at its time-out; one that stands still escapes."""
+        if process in self._busy.values() and not process.zombie:
+            process.kill("function time-out")
+
+    def _answered(self, process: Process, done: asyncio.Task[Any]) -> None:
+        self.ended(process)
+        error = done.exception()
+        if error is not None:
+            self._world.wrongs.append(("workers-raise-nothing", repr(error)))
+            return
+        result: BatchResult = done.result()
+        if result.delete:
+            start(self._service, self._bus.delete(self.queue, result.delete))
+
+    def ended(self, process: Process) -> None:
+        """Free the slot of a process that is gone."""
+        for slot, busy in list(self._busy.items()):
+            if busy is process:
+                del self._busy[slot]
+                self.wake()
+
+    def _station(self, process: Process) -> Station:
+        world = self._world
+        return Station(
+            agent=self._agent,
+            spec=self._spec,
+            names=NAMES,
+            store=FaultyStore(process, world.store),
+            bus=FaultyBus(process, world.bus),
+            blobs=FaultyBlobs(process, world.blobs),
+            runner=ProcessRunner(process),
+            ttl_s=TTL_S,
+            log=ProcessLog(process=process),
+            jitter=world.chance.random,
+        )
+
+
+class Housekeeping:
+    """The housekeeping function's rule: every minute in which there is something to do."""
+
+    def __init__(self, world: World) -> None:
+        """Keep house."""
+        self._world = world
+        self._skew_ms = world.chance.randint(-_SKEW_MS, _SKEW_MS)
+        self._timer: asyncio.TimerHandle | None = None
+        self._running: Process | None = None
+        self.dead_letter_queues = {NAMES.dead_letter_queue(name): name for name in AGENTS}
+
+    def wake(self, at_s: float) -> None:
+        """Be there at the first full minute from `at_s` on."""
+        at_s = max(at_s, self._world.loop.now + 0.001)
+        minute_s = _MINUTE_S * -(-at_s // _MINUTE_S)
+        if self._timer is not None:
+            if self._timer.when() <= minute_s:
+                return
+            self._timer.cancel()
+        self._timer = self._world.loop.call_at(minute_s, self._round)
+
+    def _round(self) -> None:
+        self._timer = None
+        process = Process(self._world, "housekeeping", skew_ms=self._skew_ms)
+        self._running = process
+        self._world.loop.call_later(_HOUSEKEEPING_S, self._time_out, process)
+        desk = desk_of(process, "housekeeping", operator=True)
+        work = keep_whole_house(desk, ProcessLog(process=process))
+        start(process, work, lambda _: self.ended(process))
+
+    def _time_out(self, process: Process) -> None:
+        if self._running is process:
+            process.kill("function time-out")
+
+    def ended(self, process: Process) -> None:
+        """Look for what is left to do after a round."""
+        if self._running is not process:
+            return
+        self._running = None
+        for key, item in self._world.store.items.items():
+            if key.sk == TASK_SORT_KEY and "due_at" in item:
+                self.wake((item["due_at"] - EPOCH_MS) / 1000)
+        for queue in self.dead_letter_queues:
+            self.letters(queue)
+
+    def letters(self, queue: str) -> None:
+        """Come for letters that nobody has explained yet."""
+        visible_ms = self._world.bus.next_unexplained_ms(queue)
+        if visible_ms is not None:
+            self.wake((visible_ms - EPOCH_MS) / 1000)
+
+
+@dataclass(kw_only=True)
+class Actors(Watcher):
+    """All that moves, told of what it moves for."""
+
+    world: World
+    pollers: dict[str, Poller] = field(default_factory=dict)
+    housekeeping: Housekeeping
+    on_ask: Callable[[str], None] = lambda _: None
+
+    @classmethod
+    def of(cls, world: World) -> Actors:
+        """Set up the pollers and housekeeping, and let the world tell them."""
+        pollers = [Poller(world, one) for one in AGENTS.values()]
+        actors = cls(
+            world=world,
+            pollers={poller.queue: poller for poller in pollers},
+            housekeeping=Housekeeping(world),
+        )
+        world.watcher = actors
+        return actors
+
+    def queue_changed(self, queue: str) -> None:
+        """Wake who looks after the queue."""
+        poller = self.pollers.get(queue)
+        if poller is not None:
+            poller.wake()
+        else:
+            self.housekeeping.letters(queue)
+
+    def due_at(self, due_at_ms: int) -> None:
+        """Wake housekeeping in time."""
+        self.housekeeping.wake((due_at_ms - EPOCH_MS) / 1000)
+
+    def asked(self, task_id: str) -> None:
+        """Let people know."""
+        self.on_ask(task_id)
+
+    def process_ended(self, process: Process) -> None:
+        """Free what the process had."""
+        for poller in self.pollers.values():
+            poller.ended(process)
+        self.housekeeping.ended(process)

@@ -1,0 +1,151 @@
+"""The agents of the simulation: each plays the script it is given, piece by piece.
+
+- `ok`, `slow`, `long`: goes on, at once, after a while, after more than a container's lease
+- `raise:n`, `retry:n`, `hang:n`, `die:n`: breaks the first n runs by an error, by `Retry`, by
+  running past its time-out, by taking its process with it
+- `fail`: raises `Fail`
+- `step`, `step:caught`: runs a recorded step; one that fails, and goes on past it
+- `sleep:s`: sleeps s seconds without a worker
+- `ask`, `ask:2`, `ask:3`, `ask:late`, `ask:never`: asks a person; several things at a time; with
+  a time-out that the answer may miss; with one that nobody meets
+- `children a(piece, …) b(piece, …)`: runs child tasks of the agents a and b
+- `both a(piece, …)`: runs a child task and asks a person at the same time
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from simulation.process import here
+from simulation.scripts import children_of
+from sqswarm import Fail, Retry, TaskContext, agent
+from sqswarm.schemas.errors import AskTimedOut, ChildFailed, StepFailed
+from sqswarm.workers.agent import AnyAgent
+
+TIMEOUT_S = 30
+MAX_ATTEMPTS = 3
+_SLOW_S = 8
+_LONG_S = 20
+_HANGING_S = 100_000
+
+FAILED = "failed"
+"""What a child that failed is in its parent's result."""
+
+
+async def play(script: list[str], ctx: TaskContext) -> list[Any]:
+    """Play a script; the result says what each piece gave."""
+    world = here().world
+    with world.execution(ctx):
+        return await _all(script, ctx)
+
+
+async def _all(script: list[str], ctx: TaskContext) -> list[Any]:
+    return [await _piece(ctx, n, script) for n in range(len(script))]
+
+
+async def _piece(ctx: TaskContext, number: int, script: list[str]) -> Any:
+    kind, _, rest = script[number].partition(" ")
+    kind, _, detail = kind.partition(":")
+    match kind:
+        case "slow":
+            await asyncio.sleep(_SLOW_S)
+        case "long":
+            await asyncio.sleep(_LONG_S)
+        case "raise" | "retry" | "hang" | "die":
+            await _break(ctx, kind, number, int(detail))
+        case "fail":
+            raise Fail("as the script says", type="Scripted")
+        case "step":
+            steps = sum(piece.startswith("step") for piece in script[:number])
+            return await _step(ctx, steps, fails=bool(detail))
+        case "sleep":
+            await ctx.sleep(int(detail))
+        case "ask":
+            return await _ask(ctx, number, detail)
+        case "children":
+            tasks = _children(ctx, rest)
+            return [_of(r) for r in await ctx.gather(*tasks, return_exceptions=True)]
+        case "both":
+            asked = ctx.ask(f"both{number}", "?", str)
+            given = await ctx.gather(*_children(ctx, rest), asked, return_exceptions=True)
+            return [_of(r) for r in given]
+    return kind
+
+
+async def _break(ctx: TaskContext, kind: str, number: int, times: int) -> None:
+    if here().world.life(ctx.task_id).met(number) > times:
+        return
+    match kind:
+        case "raise":
+            raise RuntimeError("as the script says")
+        case "retry":
+            raise Retry("as the script says", after=3)
+        case "hang":
+            await asyncio.sleep(_HANGING_S)
+        case "die":
+            here().die("the agent took it along")
+
+
+async def _step(ctx: TaskContext, number: int, *, fails: bool) -> str:
+    async def work() -> str:
+        here().world.ran_step(ctx, number)
+        await asyncio.sleep(0.2)
+        if fails:
+            raise ValueError("as the script says")
+        return "step"
+
+    try:
+        return str(await ctx.step("work", work))
+    except StepFailed:
+        return "caught"
+
+
+async def _ask(ctx: TaskContext, number: int, detail: str) -> Any:
+    match detail:
+        case "2" | "3":
+            asked = [ctx.ask(f"ask{number}-{n}", "?", str) for n in range(int(detail))]
+            return await ctx.gather(*asked)
+        case "late":
+            return await ctx.ask(f"late{number}", "?", str, timeout=90, on_timeout="default")
+        case "never":
+            try:
+                return await ctx.ask(f"never{number}", "?", str, timeout=200)
+            except AskTimedOut:
+                return "timed out"
+    return await ctx.ask(f"ask{number}", "?", str)
+
+
+def _children(ctx: TaskContext, text: str) -> list[Any]:
+    return [ctx.task(name, script=list(script)) for name, script in children_of(text)]
+
+
+def _of(result: Any) -> Any:
+    return FAILED if isinstance(result, ChildFailed) else result
+
+
+@agent(name="lean", timeout=TIMEOUT_S, max_attempts=MAX_ATTEMPTS, durability="lean")
+async def lean(script: list[str], *, ctx: TaskContext) -> list[Any]:
+    """Play a script and record nothing but the result."""
+    return await play(script, ctx)
+
+
+@agent(name="standard", timeout=TIMEOUT_S, max_attempts=MAX_ATTEMPTS, durability="standard")
+async def standard(script: list[str], *, ctx: TaskContext) -> list[Any]:
+    """Play a script under a lease that makes the record."""
+    return await play(script, ctx)
+
+
+@agent(name="durable", timeout=TIMEOUT_S, max_attempts=MAX_ATTEMPTS, durability="durable")
+async def durable(script: list[str], *, ctx: TaskContext) -> list[Any]:
+    """Play a script of a task that was recorded before it was published."""
+    return await play(script, ctx)
+
+
+@agent(name="container", timeout=TIMEOUT_S, max_attempts=MAX_ATTEMPTS, durability="standard")
+async def container(script: list[str], *, ctx: TaskContext) -> list[Any]:
+    """Play a script in a worker that renews short leases."""
+    return await play(script, ctx)
+
+
+AGENTS: dict[str, AnyAgent] = {one.name: one for one in (lean, standard, durable, container)}

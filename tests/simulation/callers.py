@@ -1,0 +1,162 @@
+"""The people and programs around a swarm: who submits, cancels, redrives and answers."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from simulation.actors import desk_of, start
+from simulation.fault_plan import Order
+from simulation.process import Process
+from simulation.world import NAMES, World
+from sqswarm.backends.ports.bus import Outgoing
+from sqswarm.backends.runner import run_straight
+from sqswarm.dispatcher.connection import Desk
+from sqswarm.dispatcher.lifecycle.answer import answer
+from sqswarm.dispatcher.lifecycle.cancel import cancel
+from sqswarm.dispatcher.lifecycle.redrive import redrive
+from sqswarm.dispatcher.submit import Request, submit
+from sqswarm.schemas.errors import SwarmError
+from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.naming import TASKS_TOPIC
+from sqswarm.schemas.task import TaskRecord, task_key
+
+_TRIES = 8
+_AGAIN_S = 7.0
+_A_MOMENT_S = 40.0
+_LATER_S = 600.0
+ANSWER = "answer"
+_SKEW_MS = 2000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handle:
+    """What a caller got for an order."""
+
+    order: Order
+    task_id: str
+
+
+class Callers:
+    """Everybody outside; they try again where a person or a program would."""
+
+    def __init__(self, world: World) -> None:
+        """Prepare to place the storm's orders."""
+        self._world = world
+        self.handles: list[Handle] = []
+        self.redriven: list[tuple[str, str]] = []
+        self.ended: list[tuple[str, Status]] = []
+        """What cancel said a task had ended as."""
+        self._numbers = 0
+
+    def begin(self) -> None:
+        """Place every order at its time, and the poison at once."""
+        loop = self._world.loop
+        for order in self._world.storm.orders:
+            loop.call_at(float(order.at_s), self._order, order, _TRIES)
+        for body in self._world.storm.poison:
+            message = Outgoing(
+                id="poison", body=body, principal="me", agent=self._world.storm.orders[0].agent
+            )
+            loop.call_at(0.5, self._publish, message)
+
+    def _publish(self, message: Outgoing) -> None:
+        run_straight(self._world.bus.publish(NAMES.topic(TASKS_TOPIC), [message]))
+
+    def _process(self, name: str) -> Process:
+        self._numbers += 1
+        skew_ms = self._world.chance.randint(-_SKEW_MS, _SKEW_MS)
+        return Process(self._world, f"{name}-{self._numbers}", skew_ms=skew_ms)
+
+    # Orders
+
+    def _order(self, order: Order, tries: int) -> None:
+        process = self._process("client")
+        start(process, self._submit(process, order))
+        if order.key is not None and tries > 1:
+            self._world.loop.call_later(_AGAIN_S, self._again, order, tries - 1)
+
+    def _again(self, order: Order, tries: int) -> None:
+        """Repeat what has an idempotency key until it has a handle."""
+        if all(handle.order is not order for handle in self.handles):
+            self._order(order, tries)
+
+    async def _submit(self, process: Process, order: Order) -> None:
+        request = Request(
+            arguments={"script": list(order.script)},
+            idempotency_key=order.key,
+            durable=order.durable,
+            delay_s=order.delay_s,
+        )
+        [made] = await submit(desk_of(process, "me"), order.agent, [request])
+        process.check()
+        self._world.note(process, "submitted", made.task_id, f"{order.agent}: {order.script}")
+        self._world.life(made.task_id).handle = True
+        self.handles.append(Handle(order=order, task_id=made.task_id))
+        loop = self._world.loop
+        if order.cancel_after_s is not None:
+            loop.call_later(float(order.cancel_after_s), self._cancel, made.task_id, order.agent)
+        if order.redrive:
+            loop.call_later(_LATER_S, self._redrive, made.task_id)
+            # Somebody else has seen the same failure.
+            loop.call_later(_LATER_S + self._world.chance.random(), self._redrive, made.task_id)
+
+    # Cancel and redrive
+
+    def _cancel(self, task_id: str, agent: str) -> None:
+        process = self._process("canceller")
+
+        async def work() -> None:
+            status = await cancel(desk_of(process, "me"), task_id, agent=agent)
+            process.check()
+            self.ended.append((task_id, status))
+            self._world.note(process, "cancel said", task_id, status.value)
+
+        start(process, work())
+
+    def _redrive(self, task_id: str) -> None:
+        process = self._process("redriver")
+
+        async def work() -> None:
+            made = await redrive(desk_of(process, "me"), task_id)
+            process.check()
+            self._world.note(process, "redriven", made.task_id, f"from {task_id}")
+            self._world.life(made.task_id).handle = True
+            self.redriven.append((task_id, made.task_id))
+
+        start(process, work())
+
+    # Answers
+
+    def asked(self, task_id: str) -> None:
+        """Let a person see the question, after a while."""
+        wait_s = _A_MOMENT_S * self._world.chance.random()
+        self._world.loop.call_later(wait_s, self._answer, task_id)
+
+    def _answer(self, task_id: str) -> None:
+        item = self._world.store.items.get(task_key(task_id))
+        if item is None or item["status"] != Status.INPUT_REQUIRED:
+            return
+        process = self._process("person")
+        start(process, self._give(process, task_id))
+        # Who got no thanks looks again.
+        self._world.loop.call_later(_A_MOMENT_S, self._answer, task_id)
+
+    async def _give(self, process: Process, task_id: str) -> None:
+        desk = desk_of(process, "me", operator=True)
+        item = await desk.store.read(task_key(task_id))
+        if item is None:
+            return
+        record = TaskRecord.from_item(item)
+        keys = [key for key in record.asks if not key.startswith("never")]
+        if self._world.chance.random() < 0.5:
+            await asyncio.gather(*[self._tell(desk, task_id, key) for key in keys])
+            return
+        for key in keys:
+            await self._tell(desk, task_id, key)
+
+    async def _tell(self, desk: Desk, task_id: str, key: str) -> None:
+        try:
+            await answer(desk, task_id, key, ANSWER)
+        except SwarmError:
+            return

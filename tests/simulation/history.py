@@ -1,0 +1,128 @@
+"""A life: what the world saw of one task, from outside the code that is tried."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqswarm.schemas.json import loads
+from sqswarm.schemas.lifecycle import TERMINAL, TRANSITIONS, Phase, Status
+from sqswarm.schemas.writes import Item
+
+if TYPE_CHECKING:
+    from simulation.process import Process
+
+_FINAL = ("status", "result", "result_ref", "error", "v", "phase", "attempt")
+_SKEWED_MS = 4000
+"""Two clocks, each up to two seconds wrong."""
+_UNDER_THE_LEASE = (
+    *("settle", "fail", "plan", "sleep", "ask"),
+    *("renew", "release", "progress", "record step"),
+)
+_NEXT = {(before, after) for (before, _), after in TRANSITIONS.items()}
+
+
+@dataclass(kw_only=True, eq=False)
+class Execution:
+    """One call of the agent's function."""
+
+    process: Process
+    attempt: int
+    token: str | None
+    started_s: float
+    ended_s: float | None = None
+    how: str = "running"
+
+
+@dataclass(kw_only=True, eq=False)
+class Life:
+    """What was seen of one task. `wrongs` are (law, what) that showed at once."""
+
+    task_id: str
+    item: Item | None = None
+    handle: bool = False
+    executions: list[Execution] = field(default_factory=list)
+    settled_by: str | None = None
+    endings: int = 0
+    ended_s: float = 0.0
+    suspensions: int = 0
+    plans: int = 0
+    fires: int = 0
+    orphans: tuple[float, tuple[str, ...]] | None = None
+    """When it was cancelled while it waited for children, and for which."""
+    wrongs: list[tuple[str, str]] = field(default_factory=list)
+    _parked: set[str] = field(default_factory=set)
+    _met: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def status(self) -> Status | None:
+        """Return the recorded status, None where there is no record."""
+        return None if self.item is None else Status(self.item["status"])
+
+    def met(self, piece: int) -> int:
+        """Count that a run came to a piece of its script."""
+        self._met[piece] = self._met.get(piece, 0) + 1
+        return self._met[piece]
+
+    def wrong(self, law: str, what: str) -> None:
+        """Note a broken law."""
+        self.wrongs.append((law, what))
+
+    def began(self, run: Execution, *, now_ms: int) -> None:
+        """Look at a run that begins: alone, and under a live lease of its own."""
+        if not run.process.honest(self.task_id):
+            return
+        for other in self.executions:
+            if other.ended_s is None and other.process.honest(self.task_id):
+                what = f"{run.process.name} began while {other.process.name} was running"
+                self.wrong("one-live-execution", what)
+        item = self.item
+        if item is not None and item["v"] == run.token:
+            over_ms = now_ms - item["lease_until"] - _SKEWED_MS
+            if item["status"] == "working" and item["lease_until"] and over_ms > 0:
+                what = f"{run.process.name} began after its lease was over"
+                self.wrong("one-live-execution", what)
+
+    def fenced(self, process: Process, kind: str, before: Item) -> None:
+        """Look at who wrote: a worker whose lease another has taken over may not any more."""
+        if not kind.startswith(_UNDER_THE_LEASE) or Status(before["status"]) in TERMINAL:
+            return
+        tokens = {run.token for run in self.executions if run.process is process}
+        if tokens and before["v"] not in tokens:
+            self.wrong("fenced", f"{process.name} wrote ({kind}) after losing its lease")
+
+    def changed(self, before: Item | None, after: Item, *, at_s: float) -> None:
+        """Look at one applied write of the record."""
+        self.item = after
+        old = None if before is None else Status(before["status"])
+        new = Status(after["status"])
+        if old is not None and old in TERMINAL:
+            moved = [n for n in _FINAL if before is not None and before.get(n) != after.get(n)]
+            if moved:
+                self.wrong("result-written-once", f"{', '.join(moved)} written after the end")
+            return
+        if new in TERMINAL:
+            self.endings += 1
+            self.ended_s = at_s
+            self.settled_by = after["v"]
+        if old is not None and old is not new and (old, new) not in _NEXT:
+            self.wrong("result-written-once", f"{old} became {new}")
+        if before is not None:
+            self._waited(before, after)
+
+    def _waited(self, before: Item, after: Item) -> None:
+        was, now = before["phase"], after["phase"]
+        parked = before["status"] == "working" and after["status"] == "input_required"
+        if was != now:
+            self.plans += now == Phase.WAITING
+            self.fires += now == Phase.CHILDREN_DONE
+            parked = parked or now in {Phase.WAITING, Phase.SLEEPING}
+        if parked:
+            self.suspensions += 1
+            if before["v"] in self._parked:
+                self.wrong("suspends-once", "a run was put to wait that had waited before")
+            self._parked.add(before["v"])
+        if before.get("answers") != after.get("answers"):
+            old, new = (loads(item.get("answers", "{}")) for item in (before, after))
+            if any(new.get(key) != said for key, said in old.items()):
+                self.wrong("answers-stay", "a recorded answer was lost or replaced")

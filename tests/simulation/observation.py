@@ -1,0 +1,48 @@
+"""What the laws look at: a world that has come to rest, or should have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from simulation.agents import AGENTS
+from simulation.callers import Callers
+from simulation.history import Life
+from simulation.world import NAMES, World
+from sqswarm.schemas.task import TASK_SORT_KEY
+from sqswarm.schemas.writes import Item
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """A storm that is over. `quiet`: nothing was left to do."""
+
+    world: World
+    callers: Callers
+    quiet: bool
+
+    @property
+    def handles(self) -> list[str]:
+        """Return the tasks that somebody got a handle for."""
+        return [life.task_id for life in self.world.lives.values() if life.handle]
+
+    def lives(self) -> Iterator[tuple[Life, Item]]:
+        """Yield every task that has a record."""
+        for life in self.world.lives.values():
+            if life.item is not None:
+                yield life, life.item
+
+    def due(self) -> Iterator[str]:
+        """Yield the tasks that stand in the sweep index."""
+        for key, item in self.world.store.items.items():
+            if key.sk == TASK_SORT_KEY and "due_at" in item:
+                yield key.pk.removeprefix("task#")
+
+    def explained(self) -> set[tuple[str, str]]:
+        """Return the (agent, task id) of which a dead letter with a reason lies there."""
+        return {
+            (name, attributes["task_id"])
+            for name in AGENTS
+            for _, attributes in self.world.bus.letters(NAMES.dead_letter_queue(name))
+            if attributes.get("reason") and "task_id" in attributes
+        }

@@ -1,0 +1,219 @@
+"""The three ports as one process sees them: every request may meet a misfortune of the storm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from simulation.naming import kind_of, subject_of
+from simulation.network import request
+from simulation.process import Process
+from simulation.watched import WatchedBus, WatchedStore
+from sqswarm.backends.memory.blobs import MemoryBlobs
+from sqswarm.backends.ports.bus import DeadLetter, Delivery, Outgoing
+from sqswarm.backends.ports.store import Page
+from sqswarm.backends.runner import run_straight
+from sqswarm.schemas.writes import Add, Applied, Item, Key, Outcome, Write
+
+
+class FaultyStore:
+    """The table, by way of a network."""
+
+    def __init__(self, process: Process, store: WatchedStore) -> None:
+        """Reach `store` from `process`."""
+        self._process = process
+        self._store = store
+
+    async def write(self, write: Write) -> Outcome:
+        """Carry out one write."""
+        store = self._store
+        return await request(
+            self._process,
+            kind_of(write),
+            subject_of([write.key]),
+            lambda: run_straight(store.write(write)),
+        )
+
+    async def write_many(self, writes: Sequence[Write]) -> list[Outcome]:
+        """Carry out each write; an answer to a batch keeps back what the port says it may."""
+        if len(writes) < 2:
+            return [await self.write(write) for write in writes]
+        store, chance = self._store, self._process.world.chance
+
+        def part() -> object:
+            return run_straight(store.write_many([w for w in writes if chance.random() < 0.5]))
+
+        outcomes = await request(
+            self._process,
+            " & ".join(sorted({kind_of(write) for write in writes})),
+            subject_of([write.key for write in writes]),
+            lambda: run_straight(store.write_many(writes)),
+            part=part,
+        )
+        return [
+            Applied()
+            if isinstance(outcome, Applied) and not any(isinstance(c, Add) for c in write.changes)
+            else outcome
+            for write, outcome in zip(writes, outcomes, strict=True)
+        ]
+
+    async def transact(self, writes: Sequence[Write]) -> list[Outcome]:
+        """Carry out all of the writes or none; a repeat gets the first answer (request token)."""
+        store = self._store
+        answers: list[list[Outcome]] = []
+
+        def apply() -> list[Outcome]:
+            answers.append(run_straight(store.transact(writes)))
+            return answers[0]
+
+        name = " & ".join(sorted({kind_of(w) for w in writes if w.changes})) or "check"
+        subject = subject_of([write.key for write in writes])
+        return await request(self._process, name, subject, apply, again=lambda: answers[0])
+
+    async def read(self, key: Key) -> Item | None:
+        """Return one item."""
+        store = self._store
+        return await request(
+            self._process, "read", subject_of([key]), lambda: run_straight(store.read(key))
+        )
+
+    async def read_many(self, keys: Sequence[Key]) -> dict[Key, Item]:
+        """Return the items that exist."""
+        if not keys:
+            return {}
+        store = self._store
+        return await request(
+            self._process, "read", subject_of(keys), lambda: run_straight(store.read_many(keys))
+        )
+
+    async def read_group(self, pk: str, *, after_sk: str = "") -> list[Item]:
+        """Return the items under one partition key."""
+        store = self._store
+        return await request(
+            self._process,
+            "read group",
+            pk.removeprefix("task#"),
+            lambda: run_straight(store.read_group(pk, after_sk=after_sk)),
+        )
+
+    async def due(self, shard: str, *, until_ms: int, limit: int) -> list[Key]:
+        """Return what is due."""
+        store = self._store
+        return await request(
+            self._process,
+            "due",
+            "",
+            lambda: run_straight(store.due(shard, until_ms=until_ms, limit=limit)),
+        )
+
+    async def scan_tasks(self, *, cursor: str | None, limit: int) -> Page:
+        """Return one page of task records."""
+        store = self._store
+        return await request(
+            self._process,
+            "scan",
+            "",
+            lambda: run_straight(store.scan_tasks(cursor=cursor, limit=limit)),
+        )
+
+
+class FaultyBus:
+    """Topics and queues, by way of a network."""
+
+    def __init__(self, process: Process, bus: WatchedBus) -> None:
+        """Reach `bus` from `process`."""
+        self._process = process
+        self._bus = bus
+
+    async def publish(self, topic: str, messages: Sequence[Outgoing]) -> None:
+        """Copy each message to the queues whose filter it passes; part of them on a bad day."""
+        bus, chance = self._bus, self._process.world.chance
+
+        def part() -> None:
+            run_straight(bus.publish(topic, [m for m in messages if chance.random() < 0.5]))
+
+        await request(
+            self._process,
+            "publish",
+            " ".join(m.id for m in messages),
+            lambda: run_straight(bus.publish(topic, messages)),
+            part=part if len(messages) > 1 else None,
+        )
+
+    async def send(self, queue: str, messages: Sequence[Outgoing], *, delay_s: int = 0) -> None:
+        """Put each message into the queue."""
+        bus = self._bus
+        await request(
+            self._process,
+            f"send, delayed {delay_s} s",
+            " ".join(m.id for m in messages),
+            lambda: run_straight(bus.send(queue, messages, delay_s=delay_s)),
+        )
+
+    async def receive(self, queue: str, *, limit: int, wait_s: int) -> list[Delivery]:
+        """Return up to `limit` deliveries."""
+        bus = self._bus
+        return await request(
+            self._process,
+            f"receive from {queue}",
+            "",
+            lambda: run_straight(bus.receive(queue, limit=limit, wait_s=wait_s)),
+        )
+
+    async def delete(self, queue: str, receipts: Sequence[str]) -> None:
+        """Delete received messages."""
+        if not receipts:
+            return
+        bus = self._bus
+        await request(
+            self._process,
+            f"delete {' '.join(receipts)}",
+            " ".join(receipts),
+            lambda: run_straight(bus.delete(queue, receipts)),
+        )
+
+    async def hide(self, queue: str, receipt: str, *, seconds: int) -> None:
+        """Hide a received message for `seconds`."""
+        bus = self._bus
+        await request(
+            self._process,
+            f"hide {receipt} for {seconds} s",
+            receipt,
+            lambda: run_straight(bus.hide(queue, receipt, seconds=seconds)),
+        )
+
+    async def dead_letter(self, queue: str, letter: DeadLetter, *, group: str | None) -> None:
+        """Put a message aside."""
+        bus = self._bus
+        await request(
+            self._process,
+            f"dead letter: {letter.reason}",
+            letter.task_id or "",
+            lambda: run_straight(bus.dead_letter(queue, letter, group=group)),
+        )
+
+
+class FaultyBlobs:
+    """The bucket, by way of a network; an address is reckoned without it."""
+
+    def __init__(self, process: Process, blobs: MemoryBlobs) -> None:
+        """Reach `blobs` from `process`."""
+        self._process = process
+        self._blobs = blobs
+
+    def address(self, key: str) -> str:
+        """Return the address of `key`."""
+        return self._blobs.address(key)
+
+    async def put(self, key: str, data: bytes) -> str:
+        """Store `data`."""
+        blobs = self._blobs
+        return await request(
+            self._process, f"put {key}", key, lambda: run_straight(blobs.put(key, data))
+        )
+
+    async def get(self, address: str) -> bytes | None:
+        """Return what lies there."""
+        blobs = self._blobs
+        return await request(
+            self._process, f"get {address}", "", lambda: run_straight(blobs.get(address))
+        )

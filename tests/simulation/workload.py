@@ -1,0 +1,247 @@
+"""Weathers: what kind of storms there are, and how a seed becomes one of them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from simulation.fault_plan import Accident, Aim, Fault, Misfortune, Mishap, Order, Storm
+from simulation.scripts import child
+
+SIMPLE = ("ok", "ok", "slow", "long", "raise:1", "raise:2", "raise:99", "fail", "retry:1", "hang:1")
+DEADLY = ("die:1", "die:2", "die:99")
+WAITS = ("step", "step", "step:caught", "sleep:40", "sleep:5000")
+ASKS = ("ask", "ask:2", "ask:3", "ask:late", "ask:never")
+POISON = ("{", '{"jsonrpc": "2.0"}', "[]")
+
+AGENTS = ("standard", "standard", "durable", "durable", "container", "lean")
+CHILDREN = ("standard", "durable", "container", "lean")
+
+OPERATIONS = (
+    "create",
+    "acquire",
+    "renew",
+    "release",
+    "record step",
+    "plan",
+    "sleep",
+    "ask",
+    "answer",
+    "wake",
+    "count",
+    "fire",
+    "settle",
+    "cancel",
+    "make cancelled",
+    "fail",
+    "clear due",
+    "republish",
+    "link redriven",
+    "publish",
+    "send",
+    "delete",
+    "hide",
+    "dead letter",
+    "read",
+)
+"""What an aim may be at: the beginnings of what requests are called (simulation.naming)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weather:
+    """What kind of storm it is: which misfortunes come how often, and what agents do in it.
+
+    `rates` are of misfortunes at any request, `aims` the operations that some are aimed at.
+    `quick` is how likely a script has one `simple` piece and waits for nothing, `breaks` how
+    likely such a piece stands among its waits, `deep` how likely it has children, by its depth.
+    `accidents`, `early`, `give_ups`, `cancels` and `redrives` are likelihoods, too.
+    """
+
+    faults: Mapping[Fault, int]
+    rates: tuple[float, ...] = (0.02, 0.05, 0.1, 0.2)
+    aims: tuple[str, ...] = OPERATIONS
+    aimed: tuple[int, ...] = (0, 1, 2)
+    accidents: float = 0.15
+    early: float = 0.1
+    give_ups: float = 0.2
+    cancels: float = 0.12
+    redrives: float = 0.1
+    orders: tuple[int, ...] = (1, 1, 1, 2, 2, 3)
+    agents: tuple[str, ...] = AGENTS
+    simple: tuple[str, ...] = SIMPLE
+    waits: tuple[str, ...] = WAITS
+    asks: tuple[str, ...] = ASKS
+    quick: float = 0.4
+    breaks: float = 0.4
+    deep: tuple[float, ...] = (0.5, 0.25, 0.1)
+
+
+_CRASHES = {Fault.CRASH_BEFORE: 2, Fault.CRASH_AFTER: 3, Fault.CRASH_LATE: 1}
+
+WEATHERS: Mapping[str, Weather] = {
+    "mixed": Weather(
+        faults=dict.fromkeys(Fault, 3) | {Fault.REPEATED_LATE: 1, Fault.SLOW: 1, Fault.PAUSED: 1}
+    ),
+    "crashes": Weather(faults=_CRASHES, rates=(0.05, 0.1, 0.3), accidents=0.3),
+    "zombies": Weather(
+        faults={
+            Fault.PAUSED: 5,
+            Fault.REPEATED_LATE: 2,
+            Fault.ECHOED: 1,
+            Fault.CRASH_LATE: 2,
+            Fault.LATE: 2,
+        },
+        rates=(0.0, 0.05, 0.1, 0.2),
+        aims=(
+            *("settle", "release", "plan", "ask", "sleep", "acquire"),
+            *("record step", "record step", "renew", "renew"),
+        ),
+        aimed=(1, 2),
+        early=0.7,
+        cancels=0.05,
+        orders=(1, 1, 2),
+        agents=("standard", "standard", "durable", "container", "container", "lean"),
+        simple=("slow", "slow", "long", "long", "raise:1", "hang:1", "retry:1"),
+        waits=("step", "step", "step:caught", "sleep:40"),
+        breaks=0.8,
+        deep=(0.2, 0.1),
+    ),
+    "bad lines": Weather(
+        faults={Fault.ANSWER_LOST: 2, Fault.LATE: 3, Fault.REPEATED: 2, Fault.ECHOED: 5},
+        rates=(0.05, 0.1, 0.3),
+    ),
+    # What resumes a task, while its message is late and an earlier request of it still under way.
+    "resumes": Weather(
+        faults={Fault.ECHOED: 4, Fault.LATE: 1, Fault.CRASH_AFTER: 1, Fault.REPEATED_LATE: 1},
+        rates=(0.0, 0.05),
+        aims=("plan", "sleep", "ask", "answer", "wake", "fire"),
+        aimed=(1, 2, 3),
+        accidents=0.5,
+        cancels=0.05,
+        orders=(1,),
+        agents=("standard", "durable", "container"),
+        simple=("ok",),
+        waits=("sleep:40", "sleep:40", "step"),
+        asks=("ask", "ask:2", "ask:3"),
+        quick=0.05,
+        deep=(0.6, 0.1),
+    ),
+    # Queues that give messages up after one or two receives: only the sweep is left.
+    "give-ups": Weather(
+        faults=_CRASHES | {Fault.REFUSED: 1},
+        rates=(0.0, 0.05, 0.1),
+        aims=("plan", "create", "settle", "count", "fire", "fail", "dead letter", "clear due"),
+        aimed=(1, 2, 3),
+        give_ups=0.9,
+        orders=(1, 1, 2),
+        agents=("standard", "standard", "durable", "container"),
+        simple=("ok", "fail", "raise:99", *DEADLY),
+        deep=(0.8, 0.2),
+    ),
+    # People who cancel, answer and redrive at once, and whose programs crash while they do.
+    "people": Weather(
+        faults=_CRASHES | {Fault.ANSWER_LOST: 2, Fault.LATE: 2, Fault.REPEATED: 2, Fault.ECHOED: 2},
+        rates=(0.02, 0.1),
+        aims=("cancel", "make cancelled", "answer", "link redriven", "create", "read", "clear due"),
+        aimed=(1, 2),
+        cancels=0.6,
+        redrives=0.4,
+        orders=(1, 1, 2),
+        simple=("ok", "slow", "fail"),
+        waits=("sleep:5000", "sleep:40", "step"),
+        deep=(0.8, 0.5, 0.5),
+    ),
+}
+"""By name. A seed draws one of them; the first comes twice as often."""
+
+_DRAWN = ("mixed", *WEATHERS)
+
+
+def storm_of(seed: int, weather: str | None = None) -> Storm:
+    """Return the storm of a seed (in the weather of that name): the same for ever."""
+    chance = random.Random(seed if weather is None else f"{weather} {seed}")
+    drawn = WEATHERS[weather or chance.choice(_DRAWN)]
+    count = chance.choice(drawn.orders)
+    orders = tuple(_order(chance, drawn, n) for n in range(count))
+    rate = chance.choice(drawn.rates)
+    return Storm(
+        seed=seed,
+        weather=weather,
+        orders=orders,
+        misfortunes=tuple(
+            Misfortune(at=at, what=_fault(chance, drawn), size=_size(chance))
+            for at in range(60 * count)
+            if _happens(chance, rate)
+        ),
+        aims=tuple(
+            Aim(
+                on=chance.choice(drawn.aims),
+                nth=chance.choice((0, 0, 0, 1, 2)),
+                what=_fault(chance, drawn),
+                size=_size(chance),
+            )
+            for _ in range(chance.choice(drawn.aimed))
+        ),
+        accidents=tuple(
+            Accident(at=at, what=chance.choice(list(Mishap)), size=_size(chance))
+            for at in range(6 * count)
+            if _happens(chance, drawn.accidents)
+        ),
+        early=tuple(at for at in range(8 * count) if _happens(chance, drawn.early)),
+        receives=chance.choice((1, 2, 3)) if _happens(chance, drawn.give_ups) else None,
+        poison=(chance.choice(POISON),) if _happens(chance, 0.05) else (),
+    )
+
+
+def _fault(chance: random.Random, weather: Weather) -> Fault:
+    return chance.choices(list(weather.faults), list(weather.faults.values()))[0]
+
+
+def _size(chance: random.Random) -> float:
+    return round(chance.random(), 3)
+
+
+def _order(chance: random.Random, weather: Weather, number: int) -> Order:
+    agent = chance.choice(weather.agents)
+    durable = agent == "durable" or _happens(chance, 0.2)
+    return Order(
+        agent=agent,
+        script=_script(chance, weather, waits=agent != "lean" or durable),
+        at_s=chance.choice((0, 0, 0, 1, 30)),
+        key=f"key-{number}" if _happens(chance, 0.3) else None,
+        durable=durable,
+        delay_s=chance.choice((0,) * 8 + (20, 1500)),
+        cancel_after_s=chance.choice((0, 1, 5, 60, 500))
+        if _happens(chance, weather.cancels)
+        else None,
+        redrive=_happens(chance, weather.redrives),
+    )
+
+
+def _script(
+    chance: random.Random, weather: Weather, *, waits: bool, depth: int = 0
+) -> tuple[str, ...]:
+    if not waits or _happens(chance, weather.quick):
+        return (_simple(chance, weather),)
+    kinds = weather.waits if _happens(chance, 0.6) else weather.asks
+    pieces = [chance.choice(kinds) for _ in range(chance.choice((1, 1, 2, 3)))]
+    if depth < len(weather.deep) and _happens(chance, weather.deep[depth]):
+        inner = [
+            child(agent, _script(chance, weather, waits=_happens(chance, 0.3), depth=depth + 1))
+            for agent in chance.choices(CHILDREN, k=chance.choice((1, 2, 3, 4)))
+        ]
+        both = _happens(chance, 0.2)
+        text = f"both {inner[0]}" if both else f"children {' '.join(inner)}"
+        pieces.insert(chance.randrange(len(pieces) + 1), text)
+    if _happens(chance, weather.breaks):
+        pieces.insert(chance.randrange(len(pieces) + 1), _simple(chance, weather))
+    return tuple(pieces)
+
+
+def _simple(chance: random.Random, weather: Weather) -> str:
+    return chance.choice(DEADLY if _happens(chance, 0.15) else weather.simple)
+
+
+def _happens(chance: random.Random, probability: float) -> bool:
+    return chance.random() < probability

@@ -1,0 +1,221 @@
+"""The world of one storm: a table, queues, processes that come and go, and what was seen."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from simulation.agents import AGENTS
+from simulation.fault_plan import Aim, Misfortune, Storm
+from simulation.history import Execution, Life
+from simulation.loop import VirtualLoop
+from simulation.naming import kind_of
+from simulation.process import EPOCH_MS, Process, here
+from simulation.watched import WatchedBus, WatchedStore
+from sqswarm import TaskContext
+from sqswarm.backends.memory.blobs import MemoryBlobs
+from sqswarm.schemas.catalogue import CATALOGUE_KEY, Catalogue
+from sqswarm.schemas.journal import child_id, plan_entry
+from sqswarm.schemas.lifecycle import Phase, Status
+from sqswarm.schemas.naming import TASKS_TOPIC, Names
+from sqswarm.schemas.protocol import step_key
+from sqswarm.schemas.task import TASK_SORT_KEY, task_key
+from sqswarm.schemas.writes import Item, Write
+
+NAMES = Names(stage="storm", account="000000000000", region="us-east-1")
+CATALOGUE = Catalogue.of(one.spec for one in AGENTS.values())
+_CATALOGUE_BYTES = CATALOGUE.dump().encode()
+
+Note = tuple[float, str, str, str, Any]
+"""Virtual seconds, actor, what, task ids, detail."""
+
+
+class Watcher:
+    """What the world tells its actors."""
+
+    def queue_changed(self, queue: str) -> None:
+        """A message of `queue` came, or may be seen at another time."""
+
+    def due_at(self, due_at_ms: int) -> None:
+        """A task stands in the sweep index."""
+
+    def asked(self, task_id: str) -> None:
+        """A task asks people something."""
+
+    def process_ended(self, process: Process) -> None:
+        """A process died."""
+
+
+class World:
+    """Everything there is while a storm lasts."""
+
+    def __init__(self, storm: Storm) -> None:
+        """Set up the stage; nothing moves yet."""
+        self.storm = storm
+        self.chance = random.Random(f"world {storm.seed}")
+        self.loop = VirtualLoop()  # type: ignore[abstract] # it reaches nothing outside
+        self._misfortunes = {one.at: one for one in storm.misfortunes}
+        self._aims = {(one.on, one.nth): one for one in storm.aims}
+        self._aimed_at = dict.fromkeys((one.on for one in storm.aims), 0)
+        self.watcher = Watcher()
+        self.trace: list[Note] = []
+        self.lives: dict[str, Life] = {}
+        self.wrongs: list[tuple[str, str]] = []
+        self.processes: dict[Process, None] = {}
+        self.over = False
+        self.writer: Process | None = None
+        """Whose request is being carried out."""
+        self._requests = 0
+        self.store = WatchedStore(self)
+        self.bus = WatchedBus(self)
+        self.blobs = MemoryBlobs()
+        self.blobs.objects[self.blobs.address(CATALOGUE_KEY)] = _CATALOGUE_BYTES
+        for one in AGENTS.values():
+            spec = one.spec
+            dead, queue = NAMES.dead_letter_queue(spec.name), NAMES.queue(spec.name)
+            self.bus.make_queue(dead)
+            self.bus.make_queue(
+                queue,
+                visibility_s=spec.visibility_s,
+                dead_letters_to=dead,
+                max_receives=storm.receives or spec.max_receive_count,
+            )
+            self.bus.subscribe(NAMES.topic(TASKS_TOPIC), queue, {"agent": [spec.name]})
+
+    # Time and chance
+
+    def now_ms(self) -> int:
+        """Return the true time (Unix epoch, milliseconds)."""
+        return EPOCH_MS + round(1000 * self.loop.now)
+
+    def latency(self) -> float:
+        """Return how many seconds one way of a request takes."""
+        return 0.001 + 0.03 * self.chance.random()
+
+    def next_request(self, name: str) -> tuple[int, Misfortune | Aim | None]:
+        """Return the number of a request that begins, and what goes wrong with it."""
+        number = self._requests
+        self._requests += 1
+        misfortune: Misfortune | Aim | None = self._misfortunes.get(number)
+        for on, nth in self._aimed_at.items():
+            if name.startswith(on):
+                self._aimed_at[on] = nth + 1
+                misfortune = self._aims.get((on, nth), misfortune)
+        return number, misfortune
+
+    # What is seen
+
+    def note(self, process: Process | None, what: str, task_ids: str, detail: Any) -> None:
+        """Keep one line of the story."""
+        actor = "-" if process is None else process.name
+        self.trace.append((self.loop.now, actor, what, task_ids, detail))
+
+    def life(self, task_id: str) -> Life:
+        """Return what was seen of a task."""
+        found = self.lives.get(task_id)
+        if found is None:
+            found = self.lives[task_id] = Life(task_id=task_id)
+        return found
+
+    def changed(self, write: Write, before: Item | None, after: Item) -> None:
+        """Look at one write that was carried out."""
+        if write.key.sk != TASK_SORT_KEY:
+            life = self.lives.get(write.key.pk.removeprefix("task#"))
+            if life is not None and life.item is not None and self.writer is not None:
+                life.fenced(self.writer, kind_of(write), life.item)
+            return
+        life = self.life(after["pk"].removeprefix("task#"))
+        if before is not None and self.writer is not None:
+            life.fenced(self.writer, kind_of(write), before)
+        life.changed(before, after, at_s=self.loop.now)
+        due_at = after.get("due_at")
+        if due_at is not None and (before is None or before.get("due_at") != due_at):
+            self.watcher.due_at(due_at)
+        if after["status"] == Status.INPUT_REQUIRED and (
+            before is None or before["status"] != Status.INPUT_REQUIRED
+        ):
+            self.watcher.asked(life.task_id)
+        if before is None or before["phase"] != Phase.WAITING:
+            return
+        if after["phase"] == Phase.CHILDREN_DONE:
+            self._joined(life, before)
+        if after["status"] == Status.CANCELLED and before["status"] != Status.CANCELLED:
+            life.orphans = (self.loop.now, tuple(_pending(life.task_id, before)))
+
+    def _joined(self, life: Life, before: Item) -> None:
+        plan = plan_entry(before.get("waits"))
+        for child in plan.get("children", []) if plan else []:
+            item = self.store.items.get(task_key(child_id(life.task_id, child["key"])))
+            if item is None or not Status(item["status"]).terminal:
+                life.wrong("joins-fire-once", f"fired while child {child['key']} had not ended")
+
+    def queue_changed(self, queue: str) -> None:
+        """Tell the actors of a queue's change."""
+        self.watcher.queue_changed(queue)
+
+    def ended(self, process: Process) -> None:
+        """Note that a process died, and what it was running."""
+        for life in self.lives.values():
+            for run in life.executions:
+                if run.process is process and run.ended_s is None:
+                    run.ended_s, run.how = self.loop.now, "died"
+        self.watcher.process_ended(process)
+
+    @contextmanager
+    def execution(self, ctx: TaskContext) -> Iterator[None]:
+        """Watch one call of an agent's function."""
+        process = here()
+        process.check()
+        life = self.life(ctx.task_id)
+        journal = ctx.journal
+        run = Execution(
+            process=process,
+            attempt=ctx.attempt,
+            token=None if journal is None else journal.lease.v,
+            started_s=self.loop.now,
+        )
+        if journal is not None:  # lean mode keeps no lease
+            life.began(run, now_ms=self.now_ms())
+        life.executions.append(run)
+        self.note(process, "run.began", ctx.task_id, f"attempt {ctx.attempt}")
+        try:
+            yield
+            how = "returned"
+        except Exception as error:
+            how = type(error).__name__
+            raise
+        except BaseException:
+            how = "cancelled"
+            raise
+        finally:
+            if run.ended_s is None:
+                run.ended_s, run.how = self.loop.now, how
+                self.note(process, "run.ended", ctx.task_id, how)
+
+    def ran_step(self, ctx: TaskContext, number: int) -> None:
+        """Note that a step's work is done, by a run that may or may not hold the task."""
+        journal = ctx.journal
+        if journal is None or here().dead:
+            return
+        item = self.store.items.get(task_key(ctx.task_id))
+        held = item is not None and item["v"] == journal.lease.v and item["status"] == "working"
+        if held and step_key(ctx.task_id, f"work#{number}") in self.store.items:
+            self.life(ctx.task_id).wrong("steps-run-once", f"step {number} ran after its record")
+
+    def close(self) -> None:
+        """End whatever is left, so that nothing of this storm outlives it."""
+        self.over = True
+        for process in [*self.processes]:
+            process.kill("the end")
+        self.loop.forget_timers()
+        self.loop.run(until_s=self.loop.now + 60, turns=self.loop.turns + 10_000)
+
+
+def _pending(task_id: str, item: Item) -> Iterator[str]:
+    """Yield the ids of the children that a waiting task still waits for."""
+    plan = plan_entry(item.get("waits"))
+    for number, child in enumerate(plan["children"], plan["first"]) if plan else ():
+        if number in item.get("pending", ()):
+            yield child_id(task_id, child["key"])

@@ -1,0 +1,1 @@
+"""What an agent may do through its context, recorded and replayed: one file an operation."""

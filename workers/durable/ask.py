@@ -1,0 +1,117 @@
+"""Questions: an agent asks people, suspends, and finds their answers when it is resumed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqswarm.dispatcher.lifecycle.answer import DECLINED_KEY, VALUE_KEY
+from sqswarm.schemas.errors import AskDeclined, AskTimedOut
+from sqswarm.schemas.json import JsonObject
+from sqswarm.workers.durable.journal import Journal
+from sqswarm.workers.durable.journal_entry import ask_name, sleep_name
+from sqswarm.workers.runtime.outcome import AskWait, Fail, SleepWait
+
+EARLY_MS = 2000
+"""A sleeper that is woken this much early by another's clock is awake."""
+
+SLEEP_LIMIT_S = 366 * 24 * 3600
+
+
+class _Raise:
+    def __repr__(self) -> str:
+        return "RAISE"
+
+
+RAISE = _Raise()
+"""What `on_timeout` is where nobody's answer is made up: the question raises AskTimedOut."""
+
+
+async def run_ask(
+    journal: Journal,
+    key: str,
+    message: str,
+    model: Any,
+    *,
+    timeout_s: float | None,
+    on_timeout: Any,
+) -> Any:
+    """Return the answer to a question as a value of `model`, or suspend until there is one.
+
+    Raises AskTimedOut where its time ends first and `on_timeout` gives no answer instead,
+    AskDeclined where an MCP client's person declined to answer.
+    """
+    from pydantic import TypeAdapter
+
+    if not key or "#" in key:
+        reason = f"a question's key is a short name without '#', not {key!r}"
+        raise Fail(reason, type="InvalidAsk")
+    uses = journal.number(ask_name(key))
+    name = key if uses == 0 else f"{key}#{uses + 1}"
+    adapter = TypeAdapter(model)
+    record = journal.lease.record
+    answers = record.answers if record else {}
+    async with journal.operation([ask_name(name)]) as (operation, found):
+        given = answers.get(name) if ask_name(name) in found else None
+        if given is None:
+            asked = _asked(message, adapter)
+            if timeout_s is not None:
+                asked["timeoutAt"] = journal.station.now_ms() + round(1000 * timeout_s)
+                if on_timeout is not RAISE:
+                    asked["default"] = adapter.dump_python(
+                        adapter.validate_python(on_timeout), mode="json"
+                    )
+            await journal.park(operation, [AskWait(name=name, asked=asked)])
+    if given.get("timedOut"):
+        raise AskTimedOut(name)
+    if given.get(DECLINED_KEY):
+        raise AskDeclined(name)
+    return adapter.validate_python(given[VALUE_KEY])
+
+
+async def run_form(journal: Journal, key: str, message: str, schema: JsonObject) -> Any:
+    """Return the answer to a question whose form is somebody else's JSON schema, or suspend."""
+    record = journal.lease.record
+    answers = record.answers if record else {}
+    async with journal.operation([ask_name(key)]) as (operation, found):
+        given = answers.get(key) if ask_name(key) in found else None
+        if given is None:
+            asked = {"message": message, "schema": schema}
+            await journal.park(operation, [AskWait(name=key, asked=asked)])
+    return given[VALUE_KEY]
+
+
+def _asked(message: str, adapter: Any) -> JsonObject:
+    schema: JsonObject = adapter.json_schema()
+    target = schema
+    if "$ref" in schema:
+        target = schema["$defs"][schema["$ref"].removeprefix("#/$defs/")]
+    if target.get("type") == "object":
+        return {"message": message, "schema": schema}
+    # MCP's elicitation asks for objects only.
+    definitions = schema.pop("$defs", None)
+    wrapped: JsonObject = {
+        "type": "object",
+        "properties": {VALUE_KEY: schema},
+        "required": [VALUE_KEY],
+    }
+    if definitions:
+        wrapped["$defs"] = definitions
+    return {"message": message, "schema": wrapped, "wrapped": True}
+
+
+async def run_sleep(journal: Journal, seconds: float) -> None:
+    """Suspend until `seconds` from when this sleep was first met; return at once after that."""
+    if not 0 <= seconds <= SLEEP_LIMIT_S:
+        message = f"a sleep of {seconds} s; 0 to {SLEEP_LIMIT_S} are possible"
+        raise Fail(message, type="InvalidSleep")
+    await nap(journal, str(journal.number("sleep")), seconds)
+
+
+async def nap(journal: Journal, name: str, seconds: float) -> None:
+    """Sleep under a name of one's own; once it is recorded, `seconds` no longer count."""
+    async with journal.operation([sleep_name(name)]) as (operation, found):
+        recorded = found.get(sleep_name(name))
+        now = journal.station.now_ms()
+        until_ms = now + round(1000 * seconds) if recorded is None else recorded.until_ms
+        if recorded is None or until_ms > now + EARLY_MS:
+            await journal.park(operation, [SleepWait(name=name, until_ms=until_ms)])

@@ -1,0 +1,122 @@
+"""Child tasks: an agent describes them, suspends, and finds their results when it is resumed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqswarm.dispatcher.connection import Desk
+from sqswarm.dispatcher.view import text_of
+from sqswarm.schemas.errors import ChildFailed, TaskNotFound, UnknownAgent
+from sqswarm.schemas.journal import DEPTH_LIMIT, WIDTH_LIMIT, PlannedChild, child_id, child_key
+from sqswarm.schemas.json import JsonObject, loads
+from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.results import WRAPPED_KEY, error_object
+from sqswarm.schemas.task import TaskRecord, task_key
+from sqswarm.workers.durable.journal import Journal
+from sqswarm.workers.durable.journal_entry import child_name
+from sqswarm.workers.runtime.outcome import ChildrenWait, Fail
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChildTask:
+    """A task that an agent would like to have run: `ctx.gather` runs it."""
+
+    agent: str
+    arguments: JsonObject
+    ordering_key: str | None = None
+    session_id: str | None = None
+
+
+async def run_children(
+    journal: Journal, tasks: Sequence[ChildTask], *, return_exceptions: bool
+) -> list[Any]:
+    """Return the results of child tasks in order, or suspend until there are some.
+
+    Raises the first ChildFailed, or returns failures in their places. Raises UnknownAgent and
+    InvalidArguments before anything is planned; depth and width over the limits fail the task.
+    """
+    planned = [_planned(journal, task) for task in tasks]
+    if not planned:
+        return []
+    names = [child_name(child.key) for child in planned]
+    async with journal.operation(names) as (operation, found):
+        new = [child for child in planned if child_name(child.key) not in found]
+        if new:
+            async with journal.machinery():
+                await _check(journal, new)
+            await journal.park(operation, [ChildrenWait(children=tuple(new))])
+        async with journal.machinery():
+            results = await _results(journal, planned)
+    failed = next((r for r in results if isinstance(r, ChildFailed)), None)
+    if failed is not None and not return_exceptions:
+        raise failed
+    return results
+
+
+def _planned(journal: Journal, task: ChildTask) -> PlannedChild:
+    try:
+        what = child_key(task.agent, task.arguments, 0).rpartition(".")[0]
+    except (TypeError, ValueError) as error:
+        message = f"arguments of the child task of {task.agent!r} are not JSON: {error}"
+        raise Fail(message, type="InvalidArguments") from error
+    return PlannedChild(
+        key=f"{what}.{journal.number(child_name(what))}",
+        agent=task.agent,
+        arguments=task.arguments,
+        ordering_key=task.ordering_key,
+        session_id=task.session_id,
+    )
+
+
+async def _check(journal: Journal, children: Sequence[PlannedChild]) -> None:
+    record = journal.lease.record
+    depth = (record.depth if record else 0) + 1
+    if depth > DEPTH_LIMIT:
+        message = f"this task is {DEPTH_LIMIT} tasks deep already, and tasks may go no deeper"
+        raise Fail(message, type="TooDeep")
+    if len(children) > WIDTH_LIMIT:
+        message = f"{len(children):,} child tasks at a time; {WIDTH_LIMIT:,} are possible"
+        raise Fail(message, type="TooWide")
+    desk = await journal.station.desk()
+    for child in children:
+        try:
+            entry = desk.catalogue.agent(child.agent)
+        except UnknownAgent:  # this worker may be older than the agent
+            desk = await journal.station.desk(fresh=True)
+            entry = desk.catalogue.agent(child.agent)
+        desk.validator(entry).encode(
+            child.arguments, what=f"arguments of the child task of {child.agent!r}"
+        )
+
+
+async def _results(journal: Journal, children: Sequence[PlannedChild]) -> list[Any]:
+    desk = await journal.station.desk()
+    ids = [child_id(journal.lease.task_id, child.key) for child in children]
+    items = await desk.store.read_many([task_key(task_id) for task_id in ids])
+    records = [
+        TaskRecord.from_item(item) if (item := items.get(task_key(task_id))) else None
+        for task_id in ids
+    ]
+    return await desk.runner.gather(
+        [
+            _result(desk, task_id, child.agent, record)
+            for task_id, child, record in zip(ids, children, records, strict=True)
+        ]
+    )
+
+
+async def _result(desk: Desk, task_id: str, agent: str, record: TaskRecord | None) -> Any:
+    """Return what a child returned, or its ChildFailed."""
+    if record is None:
+        return ChildFailed(task_id, agent, error_object("Expired", "its record is gone"))
+    if record.status is Status.CANCELLED:
+        return ChildFailed(task_id, agent, error_object("Cancelled", "it was cancelled"))
+    if record.result is None:
+        return ChildFailed(task_id, agent, record.error or error_object("Unfinished", ""))
+    try:
+        value = loads(await text_of(desk, record.result))
+    except TaskNotFound as error:
+        return ChildFailed(task_id, agent, error_object("Expired", str(error)))
+    return value[WRAPPED_KEY] if record.wrapped else value

@@ -1,0 +1,228 @@
+"""TaskContext: what an agent may know and do about the task it runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from sqswarm.backends.log import Log
+from sqswarm.workers.runtime.outcome import Fail
+
+if TYPE_CHECKING:  # they come from modules that need this one
+    from sqswarm.schemas.json import JsonObject
+    from sqswarm.workers.durable.child import ChildTask
+    from sqswarm.workers.durable.journal import Journal
+    from sqswarm.workers.durable.remote import Remote
+    from sqswarm.workers.durable.session import Session
+
+Report = Callable[[float, str | None], Awaitable[None]]
+"""Records progress (0 to 1) and a message; raises LeaseLost where the task is another's."""
+
+_RAISE: Any = object()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskContext:
+    """The task an agent runs, handed to its `ctx` parameter."""
+
+    task_id: str
+    attempt: int
+    principal: str
+    log: Log
+    session_id: str | None = None
+    parent: str | None = None
+    deadline_s: float = field(repr=False)
+    report: Report | None = field(default=None, repr=False)
+    journal: Journal | None = field(default=None, repr=False)
+
+    def remaining_seconds(self) -> float:
+        """Return how many seconds this attempt still has; 0 when it is over."""
+        return max(0.0, self.deadline_s - time.monotonic())
+
+    async def progress(self, fraction: float, message: str | None = None) -> None:
+        """Show how far the task is: `fraction` 0 to 1, `message` as MCP's statusMessage.
+
+        One table write a call. Raises ValueError outside 0 to 1, LeaseLost where another worker
+        holds the task by now, and AttemptCancelled where the task was cancelled.
+        """
+        if not 0 <= fraction <= 1:
+            message = f"progress is {fraction}; 0 to 1 is possible"
+            raise ValueError(message)
+        if self.report is not None:
+            await self.report(fraction, message)
+
+    async def cancelled(self) -> bool:
+        """Tell whether the task was cancelled: then stop, and return anything.
+
+        Looks at the record at most once a second.
+        """
+        return self.journal is not None and await self.journal.is_cancelled()
+
+    async def step(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        /,
+        *args: Any,
+        retries: int = 0,
+        **kwargs: Any,
+    ) -> Any:
+        """Call `function` once for the whole task, and return its recorded outcome ever after.
+
+        `function` may be a coroutine function or a plain one (run on a thread). Its outcome must
+        be JSON, or of the type its annotation promises. It is tried `retries` times more, with
+        growing pauses, before StepFailed reaches the agent; an agent that catches it and goes on
+        has the failure recorded. Raises LeaseLost and AttemptCancelled as `progress` does. A step
+        may still run twice where a worker dies between doing and recording: pass its work an
+        idempotency key (`ctx.task_id` and the step's name).
+        """
+        from sqswarm.workers.durable.step import return_type, run_step
+
+        call = partial(function, *args, **kwargs)
+        return await run_step(
+            self._recorded(f"step {name!r}"),
+            name,
+            call,
+            returns=return_type(function),
+            retries=retries,
+        )
+
+    def task(
+        self,
+        agent: str,
+        /,
+        *,
+        ordering_key: str | None = None,
+        session_id: str | None = None,
+        **arguments: Any,
+    ) -> ChildTask:
+        """Describe a child task for `gather`; nothing happens yet."""
+        from sqswarm.workers.durable.child import ChildTask
+
+        return ChildTask(
+            agent=agent, arguments=arguments, ordering_key=ordering_key, session_id=session_id
+        )
+
+    async def call(self, agent: str, /, **arguments: Any) -> Any:
+        """Run a child task and return its result; this task waits without a worker meanwhile.
+
+        Raises ChildFailed where it failed or was cancelled, UnknownAgent and InvalidArguments
+        before it is started.
+        """
+        return (await self.gather(self.task(agent, **arguments)))[0]
+
+    async def gather(
+        self, *work: ChildTask | Awaitable[Any], return_exceptions: bool = False
+    ) -> list[Any]:
+        """Run child tasks side by side and return their results in order.
+
+        Other calls of the context (`ctx.ask(...)`, `ctx.step(...)`) may stand among them. The
+        first failure is raised, as ChildFailed, after all have ended; with `return_exceptions`
+        failures stand in their places instead.
+        """
+        import asyncio
+
+        from sqswarm.workers.durable.child import ChildTask, run_children
+
+        journal = self._recorded("child tasks")
+        tasks = [piece for piece in work if isinstance(piece, ChildTask)]
+        others = [piece for piece in work if not isinstance(piece, ChildTask)]
+        run = run_children(journal, tasks, return_exceptions=return_exceptions)
+        if not others:
+            return await run
+        ended, *rest = await asyncio.gather(run, *others, return_exceptions=return_exceptions)
+        if isinstance(ended, BaseException):
+            raise ended
+        results, values = iter(ended), iter(rest)
+        return [next(results if isinstance(piece, ChildTask) else values) for piece in work]
+
+    async def map(
+        self,
+        agent: str,
+        rows: Iterable[JsonObject],
+        /,
+        *,
+        return_exceptions: bool = False,
+        **common: Any,
+    ) -> list[Any]:
+        """Run one child task per row of arguments, `common` added to each; results in order."""
+        tasks = [self.task(agent, **{**common, **row}) for row in rows]
+        return await self.gather(*tasks, return_exceptions=return_exceptions)
+
+    async def ask(
+        self,
+        key: str,
+        message: str,
+        model: Any,
+        /,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - people's time, not a coroutine's
+        on_timeout: Any = _RAISE,
+    ) -> Any:
+        """Ask people `message` and return their answer, a value of `model`.
+
+        The task is `input_required`, without a worker, until somebody answers `key`. After
+        `timeout` seconds `on_timeout` is the answer, or AskTimedOut is raised where there is
+        none. A key used again in the same task is another question: `key#2`.
+        """
+        from sqswarm.workers.durable.ask import RAISE, run_ask
+
+        return await run_ask(
+            self._recorded(f"question {key!r}"),
+            key,
+            message,
+            model,
+            timeout_s=timeout,
+            on_timeout=RAISE if on_timeout is _RAISE else on_timeout,
+        )
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for up to a year, without a worker.
+
+        Up to 15 minutes it is exact to a second or two, for longer to a minute.
+        """
+        from sqswarm.workers.durable.ask import run_sleep
+
+        await run_sleep(self._recorded("a sleep"), seconds)
+
+    def mcp(
+        self,
+        url: str,
+        /,
+        *,
+        auth: str | None = None,
+        timeout: float = 86_400,
+    ) -> Remote:
+        """Return the tools of an MCP server elsewhere: `await ctx.mcp(url).call("tool", a=1)`.
+
+        A call that becomes a task there is waited for without a worker, up to `timeout` seconds.
+        `auth` names a bearer token (`env:NAME` or `ssm:/path`), which is sent only to hosts named
+        in SQSWARM_MCP_ALLOW. Without that setting only public https addresses are called.
+        """
+        from sqswarm.workers.durable.remote import Remote
+
+        return Remote(
+            journal=self._recorded("a remote call"),
+            url=url,
+            auth=auth,
+            timeout_s=timeout,
+            remaining_s=self.remaining_seconds,
+        )
+
+    def session(self, session_id: str, /, *, tokens: int = 30_000) -> Session:
+        """Return the conversation under `session_id`: history in the table, 30 days from its last.
+
+        It belongs to the task's principal and holds the newest messages of up to `tokens` tokens.
+        """
+        from sqswarm.workers.durable.session import Session
+
+        return Session(self, self._recorded("a session"), session_id, tokens=tokens)
+
+    def _recorded(self, what: str) -> Journal:
+        if self.journal is None:
+            message = f"{what} needs a record of the task, and this one has none while it runs"
+            raise Fail(message, type="NeedsRecord")
+        return self.journal

@@ -1,0 +1,241 @@
+"""Journal: what a task has recorded in earlier runs, and what this run meets of it.
+
+Each step, child, question and sleep has a name within its task, made of what it is and how often
+that was before; a replay finds it by that name. Two rules tell an agent that makes other calls
+than before from one that merely reaches them in another order side by side with others: an
+operation with nothing beside it may not be new where another is recorded, and no run may return
+before it met all that is recorded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import NoReturn
+
+from sqswarm.schemas import protocol
+from sqswarm.schemas.errors import AttemptCancelled, LeaseLost
+from sqswarm.schemas.journal import Place, is_too_long
+from sqswarm.schemas.json import JsonObject
+from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.protocol import Lease
+from sqswarm.schemas.task import TaskRecord, task_key
+from sqswarm.schemas.writes import Item, Outcome, Refused, Write
+from sqswarm.workers.durable.journal_entry import Recorded, read_past
+from sqswarm.workers.durable.quiescence import TICKS, Standstill
+from sqswarm.workers.runtime.outcome import Fail, NonDeterministic, Suspended, Wait
+from sqswarm.workers.runtime.worker_context import Station
+
+_LOOK_EVERY_MS = 1000
+
+_KEPT_S = 400 * 24 * 3600
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A step of this run that failed; it is recorded once the agent has gone on past it."""
+
+    name: str
+    error: JsonObject
+    at: Place
+
+
+@dataclass(kw_only=True, eq=False)
+class Operation:
+    """One call on the context, on its way; `alone` until another is met beside it."""
+
+    position: int
+    alone: bool
+
+    @property
+    def place(self) -> Place:
+        """Return where it stands now."""
+        return Place(position=self.position, alone=self.alone)
+
+
+class Journal(Standstill):
+    """One run's view of its task: `operation` opens each call, `park` ends the run in a wait."""
+
+    def __init__(self, station: Station, lease: Lease) -> None:
+        """Open the journal of the task under `lease`; nothing is read before it is needed."""
+        super().__init__()
+        self.station = station
+        self.lease = lease
+        self.writing = asyncio.Lock()
+        """Held while a step is recorded: two transactions on one task would only conflict."""
+        self._recorded: dict[str, Recorded] | None = None
+        self._reading = asyncio.Lock()
+        self._met: set[str] = set()
+        self._failures: list[Failure] = []
+        self.hung = 0
+        """Threads of steps that ran past the run's end: Python cannot stop them."""
+        self._uses: dict[str, int] = {}
+        self._open: set[Operation] = set()
+        self._entered = 0
+        self._difference: NonDeterministic | None = None
+        self._waits: list[Wait] = []
+        self._at = Place(position=0, alone=True)
+        self._looked_ms = 0
+        self._cancelled = False
+
+    def number(self, name: str) -> int:
+        """Return how often `name` was used before in this run."""
+        uses = self._uses.get(name, 0)
+        self._uses[name] = uses + 1
+        return uses
+
+    @asynccontextmanager
+    async def operation(
+        self, names: Sequence[str]
+    ) -> AsyncIterator[tuple[Operation, dict[str, Recorded]]]:
+        """Open one operation under its names; gives it and what is recorded of them.
+
+        Raises NonDeterministic where it is new in a place that belongs to another.
+        """
+        if self.closed:  # a `finally` of a run that waits: its clean-up must not run now
+            raise self._over()
+        operation = Operation(position=self._entered, alone=not self._open)
+        self._entered += 1
+        for other in self._open:
+            other.alone = False
+        self._open.add(operation)
+        try:
+            recorded = await self._load()
+            found = {name: recorded[name] for name in names if name in recorded}
+            self._met.update(names)
+            new = [name for name in names if name not in found]
+            if new and operation.alone:
+                self._check(operation, new[0], recorded)
+            yield operation, found
+        finally:
+            self._open.discard(operation)
+
+    async def knows(self, name: str) -> bool:
+        """Tell whether an earlier run has recorded `name`; that is not to meet it."""
+        return name in await self._load()
+
+    def failed(self, failure: Failure) -> None:
+        """Remember a step's failure: whatever the run records after it records it too."""
+        self._failures.append(failure)
+
+    async def record(self, *writes: Write) -> list[Outcome]:
+        """Record `writes` of steps under the fence, with the failures the agent went on past.
+
+        Returns the outcomes of `writes`. Raises LeaseLost where the task is another's by now, or
+        this run is over.
+        """
+        station, lease = self.station, self.lease
+        async with self.machinery(), self.writing:
+            failures = list(self._failures)
+            if failures:
+                # One that nobody catches ends the run within these turns of the loop; then it is
+                # not recorded, and the next attempt tries that step again.
+                for _ in range(TICKS):
+                    await asyncio.sleep(0)
+            if self.closed:
+                raise self._over()
+            kept = [
+                protocol.record_failure(
+                    lease, one.name, one.error, at=one.at, ttl_s=self.expires_s()
+                )
+                for one in failures
+            ]
+            held, *outcomes = await station.store.transact([protocol.fence(lease), *writes, *kept])
+            if isinstance(held, Refused):
+                raise self.lost(held.item)
+            self._failures = [one for one in self._failures if one not in failures]
+            told = outcomes[len(writes) :]
+            if any(isinstance(outcome, Refused) for outcome in told):
+                # A failure stands there already, so nothing happened: once more without them.
+                _, *outcomes = await station.store.transact([protocol.fence(lease), *writes])
+        return outcomes[: len(writes)]
+
+    def expires_s(self) -> int:
+        """Return when a step's record may be forgotten: not before the longest sleep is over."""
+        return self.station.now_ms() // 1000 + _KEPT_S
+
+    def _check(self, operation: Operation, name: str, recorded: dict[str, Recorded]) -> None:
+        for other, was in recorded.items():
+            if other not in self._met and was.alone and was.position <= operation.position:
+                self._difference = NonDeterministic(
+                    f"this run's operation {operation.position + 1} is {name!r}, "
+                    f"where {other!r} is recorded"
+                )
+                raise self._difference
+
+    async def difference(self) -> NonDeterministic | None:
+        """Return what a run that is about to end did otherwise than is recorded."""
+        if self._difference is None and self._has_past:
+            left = [
+                (was.position, name)
+                for name, was in (await self._load()).items()
+                if name not in self._met
+            ]
+            if left:
+                position, name = min(left)
+                self._difference = NonDeterministic(
+                    f"this run ended without {name!r}, which is recorded as operation "
+                    f"{position + 1}"
+                )
+        return self._difference
+
+    @property
+    def _has_past(self) -> bool:
+        record = self.lease.record
+        return record is not None and (record.attempt > 1 or record.waits is not None)
+
+    async def _load(self) -> dict[str, Recorded]:
+        if self._recorded is None and not self._has_past:
+            self._recorded = {}
+        if self._recorded is not None:
+            return self._recorded
+        async with self.machinery(), self._reading:
+            if self._recorded is None:
+                self._recorded = await read_past(self.station, self.lease)
+        return self._recorded
+
+    async def park(self, operation: Operation, waits: Sequence[Wait]) -> NoReturn:
+        """Wait, for ever as far as this run is concerned: it ends once nothing else moves.
+
+        The run's coroutine is then cancelled, which no `except Exception` can swallow.
+        """
+        record = self.lease.record
+        if record is not None and record.waits is not None and is_too_long(record.waits):
+            message = "the task has waited more often than its record can hold"
+            raise Fail(message, type="TooManyWaits")
+        if self._failures:
+            await self.record()
+        self._at = operation.place if not self._waits else Place(position=0, alone=False)
+        self._waits += waits
+        self.count_down()
+        await self.forever()
+
+    def _over(self) -> LeaseLost:
+        return LeaseLost(f"this run of task {self.lease.task_id} is over")
+
+    def outcome(self) -> Suspended:
+        """Return what the run waits for, after `suspended`; raises what broke it."""
+        if self.broke is not None:
+            raise self.broke
+        return Suspended(waits=tuple(self._waits), at=self._at)
+
+    def lost(self, item: Item | None) -> LeaseLost:
+        """Return the error for an attempt whose write was refused, given what stands there."""
+        task_id = self.lease.task_id
+        if item is not None and item["status"] == Status.CANCELLED.value:
+            self._cancelled = True
+            return AttemptCancelled(f"task {task_id} was cancelled")
+        return LeaseLost(f"task {task_id} is no longer this worker's")
+
+    async def is_cancelled(self) -> bool:
+        """Tell whether the task was cancelled; looks at the record at most once a second."""
+        now = self.station.now_ms()
+        if not self._cancelled and now - self._looked_ms >= _LOOK_EVERY_MS:
+            self._looked_ms = now
+            async with self.machinery():
+                item = await self.station.store.read(task_key(self.lease.task_id))
+            if item is not None:
+                self._cancelled = TaskRecord.from_item(item).status is Status.CANCELLED
+        return self._cancelled

@@ -1,0 +1,89 @@
+"""Recorded: what earlier runs of a task have left, by the name that a replay finds it under."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqswarm.schemas.journal import entries
+from sqswarm.schemas.json import JsonObject, loads
+from sqswarm.schemas.payload import Payload
+from sqswarm.schemas.protocol import STEP_PREFIX, Lease
+from sqswarm.schemas.task import task_key
+from sqswarm.schemas.writes import Item
+from sqswarm.workers.runtime.worker_context import Station
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """One operation of an earlier run: a step's outcome, or what a wait's entry keeps."""
+
+    position: int
+    alone: bool
+    outcome: Payload | None = None
+    error: JsonObject | None = None
+    until_ms: int = 0
+
+
+async def read_past(station: Station, lease: Lease) -> dict[str, Recorded]:
+    """Return everything that earlier runs of a task have recorded, by name."""
+    record = lease.record
+    pk = task_key(lease.task_id).pk
+    steps = await station.store.read_group(pk, after_sk=STEP_PREFIX)
+    found = {
+        step_name(item["sk"].removeprefix(STEP_PREFIX)): _step(item)
+        for item in steps
+        if item["sk"].startswith(STEP_PREFIX)
+    }
+    for entry in entries(record.waits if record else None):
+        place = {"position": entry["position"], "alone": entry["alone"]}
+        match entry["kind"]:
+            case "children":
+                kept = Recorded(**place)
+                found.update({child_name(key): kept for key in await _keys(station, entry)})
+            case "sleep":
+                found[sleep_name(entry["name"])] = Recorded(**place, until_ms=entry["until"])
+            case _:
+                found[ask_name(entry["name"])] = Recorded(**place)
+    return found
+
+
+async def _keys(station: Station, entry: JsonObject) -> list[str]:
+    children = entry.get("children")
+    if children is None:
+        data = await station.blobs.get(entry["ref"])
+        children = [] if data is None else loads(data)
+    return [child["key"] for child in children]
+
+
+def step_name(name: str) -> str:
+    """Return a step's name in the journal."""
+    return f"step {name}"
+
+
+def child_name(key: str) -> str:
+    """Return a child's name in the journal."""
+    return f"child {key}"
+
+
+def sleep_name(name: str) -> str:
+    """Return a sleep's name in the journal."""
+    return f"sleep {name}"
+
+
+def ask_name(name: str) -> str:
+    """Return a question's name in the journal."""
+    return f"ask {name}"
+
+
+def _step(item: Item) -> Recorded:
+    outcome = None
+    if "outcome" in item:
+        outcome = Payload(inline=item["outcome"])
+    elif "outcome_ref" in item:
+        outcome = Payload(ref=item["outcome_ref"])
+    return Recorded(
+        position=item["position"],
+        alone=item["alone"],
+        outcome=outcome,
+        error=loads(item["error"]) if "error" in item else None,
+    )

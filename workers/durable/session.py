@@ -1,0 +1,85 @@
+"""Sessions: a conversation that goes on over several tasks of one principal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from sqswarm.schemas.json import JsonObject, canonical
+from sqswarm.schemas.session import History
+from sqswarm.schemas.writes import Refused
+from sqswarm.workers.runtime.outcome import Retry
+
+if TYPE_CHECKING:
+    from sqswarm.workers.durable.context import TaskContext
+    from sqswarm.workers.durable.journal import Journal
+
+_TRIES = 20
+
+
+class Session:
+    """One session, as a task sees it: `messages` reads once, `append` writes once."""
+
+    def __init__(self, ctx: TaskContext, journal: Journal, session_id: str, *, tokens: int) -> None:
+        """Open `session_id`; nothing is read yet."""
+        self._ctx = ctx
+        self._station = journal.station
+        self._tokens = tokens
+        self._history = History(principal=ctx.principal, session_id=session_id)
+        self._read = False
+
+    @property
+    def session_id(self) -> str:
+        """Return its id."""
+        return self._history.session_id
+
+    async def messages(self) -> list[JsonObject]:
+        """Return the newest messages within the session's tokens; the same on every attempt."""
+
+        async def version() -> int:
+            return (await self._load()).v
+
+        upto = await self._ctx.step(f"session {self.session_id}"[:200], version)
+        history = self._history if self._read else await self._load()
+        return history.messages(upto=upto, tokens=self._tokens)
+
+    async def append(self, messages: Sequence[JsonObject]) -> None:
+        """Append messages once, together, after whatever others appended meanwhile."""
+        by = f"{self._ctx.task_id}/{sha256(canonical(list(messages)).encode()).hexdigest()[:16]}"
+
+        async def remembered() -> bool:
+            history = self._history if self._read else await self._load()
+            for _ in range(_TRIES):
+                if history.holds(by):
+                    return True
+                write = history.append(
+                    messages, by=by, tokens=self._tokens, now_ms=self._station.now_ms()
+                )
+                outcome = await self._station.store.write(write)
+                if not isinstance(outcome, Refused):
+                    self._read = False
+                    return True
+                history = history.of_item(outcome.item)
+                await self._station.runner.sleep(0.02 * self._station.jitter())
+            message = f"session {self.session_id!r} is too busy"
+            raise Retry(message)
+
+        await self._ctx.step(f"remember {self.session_id}"[:200], remembered)
+
+    async def export(self) -> JsonObject:
+        """Return all of it as JSON, as it is now."""
+        return (await self._load()).to_json()
+
+    async def delete(self) -> None:
+        """Forget all of it."""
+        for _ in range(_TRIES):
+            write = (await self._load()).forget(now_ms=self._station.now_ms())
+            if not isinstance(await self._station.store.write(write), Refused):
+                self._read = False
+                return
+
+    async def _load(self) -> History:
+        self._history = self._history.of_item(await self._station.store.read(self._history.key))
+        self._read = True
+        return self._history

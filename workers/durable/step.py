@@ -1,0 +1,182 @@
+"""Steps: named pieces of work whose outcomes are recorded once and replayed afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+from sqswarm.schemas import protocol
+from sqswarm.schemas.errors import LeaseLost, StepFailed
+from sqswarm.schemas.json import dumps, loads, size_bytes
+from sqswarm.schemas.payload import RECORD_INLINE_LIMIT_BYTES, Payload, check_size
+from sqswarm.schemas.results import WRAPPED_KEY, error_object
+from sqswarm.schemas.writes import Refused
+from sqswarm.workers.durable.journal import Failure, Journal, Operation
+from sqswarm.workers.durable.journal_entry import Recorded, step_name
+from sqswarm.workers.runtime.decide import backoff_s
+from sqswarm.workers.runtime.outcome import Fail, Retry
+
+STEP_NAME_LIMIT = 200
+_THREADS = 64
+"""Plain functions of steps at a time: on threads of their own, for AWS calls need theirs."""
+
+
+async def run_step(
+    journal: Journal, name: str, call: Callable[[], Any], *, returns: Any, retries: int
+) -> Any:
+    """Return the recorded outcome of a step, or run it, record it and return it.
+
+    An outcome is what JSON makes of it (of `returns`' type where that is known), on the first
+    run as on every replay. A step that raises is tried again by the next attempt, unless the
+    agent catches its StepFailed and goes on: then the failure is what is recorded. Raises
+    LeaseLost where another worker has the task by now.
+    """
+    if not name or len(name) > STEP_NAME_LIMIT:
+        message = f"a step's name has 1 to {STEP_NAME_LIMIT} characters, not {len(name)}"
+        raise Fail(message, type="InvalidStep")
+    full = f"{name}#{journal.number(step_name(name))}"
+    async with journal.operation([step_name(full)]) as (operation, found):
+        with journal.busy():
+            recorded = found.get(step_name(full))
+            if recorded is not None:
+                journal.station.log.info("step.replayed", task_id=journal.lease.task_id, step=full)
+                return await _replayed(journal, name, recorded, returns)
+            try:
+                value = await _attempts(journal, full, call, retries)
+            except LeaseLost:
+                raise
+            except Exception as error:
+                failed = StepFailed(name, _type_of(error), str(error))
+                kept = error_object(failed.error_type, failed.reason)
+                kept["data"]["fail"] = isinstance(error, Fail)
+                journal.failed(Failure(name=full, error=kept, at=operation.place))
+                if isinstance(error, Fail | Retry):
+                    raise
+                raise failed from error
+            text = _encoded(full, value, returns)
+            return _decoded(await _record(journal, operation, full, text), returns)
+
+
+async def _replayed(journal: Journal, name: str, recorded: Recorded, returns: Any) -> Any:
+    if recorded.outcome is not None:
+        return _decoded(await _text(journal, recorded.outcome), returns)
+    error = recorded.error or error_object("error", "")
+    if error["data"].get("fail"):
+        raise Fail(error["message"], type=error["data"]["type"])
+    raise StepFailed(name, error["data"]["type"], error["message"])
+
+
+def _type_of(error: Exception) -> str:
+    return error.type if isinstance(error, Fail) else type(error).__name__
+
+
+async def _attempts(journal: Journal, name: str, call: Callable[[], Any], retries: int) -> Any:
+    attempt = 1
+    while True:
+        try:
+            return await _called(journal, call)
+        except (Fail, LeaseLost):
+            raise
+        except Exception as error:
+            if attempt > retries:
+                raise
+            after = error.after if isinstance(error, Retry) else None
+            jitter = journal.station.jitter()
+            wait_s = float(backoff_s(attempt, jitter=jitter)) / 2 if after is None else after
+            journal.station.log.warning(
+                "step.failed",
+                task_id=journal.lease.task_id,
+                step=name,
+                attempt=attempt,
+                retry_in_s=wait_s,
+                why=f"{type(error).__name__}: {error}"[:500],
+            )
+            await journal.station.runner.sleep(wait_s)
+            attempt += 1
+
+
+async def _called(journal: Journal, call: Callable[[], Any]) -> Any:
+    """Call a coroutine function on the loop, a plain one on a thread."""
+    if inspect.iscoroutinefunction(getattr(call, "func", call)):
+        return await call()
+    running = _threads().submit(contextvars.copy_context().run, call)
+    try:
+        value = await asyncio.wrap_future(running)
+    except asyncio.CancelledError:
+        if not running.cancel() and not running.done():
+            journal.hung += 1
+        raise
+    return await value if inspect.isawaitable(value) else value
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_THREADS, thread_name_prefix="step")
+
+
+async def _record(journal: Journal, operation: Operation, name: str, text: str) -> str:
+    """Record an outcome and return the one that is recorded: an answer may have been lost."""
+    station, lease = journal.station, journal.lease
+    outcome = Payload(inline=text)
+    if check_size(text, what=f"the outcome of step {name!r}") > RECORD_INLINE_LIMIT_BYTES:
+        key = f"payloads/{lease.task_id}/step-{lease.v}-{operation.position}.json"
+        async with journal.machinery():
+            outcome = Payload(ref=await station.blobs.put(key, text.encode()))
+    _, made = protocol.record_step(
+        lease, name, outcome, at=operation.place, ttl_s=journal.expires_s()
+    )
+    [added] = await journal.record(made)
+    if isinstance(added, Refused) and added.item is not None:
+        item = added.item
+        ref = Payload(ref=item["outcome_ref"]) if "outcome_ref" in item else None
+        return await _text(journal, ref or Payload(inline=item["outcome"]))
+    station.log.info("step.recorded", task_id=lease.task_id, step=name, bytes=size_bytes(text))
+    return text
+
+
+async def _text(journal: Journal, outcome: Payload) -> str:
+    if outcome.inline is not None:
+        return outcome.inline
+    async with journal.machinery():
+        data = await journal.station.blobs.get(str(outcome.ref))
+    if data is None:
+        message = f"a step's outcome at {outcome.ref} has expired"
+        raise Fail(message, type="PayloadExpired")
+    return data.decode()
+
+
+def _encoded(name: str, value: Any, returns: Any) -> str:
+    from pydantic import ValidationError
+    from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+    try:
+        if returns is not None:
+            value = returns.dump_python(returns.validate_python(value), mode="json")
+        return dumps({WRAPPED_KEY: to_jsonable_python(value)})
+    except (ValidationError, PydanticSerializationError, TypeError, ValueError) as error:
+        message = f"step {name!r} returned what cannot be recorded: {error}"
+        raise Fail(message, type="InvalidStep") from error
+
+
+def _decoded(text: str, returns: Any) -> Any:
+    value = loads(text)[WRAPPED_KEY]
+    return value if returns is None else returns.validate_python(value)
+
+
+def return_type(function: Callable[..., Any]) -> Any:
+    """Return pydantic's adapter of what `function` says it returns, None where it says nothing."""
+    from pydantic import TypeAdapter
+    from pydantic.errors import PydanticUserError
+
+    try:
+        annotation = inspect.signature(function, eval_str=True).return_annotation
+        if annotation in {inspect.Signature.empty, Any}:
+            return None
+        return TypeAdapter(annotation)
+    except (NameError, TypeError, ValueError, SyntaxError, PydanticUserError):
+        return None  # then JSON's own types serve

@@ -1,0 +1,123 @@
+"""Poller: take one agent's messages as fast as there are hands for them, and no faster."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+
+from sqswarm.backends.ports.bus import Delivery
+from sqswarm.schemas.errors import NotDeployed
+from sqswarm.workers.hosts.container.in_flight import Hands
+from sqswarm.workers.runtime.acquire import Fate
+from sqswarm.workers.runtime.batch import Runtime
+from sqswarm.workers.runtime.worker_context import Station
+
+WAIT_S = 5
+"""Length of a long poll, seconds. SQS takes up to 20, but a poll that is cut off may have been
+given messages that then stay invisible, so a stopping worker waits for its last one."""
+
+_A_RECEIVE = 10
+_FIRST_PAUSE_S = 0.5
+_LONGEST_PAUSE_S = 30.0
+
+
+class Poller:
+    """One agent's loop: receive, hand to the runtime, delete what is done."""
+
+    def __init__(self, station: Station, *, slots: int) -> None:
+        """Work on at most `slots` tasks at a time; compiles the agent's signature."""
+        self.station = station
+        self.runtime = Runtime(station, slots=slots)
+        self._slots = slots
+        self._hands = Hands(station)
+        self._batches: set[asyncio.Task[None]] = set()
+        self._giving_up = asyncio.Event()
+        self.seen_s = time.monotonic()
+        """When SQS last answered (monotonic seconds)."""
+        self.runtime.keep_leases(self._giving_up)
+
+    @property
+    def busy(self) -> int:
+        """Return how many tasks are in hand."""
+        return self._hands.held
+
+    async def run(self, stopping: asyncio.Event, *, grace_s: float) -> None:
+        """Work until `stopping` is set, or a thread hangs, then drain.
+
+        What is in hand gets `grace_s` seconds from then on; what is not done by then is handed
+        back. Raises NotDeployed without a queue; whatever else keeps SQS from answering is waited
+        out: said once, then tried ever more seldom.
+        """
+        keeper = asyncio.create_task(self._hands.keep())
+        stop = asyncio.create_task(stopping.wait())
+        polling = asyncio.create_task(self._poll(stopping))
+        try:
+            await asyncio.wait({polling, stop}, return_when=asyncio.FIRST_COMPLETED)
+            await self._drain(grace_s)
+            await polling
+        finally:
+            for task in (keeper, stop, polling):
+                task.cancel()
+            await self._hands.flush()
+
+    async def _poll(self, stopping: asyncio.Event) -> None:
+        failures = 0
+        while not stopping.is_set() and not self.runtime.hung:
+            free = await self._hands.free(self._slots, unless=stopping)
+            if not free:
+                continue
+            try:
+                deliveries = await self._receive(min(free, _A_RECEIVE))
+            except NotDeployed:
+                raise
+            except Exception as error:
+                if not failures:
+                    self.station.log.error("poll.failed", error=repr(error))
+                failures += 1
+                await _rest(failures, stopping)
+                continue
+            if failures:
+                self.station.log.info("poll.recovered", after=failures)
+            failures = 0
+            self.seen_s = time.monotonic()
+            if stopping.is_set():
+                await self._hands.put_back(deliveries)
+            elif deliveries:
+                self._start(deliveries)
+
+    async def _drain(self, grace_s: float) -> None:
+        if not self._batches:
+            return
+        _, late = await asyncio.wait(self._batches, timeout=grace_s)
+        if late:
+            self.station.log.warning("drain.late", tasks=self.busy)
+            self._giving_up.set()
+            await asyncio.wait(late, timeout=_LONGEST_PAUSE_S)
+
+    async def _receive(self, limit: int) -> list[Delivery]:
+        return await self.station.bus.receive(self.station.queue, limit=limit, wait_s=WAIT_S)
+
+    def _start(self, deliveries: list[Delivery]) -> None:
+        self._hands.take(deliveries)
+        batch = asyncio.create_task(self._work(deliveries))
+        self._batches.add(batch)
+        batch.add_done_callback(self._batches.discard)
+
+    async def _work(self, deliveries: list[Delivery]) -> None:
+        by_id = {delivery.message_id: delivery for delivery in deliveries}
+
+        def tell(message_id: str, fate: Fate) -> None:
+            self._hands.let_go(by_id[message_id], delete=fate is Fate.DELETE)
+
+        await self.runtime.handle(deliveries, tell=tell)
+
+
+async def _rest(failures: int, stopping: asyncio.Event) -> None:
+    """Wait for a while that grows with the failures, full jitter; not once `stopping` is set."""
+    longest = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(failures, 10))
+    try:
+        async with asyncio.timeout(random.uniform(_FIRST_PAUSE_S / 2, longest)):
+            await stopping.wait()
+    except TimeoutError:
+        return

@@ -1,0 +1,149 @@
+"""Service: one process that works for some agents until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqswarm.backends.aws.caller import AioCaller
+from sqswarm.backends.aws.connect import backends, client_options, identify
+from sqswarm.backends.log import Log
+from sqswarm.backends.runner import AsyncRunner
+from sqswarm.dispatcher.connection import open_desk
+from sqswarm.schemas.settings import Settings
+from sqswarm.workers.agent import AnyAgent
+from sqswarm.workers.hosts.container.poller import Poller
+from sqswarm.workers.hosts.housekeeping import keep_whole_house
+from sqswarm.workers.runtime.worker_context import Station
+
+GRACE_S = 20.0
+"""ECS gives a container 30 s between SIGTERM and SIGKILL (Amazon ECS, "stopTimeout")."""
+
+_HOUSE_S = 60.0
+_BEAT_S = 5.0
+_SILENT_S = 60.0
+_KILLED = 130
+
+
+@dataclass(frozen=True, kw_only=True)
+class Orders:
+    """How to work. `slots` is the most tasks of one agent at a time (None: its concurrency).
+
+    `grace_s` is how long a stopping worker lets tasks finish, seconds. `health_file` is touched
+    every few seconds while SQS answers.
+    """
+
+    slots: int | None = None
+    grace_s: float = GRACE_S
+    housekeeping: bool = False
+    health_file: Path | None = None
+
+
+async def work(
+    settings: Settings, agents: Mapping[str, AnyAgent], orders: Orders, *, log: Log
+) -> bool:
+    """Work until SIGTERM or SIGINT, then drain; a second signal ends the process at once.
+
+    Returns False where a plain function hangs past its time-out in a thread that nothing can stop:
+    the process should be ended and started anew. Raises Unreachable or NotDeployed where there is
+    no swarm to work for.
+    """
+    import aioboto3
+
+    stopping = asyncio.Event()
+    caller = AioCaller(aioboto3.Session(), lambda service: client_options(settings, service))
+    try:
+        pollers = await _pollers(settings, caller, agents, orders, log)
+        _heed_signals(stopping, log)
+        log.info("worker.started", agents=list(agents), slots={
+            p.station.spec.name: orders.slots or p.station.spec.concurrency for p in pollers
+        })  # fmt: skip
+        background = [asyncio.create_task(_be_seen(pollers, orders.health_file))]
+        if orders.housekeeping:
+            background.append(asyncio.create_task(_keep_house(settings, caller, log)))
+        try:
+            await _run(pollers, stopping, orders.grace_s)
+        finally:
+            for task in background:
+                task.cancel()
+    finally:
+        await caller.close()
+    log.info("worker.stopped")
+    return not any(poller.runtime.hung for poller in pollers)
+
+
+async def _pollers(
+    settings: Settings,
+    caller: AioCaller,
+    agents: Mapping[str, AnyAgent],
+    orders: Orders,
+    log: Log,
+) -> list[Poller]:
+    runner = AsyncRunner()
+    known = await identify(settings, caller)
+    ports = backends(known, caller, runner)
+    stations = [
+        Station(
+            agent=agent,
+            spec=agent.spec,
+            names=ports.names,
+            store=ports.store,
+            bus=ports.bus,
+            blobs=ports.blobs,
+            runner=runner,
+            ttl_s=known.ttl_s,
+            log=log.bind(agent=name),
+        )
+        for name, agent in agents.items()
+    ]
+    return [Poller(one, slots=orders.slots or one.spec.concurrency) for one in stations]
+
+
+async def _run(pollers: list[Poller], stopping: asyncio.Event, grace_s: float) -> None:
+    """Work for all agents; what ends one of them ends all."""
+    running = [asyncio.create_task(one.run(stopping, grace_s=grace_s)) for one in pollers]
+    await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+    stopping.set()
+    for ended in await asyncio.gather(*running, return_exceptions=True):
+        if isinstance(ended, BaseException):
+            raise ended
+
+
+def _heed_signals(stopping: asyncio.Event, log: Log) -> None:
+    def stop(number: signal.Signals) -> None:
+        if stopping.is_set():
+            log.error("worker.killed", signal=number.name)
+            os._exit(_KILLED)
+        log.info("worker.draining", signal=number.name)
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop, number)
+
+
+async def _be_seen(pollers: list[Poller], file: Path | None) -> None:
+    """Touch the health file while every poller hears from SQS, or has its hands full."""
+    while file is not None:
+        now = time.monotonic()
+        if all(p.busy or now - p.seen_s < _SILENT_S for p in pollers):
+            with contextlib.suppress(OSError):
+                file.touch()  # noqa: ASYNC240 - one inode, on a local disk
+        await asyncio.sleep(_BEAT_S)
+
+
+async def _keep_house(settings: Settings, caller: AioCaller, log: Log) -> None:
+    """Do a round of housekeeping every minute, with the catalogue as it is then."""
+    log = log.bind(agent="housekeeping")
+    while True:
+        try:
+            desk = await open_desk(settings, caller, AsyncRunner(), operator=True)
+            await keep_whole_house(desk, log)
+        except Exception as error:
+            log.error("housekeeping.failed", error=repr(error))
+        await asyncio.sleep(_HOUSE_S)

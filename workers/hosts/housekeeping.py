@@ -1,0 +1,57 @@
+"""The Lambda handler of the housekeeping function: rules, and messages that reach no agent."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Any
+
+from sqswarm.backends.aws.caller import ThreadedCaller
+from sqswarm.backends.aws.connect import client_factory
+from sqswarm.backends.log import Log
+from sqswarm.backends.runner import AsyncRunner
+from sqswarm.dispatcher.connection import Desk, open_desk
+from sqswarm.dispatcher.lifecycle.dead_letter_sweep import LetterKeeper, put_unrouted_aside
+from sqswarm.dispatcher.lifecycle.sweep import Housekeeper
+from sqswarm.dispatcher.schedule import submit_scheduled
+from sqswarm.schemas.json import JsonObject
+from sqswarm.schemas.settings import Settings
+from sqswarm.workers.hosts.lambda_event import delivery_of
+
+
+async def keep_house(event: JsonObject, environment: dict[str, str]) -> JsonObject:
+    """Do what the event says.
+
+    An SQS event: put unrouted messages aside. One with `schedule` (an agent's name): submit what
+    its schedule `number` asks for at `time`. Anything else: sweep once, then look through the
+    dead letters. The catalogue is read every time: agents come and go between rounds.
+    """
+    settings = Settings.from_env(environment)
+    caller = ThreadedCaller(client_factory(settings))
+    desk = await open_desk(settings, caller, AsyncRunner(), operator=True)
+    log = Log().bind(agent="housekeeping")
+    if "Records" in event:
+        deliveries = [delivery_of(record) for record in event["Records"]]
+        keep = await put_unrouted_aside(desk, log, deliveries)
+        return {"batchItemFailures": [{"itemIdentifier": id_} for id_ in keep]}
+    if "schedule" in event:
+        made = await submit_scheduled(
+            desk, event["schedule"], int(event["number"]), at=str(event["time"])
+        )
+        log.info("schedule.submitted", task_id=made.task_id, to=made.agent)
+        return {"taskId": made.task_id}
+    return await keep_whole_house(desk, log)
+
+
+async def keep_whole_house(desk: Desk, log: Log) -> JsonObject:
+    """Do one round of housekeeping: the sweep, then the dead letters."""
+    housekeeper = Housekeeper(desk, log)
+    swept = await housekeeper.sweep()
+    letters = await LetterKeeper(desk, log, housekeeper).look_through()
+    return {**vars(swept), "letters": letters}
+
+
+def handle(event: JsonObject, context: Any) -> JsonObject:
+    """Handle one Lambda invocation."""
+    del context
+    return asyncio.run(keep_house(event, dict(os.environ)))

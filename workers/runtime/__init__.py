@@ -1,0 +1,1 @@
+"""One batch of deliveries: acquire, execute, decide, settle."""

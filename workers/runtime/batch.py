@@ -1,0 +1,316 @@
+"""Runtime: acquire → run → settle, for a batch of deliveries of one agent's queue.
+
+The same code runs behind the Lambda handler and in the container worker. What it does with a
+delivery follows correctness.md; pure functions decide (standing.py, decide.py), this file carries
+the decisions out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqswarm.backends.ports.bus import Delivery
+from sqswarm.schemas import protocol
+from sqswarm.schemas.errors import LeaseLost, PayloadTooLarge, PoisonMessage
+from sqswarm.schemas.json import JsonObject, loads
+from sqswarm.schemas.payload import check_size
+from sqswarm.schemas.protocol import Lease
+from sqswarm.schemas.task import iso, task_key
+from sqswarm.schemas.writes import Applied
+from sqswarm.workers.durable.context import Report, TaskContext
+from sqswarm.workers.durable.journal import Journal
+from sqswarm.workers.runtime.acquire import Fate, acquire
+from sqswarm.workers.runtime.completion import put_aside
+from sqswarm.workers.runtime.decide import decide
+from sqswarm.workers.runtime.execute import Performer
+from sqswarm.workers.runtime.heartbeat import ToldToStop, while_held
+from sqswarm.workers.runtime.job import Job, job_of
+from sqswarm.workers.runtime.outcome import Broke, Failed, Outcome, Returned
+from sqswarm.workers.runtime.rate_limit import admit
+from sqswarm.workers.runtime.settle import Run, conclude
+from sqswarm.workers.runtime.suspend import stand_back
+from sqswarm.workers.runtime.worker_context import Station
+
+_FLUSH_S = 1.0
+"""Longest time a finished result waits for the rest of its batch before it is recorded."""
+
+
+@dataclass(kw_only=True)
+class BatchResult:
+    """What became of a batch. `keep` are the message ids that must be delivered again."""
+
+    keep: list[str] = field(default_factory=list)
+    delete: list[str] = field(default_factory=list)
+    hung: bool = False
+
+
+class Runtime:
+    """One agent's worker: hand it deliveries, it hands back what to do with their messages."""
+
+    def __init__(self, station: Station, *, slots: int | None = None) -> None:
+        """Prepare for the station's agent: compiles its signature.
+
+        `slots` is the most tasks that are handed in at a time (default: the agent's batch).
+        """
+        self._station = station
+        self._performer = Performer(station.agent, slots=slots or station.spec.batch_size)
+        self._stopping: asyncio.Event | None = None
+
+    def keep_leases(self, stopping: asyncio.Event) -> None:
+        """From now on renew the leases of what runs, and hand them back once `stopping` is set."""
+        self._stopping = stopping
+
+    @property
+    def hung(self) -> int:
+        """Return how many threads ran past their time-out."""
+        return self._performer.hung
+
+    async def handle(
+        self,
+        deliveries: Sequence[Delivery],
+        *,
+        budget_s: float | None = None,
+        tell: Callable[[str, Fate], None] | None = None,
+    ) -> BatchResult:
+        """Carry a batch through. Returns when each delivery's fate is known; raises nothing.
+
+        `budget_s` is how long this worker may still run (None: as long as the agent may). `tell`
+        hears each message's fate as soon as it is known.
+        """
+        ends = None if budget_s is None else time.monotonic() + budget_s
+        lanes: dict[str, list[Job]] = {}
+        fates = _Fates(tell)
+        for delivery in deliveries:
+            try:
+                job = job_of(delivery, self._station.spec)
+            except PoisonMessage as poison:
+                fates[delivery.message_id] = await self._poisoned(delivery, poison)
+                continue
+            lanes.setdefault(self._lane(job), []).append(job)
+        while lanes and not (self._stopping and self._stopping.is_set()):
+            wave = [jobs[0] for jobs in lanes.values()]
+            await self._carry(wave, ends, fates)
+            lanes = {
+                lane: jobs[1:]
+                for lane, jobs in lanes.items()
+                if len(jobs) > 1 and not self._blocks(fates[jobs[0].delivery.message_id])
+            }
+        result = BatchResult(hung=self._performer.hung > 0)
+        for delivery in deliveries:
+            fate = fates.get(delivery.message_id)
+            if fate is None:
+                # It stands behind a failed one of its group, which SQS keeps locked while that one
+                # is hidden: without this, it would come back only after its own long visibility.
+                await self._follow(delivery)
+                fates[delivery.message_id] = Fate.KEEP
+                result.keep.append(delivery.message_id)
+            elif fate is Fate.KEEP:
+                result.keep.append(delivery.message_id)
+            else:
+                result.delete.append(delivery.receipt)
+        return result
+
+    def _lane(self, job: Job) -> str:
+        """Return what may not run side by side: one task twice, or one ordering key."""
+        if self._station.spec.ordered and job.delivery.group:
+            return job.delivery.group
+        return job.task_id
+
+    async def _follow(self, delivery: Delivery) -> None:
+        try:
+            await self._station.bus.hide(self._station.queue, delivery.receipt, seconds=0)
+        except Exception as error:
+            self._station.log.warning("hide.failed", error=repr(error))
+
+    def _blocks(self, fate: Fate) -> bool:
+        return self._station.spec.ordered and fate is Fate.KEEP
+
+    async def _poisoned(self, delivery: Delivery, poison: PoisonMessage) -> Fate:
+        try:
+            await put_aside(self._station, delivery, poison)
+        except Exception as error:
+            self._station.log.error("dead-letter.failed", error=repr(error))
+            return Fate.KEEP
+        return Fate.DELETE
+
+    async def _carry(self, jobs: Sequence[Job], ends: float | None, fates: _Fates) -> None:
+        """Carry jobs of different tasks through, side by side."""
+        left = {job.delivery.message_id for job in jobs}
+        try:
+            jobs = await admit(self._station, jobs)
+            answers = await acquire(self._station, jobs)
+        except Exception as error:
+            self._station.log.error("acquire.failed", error=repr(error), tasks=len(jobs))
+            fates.update(dict.fromkeys(left, Fate.KEEP))
+            return
+        fates.update(dict.fromkeys(left - {job.delivery.message_id for job in jobs}, Fate.KEEP))
+        running: set[asyncio.Task[Run | Fate]] = set()
+        jobs_of: dict[asyncio.Task[Run | Fate], Job] = {}
+        for job, answer in zip(jobs, answers, strict=True):
+            if isinstance(answer, Fate):
+                fates[job.delivery.message_id] = answer
+            else:
+                task = asyncio.ensure_future(self._run(job, answer, ends))
+                jobs_of[task] = job
+                running.add(task)
+        finished: list[Run] = []
+        flush_at = 0.0
+        while running:
+            wait_s = max(0.0, flush_at - time.monotonic()) if finished else None
+            done, running = await asyncio.wait(
+                running, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            if done and not finished:
+                flush_at = time.monotonic() + _FLUSH_S
+            for task in done:
+                run = task.result()
+                if isinstance(run, Fate):
+                    fates[jobs_of[task].delivery.message_id] = run
+                else:
+                    finished.append(run)
+            if finished and (not running or time.monotonic() >= flush_at):
+                fates.update(await self._conclude(finished))
+                finished = []
+
+    async def _conclude(self, runs: Sequence[Run]) -> dict[str, Fate]:
+        try:
+            fates = await conclude(self._station, runs)
+        except Exception as error:
+            self._station.log.error("settle.failed", error=repr(error), tasks=len(runs))
+            fates = [Fate.KEEP] * len(runs)
+        return {run.job.delivery.message_id: f for run, f in zip(runs, fates, strict=True)}
+
+    async def _run(self, job: Job, lease: Lease, ends: float | None) -> Run | Fate:
+        """Run one attempt; its message's fate at once where the lease was lost meanwhile."""
+        log = self._station.log.bind(task_id=job.task_id, attempt=lease.attempt)
+        timeout_s = float(self._station.spec.timeout_s)
+        if ends is not None:
+            timeout_s = min(timeout_s, max(0.1, ends - time.monotonic()))
+        journal = None if job.is_lean(self._station.spec) else Journal(self._station, lease)
+        context = TaskContext(
+            task_id=job.task_id,
+            attempt=lease.attempt,
+            principal=job.message.principal,
+            log=log,
+            session_id=job.message.session_id,
+            parent=job.message.parent,
+            deadline_s=time.monotonic() + timeout_s,
+            report=None if journal is None else self._reporter(journal),
+            journal=journal,
+        )
+        try:
+            arguments = await self._arguments(job)
+            outcome = (
+                arguments
+                if isinstance(arguments, Failed)
+                else await self._held(
+                    job, lease, self._performer.perform(arguments, context, timeout_s=timeout_s)
+                )
+            )
+        except ToldToStop:
+            return await self._hand_back(job, lease)
+        except LeaseLost as error:
+            log.warning("lease.lost", error=str(error))
+            return await self._stand_back(job)
+        except Exception as error:
+            log.error("arguments.failed", error=repr(error))
+            outcome = Broke(error_type=type(error).__name__, message=str(error))
+        verdict = decide(
+            _within_limits(outcome),
+            attempt=lease.attempt,
+            max_attempts=self._station.spec.max_attempts,
+            jitter=self._station.jitter(),
+        )
+        return Run(job=job, lease=lease, verdict=verdict)
+
+    async def _held(self, job: Job, lease: Lease, work: Coroutine[Any, Any, Outcome]) -> Outcome:
+        """Do the work under its lease, which is renewed where this worker renews leases."""
+        if self._stopping is None:
+            return await work
+        leased = None if job.is_lean(self._station.spec) else lease
+        return await while_held(self._station, leased, work, stopping=self._stopping)
+
+    async def _hand_back(self, job: Job, lease: Lease) -> Fate:
+        """Let another worker have the task at once."""
+        try:
+            if not job.is_lean(self._station.spec):
+                write = protocol.hand_back(lease, now_ms=self._station.now_ms())
+                await self._station.store.write(write)
+            await self._station.hide(job, seconds=0)
+        except Exception as error:
+            self._station.log.error("hand-back.failed", task_id=job.task_id, error=repr(error))
+        else:
+            self._station.log.info("task.handed-back", task_id=job.task_id)
+        return Fate.KEEP
+
+    async def _arguments(self, job: Job) -> JsonObject | Failed:
+        message = job.message
+        if message.deadline is not None and message.deadline < iso(self._station.now_ms()):
+            return Failed(
+                error_type="DeadlineExceeded", message=f"the deadline was {message.deadline}"
+            )
+        if message.payload_ref is None:
+            return message.arguments or {}
+        try:
+            data = await self._station.blobs.get(message.payload_ref)
+        except ValueError as error:
+            return Failed(error_type="InvalidPayload", message=str(error))
+        if data is None:
+            return Failed(error_type="PayloadExpired", message=f"{message.payload_ref} is gone")
+        arguments = loads(data)
+        if not isinstance(arguments, dict):
+            return Failed(error_type="InvalidPayload", message="arguments are not an object")
+        return arguments
+
+    async def _stand_back(self, job: Job) -> Fate:
+        try:
+            item = await self._station.store.read(task_key(job.task_id))
+            return await stand_back(self._station, job, item)
+        except Exception as error:
+            self._station.log.error("settle.failed", error=repr(error), tasks=1)
+            return Fate.KEEP
+
+    def _reporter(self, journal: Journal) -> Report:
+        async def report(fraction: float, message: str | None) -> None:
+            write = protocol.progress(
+                journal.lease,
+                now_ms=self._station.now_ms(),
+                thousandths=round(1000 * fraction),
+                message=message,
+            )
+            outcome = await self._station.store.write(write)
+            if not isinstance(outcome, Applied):
+                raise journal.lost(outcome.item)
+
+        return report
+
+
+class _Fates(dict[str, Fate]):
+    """Fates by message id; whoever wants to know is told as each comes."""
+
+    def __init__(self, tell: Callable[[str, Fate], None] | None) -> None:
+        super().__init__()
+        self._tell = tell
+
+    def __setitem__(self, message_id: str, fate: Fate) -> None:
+        super().__setitem__(message_id, fate)
+        if self._tell is not None:
+            self._tell(message_id, fate)
+
+    def update(self, fates: Mapping[str, Fate]) -> None:  # type: ignore[override]
+        for message_id, fate in fates.items():
+            self[message_id] = fate
+
+
+def _within_limits(outcome: Outcome) -> Outcome:
+    if not isinstance(outcome, Returned):
+        return outcome
+    try:
+        check_size(outcome.text, what="the result")
+    except PayloadTooLarge as error:
+        return Failed(error_type="PayloadTooLarge", message=str(error))
+    return outcome

@@ -1,0 +1,80 @@
+"""Verdict: what we do about an outcome. Pure, so that its tables are the whole truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqswarm.schemas.journal import Place
+from sqswarm.schemas.json import JsonObject
+from sqswarm.schemas.results import error_object
+from sqswarm.workers.runtime.outcome import Broke, Failed, Outcome, Returned, Suspended, Wait
+
+BACKOFF_CAP_S = 900
+
+
+@dataclass(frozen=True, kw_only=True)
+class Complete:
+    """Settle as completed with this JSON object."""
+
+    text: str
+    wrapped: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class GiveUp:
+    """Settle as failed with this JSON-RPC error."""
+
+    error: JsonObject
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetryLater:
+    """Release the lease and hide the message for this long."""
+
+    after_s: int
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Park:
+    """Record what the task waits for, and let its message and its worker go."""
+
+    waits: tuple[Wait, ...]
+    at: Place
+
+
+Verdict = Complete | GiveUp | RetryLater | Park
+
+
+def backoff_s(attempt: int, *, jitter: float, base_s: int = 2, cap_s: int = BACKOFF_CAP_S) -> int:
+    """Return the seconds to hide a message after failed attempt number `attempt` (from 1).
+
+    Doubles with every attempt, plus up to a third by `jitter` (0 to 1): a crowd of failures comes
+    back spread out, and yet every delay is longer than the one before.
+    Raises ValueError if attempt < 1. Source of the limit: SQS ChangeMessageVisibility takes 0
+    to 43,200 s; 15 minutes is correctness.md's cap.
+    """
+    if attempt < 1:
+        message = f"attempts count from 1, not {attempt}"
+        raise ValueError(message)
+    return min(cap_s, round((base_s << min(attempt - 1, 30)) * (1 + jitter / 3)))
+
+
+def decide(outcome: Outcome, *, attempt: int, max_attempts: int, jitter: float) -> Verdict:
+    """Return what to do about the outcome of attempt number `attempt`."""
+    match outcome:
+        case Returned(text=text, wrapped=wrapped):
+            return Complete(text=text, wrapped=wrapped)
+        case Suspended(waits=waits, at=at):
+            return Park(waits=waits, at=at)
+        case Failed(error_type=kind, message=message, code=code):
+            return GiveUp(error=error_object(kind, message, code=code, attempt=attempt))
+        case Broke(error_type=kind, message=message) if attempt >= max_attempts:
+            return GiveUp(error=error_object(kind, message, attempt=attempt))
+        case Broke(error_type=kind, message=message, after_s=after_s):
+            wait_s = (
+                backoff_s(attempt, jitter=jitter)
+                if after_s is None
+                else max(0, min(round(after_s), BACKOFF_CAP_S))
+            )
+            return RetryLater(after_s=wait_s, message=f"attempt {attempt}: {kind}: {message}"[:500])

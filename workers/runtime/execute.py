@@ -1,0 +1,167 @@
+"""Perform: run an agent's function on validated arguments and say what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from sqswarm.schemas.errors import (
+    AskDeclined,
+    AskTimedOut,
+    ChildFailed,
+    InvalidReturn,
+    LeaseLost,
+    RemoteFailed,
+    StepFailed,
+    UsageError,
+)
+from sqswarm.schemas.results import INTERNAL_ERROR, INVALID_PARAMS
+from sqswarm.workers.agent import AnyAgent
+from sqswarm.workers.durable.context import TaskContext
+from sqswarm.workers.durable.journal import Journal
+from sqswarm.workers.runtime.outcome import Broke, Fail, Failed, Outcome, Retry, Returned
+
+_CLEAN_UP_S = 2.0
+"""How long a suspended or timed-out agent's `finally` blocks may take."""
+
+
+_SUSPENDED = object()
+
+
+class Performer:
+    """Runs one agent's tasks side by side: coroutines on the loop, plain functions on threads."""
+
+    def __init__(self, agent: AnyAgent, *, slots: int) -> None:
+        """Prepare for `agent`, at most `slots` at a time; compiles its signature (pydantic)."""
+        self._agent = agent
+        self._slots = slots
+        self._signature = agent.signature
+        self._threads: ThreadPoolExecutor | None = None
+        self.hung = 0
+        """Threads that ran past their time-out: Python cannot stop them."""
+
+    async def perform(
+        self, arguments: Mapping[str, Any], context: TaskContext, *, timeout_s: float
+    ) -> Outcome:
+        """Run the agent once; whatever it raises becomes an outcome.
+
+        LeaseLost passes through: then another worker's outcome counts.
+        """
+        from pydantic import ValidationError
+
+        try:
+            bound = self._signature.bind(arguments)
+        except ValidationError as error:
+            return Failed(error_type="InvalidArguments", message=_brief(error), code=INVALID_PARAMS)
+        journal = None
+        if self._signature.takes_context:
+            bound["ctx"] = context
+            journal = context.journal
+        try:
+            return await self._outcome(bound, journal, timeout_s)
+        except (LeaseLost, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            return _failure(error, context)
+
+    async def _outcome(
+        self, bound: dict[str, Any], journal: Journal | None, timeout_s: float
+    ) -> Outcome:
+        try:
+            async with asyncio.timeout(timeout_s) as limit:
+                if journal is None or not self._agent.is_async:
+                    value = await self._call(bound)
+                else:
+                    value = await self._call_recorded(bound, journal)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            return Broke(
+                error_type="AgentTimedOut", message=f"no result within {round(timeout_s, 1)} s"
+            )
+        if journal is not None:
+            if value is _SUSPENDED:
+                return journal.outcome()
+            if (difference := await journal.difference()) is not None:
+                raise difference
+        text, wrapped = self._signature.encode(value)
+        return Returned(text=text, wrapped=wrapped)
+
+    async def _call_recorded(self, bound: dict[str, Any], journal: Journal) -> Any:
+        """Await the agent until it returns, or until all of it waits; then cancel it.
+
+        Cancelling is what suspends: it passes through `except Exception`, and through gather and
+        task groups as they mean it to.
+        """
+        running = asyncio.ensure_future(self._agent.function(**bound))
+        parked = asyncio.ensure_future(journal.suspended.wait())
+        try:
+            await asyncio.wait({running, parked}, return_when=asyncio.FIRST_COMPLETED)
+            return await running if running.done() else _SUSPENDED
+        finally:
+            journal.close()
+            parked.cancel()
+            running.cancel()
+            # Its clean-up has a moment; what ignores being cancelled is left behind.
+            _, stubborn = await asyncio.wait({running}, timeout=_CLEAN_UP_S)
+            for task in {running} - stubborn:
+                if not task.cancelled():
+                    task.exception()  # looked at, so that nobody is told it was not
+            self.hung += journal.hung
+
+    async def _call(self, bound: dict[str, Any]) -> Any:
+        if self._agent.is_async:
+            return await self._agent.function(**bound)
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(self._slots, thread_name_prefix=self._agent.name)
+        context = contextvars.copy_context()
+        running = self._threads.submit(context.run, _finish(self._agent.function), bound)
+        try:
+            return await asyncio.wrap_future(running)
+        except asyncio.CancelledError:
+            if not running.cancel() and not running.done():
+                self.hung += 1
+            raise
+
+
+def _failure(error: Exception, context: TaskContext) -> Outcome:
+    match error:
+        case Retry():
+            return Broke(error_type="Retry", message=str(error), after_s=error.after)
+        case Fail():
+            return Failed(error_type=error.type, message=str(error))
+        case InvalidReturn():
+            return Failed(error_type="InvalidReturn", message=str(error), code=INTERNAL_ERROR)
+        case ChildFailed() | RemoteFailed() | AskTimedOut() | AskDeclined() | UsageError():
+            # Recorded for good, or wrong however often it is tried: the agent did not catch it.
+            return Failed(error_type=type(error).__name__, message=str(error))
+        case StepFailed():
+            return Broke(error_type=error.error_type, message=error.reason)
+    context.log.error("agent.raised", error_type=type(error).__name__, error=_traceback(error))
+    return Broke(error_type=type(error).__name__, message=str(error))
+
+
+def _finish(function: Any) -> Any:
+    """Return a call of `function` that no StopIteration can escape (a future cannot carry it)."""
+
+    def call(bound: dict[str, Any]) -> Any:
+        try:
+            return function(**bound)
+        except StopIteration as error:
+            message = f"the agent raised StopIteration: {error}"
+            raise RuntimeError(message) from error
+
+    return call
+
+
+def _brief(error: Exception) -> str:
+    return str(error)[:2000]
+
+
+def _traceback(error: BaseException) -> str:
+    import traceback
+
+    return "".join(traceback.format_exception(error))[-4000:]

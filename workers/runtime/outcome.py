@@ -1,0 +1,100 @@
+"""Outcome: what the agent did. Values only; sqswarm.workers.runtime.decide decides what follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqswarm.schemas.journal import Place, PlannedChild
+from sqswarm.schemas.json import JsonObject
+from sqswarm.schemas.results import AGENT_FAILED
+
+
+class Retry(Exception):
+    """Raised by an agent: try this task again later (any other exception means that too)."""
+
+    def __init__(
+        self, message: str = "the agent asked for another attempt", *, after: float | None = None
+    ) -> None:
+        """Say why; `after` is seconds until the next attempt, None for the usual backoff."""
+        super().__init__(message)
+        self.after = after
+
+
+class Fail(Exception):
+    """Raised by an agent: this task can never succeed; record it as failed now."""
+
+    def __init__(self, message: str, *, type: str = "Fail") -> None:  # noqa: A002 - reads well where it is raised
+        """Say why; `type` names the kind of failure in the recorded error."""
+        super().__init__(message)
+        self.type = type
+
+
+class NonDeterministic(Fail):
+    """A replay met other operations than are recorded: the agent must make the same calls again."""
+
+    def __init__(self, message: str) -> None:
+        """Show the first difference."""
+        super().__init__(message, type="NonDeterministic")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Returned:
+    """The agent returned a valid value; `text` is its JSON, an object."""
+
+    text: str
+    wrapped: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Broke:
+    """This attempt failed, another may not. `after_s` overrides the backoff."""
+
+    error_type: str
+    message: str
+    after_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed:
+    """No attempt can succeed."""
+
+    error_type: str
+    message: str
+    code: int = AGENT_FAILED
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChildrenWait:
+    """The agent waits for child tasks."""
+
+    children: tuple[PlannedChild, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskWait:
+    """The agent waits for a person. `asked` is what the record keeps of the question."""
+
+    name: str
+    asked: JsonObject
+
+
+@dataclass(frozen=True, kw_only=True)
+class SleepWait:
+    """The agent waits for a time (Unix milliseconds)."""
+
+    name: str
+    until_ms: int
+
+
+Wait = ChildrenWait | AskWait | SleepWait
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suspended:
+    """Nothing of the run is on the move any more: it waits, and `at` says where it stands."""
+
+    waits: tuple[Wait, ...]
+    at: Place
+
+
+Outcome = Returned | Broke | Failed | Suspended

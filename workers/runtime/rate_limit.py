@@ -1,0 +1,89 @@
+"""Admit: let the tasks of a rate-limited agent start at the rate, however many workers there are.
+
+A task that comes too early gets a turn of its own and is hidden until then; it is not acquired,
+so it uses up no attempt. The turn is kept beside its record: it waits once, not once a receipt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqswarm.backends.ports.bus import HIDE_LIMIT_S
+from sqswarm.schemas.agent_spec import Rate
+from sqswarm.schemas.protocol.rate_limit import (
+    bucket_key,
+    move_bucket,
+    note_turn,
+    reserve,
+    turn_key,
+)
+from sqswarm.schemas.writes import Applied
+from sqswarm.workers.runtime.job import Job
+from sqswarm.workers.runtime.worker_context import Station
+
+_EARLY_MS = 250
+_TRIES = 20
+_KEPT_S = 24 * 3600
+
+
+async def admit(station: Station, jobs: Sequence[Job]) -> list[Job]:
+    """Return the jobs whose turn it is; the others are hidden until theirs."""
+    rate = station.spec.rate
+    if rate is None or not jobs:
+        return list(jobs)
+    again = [job for job in jobs if job.delivery.receive_count > 1]
+    turns = await station.store.read_many([turn_key(job.task_id) for job in again])
+    now_ms = station.now_ms()
+    starts: dict[str, int] = {}
+    for job in again:
+        turn = turns.get(turn_key(job.task_id))
+        # A turn is for one receipt: a retry of the agent asks for another.
+        if turn is not None and turn["receives"] + 1 == job.delivery.receive_count:
+            starts[job.task_id] = turn["at"]
+    without = [job for job in jobs if job.task_id not in starts]
+    reserved = await _reserve(station, rate, len(without)) if without else []
+    starts.update(zip([job.task_id for job in without], reserved, strict=True))
+    early = [job for job in jobs if starts[job.task_id] > now_ms + _EARLY_MS]
+    await station.store.write_many(
+        [
+            note_turn(
+                job.task_id,
+                turns.get(turn_key(job.task_id)),
+                at_ms=starts[job.task_id],
+                receives=job.delivery.receive_count,
+                expires_s=max(now_ms, starts[job.task_id]) // 1000 + _KEPT_S,
+            )
+            for job in early
+        ]
+    )
+    await station.runner.gather(
+        [_hide(station, job, until_ms=starts[job.task_id], now_ms=now_ms) for job in early]
+    )
+    late = {job.task_id for job in early}
+    return [job for job in jobs if job.task_id not in late]
+
+
+async def _hide(station: Station, job: Job, *, until_ms: int, now_ms: int) -> None:
+    wait_s = min(HIDE_LIMIT_S, -((now_ms - until_ms) // 1000))
+    station.log.info("turn.given", task_id=job.task_id, in_s=wait_s)
+    await station.hide(job, seconds=wait_s)
+
+
+async def _reserve(station: Station, rate: Rate, turns: int) -> list[int]:
+    """Take turns from the shared bucket; returns when each is (Unix milliseconds)."""
+    name = station.spec.name
+    before = await station.store.read(bucket_key(name))
+    for _ in range(_TRIES):
+        starts, after = reserve(
+            before["arrival_us"] if before else 0,
+            now_us=1000 * station.now_ms(),
+            turns=turns,
+            rate=rate,
+        )
+        outcome = await station.store.write(move_bucket(name, before, arrival_us=after))
+        if isinstance(outcome, Applied):
+            return [-(-start // 1000) for start in starts]
+        before = outcome.item
+        await station.runner.sleep(0.01 + 0.05 * station.jitter())
+    message = f"the rate bucket of {name!r} is too busy"
+    raise RuntimeError(message)
