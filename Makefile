@@ -47,7 +47,7 @@ test: $(VENV)/installed ## Run every test, against an emulator of their own
 
 conformance: $(VENV)/installed ## Run the official MCP suite against both hostings (needs npm)
 	@$(BIN)/python tests/conformance/install.py
-	@SQSWARM_CONFORMANCE=required $(BIN)/python -m pytest tests/conformance tests/door $(ARGS)
+	@SQSWARM_CONFORMANCE=required $(BIN)/python -m pytest tests/conformance tests/mcp_server $(ARGS)
 
 check: $(VENV)/installed ## Lint, types, import directions, CloudFormation
 	@$(BIN)/ruff check .

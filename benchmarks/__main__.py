@@ -12,7 +12,7 @@ from benchmarks.report import Comparison
 from sqswarm import Swarm
 from sqswarm.backends.aws.connect import settings_from_environment
 from sqswarm.infra.deploy import deploy
-from sqswarm.infra.local.isolated import apart
+from sqswarm.infra.local.isolated import isolated_emulator
 from sqswarm.infra.plan import plan
 from sqswarm.infra.project import find_project
 
@@ -41,7 +41,7 @@ def _shown(result: Comparison) -> Comparison:
 
 
 def _on_a_swarm(wanted: Collection[str]) -> Iterator[Comparison]:
-    with apart():
+    with isolated_emulator():
         settings = replace(settings_from_environment(), stage="bench")
         project = find_project(Path(__file__).parent, modules=["benchmarks.agents"])
         deployed = deploy(settings, plan(project, stage="bench"))

@@ -9,12 +9,12 @@ from typing import Any, Protocol, Self
 from sqswarm.backends.aws.caller import AioCaller
 from sqswarm.backends.aws.connect import client_options, settings_from_environment
 from sqswarm.backends.runner import AsyncRunner
-from sqswarm.dispatcher.connection import Desk, open_desk
+from sqswarm.dispatcher.connection import Connection, open_connection
 from sqswarm.dispatcher.follow import Follower
 from sqswarm.dispatcher.lifecycle.answer import answer
 from sqswarm.dispatcher.lifecycle.cancel import cancel
-from sqswarm.dispatcher.lifecycle.dead_letters import Letter, peek
-from sqswarm.dispatcher.lifecycle.redrive import Redriven, redrive, redrive_letters
+from sqswarm.dispatcher.lifecycle.dead_letters import DeadLetter, peek
+from sqswarm.dispatcher.lifecycle.redrive import Redriven, redrive, redrive_dead_letters
 from sqswarm.dispatcher.map import Done, Mapping
 from sqswarm.dispatcher.publish import publish
 from sqswarm.dispatcher.submit import Request, Submitted, submit
@@ -29,9 +29,11 @@ from sqswarm.schemas.settings import Settings
 class AsyncTask:
     """A handle of one task; see `Task`."""
 
-    def __init__(self, desk: Desk, submitted: Submitted, ended: TaskView | None = None) -> None:
+    def __init__(
+        self, connection: Connection, submitted: Submitted, ended: TaskView | None = None
+    ) -> None:
         """Handles are made by AsyncSwarm."""
-        self._desk = desk
+        self._connection = connection
         self._ended = ended
         self.id = submitted.task_id
         self.agent = submitted.agent
@@ -44,34 +46,34 @@ class AsyncTask:
         """Return the task's status now; a task that no worker has seen yet is `working`."""
         if self._ended is not None:
             return self._ended.status
-        record = await find(self._desk, self.id)
+        record = await find(self._connection, self.id)
         return Status.WORKING if record is None else record.status
 
     async def result(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - the contract's name
         """Wait for the task's end and return what the agent returned; see `Task.result`."""
         if self._ended is None:
-            follower = Follower(self._desk, timeout_s=timeout)
+            follower = Follower(self._connection, timeout_s=timeout)
             follower.add([self.id])
             self._ended = (await follower.ended())[0]
         return self._ended.result()
 
     async def error(self) -> SwarmError | None:
         """Return the error a failed or cancelled task ended with, None before or otherwise."""
-        record = self._ended.record if self._ended else await find(self._desk, self.id)
+        record = self._ended.record if self._ended else await find(self._connection, self.id)
         return None if record is None else ending_error(record)
 
     async def cancel(self) -> Status:
         """Cancel the task and return the status it ended with."""
-        return await cancel(self._desk, self.id, agent=self.agent)
+        return await cancel(self._connection, self.id, agent=self.agent)
 
     async def answer(self, key: str, value: Any) -> Status:
         """Answer one open question of the task; see `Swarm.answer`."""
-        return await answer(self._desk, self.id, key, value)
+        return await answer(self._connection, self.id, key, value)
 
 
 Tasks = list[AsyncTask]
 Views = list[TaskView]
-Letters = list[Letter]
+DeadLetters = list[DeadLetter]
 Entries = list[CatalogueEntry]
 
 
@@ -86,9 +88,9 @@ class Closing(Protocol):
 class AsyncSwarm:
     """A connection to one stage's swarm: `async with await AsyncSwarm.connect() as swarm`."""
 
-    def __init__(self, desk: Desk, caller: Closing) -> None:
+    def __init__(self, connection: Connection, caller: Closing) -> None:
         """Swarms are made by `connect`."""
-        self._desk = desk
+        self._connection = connection
         self._caller = caller
 
     @classmethod
@@ -99,11 +101,11 @@ class AsyncSwarm:
         settings = settings or settings_from_environment()
         caller = AioCaller(aioboto3.Session(), lambda service: client_options(settings, service))
         try:
-            desk = await open_desk(settings, caller, AsyncRunner(), operator=operator)
+            connection = await open_connection(settings, caller, AsyncRunner(), operator=operator)
         except BaseException:
             await caller.close()
             raise
-        return cls(desk, caller)
+        return cls(connection, caller)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -125,7 +127,7 @@ class AsyncSwarm:
     @property
     def principal(self) -> str:
         """Return who this connection's tasks belong to."""
-        return self._desk.principal
+        return self._connection.principal
 
     async def submit(
         self,
@@ -152,7 +154,7 @@ class AsyncSwarm:
 
     async def submit_many(self, agent: str, requests: Sequence[Request]) -> Tasks:
         """Submit several tasks for one agent, ten a request; see `Swarm.submit`."""
-        return self._handles(await submit(self._desk, agent, requests))
+        return self._handles(await submit(self._connection, agent, requests))
 
     async def publish(
         self,
@@ -172,7 +174,7 @@ class AsyncSwarm:
         type: str | None = None,  # noqa: A002
     ) -> Sequence[Tasks]:
         """Publish several events; see `Swarm.publish_many`."""
-        events = await publish(self._desk, topic, payloads, event_type=type)
+        events = await publish(self._connection, topic, payloads, event_type=type)
         return [self._handles(tasks) for tasks in events]
 
     async def map(
@@ -184,7 +186,7 @@ class AsyncSwarm:
         timeout: float | None = None,  # noqa: ASYNC109 - the contract's name
     ) -> AsyncIterator[Done]:
         """Run `agent` on each row of arguments and yield each row's end; see `Swarm.map`."""
-        mapping = Mapping(self._desk, agent, rows, ordered=ordered, timeout_s=timeout)
+        mapping = Mapping(self._connection, agent, rows, ordered=ordered, timeout_s=timeout)
         while not mapping.finished:
             for done in await mapping.advance():
                 yield done
@@ -195,29 +197,29 @@ class AsyncSwarm:
         timeout: float | None = None,  # noqa: ASYNC109 - the contract's name
     ) -> AsyncIterator[AsyncTask]:
         """Yield tasks as they end; raises TimedOut when `timeout` seconds end first."""
-        follower = Follower(self._desk, timeout_s=timeout)
+        follower = Follower(self._connection, timeout_s=timeout)
         follower.add(task if isinstance(task, str) else task.id for task in tasks)
         while follower.waiting:
             for ended in await follower.ended():
                 submitted = Submitted(task_id=ended.id, agent=ended.record.agent)
-                yield AsyncTask(self._desk, submitted, ended)
+                yield AsyncTask(self._connection, submitted, ended)
 
     async def get(self, task_id: str) -> TaskView:
         """Return a task as it stands; raises TaskNotFound where this principal has none."""
-        return await view(self._desk, task_id)
+        return await view(self._connection, task_id)
 
     async def task(self, task_id: str) -> AsyncTask:
         """Return a handle of a task submitted earlier; raises TaskNotFound as `get` does."""
         record = (await self.get(task_id)).record
-        return AsyncTask(self._desk, Submitted(task_id=task_id, agent=record.agent))
+        return AsyncTask(self._connection, Submitted(task_id=task_id, agent=record.agent))
 
     async def cancel(self, task_id: str) -> Status:
         """Cancel a task and return the status it ended with."""
-        return await cancel(self._desk, task_id)
+        return await cancel(self._connection, task_id)
 
     async def answer(self, task_id: str, key: str, value: Any) -> Status:
         """Answer the open question `key` of a task; see `Swarm.answer`."""
-        return await answer(self._desk, task_id, key, value)
+        return await answer(self._connection, task_id, key, value)
 
     async def inbox(self, *, agent: str | None = None, limit: int = 50) -> Views:
         """Return the tasks that wait for people, the newest first; see `Swarm.inbox`."""
@@ -225,9 +227,9 @@ class AsyncSwarm:
 
     async def redrive(self, task_id: str) -> AsyncTask:
         """Run an ended task again as a new task; see `Swarm.redrive`."""
-        return AsyncTask(self._desk, await redrive(self._desk, task_id))
+        return AsyncTask(self._connection, await redrive(self._connection, task_id))
 
-    def redrive_letters(
+    def redrive_dead_letters(
         self,
         agent: str,
         *,
@@ -235,25 +237,25 @@ class AsyncSwarm:
         limit: int | None = None,
         rate_per_s: float | None = None,
     ) -> AsyncIterator[Redriven]:
-        """Redrive an agent's dead letters; see `Swarm.redrive_letters`."""
-        return redrive_letters(
-            self._desk, agent, task_ids=task_ids, limit=limit, rate_per_s=rate_per_s
+        """Redrive an agent's dead letters; see `Swarm.redrive_dead_letters`."""
+        return redrive_dead_letters(
+            self._connection, agent, task_ids=task_ids, limit=limit, rate_per_s=rate_per_s
         )
 
-    async def dead_letters(self, agent: str, *, limit: int = 10) -> Letters:
+    async def dead_letters(self, agent: str, *, limit: int = 10) -> DeadLetters:
         """Return some of an agent's dead letters; see `Swarm.dead_letters`."""
-        return await peek(self._desk, agent, limit=limit)
+        return await peek(self._connection, agent, limit=limit)
 
     async def list(
         self, *, status: Status | str | None = None, agent: str | None = None, limit: int = 50
     ) -> Views:
         """Return the newest tasks, at most `limit`. It reads the whole table: for people."""
         wanted = None if status is None else Status(status)
-        return await listing(self._desk, status=wanted, agent=agent, limit=limit)
+        return await listing(self._connection, status=wanted, agent=agent, limit=limit)
 
     def agents(self) -> Entries:
         """Return the deployed agents in the order of their names."""
-        return [*self._desk.catalogue.agents.values()]
+        return [*self._connection.catalogue.agents.values()]
 
     def _handles(self, submitted: Iterable[Submitted]) -> Tasks:
-        return [AsyncTask(self._desk, one) for one in submitted]
+        return [AsyncTask(self._connection, one) for one in submitted]

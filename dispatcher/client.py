@@ -9,12 +9,17 @@ from typing import Any, Self
 from sqswarm.backends.aws.caller import BlockingCaller
 from sqswarm.backends.aws.connect import client_factory, settings_from_environment
 from sqswarm.backends.runner import BlockingRunner, run_straight
-from sqswarm.dispatcher.connection import Desk, open_desk
+from sqswarm.dispatcher.connection import Connection, open_connection
 from sqswarm.dispatcher.follow import Follower
 from sqswarm.dispatcher.lifecycle.answer import answer
 from sqswarm.dispatcher.lifecycle.cancel import cancel
-from sqswarm.dispatcher.lifecycle.dead_letters import Letter, peek
-from sqswarm.dispatcher.lifecycle.redrive import Redriven, anext_or_none, redrive, redrive_letters
+from sqswarm.dispatcher.lifecycle.dead_letters import DeadLetter, peek
+from sqswarm.dispatcher.lifecycle.redrive import (
+    Redriven,
+    anext_or_none,
+    redrive,
+    redrive_dead_letters,
+)
 from sqswarm.dispatcher.map import Done, Mapping
 from sqswarm.dispatcher.publish import publish
 from sqswarm.dispatcher.submit import Request, Submitted, submit
@@ -29,9 +34,11 @@ from sqswarm.schemas.settings import Settings
 class Task:
     """A handle of one task. `id` and `agent` never change; everything else is asked for."""
 
-    def __init__(self, desk: Desk, submitted: Submitted, ended: TaskView | None = None) -> None:
+    def __init__(
+        self, connection: Connection, submitted: Submitted, ended: TaskView | None = None
+    ) -> None:
         """Handles are made by Swarm."""
-        self._desk = desk
+        self._connection = connection
         self._ended = ended
         self.id = submitted.task_id
         self.agent = submitted.agent
@@ -44,7 +51,7 @@ class Task:
         """Return the task's status now; a task that no worker has seen yet is `working`."""
         if self._ended is not None:
             return self._ended.status
-        record = run_straight(find(self._desk, self.id))
+        record = run_straight(find(self._connection, self.id))
         return Status.WORKING if record is None else record.status
 
     def result(self, timeout: float | None = None) -> Any:
@@ -53,7 +60,7 @@ class Task:
         `timeout` is seconds, None for ever. Raises TaskFailed, TaskCancelled or TimedOut.
         """
         if self._ended is None:
-            follower = Follower(self._desk, timeout_s=timeout)
+            follower = Follower(self._connection, timeout_s=timeout)
             follower.add([self.id])
             self._ended = run_straight(follower.ended())[0]
         return self._ended.result()
@@ -61,30 +68,32 @@ class Task:
     @property
     def error(self) -> SwarmError | None:
         """Return the error a failed or cancelled task ended with, None before or otherwise."""
-        record = self._ended.record if self._ended else run_straight(find(self._desk, self.id))
+        record = (
+            self._ended.record if self._ended else run_straight(find(self._connection, self.id))
+        )
         return None if record is None else ending_error(record)
 
     def cancel(self) -> Status:
         """Cancel the task and return the status it ended with."""
-        return run_straight(cancel(self._desk, self.id, agent=self.agent))
+        return run_straight(cancel(self._connection, self.id, agent=self.agent))
 
     def answer(self, key: str, value: Any) -> Status:
         """Answer one open question of the task; see `Swarm.answer`."""
-        return run_straight(answer(self._desk, self.id, key, value))
+        return run_straight(answer(self._connection, self.id, key, value))
 
 
 Tasks = list[Task]
 Views = list[TaskView]
-Letters = list[Letter]
+DeadLetters = list[DeadLetter]
 Entries = list[CatalogueEntry]
 
 
 class Swarm:
     """A connection to one stage's swarm. Use it as a context manager, or call `close`."""
 
-    def __init__(self, desk: Desk, runner: BlockingRunner) -> None:
+    def __init__(self, connection: Connection, runner: BlockingRunner) -> None:
         """Swarms are made by `connect`."""
-        self._desk = desk
+        self._connection = connection
         self._runner = runner
 
     @classmethod
@@ -97,8 +106,8 @@ class Swarm:
         settings = settings or settings_from_environment()
         runner = BlockingRunner()
         caller = BlockingCaller(client_factory(settings))
-        desk = run_straight(open_desk(settings, caller, runner, operator=operator))
-        return cls(desk, runner)
+        connection = run_straight(open_connection(settings, caller, runner, operator=operator))
+        return cls(connection, runner)
 
     def close(self) -> None:
         """End the connection's threads."""
@@ -120,7 +129,7 @@ class Swarm:
     @property
     def principal(self) -> str:
         """Return who this connection's tasks belong to."""
-        return self._desk.principal
+        return self._connection.principal
 
     def submit(
         self,
@@ -153,7 +162,7 @@ class Swarm:
 
     def submit_many(self, agent: str, requests: Sequence[Request]) -> Tasks:
         """Submit several tasks for one agent, ten a request; see `submit`."""
-        return self._handles(run_straight(submit(self._desk, agent, requests)))
+        return self._handles(run_straight(submit(self._connection, agent, requests)))
 
     def publish(
         self,
@@ -176,7 +185,7 @@ class Swarm:
         type: str | None = None,  # noqa: A002
     ) -> Sequence[Tasks]:
         """Publish several events, ten a request; for each, return its agents' tasks."""
-        events = run_straight(publish(self._desk, topic, payloads, event_type=type))
+        events = run_straight(publish(self._connection, topic, payloads, event_type=type))
         return [self._handles(tasks) for tasks in events]
 
     def map(
@@ -193,31 +202,31 @@ class Swarm:
         or as they come with `ordered=False`. A list is validated whole before anything is
         published. A failed row is a Done with `error`. Raises TimedOut after `timeout` seconds.
         """
-        mapping = Mapping(self._desk, agent, rows, ordered=ordered, timeout_s=timeout)
+        mapping = Mapping(self._connection, agent, rows, ordered=ordered, timeout_s=timeout)
         while not mapping.finished:
             yield from run_straight(mapping.advance())
 
     def wait(self, tasks: Iterable[Task | str], timeout: float | None = None) -> Iterator[Task]:
         """Yield tasks as they end; raises TimedOut when `timeout` seconds end first."""
-        follower = Follower(self._desk, timeout_s=timeout)
+        follower = Follower(self._connection, timeout_s=timeout)
         follower.add(task if isinstance(task, str) else task.id for task in tasks)
         while follower.waiting:
             for ended in run_straight(follower.ended()):
                 submitted = Submitted(task_id=ended.id, agent=ended.record.agent)
-                yield Task(self._desk, submitted, ended)
+                yield Task(self._connection, submitted, ended)
 
     def get(self, task_id: str) -> TaskView:
         """Return a task as it stands; raises TaskNotFound where this principal has none."""
-        return run_straight(view(self._desk, task_id))
+        return run_straight(view(self._connection, task_id))
 
     def task(self, task_id: str) -> Task:
         """Return a handle of a task submitted earlier; raises TaskNotFound as `get` does."""
         record = self.get(task_id).record
-        return Task(self._desk, Submitted(task_id=task_id, agent=record.agent))
+        return Task(self._connection, Submitted(task_id=task_id, agent=record.agent))
 
     def cancel(self, task_id: str) -> Status:
         """Cancel a task and return the status it ended with."""
-        return run_straight(cancel(self._desk, task_id))
+        return run_straight(cancel(self._connection, task_id))
 
     def answer(self, task_id: str, key: str, value: Any) -> Status:
         """Answer the open question `key` of a task and return the task's status after it.
@@ -225,7 +234,7 @@ class Swarm:
         A task whose questions are all answered is resumed; a late answer is ignored. Raises
         InvalidArguments with the schema's reason, or where nothing is asked under that key.
         """
-        return run_straight(answer(self._desk, task_id, key, value))
+        return run_straight(answer(self._connection, task_id, key, value))
 
     def inbox(self, *, agent: str | None = None, limit: int = 50) -> Views:
         """Return the tasks that wait for people, the newest first; `to_json` shows the questions.
@@ -236,9 +245,9 @@ class Swarm:
 
     def redrive(self, task_id: str) -> Task:
         """Run an ended task again, as a new task linked to the old; a repeat returns the same."""
-        return Task(self._desk, run_straight(redrive(self._desk, task_id)))
+        return Task(self._connection, run_straight(redrive(self._connection, task_id)))
 
-    def redrive_letters(
+    def redrive_dead_letters(
         self,
         agent: str,
         *,
@@ -248,10 +257,10 @@ class Swarm:
     ) -> Iterator[Redriven]:
         """Redrive an agent's dead letters, those of `task_ids` or all, and yield their fates.
 
-        `limit` is the most letters, `rate_per_s` the most in a second.
+        `limit` is the most dead letters, `rate_per_s` the most in a second.
         """
-        letters = redrive_letters(
-            self._desk, agent, task_ids=task_ids, limit=limit, rate_per_s=rate_per_s
+        letters = redrive_dead_letters(
+            self._connection, agent, task_ids=task_ids, limit=limit, rate_per_s=rate_per_s
         )
         try:
             while (told := run_straight(anext_or_none(letters))) is not None:
@@ -259,20 +268,20 @@ class Swarm:
         finally:
             run_straight(letters.aclose())
 
-    def dead_letters(self, agent: str, *, limit: int = 10) -> Letters:
+    def dead_letters(self, agent: str, *, limit: int = 10) -> DeadLetters:
         """Return some of an agent's dead letters, with what, why, how often and since when."""
-        return run_straight(peek(self._desk, agent, limit=limit))
+        return run_straight(peek(self._connection, agent, limit=limit))
 
     def list(
         self, *, status: Status | str | None = None, agent: str | None = None, limit: int = 50
     ) -> Views:
         """Return the newest tasks, at most `limit`. It reads the whole table: for people."""
         wanted = None if status is None else Status(status)
-        return run_straight(listing(self._desk, status=wanted, agent=agent, limit=limit))
+        return run_straight(listing(self._connection, status=wanted, agent=agent, limit=limit))
 
     def agents(self) -> Entries:
         """Return the deployed agents in the order of their names."""
-        return [*self._desk.catalogue.agents.values()]
+        return [*self._connection.catalogue.agents.values()]
 
     def _handles(self, submitted: Iterable[Submitted]) -> Tasks:
-        return [Task(self._desk, one) for one in submitted]
+        return [Task(self._connection, one) for one in submitted]

@@ -32,7 +32,7 @@ def expires_s(now_ms: int, ttl_s: int, *, child: bool) -> int:
 
 
 @dataclass(kw_only=True)
-class Desk:
+class Connection:
     """The dispatcher's surroundings. `operator` sees every principal's tasks."""
 
     names: Names
@@ -58,16 +58,16 @@ class Desk:
         return expires_s(self.runner.now_ms(), self.ttl_s, child=child)
 
 
-async def open_desk(
+async def open_connection(
     settings: Settings, caller: AwsCaller, runner: Runner, *, operator: bool
-) -> Desk:
-    """Return the desk of the stage that `settings` name.
+) -> Connection:
+    """Return the connection of the stage that `settings` name.
 
     Raises Unreachable where nothing answers, NotDeployed where the stage has no swarm.
     """
     known = await identify(settings, caller)
     ports = backends(known, caller, runner)
-    return Desk(
+    return Connection(
         names=ports.names,
         store=ports.store,
         bus=ports.bus,

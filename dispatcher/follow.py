@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqswarm.dispatcher.connection import Desk
+from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.view import TaskView, opened, visible
 from sqswarm.schemas.errors import TimedOut
 from sqswarm.schemas.task import TaskRecord, task_key
@@ -21,13 +21,13 @@ class Follower:
     Tasks may be added while it runs. `deadline_ms` is Unix milliseconds, None for no end.
     """
 
-    def __init__(self, desk: Desk, *, timeout_s: float | None) -> None:
+    def __init__(self, connection: Connection, *, timeout_s: float | None) -> None:
         """Start with no tasks and `timeout_s` seconds of patience."""
-        self._desk = desk
+        self._connection = connection
         self._waiting: dict[str, None] = {}
         self._pause_s = _FIRST_PAUSE_S
         self._deadline_ms = (
-            None if timeout_s is None else desk.runner.now_ms() + round(1000 * timeout_s)
+            None if timeout_s is None else connection.runner.now_ms() + round(1000 * timeout_s)
         )
 
     def add(self, task_ids: Iterable[str]) -> None:
@@ -54,10 +54,10 @@ class Follower:
     async def look(self) -> list[TaskView]:
         """Return what has ended by now, without waiting."""
         window = list(self._waiting)[:_WINDOW]
-        items = await self._desk.store.read_many([task_key(task_id) for task_id in window])
+        items = await self._connection.store.read_many([task_key(task_id) for task_id in window])
         done: list[TaskRecord] = []
         for task_id in window:
-            record = visible(self._desk, items.get(task_key(task_id)))
+            record = visible(self._connection, items.get(task_key(task_id)))
             if record is not None and record.status.terminal:
                 done.append(record)
                 del self._waiting[task_id]
@@ -67,17 +67,19 @@ class Follower:
             # The window stands still: let the ones behind it have their turn.
             for task_id in window:
                 self._waiting[task_id] = self._waiting.pop(task_id)
-        return await self._desk.runner.gather([opened(self._desk, record) for record in done])
+        return await self._connection.runner.gather(
+            [opened(self._connection, record) for record in done]
+        )
 
     async def _rest(self) -> None:
         pause_s = self._pause_s
         if self._deadline_ms is not None:
-            left_s = (self._deadline_ms - self._desk.runner.now_ms()) / 1000
+            left_s = (self._deadline_ms - self._connection.runner.now_ms()) / 1000
             if left_s <= 0:
                 first = next(iter(self._waiting))
                 others = f" and {len(self._waiting) - 1} others" if len(self._waiting) > 1 else ""
                 message = f"task {first}{others} had not ended in time"
                 raise TimedOut(message)
             pause_s = min(pause_s, left_s)
-        await self._desk.runner.sleep(pause_s)
+        await self._connection.runner.sleep(pause_s)
         self._pause_s = min(1.5 * self._pause_s, _LONGEST_PAUSE_S)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from sqswarm.dispatcher.connection import Desk
+from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.follow import Follower
 from sqswarm.dispatcher.submit import Request, submit
 from sqswarm.dispatcher.view import TaskView, ending_error
@@ -42,7 +42,7 @@ class Mapping:
 
     def __init__(
         self,
-        desk: Desk,
+        connection: Connection,
         agent: str,
         rows: Iterable[JsonObject],
         *,
@@ -50,18 +50,18 @@ class Mapping:
         timeout_s: float | None,
     ) -> None:
         """Map `agent` over `rows`, read lazily; at most 2,000 tasks are in flight."""
-        self._desk = desk
+        self._connection = connection
         self._agent = agent
         self._rows: Iterator[JsonObject] = iter(rows)
         self._ordered = ordered
-        self._follower = Follower(desk, timeout_s=timeout_s)
+        self._follower = Follower(connection, timeout_s=timeout_s)
         self._index_of: dict[str, int] = {}
         self._held: dict[int, Done] = {}
         self._submitted = 0
         self._yielded = 0
         self._more = True
         if isinstance(rows, Sequence):  # all can be known to be good before any is published
-            validator = desk.validator(desk.catalogue.agent(agent))
+            validator = connection.validator(connection.catalogue.agent(agent))
             for number, row in enumerate(rows):
                 validator.encode(row, what=f"arguments of row {number}")
 
@@ -88,7 +88,7 @@ class Mapping:
             return
         start = self._submitted
         requests = [Request(arguments=row) for row in rows]
-        submitted = await submit(self._desk, self._agent, requests, first_row=start)
+        submitted = await submit(self._connection, self._agent, requests, first_row=start)
         self._submitted += len(rows)
         self._index_of.update({s.task_id: n for n, s in enumerate(submitted, start)})
         self._follower.add(s.task_id for s in submitted)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqswarm.backends.ports.bus import Outgoing
-from sqswarm.dispatcher.connection import DUE_GRACE_MS, Desk
+from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
 from sqswarm.dispatcher.submit import Submitted, arguments_key, new_traceparent
 from sqswarm.dispatcher.validate import encode
 from sqswarm.schemas import protocol
@@ -28,7 +28,11 @@ class _Draft:
 
 
 async def publish(
-    desk: Desk, topic: str, payloads: Sequence[JsonObject], *, event_type: str | None = None
+    connection: Connection,
+    topic: str,
+    payloads: Sequence[JsonObject],
+    *,
+    event_type: str | None = None,
 ) -> list[list[Submitted]]:
     """Publish one event per payload; return, for each, its tasks in the order of agents' names.
 
@@ -36,31 +40,31 @@ async def publish(
     Raises UnknownTopic (also when a type reaches nobody), InvalidArguments, PayloadTooLarge,
     PublishFailed.
     """
-    subscribers = desk.catalogue.subscribers(topic, event_type)
+    subscribers = connection.catalogue.subscribers(topic, event_type)
     if not subscribers:
         message = f"no agent that subscribes to {topic!r} wants events of type {event_type!r}"
         raise UnknownTopic(message)
-    texts = [_validated(desk, subscribers, topic, payload) for payload in payloads]
+    texts = [_validated(connection, subscribers, topic, payload) for payload in payloads]
     durable = [entry for entry in subscribers if entry.durability is Durability.DURABLE]
-    drafts = await desk.runner.gather(
+    drafts = await connection.runner.gather(
         [
-            _draft(desk, topic, payload, text, new_version() if durable else None)
+            _draft(connection, topic, payload, text, new_version() if durable else None)
             for payload, text in zip(payloads, texts, strict=True)
         ]
     )
-    records = [_record(desk, entry, draft) for draft in drafts for entry in durable]
-    await desk.store.write_many([protocol.create(record) for record in records])
+    records = [_record(connection, entry, draft) for draft in drafts for entry in durable]
+    await connection.store.write_many([protocol.create(record) for record in records])
     outgoing = [
         Outgoing(
             id=draft.message.id,
             body=draft.message.encode(),
-            principal=desk.principal,
+            principal=connection.principal,
             event_type=event_type,
         )
         for draft in drafts
     ]
     for ordered in sorted({entry.ordered for entry in subscribers}):
-        await desk.bus.publish(desk.names.topic(topic, ordered=ordered), outgoing)
+        await connection.bus.publish(connection.names.topic(topic, ordered=ordered), outgoing)
     return [
         [
             Submitted(task_id=event_task_id(draft.message.id, entry.name), agent=entry.name)
@@ -71,39 +75,39 @@ async def publish(
 
 
 def _validated(
-    desk: Desk, subscribers: Sequence[CatalogueEntry], topic: str, payload: JsonObject
+    connection: Connection, subscribers: Sequence[CatalogueEntry], topic: str, payload: JsonObject
 ) -> str:
     what = f"a payload for the topic {topic!r}"
     text = encode(payload, what=what)
     # Agents that share a model have the same schema: a large event is held against it once.
     distinct = {canonical(entry.input_schema): entry for entry in subscribers}
     for entry in distinct.values():
-        desk.validator(entry).check(payload, what=what)
+        connection.validator(entry).check(payload, what=what)
     return text
 
 
 async def _draft(
-    desk: Desk, topic: str, payload: JsonObject, text: str, version: str | None
+    connection: Connection, topic: str, payload: JsonObject, text: str, version: str | None
 ) -> _Draft:
-    event_id = new_task_id(desk.runner.now_ms())
+    event_id = new_task_id(connection.runner.now_ms())
     large = size_bytes(text) > INLINE_LIMIT_BYTES
-    ref = await desk.blobs.put(arguments_key(event_id), text.encode()) if large else None
+    ref = await connection.blobs.put(arguments_key(event_id), text.encode()) if large else None
     message = Message(
         id=event_id,
         name=topic,
         topic=topic,
         arguments=None if large else payload,
         payload_ref=ref,
-        principal=desk.principal,
+        principal=connection.principal,
         v=version,
         traceparent=new_traceparent(),
     )
     return _Draft(message=message, text=text)
 
 
-def _record(desk: Desk, entry: CatalogueEntry, draft: _Draft) -> TaskRecord:
+def _record(connection: Connection, entry: CatalogueEntry, draft: _Draft) -> TaskRecord:
     message = draft.message
-    now = desk.runner.now_ms()
+    now = connection.runner.now_ms()
     return TaskRecord(
         task_id=event_task_id(message.id, entry.name),
         agent=entry.name,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from sqswarm.backends.ports.bus import DELAY_LIMIT_S, Outgoing
-from sqswarm.dispatcher.connection import DUE_GRACE_MS, Desk
+from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
 from sqswarm.schemas import protocol
 from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.catalogue import CatalogueEntry
@@ -53,7 +53,7 @@ class Submitted:
 
 
 async def submit(
-    desk: Desk, agent: str, requests: Sequence[Request], *, first_row: int | None = None
+    connection: Connection, agent: str, requests: Sequence[Request], *, first_row: int | None = None
 ) -> list[Submitted]:
     """Publish one task per request and return their handles in order.
 
@@ -63,8 +63,8 @@ async def submit(
     all. Raises UnknownAgent, InvalidArguments, PayloadTooLarge, IdempotencyConflict,
     PublishFailed.
     """
-    entry = desk.catalogue.agent(agent)
-    validator = desk.validator(entry)
+    entry = connection.catalogue.agent(agent)
+    validator = connection.validator(entry)
     texts = [
         validator.encode(
             request.arguments,
@@ -74,12 +74,13 @@ async def submit(
     ]
     _check_delays(requests)
     drafts = [
-        _draft(desk, entry, request, text) for request, text in zip(requests, texts, strict=True)
+        _draft(connection, entry, request, text)
+        for request, text in zip(requests, texts, strict=True)
     ]
     if any(size_bytes(text) > INLINE_LIMIT_BYTES for text in texts):
-        drafts = await desk.runner.gather([_check_in(desk, draft) for draft in drafts])
-    ready = await _recorded(desk, drafts)
-    await _publish(desk, entry, ready)
+        drafts = await connection.runner.gather([_check_in(connection, draft) for draft in drafts])
+    ready = await _recorded(connection, drafts)
+    await _publish(connection, entry, ready)
     return [Submitted(task_id=draft.message.id, agent=agent) for draft in ready]
 
 
@@ -101,12 +102,12 @@ def _check_delays(requests: Sequence[Request]) -> None:
             raise UsageError(message, hint="Use a recurring schedule for more.")
 
 
-def _draft(desk: Desk, entry: CatalogueEntry, request: Request, text: str) -> _Draft:
-    now = desk.runner.now_ms()
+def _draft(connection: Connection, entry: CatalogueEntry, request: Request, text: str) -> _Draft:
+    now = connection.runner.now_ms()
     if request.idempotency_key is None:
         task_id, fingerprint = new_task_id(now), None
     else:
-        origin = f"{desk.principal}\x00{entry.name}"
+        origin = f"{connection.principal}\x00{entry.name}"
         task_id = derive_task_id(origin, request.idempotency_key, at_ms=0)
         fingerprint = sha256(canonical(request.arguments).encode()).hexdigest()[:32]
     # SQS delays no message for longer, and none of a FIFO queue: such a task sleeps in the table.
@@ -121,7 +122,7 @@ def _draft(desk: Desk, entry: CatalogueEntry, request: Request, text: str) -> _D
         id=task_id,
         name=entry.name,
         arguments=request.arguments,
-        principal=desk.principal,
+        principal=connection.principal,
         v=new_version() if durable else None,
         session_id=request.session_id,
         ordering_key=(request.ordering_key or request.session_id) if entry.ordered else None,
@@ -139,11 +140,11 @@ def _draft(desk: Desk, entry: CatalogueEntry, request: Request, text: str) -> _D
     )
 
 
-async def _check_in(desk: Desk, draft: _Draft) -> _Draft:
+async def _check_in(connection: Connection, draft: _Draft) -> _Draft:
     """Leave large arguments in S3, before the message that names them exists anywhere."""
     if size_bytes(draft.text) <= INLINE_LIMIT_BYTES:
         return draft
-    ref = await desk.blobs.put(arguments_key(draft.message.id), draft.text.encode())
+    ref = await connection.blobs.put(arguments_key(draft.message.id), draft.text.encode())
     return replace(draft, message=replace(draft.message, arguments=None, payload_ref=ref))
 
 
@@ -152,7 +153,7 @@ def arguments_key(task_id: str) -> str:
     return f"payloads/{task_id}/arguments.json"
 
 
-async def _recorded(desk: Desk, drafts: list[_Draft]) -> list[_Draft]:
+async def _recorded(connection: Connection, drafts: list[_Draft]) -> list[_Draft]:
     """Create the records of durable tasks; a used idempotency key takes over what it finds."""
     durable = [(n, draft) for n, draft in enumerate(drafts) if draft.durable]
     if not durable:
@@ -160,8 +161,10 @@ async def _recorded(desk: Desk, drafts: list[_Draft]) -> list[_Draft]:
     ready = list(drafts)
     writes: dict[str, Write] = {}
     for _, draft in durable:  # one batch may hold the same idempotency key twice
-        writes.setdefault(draft.message.id, protocol.create(_record(desk, draft)))
-    outcomes = dict(zip(writes, await desk.store.write_many(list(writes.values())), strict=True))
+        writes.setdefault(draft.message.id, protocol.create(_record(connection, draft)))
+    outcomes = dict(
+        zip(writes, await connection.store.write_many(list(writes.values())), strict=True)
+    )
     created: set[str] = set()
     for n, draft in durable:
         task_id = draft.message.id
@@ -188,9 +191,9 @@ def _take_over(draft: _Draft, existing: TaskRecord) -> _Draft:
     )
 
 
-def _record(desk: Desk, draft: _Draft) -> TaskRecord:
+def _record(connection: Connection, draft: _Draft) -> TaskRecord:
     message = draft.message
-    now = desk.runner.now_ms()
+    now = connection.runner.now_ms()
     starts_ms = now + 1000 * draft.delay_s
     return TaskRecord(
         task_id=message.id,
@@ -215,7 +218,7 @@ def _record(desk: Desk, draft: _Draft) -> TaskRecord:
     )
 
 
-async def _publish(desk: Desk, entry: CatalogueEntry, drafts: Sequence[_Draft]) -> None:
+async def _publish(connection: Connection, entry: CatalogueEntry, drafts: Sequence[_Draft]) -> None:
     now: list[Outgoing] = []
     for draft in drafts:
         if not draft.publish:
@@ -229,12 +232,14 @@ async def _publish(desk: Desk, entry: CatalogueEntry, drafts: Sequence[_Draft]) 
             group=message.ordering_key,
         )
         if draft.delay_s:
-            queue = desk.names.queue(entry.name)
-            await desk.bus.send(queue, [outgoing], delay_s=draft.delay_s)
+            queue = connection.names.queue(entry.name)
+            await connection.bus.send(queue, [outgoing], delay_s=draft.delay_s)
         else:
             now.append(outgoing)
     if now:
-        await desk.bus.publish(desk.names.topic(TASKS_TOPIC, ordered=entry.ordered), now)
+        await connection.bus.publish(
+            connection.names.topic(TASKS_TOPIC, ordered=entry.ordered), now
+        )
 
 
 def new_traceparent() -> str:

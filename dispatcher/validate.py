@@ -32,7 +32,7 @@ class Validator:
     def check(self, arguments: JsonObject, *, what: str) -> None:
         """Raise InvalidArguments where the arguments, known to be JSON, break the schema."""
         if not self._validator.is_valid(arguments):
-            wrong = misfits(self._validator, arguments)
+            wrong = schema_errors(self._validator, arguments)
             message = f"{what} do not fit the agent {self._name!r}: {wrong}"
             raise InvalidArguments(message)
 
@@ -53,7 +53,7 @@ def encode(arguments: JsonObject, *, what: str) -> str:
     return text
 
 
-def misfits(validator: Any, value: Any) -> str:
+def schema_errors(validator: Any, value: Any) -> str:
     """Return what is wrong with `value` and where, up to three places."""
     from jsonschema.exceptions import best_match, relevance
 

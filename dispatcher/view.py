@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqswarm.dispatcher.connection import Desk
+from sqswarm.dispatcher.connection import Connection
 from sqswarm.schemas.errors import SwarmError, TaskCancelled, TaskFailed, TaskNotFound
 from sqswarm.schemas.ids import is_task_id
 from sqswarm.schemas.json import JsonObject, loads
@@ -63,45 +63,45 @@ def ending_error(record: TaskRecord) -> SwarmError | None:
     return None
 
 
-def visible(desk: Desk, item: Item | None) -> TaskRecord | None:
+def visible(connection: Connection, item: Item | None) -> TaskRecord | None:
     """Return the record if this principal may see it: another's task is like an unknown one."""
     if item is None:
         return None
     record = TaskRecord.from_item(item)
-    return record if desk.operator or record.principal == desk.principal else None
+    return record if connection.operator or record.principal == connection.principal else None
 
 
-async def find(desk: Desk, task_id: str) -> TaskRecord | None:
+async def find(connection: Connection, task_id: str) -> TaskRecord | None:
     """Return the record of a task, or None where this principal has none."""
     if not is_task_id(task_id):
         message = f"{task_id!r} is not a task id"
         raise TaskNotFound(
             message, hint="A task id looks like 0199c2f0-5d3c-7c3e-8f43-2f6a1c0d9e11."
         )
-    return visible(desk, await desk.store.read(task_key(task_id)))
+    return visible(connection, await connection.store.read(task_key(task_id)))
 
 
-async def view(desk: Desk, task_id: str) -> TaskView:
+async def view(connection: Connection, task_id: str) -> TaskView:
     """Return a task with its result; raises TaskNotFound where this principal has none."""
-    record = await find(desk, task_id)
+    record = await find(connection, task_id)
     if record is None:
-        message = f"no task {task_id} is visible to {desk.principal}"
+        message = f"no task {task_id} is visible to {connection.principal}"
         raise TaskNotFound(message)
-    return await opened(desk, record)
+    return await opened(connection, record)
 
 
-async def opened(desk: Desk, record: TaskRecord) -> TaskView:
+async def opened(connection: Connection, record: TaskRecord) -> TaskView:
     """Return the view of a record, its result fetched from S3 where it lies there."""
     if record.result is None:
         return TaskView(record=record)
-    return TaskView(record=record, value=loads(await text_of(desk, record.result)))
+    return TaskView(record=record, value=loads(await text_of(connection, record.result)))
 
 
-async def text_of(desk: Desk, payload: Payload) -> str:
+async def text_of(connection: Connection, payload: Payload) -> str:
     """Return a payload's JSON text; raises TaskNotFound where its claim check has expired."""
     if payload.inline is not None:
         return payload.inline
-    data = await desk.blobs.get(str(payload.ref))
+    data = await connection.blobs.get(str(payload.ref))
     if data is None:
         message = f"{payload.ref} has expired"
         raise TaskNotFound(message, hint="Payloads in S3 are kept for 15 days; submit it again.")
@@ -109,7 +109,7 @@ async def text_of(desk: Desk, payload: Payload) -> str:
 
 
 async def listing(
-    desk: Desk, *, status: Status | None, agent: str | None, limit: int
+    connection: Connection, *, status: Status | None, agent: str | None, limit: int
 ) -> list[TaskView]:
     """Return the newest tasks this principal may see, at most `limit`.
 
@@ -118,9 +118,9 @@ async def listing(
     found: list[TaskRecord] = []
     cursor: str | None = None
     while True:
-        page = await desk.store.scan_tasks(cursor=cursor, limit=1000)
+        page = await connection.store.scan_tasks(cursor=cursor, limit=1000)
         for item in page.items:
-            record = visible(desk, item)
+            record = visible(connection, item)
             if (
                 record is not None
                 and status in (None, record.status)

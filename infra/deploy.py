@@ -64,7 +64,7 @@ class Deployment:
     changed: bool
     code_key: str
     seconds: float
-    door_url: str | None = None
+    server_url: str | None = None
     mended: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -107,8 +107,8 @@ class _Deployer:
         self._topology: Topology = plan.topology(self._names)
         self._stack = stack_of(settings, self._names, self._clients)
         extra = (*plan.project.requirements, *pinned(plan.requirements))
-        door = plan.project.door is not None
-        needs = None if settings.local else Requirements(extra, architecture(), door)
+        server = plan.project.server is not None
+        needs = None if settings.local else Requirements(extra, architecture(), server)
         self._bundle: Bundle = bundle(plan.project.modules, requirements=needs)
         self._catalogue = plan.catalogue.dump().encode()
 
@@ -254,13 +254,13 @@ class _Deployer:
             changed=changed,
             code_key=record.code_key,
             seconds=time.monotonic() - self._begun,
-            door_url=self._door_url(),
+            server_url=self._server_url(),
             mended=tuple(str(drift) for drift in drifts),
             notes=tuple(notes),
         )
 
-    def _door_url(self) -> str | None:
-        front = self._topology.door
+    def _server_url(self) -> str | None:
+        front = self._topology.server
         if front is None:
             return None
         api = self._clients("lambda")

@@ -1,4 +1,4 @@
-"""Options: the tables below `[tool.sqswarm]`, for where containers and the door run."""
+"""Options: the tables below `[tool.sqswarm]`, for where containers and the server run."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _AUTHS = ("AWS_IAM", "NONE")
 
 
 @dataclass(frozen=True, kw_only=True)
-class DoorOptions:
-    """What `[tool.sqswarm.door]` says of the MCP door on Lambda."""
+class ServerOptions:
+    """What `[tool.sqswarm.server]` says of the MCP server on Lambda."""
 
     auth: str = "AWS_IAM"
     api: bool = False
@@ -42,15 +42,15 @@ def fleet_of(file: Path, table: Any) -> Fleet:
     return Fleet(image=image, subnets=subnets, max_tasks=max_tasks)
 
 
-def door_of(file: Path, said: Any) -> DoorOptions | None:
-    """Return what `door` says, None for no door; raises UsageError for what cannot work."""
+def server_of(file: Path, said: Any) -> ServerOptions | None:
+    """Return what `server` says, None for no server; raises UsageError for what cannot work."""
     if isinstance(said, bool):
-        return DoorOptions() if said else None
+        return ServerOptions() if said else None
     try:
-        options = DoorOptions(**said)
+        options = ServerOptions(**said)
     except TypeError as error:
-        message = f"{file}: [tool.sqswarm] door is {said!r}"
-        hint = "Write door = true, or a table with auth, api, env and permissions."
+        message = f"{file}: [tool.sqswarm] server is {said!r}"
+        hint = "Write server = true, or a table with auth, api, env and permissions."
         raise UsageError(message, hint=hint) from error
     kinds = (
         options.auth in _AUTHS,
@@ -59,7 +59,7 @@ def door_of(file: Path, said: Any) -> DoorOptions | None:
         isinstance(options.permissions, list | tuple),
     )
     if not all(kinds):
-        message = f"{file}: [tool.sqswarm.door] has a value that cannot work: {said!r}"
+        message = f"{file}: [tool.sqswarm.server] has a value that cannot work: {said!r}"
         hint = f"auth is {' or '.join(_AUTHS)}, api true or false, env a table of texts."
         raise UsageError(message, hint=hint)
     return replace(options, permissions=tuple(options.permissions))

@@ -91,5 +91,5 @@ def _topology(specs: Mapping[str, AgentSpec], names: Names, project: Project) ->
         runtime="python{}.{}".format(*min(sys.version_info[:2], _NEWEST_RUNTIME)),
         architecture=architecture(),
         fleet=project.fleet,
-        door=project.door,
+        server=project.server,
     )

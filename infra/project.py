@@ -4,9 +4,9 @@
 agents = ["my_agents"]           # modules; each one's @agent functions are deployed
 pythonpath = ["src"]             # where they are found, relative to this file; default "."
 requirements = ["httpx>=0.28"]   # what they need beside sqswarm's own, packed for AWS
-door = true                      # deploy the MCP door too; or a table of its options:
+server = true                      # deploy the MCP server too; or a table of its options:
 
-[tool.sqswarm.door]
+[tool.sqswarm.server]
 auth = "AWS_IAM"                 # of its Function URL, or "NONE" where access guards it
 api = false                      # an API Gateway REST API beside it
 env = {}                         # environment variables, for its access
@@ -27,12 +27,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqswarm.infra.options import DoorOptions, door_of, fleet_of, texts
+from sqswarm.infra.options import ServerOptions, fleet_of, server_of, texts
 from sqswarm.infra.resources import Fleet
 from sqswarm.schemas.errors import UsageError
 
 _EXAMPLE = 'Write `[tool.sqswarm]` and `agents = ["my_agents"]` in pyproject.toml, or --agents.'
-_FIELDS = ("agents", "pythonpath", "requirements", "container", "door")
+_FIELDS = ("agents", "pythonpath", "requirements", "container", "server")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class Project:
     pythonpath: tuple[Path, ...]
     requirements: tuple[str, ...] = ()
     fleet: Fleet = field(default_factory=Fleet)
-    door: DoorOptions | None = None
+    server: ServerOptions | None = None
 
     def activate(self) -> None:
         """Put the project's folders first on `sys.path`, once."""
@@ -105,5 +105,5 @@ def _project(file: Path, table: dict[str, Any], modules: Sequence[str]) -> Proje
         pythonpath=tuple(folder.resolve() for folder in folders),
         requirements=texts(file, table, "requirements", default=()),
         fleet=fleet_of(file, table.get("container", {})),
-        door=door_of(file, table.get("door", False)),
+        server=server_of(file, table.get("server", False)),
     )

@@ -29,17 +29,17 @@ _PLATFORMS = {"x86_64": "manylinux2014_x86_64", "arm64": "manylinux2014_aarch64"
 class Requirements:
     """Our own needs, pinned, and the user's. `architecture` is Lambda's word.
 
-    `door` adds what the MCP door imports.
+    `server` adds what the MCP server imports.
     """
 
     extra: tuple[str, ...]
     architecture: str
-    door: bool = False
+    server: bool = False
 
     @cached_property
     def lines(self) -> tuple[str, ...]:
         """Return the requirements as pip takes them."""
-        ours = (*_OURS, *(_DOORS if self.door else ()))
+        ours = (*_OURS, *(_DOORS if self.server else ()))
         return tuple(dict.fromkeys((*pinned(ours), *self.extra)))
 
     @property

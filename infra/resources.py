@@ -102,7 +102,7 @@ class Fleet:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DoorFront:
+class ServerFunction:
     """The dispatcher function and what it is reached by.
 
     `auth` is Lambda's word for the Function URL (`AWS_IAM` or `NONE`); `api` adds an API Gateway
@@ -126,7 +126,7 @@ class Topology:
     runtime: str
     architecture: str
     fleet: Fleet = field(default_factory=Fleet)
-    door: DoorFront | None = None
+    server: ServerFunction | None = None
 
     @property
     def consumers(self) -> tuple[Consumer, ...]:
@@ -148,8 +148,8 @@ class Topology:
     @property
     def functions(self) -> tuple[Function, ...]:
         """Return every function."""
-        doors = () if self.door is None else (self.door.function,)
-        return (*(consumer.function for consumer in self.on_lambda), *doors)
+        servers = () if self.server is None else (self.server.function,)
+        return (*(consumer.function for consumer in self.on_lambda), *servers)
 
     @property
     def queues(self) -> tuple[Queue, ...]:

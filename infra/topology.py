@@ -9,14 +9,14 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from sqswarm.infra.options import DoorOptions
+from sqswarm.infra.options import ServerOptions
 from sqswarm.infra.resources import (
     Consumer,
-    DoorFront,
     EventSource,
     Fleet,
     Function,
     Queue,
+    ServerFunction,
     Subscription,
     Topic,
     Topology,
@@ -28,12 +28,12 @@ from sqswarm.schemas.naming import TASKS_TOPIC, UNROUTED, Names
 
 AGENT_HANDLER = "sqswarm.workers.hosts.lambda_handler.handle"
 HOUSEKEEPING_HANDLER = "sqswarm.workers.hosts.housekeeping.handle"
-DOOR_HANDLER = "sqswarm.dispatcher.server.lambda_handler.handle"
+SERVER_HANDLER = "sqswarm.dispatcher.server.lambda_handler.handle"
 
 DISPATCHER = "dispatcher"
-DOOR_TIMEOUT_S = 30
+SERVER_TIMEOUT_S = 30
 """Source: API Gateway answers within 29 seconds or not at all; a call waits 25."""
-DOOR_MEMORY_MB = 1024
+SERVER_MEMORY_MB = 1024
 """Its cold start is imports, and those are as fast as the processor's share."""
 
 
@@ -64,7 +64,7 @@ def topology(
     runtime: str,
     architecture: str,
     fleet: Fleet | None = None,
-    door: DoorOptions | None = None,
+    server: ServerOptions | None = None,
 ) -> Topology:
     """Return the stage that `specs` need; `modules` is what a function imports to find them.
 
@@ -83,7 +83,7 @@ def topology(
         runtime=runtime,
         architecture=architecture,
         fleet=fleet or Fleet(),
-        door=None if door is None else _door(door, names, common),
+        server=None if server is None else _server(server, names, common),
     )
 
 
@@ -97,19 +97,19 @@ def _topics(specs: Sequence[AgentSpec], names: Names) -> tuple[Topic, ...]:
     )
 
 
-def _door(door: DoorOptions, names: Names, common: Mapping[str, str]) -> DoorFront:
-    return DoorFront(
+def _server(server: ServerOptions, names: Names, common: Mapping[str, str]) -> ServerFunction:
+    return ServerFunction(
         function=Function(
             name=names.function(DISPATCHER),
-            handler=DOOR_HANDLER,
-            description="The MCP door: agents as tools, calls as tasks",
-            timeout_s=DOOR_TIMEOUT_S,
-            memory_mb=DOOR_MEMORY_MB,
-            env=MappingProxyType({**door.env, **common, "SQSWARM_DOOR_AUTH": door.auth}),
+            handler=SERVER_HANDLER,
+            description="The MCP server: agents as tools, calls as tasks",
+            timeout_s=SERVER_TIMEOUT_S,
+            memory_mb=SERVER_MEMORY_MB,
+            env=MappingProxyType({**server.env, **common, "SQSWARM_DOOR_AUTH": server.auth}),
         ),
-        auth=door.auth,
-        api=door.api,
-        permissions=door.permissions,
+        auth=server.auth,
+        api=server.api,
+        permissions=server.permissions,
     )
 
 
@@ -185,7 +185,8 @@ def _check(spec: AgentSpec) -> None:
     if bad:
         message = f"agent {spec.name!r} names a variable of its env {bad[0]!r}"
         raise InvalidAgent(
-            message, hint="Lambda wants a letter, then at least one letter, digit or underscore."
+            message,
+            hint="Lambda wants a dead letter, then at least one dead letter, digit or underscore.",
         )
     taken = sorted(name for name in spec.env if name.startswith(("SQSWARM_", "AWS_")))
     if taken:

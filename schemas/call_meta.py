@@ -1,4 +1,4 @@
-"""Names in the `_meta` of an MCP call and of its answer, on both sides of the door."""
+"""Names in the `_meta` of an MCP call and of its answer, on both sides of the server."""
 
 IDEMPOTENCY_KEY = "dev.sqswarm/idempotencyKey"
 """Of a call: a repeat with the same key and arguments finds the first one's task."""

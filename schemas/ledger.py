@@ -1,7 +1,7 @@
 """Ledger: what was spent on models, and the limits that are checked before more is.
 
 An entry is written for each paid call and never changed: who reads them sums them. A limit has a
-purse beside them, one item with two sums: `spent`, and `committed` = spent + what calls on their
+account beside them, one item with two sums: `spent`, and `committed` = spent + what calls on their
 way may cost at worst. A call starts only where its worst case still fits into `committed`.
 """
 
@@ -59,12 +59,14 @@ class Budget:
         limits = (self.usd, self.agent_usd_per_day, self.principal_usd_per_day)
         return any(limit is not None for limit in limits)
 
-    def purses(self, *, task_id: str, agent: str, principal: str, day: str) -> tuple[Purse, ...]:
+    def accounts(
+        self, *, task_id: str, agent: str, principal: str, day: str
+    ) -> tuple[BudgetAccount, ...]:
         """Return the limits of a call on `day` (ISO, UTC)."""
-        found: list[Purse] = []
+        found: list[BudgetAccount] = []
         if self.usd is not None or self.tokens is not None:
             found.append(
-                Purse(
+                BudgetAccount(
                     key=Key(pk=f"task#{task_id}", sk="spend"),
                     name="task",
                     micro_usd=_micro(self.usd),
@@ -76,7 +78,7 @@ class Budget:
             ("principal", principal, self.principal_usd_per_day),
         )
         found += [
-            Purse(
+            BudgetAccount(
                 key=Key(pk=f"spend#{what}#{who}", sk=day),
                 name=f"{what} and day",
                 micro_usd=_micro(limit),
@@ -92,7 +94,7 @@ def _micro(usd: float | None) -> int | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Purse:
+class BudgetAccount:
     """One limit and the item that keeps its sums."""
 
     key: Key
@@ -100,28 +102,28 @@ class Purse:
     micro_usd: int | None = None
     tokens: int | None = None
 
-    def says_no(self, worst: Worst, item: Item | None) -> str | None:
-        """Return why `worst` no longer fits beside what is really spent; None where it does.
+    def says_no(self, ceiling: CostCeiling, item: Item | None) -> str | None:
+        """Return why `ceiling` no longer fits beside what is really spent; None where it does.
 
         What is only committed may come back: then waiting helps.
         """
         spent = (item or {}).get("spent", 0)
         tokens = (item or {}).get("spent_tokens", 0)
-        if self.micro_usd is not None and spent + worst.micro_usd > self.micro_usd:
+        if self.micro_usd is not None and spent + ceiling.micro_usd > self.micro_usd:
             return (
                 f"${spent / MICRO:.4f} of ${self.micro_usd / MICRO:.4f} per {self.name} is spent, "
-                f"and the next call may cost ${worst.micro_usd / MICRO:.4f}"
+                f"and the next call may cost ${ceiling.micro_usd / MICRO:.4f}"
             )
-        if self.tokens is not None and tokens + worst.tokens > self.tokens:
+        if self.tokens is not None and tokens + ceiling.tokens > self.tokens:
             return (
                 f"{tokens:,} of {self.tokens:,} tokens per {self.name} are used, "
-                f"and the next call may take {worst.tokens:,}"
+                f"and the next call may take {ceiling.tokens:,}"
             )
         return None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Worst:
+class CostCeiling:
     """The most that a call can cost."""
 
     micro_usd: int
@@ -130,7 +132,7 @@ class Worst:
 
 def worst_case(
     *, known: Tokens | None, new_bytes: int, max_tokens: int, price: Price | None
-) -> Worst:
+) -> CostCeiling:
     """Return the most that a call can cost.
 
     `known` is the usage of the conversation's call before (exact), `new_bytes` the size of what
@@ -139,15 +141,15 @@ def worst_case(
     before = known.total if known is not None else _OVERHEAD_TOKENS
     prompt = before + -(-new_bytes // _BYTES_A_TOKEN)
     if price is None:
-        return Worst(micro_usd=0, tokens=prompt + max_tokens)
+        return CostCeiling(micro_usd=0, tokens=prompt + max_tokens)
     if price.long is not None and prompt > price.long_over:
         price = price.long
     nano = prompt * price.dearest_input + max_tokens * price.output
-    return Worst(micro_usd=-(-nano // 1000), tokens=prompt + max_tokens)
+    return CostCeiling(micro_usd=-(-nano // 1000), tokens=prompt + max_tokens)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class LedgerEntry:
     """One paid call. `call` tells it from every other call of the task."""
 
     day: str
@@ -165,7 +167,7 @@ class Entry:
         return Key(pk=entries_of(self.day), sk=f"{self.agent}#{self.task_id}#{self.call}")
 
     @classmethod
-    def from_item(cls, item: Item) -> Entry:
+    def from_item(cls, item: Item) -> LedgerEntry:
         """Return the entry that an item holds."""
         agent, task_id, call = item["sk"].split("#", 2)
         return cls(
@@ -220,7 +222,7 @@ class Total:
 GROUPS = ("day", "agent", "model", "principal", "task_id")
 
 
-def totals(entries: Iterable[Entry], by: tuple[str, ...]) -> list[Total]:
+def totals(entries: Iterable[LedgerEntry], by: tuple[str, ...]) -> list[Total]:
     """Return the sums of `entries` by fields of theirs (of GROUPS), in the groups' order."""
     found: dict[tuple[str, ...], Total] = {}
     for entry in entries:

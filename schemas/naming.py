@@ -14,7 +14,7 @@ UNROUTED = "unrouted"
 """The queue of tasks that name no deployed agent; housekeeping puts them aside with a reason."""
 
 TASK_RESULT = "task_result"
-"""The MCP door's own tool beside the agents."""
+"""The MCP server's own tool beside the agents."""
 
 _STAGE = re.compile(r"^[a-z][a-z0-9-]{0,11}$")
 _NAME = re.compile(r"^[a-z](?:[a-z0-9_-]{0,38}[a-z0-9])?$")
@@ -29,7 +29,9 @@ def check_name(name: str, *, what: str) -> str:
     """
     if not _NAME.match(name):
         message = f"{what} name {name!r} is not 1 to 40 characters of a-z, 0-9, '-' and '_'"
-        raise InvalidAgent(message, hint="Start with a letter and use small letters: `my-agent`.")
+        raise InvalidAgent(
+            message, hint="Start with a dead letter and use small dead letters: `my-agent`."
+        )
     if name in _RESERVED or name.endswith("-dlq"):
         message = f"{what} name {name!r} is taken by the swarm itself"
         raise InvalidAgent(message, hint="Choose another name.")

@@ -148,7 +148,7 @@ class Refused:
     item: Item | None
 
 
-Outcome = Applied | Refused
+WriteOutcome = Applied | Refused
 
 
 def holds(condition: Condition, item: Item | None) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sqswarm.infra.local.isolated import apart
+from sqswarm.infra.local.isolated import isolated_emulator
 
 
 def pytest_addoption(parser):
@@ -20,7 +20,7 @@ def pytest_addoption(parser):
 @pytest.fixture(scope="session")
 def emulator(request):
     """A real emulator over HTTP, with its address and credentials in the environment."""
-    with apart(request.config.getoption("--emulator")) as running:
+    with isolated_emulator(request.config.getoption("--emulator")) as running:
         yield running
 
 

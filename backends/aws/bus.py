@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from sqswarm.backends.aws.caller import AwsCaller, error_code
 from sqswarm.backends.aws.chunks import chunks
-from sqswarm.backends.ports.bus import DeadLetter, Delivery, Outgoing, batches
+from sqswarm.backends.ports.bus import Delivery, Outgoing, OutgoingDeadLetter, batches
 from sqswarm.backends.runner import Runner
 from sqswarm.schemas.errors import PublishFailed
 from sqswarm.schemas.naming import Names
@@ -149,7 +149,9 @@ class AwsBus:
             if error_code(error) not in _STALE:
                 raise
 
-    async def dead_letter(self, queue: str, letter: DeadLetter, *, group: str | None) -> None:
+    async def dead_letter(
+        self, queue: str, letter: OutgoingDeadLetter, *, group: str | None
+    ) -> None:
         """Put aside with SQS SendMessage."""
         request: dict[str, Any] = {
             "QueueUrl": self.queue_url(queue),
@@ -178,7 +180,7 @@ def _entry(message: Outgoing, target: str, *, body: str) -> dict[str, Any]:
 
 
 def _group(principal: str) -> str:
-    """Return a message group id: at most 128 characters, letters, digits and punctuation."""
+    """Return a message group id: at most 128 characters, dead letters, digits and punctuation."""
     if len(principal) <= _GROUP_LENGTH and all("!" <= c <= "~" for c in principal):
         return principal
     return sha256(principal.encode()).hexdigest()

@@ -22,7 +22,7 @@ from sqswarm.backends.ports.store import Page
 from sqswarm.backends.runner import Runner
 from sqswarm.schemas.json import dumps, loads
 from sqswarm.schemas.task import TASK_SORT_KEY
-from sqswarm.schemas.writes import Applied, Item, Key, Outcome, Refused, Write
+from sqswarm.schemas.writes import Applied, Item, Key, Refused, Write, WriteOutcome
 
 SWEEP_INDEX = "sweep"
 _STATEMENTS_A_CALL = 25
@@ -41,7 +41,7 @@ class DynamoStore:
         self._runner = runner
         self._table = table
 
-    async def write(self, write: Write) -> Outcome:
+    async def write(self, write: Write) -> WriteOutcome:
         """Carry out one write with UpdateItem."""
         request = {"TableName": self._table, **update_of(write)}
         for tries_left in range(_TRIES - 1, -1, -1):
@@ -59,7 +59,7 @@ class DynamoStore:
             await self._runner.sleep(_pause_s(tries_left))
         raise AssertionError  # the last try returned or raised
 
-    async def transact(self, writes: Sequence[Write]) -> list[Outcome]:
+    async def transact(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         """Carry out all or none with TransactWriteItems.
 
         The SDK gives each call a request token, so its own retry of a call whose answer was lost
@@ -83,7 +83,7 @@ class DynamoStore:
             await self._runner.sleep(_pause_s(tries_left))
         raise AssertionError  # the last try returned or raised
 
-    async def write_many(self, writes: Sequence[Write]) -> list[Outcome]:
+    async def write_many(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         """Carry out the writes with BatchExecuteStatement, 25 a call."""
         if len({write.key for write in writes}) != len(writes):
             message = "two writes of one batch name the same key"
@@ -97,14 +97,14 @@ class DynamoStore:
         )
         return [outcome for part in parts for outcome in part]
 
-    async def _write_batch(self, writes: Sequence[Write]) -> list[Outcome]:
+    async def _write_batch(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         statements = [statement_of(write, self._table) for write in writes]
         if any(statement is None for statement in statements):
             return await self._runner.gather([self.write(write) for write in writes])
         response = await self._caller.call(
             "dynamodb", "batch_execute_statement", Statements=statements
         )
-        outcomes: list[Outcome | None] = []
+        outcomes: list[WriteOutcome | None] = []
         unread: list[int] = []
         for index, answer in enumerate(response["Responses"]):
             error = answer.get("Error")
@@ -217,7 +217,7 @@ def _pause_s(tries_left: int) -> float:
     return float(random.uniform(ceiling / 2, ceiling))
 
 
-def _outcome_of(reason: dict[str, Any]) -> Outcome:
+def _outcome_of(reason: dict[str, Any]) -> WriteOutcome:
     if reason.get("Code") != "ConditionalCheckFailed":
         return Applied()
     old = reason.get("Item")

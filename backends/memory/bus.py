@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from sqswarm.backends.ports.bus import DeadLetter, Delivery, Outgoing
+from sqswarm.backends.ports.bus import Delivery, Outgoing, OutgoingDeadLetter
 
 _DEDUPLICATION_MS = 300_000
 """Source: SQS FIFO queues, deduplication interval of five minutes."""
@@ -176,6 +176,8 @@ class MemoryBus:
             if message.receipt == receipt:
                 message.visible_ms = self._now_ms() + 1000 * seconds
 
-    async def dead_letter(self, queue: str, letter: DeadLetter, *, group: str | None) -> None:
+    async def dead_letter(
+        self, queue: str, letter: OutgoingDeadLetter, *, group: str | None
+    ) -> None:
         """Put a message aside."""
         self._store(queue, letter.body, letter.attributes, group)

@@ -10,9 +10,9 @@ from sqswarm.schemas.writes import (
     Applied,
     Item,
     Key,
-    Outcome,
     Refused,
     Write,
+    WriteOutcome,
     applied,
     holds,
 )
@@ -25,7 +25,7 @@ class MemoryStore:
         """Start empty."""
         self.items: dict[Key, Item] = {}
 
-    async def write(self, write: Write) -> Outcome:
+    async def write(self, write: Write) -> WriteOutcome:
         """Carry out one write."""
         before = self.items.get(write.key)
         if not all(holds(condition, before) for condition in write.when):
@@ -33,14 +33,14 @@ class MemoryStore:
         self.items[write.key] = applied(write, before)
         return Applied(item=self.items[write.key])
 
-    async def write_many(self, writes: Sequence[Write]) -> list[Outcome]:
+    async def write_many(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         """Carry out each write for itself."""
         if len({write.key for write in writes}) != len(writes):
             message = "two writes of one batch name the same key"
             raise ValueError(message)
         return [await self.write(write) for write in writes]
 
-    async def transact(self, writes: Sequence[Write]) -> list[Outcome]:
+    async def transact(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         """Carry out all of the writes or none."""
         befores = [self.items.get(write.key) for write in writes]
         refused = [

@@ -65,7 +65,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeadLetter:
+class OutgoingDeadLetter:
     """A message put aside with its reason, for a person to look at."""
 
     body: str
@@ -114,7 +114,9 @@ class Bus(Protocol):
         """Hide a received message for `seconds` (0 to 43,200) from now; late is ignored."""
         ...
 
-    async def dead_letter(self, queue: str, letter: DeadLetter, *, group: str | None) -> None:
+    async def dead_letter(
+        self, queue: str, letter: OutgoingDeadLetter, *, group: str | None
+    ) -> None:
         """Put a message aside in the dead-letter queue `queue`, with its reason."""
         ...
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sqswarm.schemas.writes import Item, Key, Outcome, Write
+from sqswarm.schemas.writes import Item, Key, Write, WriteOutcome
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,11 +20,11 @@ class Page:
 class Store(Protocol):
     """One table with atomic conditional writes and consistent reads."""
 
-    async def write(self, write: Write) -> Outcome:
+    async def write(self, write: Write) -> WriteOutcome:
         """Carry out one write and return the item after it, or what stood in its way."""
         ...
 
-    async def write_many(self, writes: Sequence[Write]) -> list[Outcome]:
+    async def write_many(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         """Carry out each write for itself, in as few requests as the engine allows.
 
         Outcomes stand in the order of `writes`. A Refused has the item that stands there; an
@@ -33,7 +33,7 @@ class Store(Protocol):
         """
         ...
 
-    async def transact(self, writes: Sequence[Write]) -> list[Outcome]:
+    async def transact(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         """Carry out all of the writes or, where one is refused, none; at most 100, one a key.
 
         Outcomes stand in the order of `writes`. Any Refused among them means that nothing

@@ -25,7 +25,7 @@ from benchmarks.soak.report import details, figures
 from benchmarks.soak.run import SHORT, Soak
 from benchmarks.soak.storm import State
 from benchmarks.soak.swarm import deploy_behind
-from sqswarm.infra.local.isolated import apart
+from sqswarm.infra.local.isolated import isolated_emulator
 
 _STAGE = "soak"
 _TELL_S = 15
@@ -76,7 +76,7 @@ def soak(
         )
         with (
             tempfile.TemporaryDirectory(prefix="sqswarm-soak-") as folder,
-            apart() as emulator,
+            isolated_emulator() as emulator,
             Proxy(emulator.endpoint_url, seed=seed) as proxy,
         ):
             notes = Path(folder, "notes")

@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.faults.witness import Witness
 from benchmarks.soak.agents import AGENTS, value
-from benchmarks.soak.house import Letter
+from benchmarks.soak.house import DeadLetter
 from benchmarks.soak.order import ALWAYS, Order, Row
 from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.journal import parent_of
@@ -48,7 +48,7 @@ class Evidence:
     misfortunes: Mapping[str, int]
     notes: list[dict[str, Any]]
     died: Mapping[str, float]
-    letters: list[Letter]
+    letters: list[DeadLetter]
     left: Mapping[str, int]
     due: list[str]
     problems: list[str]

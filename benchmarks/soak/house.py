@@ -17,7 +17,7 @@ from sqswarm.schemas.naming import TASKS_TOPIC, UNROUTED, Names
 from sqswarm.schemas.task import DUE_SHARDS, TaskRecord
 
 _HELD_S = 75.0
-"""A letter that housekeeping looked at and could not let go of comes back after a minute."""
+"""A dead letter that housekeeping looked at and could not let go of comes back after a minute."""
 _DEPTHS = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
@@ -26,7 +26,7 @@ _DEPTHS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Letter:
+class DeadLetter:
     """A dead letter: whose queue it lies in, and what it says."""
 
     agent: str
@@ -97,7 +97,7 @@ class House:
         found = [TaskRecord.from_item(item_of(wire)) for page in pages for wire in page["Items"]]
         return {record.task_id: record for record in found if record.created_ms >= since_ms}
 
-    def letters(self) -> Iterator[Letter]:
+    def letters(self) -> Iterator[DeadLetter]:
         """Take every dead letter out of its queue and yield it.
 
         Waits for those that housekeeping holds, or held when a fault kept it from letting go.
@@ -112,7 +112,7 @@ class House:
                     break
                 time.sleep(0.5)
 
-    def _taken(self, name: str, url: str) -> Iterator[Letter]:
+    def _taken(self, name: str, url: str) -> Iterator[DeadLetter]:
         sqs = self.clients("sqs")
         while got := sqs.receive_message(
             QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
@@ -122,7 +122,7 @@ class House:
                     key: value["StringValue"]
                     for key, value in message.get("MessageAttributes", {}).items()
                 }
-                yield Letter(
+                yield DeadLetter(
                     agent=name,
                     body=message["Body"],
                     task_id=given.get("task_id"),

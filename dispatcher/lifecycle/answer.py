@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqswarm.dispatcher.connection import DUE_GRACE_MS, Desk
+from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
 from sqswarm.dispatcher.lifecycle.republish import republish
-from sqswarm.dispatcher.validate import misfits
+from sqswarm.dispatcher.validate import schema_errors
 from sqswarm.dispatcher.view import find
 from sqswarm.schemas import protocol
 from sqswarm.schemas.errors import InvalidArguments, TaskNotFound
@@ -26,7 +26,7 @@ DECLINED_KEY = "declined"
 """Stands in a kept answer's place of a value where whoever was asked would not say."""
 
 
-async def answer(desk: Desk, task_id: str, key: str, value: Any) -> Status:
+async def answer(connection: Connection, task_id: str, key: str, value: Any) -> Status:
     """Answer the open question `key` of a task; return the task's status after it.
 
     When no question is open any more the task is resumed and published. An answer that comes
@@ -35,9 +35,9 @@ async def answer(desk: Desk, task_id: str, key: str, value: Any) -> Status:
     asks nothing under that key.
     """
     while True:
-        record = await find(desk, task_id)
+        record = await find(connection, task_id)
         if record is None:
-            message = f"no task {task_id} is visible to {desk.principal}"
+            message = f"no task {task_id} is visible to {connection.principal}"
             raise TaskNotFound(message)
         if record.status is not Status.INPUT_REQUIRED or key in record.answers:
             return record.status
@@ -46,19 +46,19 @@ async def answer(desk: Desk, task_id: str, key: str, value: Any) -> Status:
             message = f"task {task_id} asks nothing called {key!r}"
             raise InvalidArguments(message, hint=f"Open are: {', '.join(record.asks)}.")
         given = {key: {VALUE_KEY: fitting(key, asked, value)}}
-        status = await give(desk, record, given)
+        status = await give(connection, record, given)
         if status is not None:
             return status
 
 
-async def give(desk: Desk, record: TaskRecord, answered: JsonObject) -> Status | None:
+async def give(connection: Connection, record: TaskRecord, answered: JsonObject) -> Status | None:
     """Record answers to a task as it was read, and resume it where none is open any more.
 
     Returns None where the task has changed meanwhile: read it again.
     """
-    now = desk.runner.now_ms()
+    now = connection.runner.now_ms()
     left = [asked for key, asked in record.asks.items() if key not in answered]
-    outcome = await desk.store.write(
+    outcome = await connection.store.write(
         protocol.answer(
             record,
             answered,
@@ -72,19 +72,19 @@ async def give(desk: Desk, record: TaskRecord, answered: JsonObject) -> Status |
         return None
     after = TaskRecord.from_item(outcome.item)
     if after.status is Status.WORKING:
-        await republish(desk, [after])
+        await republish(connection, [after])
     return after.status
 
 
-async def expire_questions(desk: Desk, record: TaskRecord) -> bool:
+async def expire_questions(connection: Connection, record: TaskRecord) -> bool:
     """Answer the questions whose time is over as their `on_timeout` says; whether any was."""
-    now = desk.runner.now_ms()
+    now = connection.runner.now_ms()
     over = {
         key: {VALUE_KEY: asked["default"]} if "default" in asked else {"timedOut": True}
         for key, asked in record.asks.items()
         if asked.get("timeoutAt", now + 1) <= now
     }
-    return bool(over) and await give(desk, record, over) is not None
+    return bool(over) and await give(connection, record, over) is not None
 
 
 def fitting(key: str, asked: JsonObject, value: Any) -> Any:
@@ -105,7 +105,7 @@ def fitting(key: str, asked: JsonObject, value: Any) -> Any:
         )
     validator = Draft202012Validator(asked["schema"])
     if not validator.is_valid(shaped):
-        message = f"the answer to {key!r} does not fit: {misfits(validator, shaped)}"
+        message = f"the answer to {key!r} does not fit: {schema_errors(validator, shaped)}"
         raise InvalidArguments(message, hint="`sqswarm inbox --json` shows the schema it asks for.")
     return shaped[VALUE_KEY] if wrapped else shaped
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sqswarm.dispatcher.connection import Desk
+from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.lifecycle.children import cancelling
-from sqswarm.dispatcher.lifecycle.completion import Debt, pay
+from sqswarm.dispatcher.lifecycle.completion import Completion, apply_completions
 from sqswarm.dispatcher.view import find
 from sqswarm.schemas import protocol
 from sqswarm.schemas.agent_spec import Durability
@@ -17,7 +17,7 @@ from sqswarm.schemas.task import TaskRecord, task_key
 from sqswarm.schemas.writes import Applied
 
 
-async def cancel(desk: Desk, task_id: str, *, agent: str | None = None) -> Status:
+async def cancel(connection: Connection, task_id: str, *, agent: str | None = None) -> Status:
     """Cancel a task and its children; return the status it ended with.
 
     Another end may have been faster.
@@ -26,25 +26,25 @@ async def cancel(desk: Desk, task_id: str, *, agent: str | None = None) -> Statu
     will find. Raises TaskNotFound for another principal's task.
     """
     while True:
-        record = await find(desk, task_id)
+        record = await find(connection, task_id)
         if record is None:
-            write = protocol.cancel_unseen(_tombstone(desk, task_id, agent))
+            write = protocol.cancel_unseen(_tombstone(connection, task_id, agent))
         elif record.status.terminal:
             return record.status
         else:
-            write = cancelling(desk, record, owes=_owes(record))
-        if isinstance(await desk.store.write(write), Applied):
+            write = cancelling(connection, record, owes=_owes(record))
+        if isinstance(await connection.store.write(write), Applied):
             if record is not None:
                 due_at_ms = 0 if _owes(record) else None
                 ended = replace(record, status=Status.CANCELLED, due_at_ms=due_at_ms)
-                await pay(desk, [Debt.of(ended)])
+                await apply_completions(connection, [Completion.of(ended)])
             return Status.CANCELLED
         if (
             record is None
-            and await desk.store.read(task_key(task_id))
-            and not await find(desk, task_id)
+            and await connection.store.read(task_key(task_id))
+            and not await find(connection, task_id)
         ):
-            message = f"no task {task_id} is visible to {desk.principal}"
+            message = f"no task {task_id} is visible to {connection.principal}"
             raise TaskNotFound(message)
 
 
@@ -52,16 +52,16 @@ def _owes(record: TaskRecord) -> bool:
     return record.parent is not None or record.phase is Phase.WAITING
 
 
-def _tombstone(desk: Desk, task_id: str, agent: str | None) -> TaskRecord:
-    now_ms = desk.runner.now_ms()
+def _tombstone(connection: Connection, task_id: str, agent: str | None) -> TaskRecord:
+    now_ms = connection.runner.now_ms()
     return TaskRecord(
         task_id=task_id,
         agent=agent or "unknown",
-        principal=desk.principal,
+        principal=connection.principal,
         status=Status.CANCELLED,
         v=new_version(),
         durability=Durability.STANDARD,
         created_ms=created_ms(task_id) or now_ms,
         updated_ms=now_ms,
-        expires_s=desk.expires_s(),
+        expires_s=connection.expires_s(),
     )

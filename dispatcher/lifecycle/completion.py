@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqswarm.dispatcher.connection import Desk
+from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.lifecycle.children import cancel_children
 from sqswarm.dispatcher.lifecycle.join import count_in_parent
 from sqswarm.schemas import protocol
@@ -15,7 +15,7 @@ from sqswarm.schemas.task import TaskRecord
 
 
 @dataclass(frozen=True, kw_only=True)
-class Debt:
+class Completion:
     """An ended task, and whose child it is. `due`: it stands in the sweep index until paid."""
 
     task_id: str
@@ -25,7 +25,7 @@ class Debt:
     record: TaskRecord | None = None
 
     @classmethod
-    def of(cls, record: TaskRecord) -> Debt:
+    def of(cls, record: TaskRecord) -> Completion:
         """Return what a recorded task that has ended owes."""
         return cls(
             task_id=record.task_id,
@@ -36,20 +36,24 @@ class Debt:
         )
 
 
-async def pay(desk: Desk, debts: Sequence[Debt]) -> None:
+async def apply_completions(connection: Connection, completions: Sequence[Completion]) -> None:
     """Count ended tasks in their parents and resume these; cancel a cancelled one's children.
 
     Clears due last, so that whatever fails before is done again by housekeeping.
     """
-    for debt in debts:
-        record = debt.record
-        if debt.status is Status.CANCELLED and record and record.phase is Phase.WAITING:
-            await cancel_children(desk, record)
+    for completion in completions:
+        record = completion.record
+        if completion.status is Status.CANCELLED and record and record.phase is Phase.WAITING:
+            await cancel_children(connection, record)
     numbers: dict[str, list[int]] = {}
-    for debt in debts:
-        if debt.parent is not None:
-            parent_id, number = parent_of(debt.parent)
+    for completion in completions:
+        if completion.parent is not None:
+            parent_id, number = parent_of(completion.parent)
             numbers.setdefault(parent_id, []).append(number)
-    await desk.runner.gather([count_in_parent(desk, *counted) for counted in numbers.items()])
-    cleared = {debt.task_id: debt.status for debt in debts if debt.due}
-    await desk.store.write_many([protocol.clear_due(*paid) for paid in cleared.items()])
+    await connection.runner.gather(
+        [count_in_parent(connection, *counted) for counted in numbers.items()]
+    )
+    cleared = {
+        completion.task_id: completion.status for completion in completions if completion.due
+    }
+    await connection.store.write_many([protocol.clear_due(*paid) for paid in cleared.items()])

@@ -1,6 +1,6 @@
-"""Dead letters: what SQS itself gave up is looked at, ended or sent on; the rest has a reason.
+"""Dead dead letters: what SQS itself gave up is looked at, ended or sent on; the rest has a reason.
 
-A letter with the attribute `reason` was put there by us and stays for people. One without was
+A dead letter with the attribute `reason` was put there by us and stays for people. One without was
 moved by SQS, after its receives were used up: mostly by workers that died.
 """
 
@@ -11,12 +11,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from sqswarm.backends.log import Log
-from sqswarm.backends.ports.bus import DeadLetter, Delivery
-from sqswarm.dispatcher.connection import Desk
+from sqswarm.backends.ports.bus import Delivery, OutgoingDeadLetter
+from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.lifecycle.dead_letters import (
-    Letter,
+    DeadLetter,
     dead_letter_queue,
-    failure_letter,
+    failed_task_dead_letter,
     taken,
 )
 from sqswarm.dispatcher.lifecycle.sweep import PUBLISHES_LIMIT, Housekeeper
@@ -36,20 +36,20 @@ _AN_AGENT = 100
 _ROUNDS = 4
 
 
-class LetterKeeper:
+class DeadLetterSweeper:
     """The part of housekeeping that looks through the dead-letter queues."""
 
-    def __init__(self, desk: Desk, log: Log, housekeeper: Housekeeper) -> None:
-        """Keep the letters of the desk's stage."""
-        self._desk = desk
+    def __init__(self, connection: Connection, log: Log, housekeeper: Housekeeper) -> None:
+        """Keep the dead letters of the connection stage."""
+        self._connection = connection
         self._log = log
         self._housekeeper = housekeeper
 
-    async def look_through(self) -> dict[str, int]:
-        """Look at up to 100 letters of each agent; return what was done, counted."""
+    async def sweep(self) -> dict[str, int]:
+        """Look at up to 100 dead letters of each agent; return what was done, counted."""
         done: Counter[str] = Counter()
-        rounds = [self._agent(entry) for entry in self._desk.catalogue.agents.values()]
-        for counted in await self._desk.runner.gather(rounds):
+        rounds = [self._agent(entry) for entry in self._connection.catalogue.agents.values()]
+        for counted in await self._connection.runner.gather(rounds):
             done += counted
         if done:
             self._log.info("letters.looked-through", **done)
@@ -57,15 +57,15 @@ class LetterKeeper:
 
     async def _agent(self, entry: CatalogueEntry) -> Counter[str]:
         done: Counter[str] = Counter()
-        queue = dead_letter_queue(self._desk, entry.name)
+        queue = dead_letter_queue(self._connection, entry.name)
         try:
-            async with taken(self._desk, entry.name, limit=_AN_AGENT) as letters:
+            async with taken(self._connection, entry.name, limit=_AN_AGENT) as letters:
                 explained = {letter.task_id for letter in letters if letter.reason is not None}
                 for letter in letters:
                     if letter.reason is not None:
                         continue
                     if await self._settled(entry, letter, explained):
-                        await self._desk.bus.delete(queue, [letter.delivery.receipt])
+                        await self._connection.bus.delete(queue, [letter.delivery.receipt])
                         done["taken"] += 1
                     else:
                         done["left"] += 1
@@ -74,21 +74,21 @@ class LetterKeeper:
         return done
 
     async def _settled(  # noqa: C901 - one branch a case of correctness.md
-        self, entry: CatalogueEntry, letter: Letter, explained: Collection[str | None]
+        self, entry: CatalogueEntry, letter: DeadLetter, explained: Collection[str | None]
     ) -> bool:
-        """Deal with a letter of SQS's own; False where its task is in good hands just now."""
+        """Deal with a dead letter of SQS's own; False where its task is in good hands just now."""
         if letter.message is None or letter.task_id is None:
             await self._give_reason(entry, letter)
             return True
         for _ in range(_ROUNDS):
-            item = await self._desk.store.read(task_key(letter.task_id))
+            item = await self._connection.store.read(task_key(letter.task_id))
             if item is None:
                 if await self._fail_unseen(entry, letter, letter.message, letter.task_id):
                     return True
                 continue
             record = TaskRecord.from_item(item)
             if record.status.terminal:
-                # One letter with the reason is enough, where it is in sight.
+                # One dead letter with the reason is enough, where it is in sight.
                 if record.due_at_ms is not None or record.task_id not in explained:
                     await self._housekeeper.close(record)
                 return True
@@ -97,53 +97,58 @@ class LetterKeeper:
                 Phase.SLEEPING,
             }:
                 return True  # what ends its wait publishes it anew
-            now = self._desk.runner.now_ms()
+            now = self._connection.runner.now_ms()
             if record.lease_until_ms > now:
                 return False
             if record.attempt >= entry.max_attempts or record.publishes >= PUBLISHES_LIMIT:
                 lost = max(record.attempt, 1)
-                if await self._housekeeper.give_up(record, f"worker lost {lost} times") == "failed":
+                if (
+                    await self._housekeeper.fail_exhausted(record, f"worker lost {lost} times")
+                    == "failed"
+                ):
                     return True
                 continue
-            marked = await self._desk.store.write(protocol.mark_due(record, due_at_ms=now))
+            marked = await self._connection.store.write(protocol.mark_due(record, due_at_ms=now))
             if isinstance(marked, Applied):
                 return True
         return False
 
     async def _fail_unseen(
-        self, entry: CatalogueEntry, letter: Letter, message: Message, task_id: str
+        self, entry: CatalogueEntry, letter: DeadLetter, message: Message, task_id: str
     ) -> bool:
         """Record the failure of a task that left no record: lean, or lost before its acquire."""
-        now = self._desk.runner.now_ms()
+        now = self._connection.runner.now_ms()
         received = letter.delivery.receive_count
         error = error_object("WorkerLost", "its worker was lost on every delivery")
         record = _unseen(entry, letter.delivery, message, task_id, now)
-        outcome = await self._desk.store.write(
-            protocol.fail_unseen(record, error, now_ms=now, expires_s=self._desk.expires_s())
+        outcome = await self._connection.store.write(
+            protocol.fail_unseen(record, error, now_ms=now, expires_s=self._connection.expires_s())
         )
         if not isinstance(outcome, Applied):
             return False
-        put = failure_letter(task_id, body=letter.delivery.body, error=error, now_ms=now)
+        put = failed_task_dead_letter(task_id, body=letter.delivery.body, error=error, now_ms=now)
         await self._put(entry, replace(put, attempts=received), letter.delivery)
         return True
 
-    async def _give_reason(self, entry: CatalogueEntry, letter: Letter) -> None:
+    async def _give_reason(self, entry: CatalogueEntry, letter: DeadLetter) -> None:
         try:
             decode(letter.delivery.body)
             poison = PoisonMessage("unreadable", "the message names no task")
         except PoisonMessage as error:
             poison = error
-        put = DeadLetter(
+        put = OutgoingDeadLetter(
             body=letter.delivery.body,
             reason=poison.reason,
             detail=str(poison),
-            failed_at=iso(self._desk.runner.now_ms()),
+            failed_at=iso(self._connection.runner.now_ms()),
         )
         await self._put(entry, put, letter.delivery)
 
-    async def _put(self, entry: CatalogueEntry, put: DeadLetter, delivery: Delivery) -> None:
-        queue = dead_letter_queue(self._desk, entry.name)
-        await self._desk.bus.dead_letter(queue, put, group=delivery.group)
+    async def _put(
+        self, entry: CatalogueEntry, put: OutgoingDeadLetter, delivery: Delivery
+    ) -> None:
+        queue = dead_letter_queue(self._connection, entry.name)
+        await self._connection.bus.dead_letter(queue, put, group=delivery.group)
 
 
 def _unseen(
@@ -170,31 +175,33 @@ def _unseen(
     )
 
 
-async def put_unrouted_aside(desk: Desk, log: Log, deliveries: Sequence[Delivery]) -> list[str]:
+async def dead_letter_unrouted(
+    connection: Connection, log: Log, deliveries: Sequence[Delivery]
+) -> list[str]:
     """Put messages that no agent's filter wanted aside, with the reason.
 
     Returns the message ids that could not be and must be delivered again.
     """
     keep: list[str] = []
     for delivery in deliveries:
-        poison = _why(desk, delivery)
+        poison = _why(connection, delivery)
         log.error("message.poisoned", reason=poison.reason, detail=str(poison))
-        letter = DeadLetter(
+        letter = OutgoingDeadLetter(
             body=delivery.body,
             reason=poison.reason,
             detail=str(poison),
-            failed_at=iso(desk.runner.now_ms()),
+            failed_at=iso(connection.runner.now_ms()),
         )
         try:
-            queue = desk.names.dead_letter_queue("unrouted")
-            await desk.bus.dead_letter(queue, letter, group=None)
+            queue = connection.names.dead_letter_queue("unrouted")
+            await connection.bus.dead_letter(queue, letter, group=None)
         except Exception as error:
             log.error("dead-letter.failed", error=repr(error))
             keep.append(delivery.message_id)
     return keep
 
 
-def _why(desk: Desk, delivery: Delivery) -> PoisonMessage:
+def _why(connection: Connection, delivery: Delivery) -> PoisonMessage:
     name = delivery.attributes.get("agent")
     try:
         message = decode(delivery.body)
@@ -203,7 +210,7 @@ def _why(desk: Desk, delivery: Delivery) -> PoisonMessage:
     if name is None:
         return PoisonMessage("no-agent", "the message has no attribute `agent`")
     try:
-        desk.catalogue.agent(message.name)
+        connection.catalogue.agent(message.name)
     except UnknownAgent as error:
         return PoisonMessage("unknown-agent", str(error))
     why = f"the attribute `agent` says {name!r}, the message {message.name!r}"

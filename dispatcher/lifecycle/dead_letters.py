@@ -1,4 +1,4 @@
-"""Letters: what lies in an agent's dead-letter queue, and why."""
+"""DeadLetters: what lies in an agent's dead-letter queue, and why."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from sqswarm.backends.ports.bus import DeadLetter, Delivery
-from sqswarm.dispatcher.connection import Desk
+from sqswarm.backends.ports.bus import Delivery, OutgoingDeadLetter
+from sqswarm.dispatcher.connection import Connection
 from sqswarm.schemas.errors import PoisonMessage
 from sqswarm.schemas.ids import event_task_id
 from sqswarm.schemas.json import JsonObject
@@ -19,7 +19,7 @@ _A_CALL = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Letter:
+class DeadLetter:
     """One dead letter. Without a `reason` it is SQS's own: housekeeping has yet to look at it."""
 
     delivery: Delivery
@@ -46,58 +46,62 @@ class Letter:
         }
 
 
-def letter_of(delivery: Delivery, agent: str) -> Letter:
+def dead_letter_of(delivery: Delivery, agent: str) -> DeadLetter:
     """Return what a delivery of `agent`'s dead-letter queue says."""
     try:
         message = decode(delivery.body)
     except PoisonMessage:
-        return Letter(delivery=delivery, agent=agent, message=None, task_id=None)
+        return DeadLetter(delivery=delivery, agent=agent, message=None, task_id=None)
     task_id = message.id if message.topic is None else event_task_id(message.id, agent)
     if delivery.attributes.get("reason") and not delivery.attributes.get("task_id"):
         # Put aside before it was anybody's task: its id may be anything.
-        return Letter(delivery=delivery, agent=agent, message=None, task_id=None)
-    return Letter(delivery=delivery, agent=agent, message=message, task_id=task_id)
+        return DeadLetter(delivery=delivery, agent=agent, message=None, task_id=None)
+    return DeadLetter(delivery=delivery, agent=agent, message=message, task_id=task_id)
 
 
-def dead_letter_queue(desk: Desk, agent: str) -> str:
+def dead_letter_queue(connection: Connection, agent: str) -> str:
     """Return the name of an agent's dead-letter queue, or `unrouted`'s; raises UnknownAgent."""
-    ordered = agent != UNROUTED and desk.catalogue.agent(agent).ordered
-    return desk.names.dead_letter_queue(agent, ordered=ordered)
+    ordered = agent != UNROUTED and connection.catalogue.agent(agent).ordered
+    return connection.names.dead_letter_queue(agent, ordered=ordered)
 
 
 @asynccontextmanager
-async def taken(desk: Desk, agent: str, *, limit: int) -> AsyncIterator[list[Letter]]:
-    """Receive up to `limit` letters and, at the end, make visible again what was not deleted.
+async def taken(
+    connection: Connection, agent: str, *, limit: int
+) -> AsyncIterator[list[DeadLetter]]:
+    """Receive up to `limit` dead letters and, at the end, make visible again what was not deleted.
 
-    They are hidden meanwhile, so that one round sees each letter once.
+    They are hidden meanwhile, so that one round sees each dead letter once.
     """
-    queue = dead_letter_queue(desk, agent)
-    letters: list[Letter] = []
+    queue = dead_letter_queue(connection, agent)
+    letters: list[DeadLetter] = []
     try:
         while len(letters) < limit:
-            deliveries = await desk.bus.receive(
+            deliveries = await connection.bus.receive(
                 queue, limit=min(_A_CALL, limit - len(letters)), wait_s=0
             )
             if not deliveries:
                 break
-            letters += [letter_of(delivery, agent) for delivery in deliveries]
+            letters += [dead_letter_of(delivery, agent) for delivery in deliveries]
         yield letters
     finally:
-        await desk.runner.gather(
-            [desk.bus.hide(queue, letter.delivery.receipt, seconds=0) for letter in letters]
+        await connection.runner.gather(
+            [connection.bus.hide(queue, letter.delivery.receipt, seconds=0) for letter in letters]
         )
 
 
-async def peek(desk: Desk, agent: str, *, limit: int) -> list[Letter]:
-    """Return up to `limit` letters of an agent and leave them where they are."""
-    async with taken(desk, agent, limit=limit) as letters:
+async def peek(connection: Connection, agent: str, *, limit: int) -> list[DeadLetter]:
+    """Return up to `limit` dead letters of an agent and leave them where they are."""
+    async with taken(connection, agent, limit=limit) as letters:
         return letters
 
 
-def failure_letter(task_id: str, *, body: str, error: JsonObject, now_ms: int) -> DeadLetter:
-    """Return the letter that a finally failed task leaves."""
+def failed_task_dead_letter(
+    task_id: str, *, body: str, error: JsonObject, now_ms: int
+) -> OutgoingDeadLetter:
+    """Return the dead letter that a finally failed task leaves."""
     data = error.get("data", {})
-    return DeadLetter(
+    return OutgoingDeadLetter(
         body=body,
         reason=str(data.get("type", "failed")),
         detail=str(error.get("message", "")),

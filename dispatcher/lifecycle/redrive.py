@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator, Collection
 from dataclasses import dataclass
 
 from sqswarm.backends.ports.bus import Outgoing
-from sqswarm.dispatcher.connection import DUE_GRACE_MS, Desk
-from sqswarm.dispatcher.lifecycle.dead_letters import Letter, dead_letter_queue, taken
+from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
+from sqswarm.dispatcher.lifecycle.dead_letters import DeadLetter, dead_letter_queue, taken
 from sqswarm.dispatcher.lifecycle.republish import republish
 from sqswarm.dispatcher.submit import Submitted, new_traceparent
 from sqswarm.dispatcher.view import find
@@ -23,14 +23,14 @@ _AT_ONCE = 50
 _HELD = 1000
 
 
-async def redrive(desk: Desk, task_id: str) -> Submitted:
+async def redrive(connection: Connection, task_id: str) -> Submitted:
     """Run an ended task again; a repeat returns the same new task.
 
     Raises TaskNotFound, and UsageError for a task that has not ended or kept no arguments.
     """
-    record = await find(desk, task_id)
+    record = await find(connection, task_id)
     if record is None:
-        message = f"no task {task_id} is visible to {desk.principal}"
+        message = f"no task {task_id} is visible to {connection.principal}"
         raise TaskNotFound(message)
     if not record.status.terminal:
         message = f"task {task_id} is {record.status.value}: it is still on its way"
@@ -38,20 +38,20 @@ async def redrive(desk: Desk, task_id: str) -> Submitted:
     if record.arguments is None:
         message = f"task {task_id} was cancelled before it left its arguments anywhere"
         raise UsageError(message, hint="Submit it anew.")
-    desk.catalogue.agent(record.agent)
-    made = _again(desk, record)
-    outcome = await desk.store.write(protocol.create(made))
+    connection.catalogue.agent(record.agent)
+    made = _again(connection, record)
+    outcome = await connection.store.write(protocol.create(made))
     if isinstance(outcome, Refused) and outcome.item is not None:
         made = TaskRecord.from_item(outcome.item)
     # Linked after it exists: a link never points at nothing, and a repeat finishes what is left.
-    await desk.store.write(protocol.link_redriven(record, new_id=made.task_id))
+    await connection.store.write(protocol.link_redriven(record, new_id=made.task_id))
     if made.status is Status.WORKING and made.phase is Phase.RUN and not made.attempt:
-        await republish(desk, [made])
+        await republish(connection, [made])
     return Submitted(task_id=made.task_id, agent=made.agent)
 
 
-def _again(desk: Desk, old: TaskRecord) -> TaskRecord:
-    now = desk.runner.now_ms()
+def _again(connection: Connection, old: TaskRecord) -> TaskRecord:
+    now = connection.runner.now_ms()
     return TaskRecord(
         task_id=derive_task_id(old.task_id, "redrive", at_ms=created_ms(old.task_id)),
         agent=old.agent,
@@ -72,18 +72,18 @@ def _again(desk: Desk, old: TaskRecord) -> TaskRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Redriven:
-    """What became of one letter: the new task, or (`new` None) the message moved back.
+    """What became of one dead letter: the new task, or (`new` None) the message moved back.
 
     `error` says why it was left where it is.
     """
 
-    letter: Letter
+    letter: DeadLetter
     new: Submitted | None = None
     error: SwarmError | None = None
 
 
-async def redrive_letters(
-    desk: Desk,
+async def redrive_dead_letters(
+    connection: Connection,
     agent: str,
     *,
     task_ids: Collection[str] | None = None,
@@ -92,15 +92,15 @@ async def redrive_letters(
 ) -> AsyncGenerator[Redriven]:
     """Redrive an agent's dead letters: those of `task_ids`, or all; `limit` and a rate at most.
 
-    A letter whose task has ended becomes a new task; one that names no recorded task is moved
-    back to the agent's queue as it is. A letter is deleted after its task is on its way.
+    A dead letter whose task has ended becomes a new task; one that names no recorded task is moved
+    back to the agent's queue as it is. A dead letter is deleted after its task is on its way.
     """
-    queue = dead_letter_queue(desk, agent)
+    queue = dead_letter_queue(connection, agent)
     done: set[str] = set()
     seen: set[str] = set()
     while limit is None or len(done) < limit:
         # Of a queue in which most are to stay, all have to be held to come by the others.
-        async with taken(desk, agent, limit=_HELD if task_ids else _AT_ONCE) as letters:
+        async with taken(connection, agent, limit=_HELD if task_ids else _AT_ONCE) as letters:
             new = [letter for letter in letters if letter.delivery.message_id not in seen]
             if not new:
                 return
@@ -110,35 +110,37 @@ async def redrive_letters(
                     continue
                 if limit is not None and len(done) >= limit:
                     return
-                told = await _redrive_letter(desk, letter)
+                told = await _redrive_letter(connection, letter)
                 if told.error is None:
-                    await desk.bus.delete(queue, [letter.delivery.receipt])
+                    await connection.bus.delete(queue, [letter.delivery.receipt])
                     done.add(letter.task_id or letter.delivery.message_id)
                 yield told
                 if rate_per_s:
-                    await desk.runner.sleep(1 / rate_per_s)
+                    await connection.runner.sleep(1 / rate_per_s)
 
 
-async def _redrive_letter(desk: Desk, letter: Letter) -> Redriven:
+async def _redrive_letter(connection: Connection, letter: DeadLetter) -> Redriven:
     try:
-        if letter.task_id is not None and await find(desk, letter.task_id) is not None:
-            return Redriven(letter=letter, new=await redrive(desk, letter.task_id))
+        if letter.task_id is not None and await find(connection, letter.task_id) is not None:
+            return Redriven(letter=letter, new=await redrive(connection, letter.task_id))
     except UsageError as error:
         return Redriven(letter=letter, error=error)
-    entry = desk.catalogue.agent(letter.agent)
+    entry = connection.catalogue.agent(letter.agent)
     given = letter.delivery.attributes
     message = Outgoing(
         id=letter.delivery.message_id,
         body=letter.delivery.body,
-        principal=given.get("principal") or desk.principal,
+        principal=given.get("principal") or connection.principal,
         agent=letter.agent,
         group=letter.delivery.group if entry.ordered else None,
-        turn=f"-{desk.runner.now_ms()}",
+        turn=f"-{connection.runner.now_ms()}",
     )
-    await desk.bus.send(desk.names.queue(letter.agent, ordered=entry.ordered), [message])
+    await connection.bus.send(
+        connection.names.queue(letter.agent, ordered=entry.ordered), [message]
+    )
     return Redriven(letter=letter)
 
 
 async def anext_or_none(letters: AsyncGenerator[Redriven]) -> Redriven | None:
-    """Return the next of what `redrive_letters` yields, None after the last."""
+    """Return the next of what `redrive_dead_letters` yields, None after the last."""
     return await anext(letters, None)

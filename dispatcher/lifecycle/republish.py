@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqswarm.backends.ports.bus import Outgoing
-from sqswarm.dispatcher.connection import Desk
+from sqswarm.dispatcher.connection import Connection
 from sqswarm.schemas.json import loads
 from sqswarm.schemas.message import Message
 from sqswarm.schemas.naming import TASKS_TOPIC
@@ -32,18 +32,18 @@ def message_of(record: TaskRecord) -> Message:
     )
 
 
-async def republish(desk: Desk, records: Sequence[TaskRecord]) -> None:
+async def republish(connection: Connection, records: Sequence[TaskRecord]) -> None:
     """Publish the tasks of `records` to their agents, ten a request.
 
     A task whose agent is no longer deployed is left to housekeeping, which gives it up in time.
     """
     by_order: dict[bool, list[Outgoing]] = {}
     for record in records:
-        entry = desk.catalogue.agents.get(record.agent)
+        entry = connection.catalogue.agents.get(record.agent)
         if entry is not None:
             by_order.setdefault(entry.ordered, []).append(outgoing(record))
     for ordered, messages in by_order.items():
-        await desk.bus.publish(desk.names.topic(TASKS_TOPIC, ordered=ordered), messages)
+        await connection.bus.publish(connection.names.topic(TASKS_TOPIC, ordered=ordered), messages)
 
 
 def outgoing(record: TaskRecord) -> Outgoing:

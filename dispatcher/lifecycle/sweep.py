@@ -9,11 +9,11 @@ from collections import Counter
 from dataclasses import dataclass
 
 from sqswarm.backends.log import Log
-from sqswarm.dispatcher.connection import DUE_GRACE_MS, Desk
+from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
 from sqswarm.dispatcher.lifecycle.answer import expire_questions
-from sqswarm.dispatcher.lifecycle.children import look_after
-from sqswarm.dispatcher.lifecycle.completion import Debt, pay
-from sqswarm.dispatcher.lifecycle.dead_letters import failure_letter
+from sqswarm.dispatcher.lifecycle.children import repair_waiting
+from sqswarm.dispatcher.lifecycle.completion import Completion, apply_completions
+from sqswarm.dispatcher.lifecycle.dead_letters import failed_task_dead_letter
 from sqswarm.dispatcher.lifecycle.republish import message_of, republish
 from sqswarm.schemas import protocol
 from sqswarm.schemas.ids import new_version
@@ -48,26 +48,26 @@ class Sweep:
 class Housekeeper:
     """The swarm's housekeeping for one stage."""
 
-    def __init__(self, desk: Desk, log: Log) -> None:
-        """Keep house with the desk's ports."""
-        self._desk = desk
+    def __init__(self, connection: Connection, log: Log) -> None:
+        """Keep house with the connection ports."""
+        self._connection = connection
         self._log = log
 
     async def sweep(self) -> Sweep:
         """Look at every task that is due, once."""
-        desk = self._desk
+        connection = self._connection
         done: Counter[str] = Counter()
         for _ in range(_PAGES):
-            now = desk.runner.now_ms()
-            found = await desk.runner.gather(
+            now = connection.runner.now_ms()
+            found = await connection.runner.gather(
                 [
-                    desk.store.due(f"due#{n}", until_ms=now, limit=_A_SHARD)
+                    connection.store.due(f"due#{n}", until_ms=now, limit=_A_SHARD)
                     for n in range(DUE_SHARDS)
                 ]
             )
-            items = await desk.store.read_many([key for keys in found for key in keys])
+            items = await connection.store.read_many([key for keys in found for key in keys])
             records = [TaskRecord.from_item(item) for item in items.values()]
-            done.update(await desk.runner.gather([self._tend(record) for record in records]))
+            done.update(await connection.runner.gather([self._tend(record) for record in records]))
             done["due"] += len(records)
             # Each act takes its task out of the index or further on in it: the rest comes up.
             if all(len(keys) < _A_SHARD for keys in found):
@@ -84,14 +84,14 @@ class Housekeeper:
             # One task that cannot be helped must not keep the others waiting, now or next time.
             self._log.error("housekeeping.failed", task_id=record.task_id, error=repr(error))
         try:
-            now = self._desk.runner.now_ms()
+            now = self._connection.runner.now_ms()
             await self._look_again(record, now + _BROKEN_MS)
         except Exception as error:
             self._log.error("housekeeping.failed", task_id=record.task_id, error=repr(error))
         return "broken"
 
     async def _act(self, record: TaskRecord) -> str:
-        now = self._desk.runner.now_ms()
+        now = self._connection.runner.now_ms()
         if record.due_at_ms is None or record.due_at_ms > now:
             return "tended"  # the index lags behind: it has moved on since
         if record.status.terminal:
@@ -99,7 +99,7 @@ class Housekeeper:
         if record.status is Status.INPUT_REQUIRED:
             return await self._expire(record)
         if record.phase is Phase.WAITING:
-            await look_after(self._desk, record)
+            await repair_waiting(self._connection, record)
             # As long again as half of what it has waited: often at first, seldom for long joins.
             wait_ms = (now - record.updated_ms) // 2
             wait_ms = max(DUE_GRACE_MS, min(wait_ms, _LONGEST_LOOK_MS))
@@ -108,33 +108,35 @@ class Housekeeper:
             return await self._wake(record, now)
         if record.lease_until_ms > now:
             return await self._look_again(record, record.lease_until_ms + DUE_GRACE_MS)
-        entry = self._desk.catalogue.agents.get(record.agent)
+        entry = self._connection.catalogue.agents.get(record.agent)
         if entry is not None and record.attempt >= entry.max_attempts:
-            return await self.give_up(record, f"the worker was lost {record.attempt} times")
+            return await self.fail_exhausted(record, f"the worker was lost {record.attempt} times")
         if record.publishes >= PUBLISHES_LIMIT:
             times = record.publishes + 1
-            return await self.give_up(record, f"published {times} times, and no worker ended it")
+            return await self.fail_exhausted(
+                record, f"published {times} times, and no worker ended it"
+            )
         return await self._republish(record, now)
 
     async def close(self, record: TaskRecord) -> str:
-        """Do what an ended task still owes; a failed one leaves its letter."""
+        """Do what an ended task still owes; a failed one leaves its dead letter."""
         if record.status is Status.FAILED and record.error is not None:
             await self._put_aside(record, record.error)
-        await pay(self._desk, [Debt.of(record)])
+        await apply_completions(self._connection, [Completion.of(record)])
         return "cleared"
 
-    async def give_up(self, record: TaskRecord, why: str) -> str:
+    async def fail_exhausted(self, record: TaskRecord, why: str) -> str:
         """Fail a task whose budget is used up and that nobody holds, then do what it owes."""
-        now = self._desk.runner.now_ms()
+        now = self._connection.runner.now_ms()
         error = error_object("WorkerLost", why, attempt=record.attempt)
-        outcome = await self._desk.store.write(
+        outcome = await self._connection.store.write(
             protocol.fail_exhausted(
                 record.task_id,
                 expected=record.v,
                 error=error,
                 now_ms=now,
-                expires_s=self._desk.expires_s(child=record.parent is not None),
-                owes=True,  # its letter, at least
+                expires_s=self._connection.expires_s(child=record.parent is not None),
+                owes=True,  # its dead letter, at least
             )
         )
         if not isinstance(outcome, Applied) or outcome.item is None:
@@ -143,20 +145,20 @@ class Housekeeper:
         return "failed"
 
     async def _put_aside(self, record: TaskRecord, error: JsonObject) -> None:
-        entry = self._desk.catalogue.agents.get(record.agent)
+        entry = self._connection.catalogue.agents.get(record.agent)
         if entry is None:  # its queue is gone with the agent
             return
-        queue = self._desk.names.dead_letter_queue(record.agent, ordered=entry.ordered)
-        letter = failure_letter(
+        queue = self._connection.names.dead_letter_queue(record.agent, ordered=entry.ordered)
+        letter = failed_task_dead_letter(
             record.task_id,
             body=message_of(record).encode(),
             error=error,
-            now_ms=self._desk.runner.now_ms(),
+            now_ms=self._connection.runner.now_ms(),
         )
-        await self._desk.bus.dead_letter(queue, letter, group=record.ordering_key)
+        await self._connection.bus.dead_letter(queue, letter, group=record.ordering_key)
 
     async def _expire(self, record: TaskRecord) -> str:
-        if await expire_questions(self._desk, record):
+        if await expire_questions(self._connection, record):
             return "resumed"
         times = [asked["timeoutAt"] for asked in record.asks.values() if "timeoutAt" in asked]
         return await self._look_again(record, min(times, default=None))
@@ -164,22 +166,24 @@ class Housekeeper:
     async def _wake(self, record: TaskRecord, now: int) -> str:
         if (record.wake_at_ms or 0) > now:
             return await self._look_again(record, record.wake_at_ms)
-        outcome = await self._desk.store.write(
+        outcome = await self._connection.store.write(
             protocol.wake(record, v=new_version(), now_ms=now, due_at_ms=now + DUE_GRACE_MS)
         )
         if not isinstance(outcome, Applied) or outcome.item is None:
             return "tended"
-        await republish(self._desk, [TaskRecord.from_item(outcome.item)])
+        await republish(self._connection, [TaskRecord.from_item(outcome.item)])
         return "resumed"
 
     async def _republish(self, record: TaskRecord, now: int) -> str:
         wait_ms = DUE_GRACE_MS << (record.publishes + 1)
-        outcome = await self._desk.store.write(protocol.republish(record, due_at_ms=now + wait_ms))
+        outcome = await self._connection.store.write(
+            protocol.republish(record, due_at_ms=now + wait_ms)
+        )
         if not isinstance(outcome, Applied) or outcome.item is None:
             return "tended"
-        await republish(self._desk, [TaskRecord.from_item(outcome.item)])
+        await republish(self._connection, [TaskRecord.from_item(outcome.item)])
         return "republished"
 
     async def _look_again(self, record: TaskRecord, due_at_ms: int | None) -> str:
-        await self._desk.store.write(protocol.look_again(record, due_at_ms=due_at_ms))
+        await self._connection.store.write(protocol.look_again(record, due_at_ms=due_at_ms))
         return "tended"

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from sqswarm.dispatcher.mcp_client.extension import tasks
-from sqswarm.dispatcher.mcp_client.url_policy import Reach
+from sqswarm.dispatcher.mcp_client.url_policy import UrlPolicy
 from sqswarm.schemas.errors import Unreachable
 
 if TYPE_CHECKING:
@@ -25,19 +25,19 @@ async def connect(
     url: str,
     *,
     headers: Mapping[str, str] | None = None,
-    reach: Reach | None = None,
+    url_policy: UrlPolicy | None = None,
     timeout_s: float = 30.0,
 ) -> AsyncIterator[mcp.Client]:
     """Connect to a server by streamable HTTP, with the Tasks extension.
 
-    `timeout_s` is for each request. With `reach` only addresses within it are called. The SDK's
-    own HTTP client ends for good with the first connection that fails; through this one a poll
+    `timeout_s` is for each request. With `url_policy` only what it allows is called. The SDK's own
+    HTTP client ends for good with the first connection that fails; through this one a poll
     that fails may be repeated. Raises AddressRefused, and Unreachable where nothing answers or
     the server wants other credentials.
     """
-    if reach is not None:
-        await reach.resolve(url)  # told here, not as an answer of the server's
-    transport = _Steady(reach)
+    if url_policy is not None:
+        await url_policy.resolve(url)  # told here, not as an answer of the server's
+    transport = _Steady(url_policy)
     opened = False
     try:
         async with _client(url, transport, headers or {}, timeout_s) as client:
@@ -74,11 +74,11 @@ async def _client(
 
 
 class _Steady(httpx2.AsyncHTTPTransport):
-    """Connects where `reach` says, and answers 503 itself where the connection fails."""
+    """Connects where `url_policy` says, and answers 503 itself where the connection fails."""
 
-    def __init__(self, reach: Reach | None) -> None:
+    def __init__(self, url_policy: UrlPolicy | None) -> None:
         super().__init__()
-        self._reach = reach
+        self._reach = url_policy
         self.trouble: str | None = None
         """Why the last request came to nothing, which the SDK's own error does not say."""
 
@@ -94,8 +94,8 @@ class _Steady(httpx2.AsyncHTTPTransport):
         self.trouble = f"it answers {response.status_code}" if bad else None
         return response
 
-    async def _aim(self, request: httpx2.Request, reach: Reach) -> None:
+    async def _aim(self, request: httpx2.Request, url_policy: UrlPolicy) -> None:
         """Send the request to the address that was checked, under the name it was meant for."""
-        address = await reach.resolve(str(request.url))
+        address = await url_policy.resolve(str(request.url))
         request.extensions = {**request.extensions, "sni_hostname": request.url.host}
         request.url = request.url.copy_with(host=address)

@@ -1,4 +1,4 @@
-"""Reach: which addresses may be called on somebody else's word.
+"""UrlPolicy: which addresses may be called on somebody else's word.
 
 A URL may come from a task's arguments, that is from anybody. Unguarded, it would let them read
 what only this process can reach: the cloud's metadata service, a database in the same network.
@@ -36,7 +36,7 @@ class AddressRefused(UsageError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reach:
+class UrlPolicy:
     """What may be called: public https addresses, and what `allowed` names.
 
     `loopback` is for emulators, whose servers are on this machine.
@@ -46,7 +46,7 @@ class Reach:
     loopback: bool = False
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str]) -> Reach:
+    def from_env(cls, env: Mapping[str, str]) -> UrlPolicy:
         """Return what the environment says."""
         names = (name.strip().lower() for name in env.get(ALLOW_VARIABLE, "").split(","))
         return cls(

@@ -1,1 +1,1 @@
-"""The door: the swarm over HTTP, for MCP clients and for whoever speaks plain JSON."""
+"""The server: the swarm over HTTP, for MCP clients and for whoever speaks plain JSON."""

@@ -12,38 +12,38 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sqswarm.dispatcher.server import http
-from sqswarm.dispatcher.server.caller import LOCAL
-from sqswarm.dispatcher.server.context import Door
+from sqswarm.dispatcher.server.identity import LOCAL
 from sqswarm.dispatcher.server.mcp.server import McpServer
+from sqswarm.dispatcher.server.stage import Stage
 
 MCP_PATH = "/mcp"
 
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
-def build_app(door: Door, access: Any = None) -> Starlette:
-    """Return the application of `door`, guarded by `access`.
+def build_app(stage: Stage, access: Any = None) -> Starlette:
+    """Return the application of `stage`, guarded by `access`.
 
     Without access everybody is the principal `local`: that is for loopback alone.
     """
-    mcp = McpServer(door)
+    mcp = McpServer(stage)
     app = mcp.server.streamable_http_app(
         streamable_http_path=MCP_PATH,
         # No session lives in a process: any instance may answer any request.
         stateless_http=True,
-        json_response=not door.settings.streams,
+        json_response=not stage.settings.streams,
         # Checked before every route, not this one alone: by the guard, or by what stands for it.
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
-        custom_starlette_routes=http.routes(door),
+        custom_starlette_routes=http.routes(stage),
     )
     app.state.mcp = mcp
-    app.add_middleware(_Fresh, door=door)
+    app.add_middleware(_Fresh, stage=stage)
     if access is None:
-        app.add_middleware(_Everybody, on_loopback=door.settings.streams)
+        app.add_middleware(_Everybody, on_loopback=stage.settings.streams)
     else:
-        from sqswarm.dispatcher.server.auth import Guard
+        from sqswarm.dispatcher.server.auth import AuthMiddleware
 
-        app.add_middleware(Guard, access=access)
+        app.add_middleware(AuthMiddleware, access=access)
     app.add_middleware(_PostOnly)
     return app
 
@@ -112,11 +112,11 @@ class _Everybody:
 class _Fresh:
     """Has the catalogue looked at again before a request, where it is old."""
 
-    def __init__(self, app: ASGIApp, door: Door) -> None:
+    def __init__(self, app: ASGIApp, stage: Stage) -> None:
         self._app = app
-        self._door = door
+        self._stage = stage
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await self._door.refresh()
+            await self._stage.refresh()
         await self._app(scope, receive, send)

@@ -1,4 +1,4 @@
-"""The Lambda handler of the MCP door: a Function URL's events, or a REST API's.
+"""The Lambda handler of the MCP server: a Function URL's events, or a REST API's.
 
 Nothing streams here (mangum answers with whole bodies), and nothing runs between two requests:
 what goes on is the agents' business.
@@ -15,9 +15,9 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sqswarm.dispatcher.server.app import AUTH, access_of, build_app, is_open
-from sqswarm.dispatcher.server.caller import Caller
-from sqswarm.dispatcher.server.context import Door
-from sqswarm.dispatcher.server.settings import DoorSettings
+from sqswarm.dispatcher.server.identity import Identity
+from sqswarm.dispatcher.server.settings import ServerSettings
+from sqswarm.dispatcher.server.stage import Stage
 from sqswarm.schemas.errors import InvalidSettings
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.settings import Settings
@@ -38,16 +38,16 @@ class LambdaDoor:
         iam = environment.get("SQSWARM_DOOR_AUTH") == "AWS_IAM"
         unguarded = is_open(environment) and not iam
         if unguarded and not settings.local:
-            message = "the door's Function URL is open to everybody, and no access is configured"
-            hint = f"Set {AUTH} in [tool.sqswarm.door] env, or auth = 'AWS_IAM'."
+            message = "the server's Function URL is open to everybody, and no access is configured"
+            hint = f"Set {AUTH} in [tool.sqswarm.server] env, or auth = 'AWS_IAM'."
             raise InvalidSettings(message, hint=hint)
         # An emulator on this machine signs nothing, and serves nobody else.
         access = None if unguarded else access_of(environment)
         self._loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)  # mangum takes the thread's
-        options = DoorSettings.from_env(environment, streams=False)
-        door = self._loop.run_until_complete(Door.connect_threaded(settings, options))
-        app = build_app(door, access)
+        options = ServerSettings.from_env(environment, streams=False)
+        stage = self._loop.run_until_complete(Stage.connect_threaded(settings, options))
+        app = build_app(stage, access)
         self._loop.run_until_complete(self._open(app))
         served = IamCallers(app) if iam and access is None else app
         # Its lifespan would end with the first request, and the server starts only once.
@@ -83,7 +83,7 @@ class IamCallers:
         if principal is None:
             await JSONResponse({"error": "not signed"}, status_code=403)(scope, receive, send)
             return
-        scope.setdefault("state", {})["caller"] = Caller(principal=principal)
+        scope.setdefault("state", {})["caller"] = Identity(principal=principal)
         await self._app(scope, receive, send)
 
 
@@ -102,8 +102,8 @@ def principal_of(event: JsonObject) -> str | None:
 
 
 if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:  # only where this is the entry point
-    _door = LambdaDoor(dict(os.environ))
+    _stage = LambdaDoor(dict(os.environ))
 
     def handle(event: JsonObject, context: Any) -> JsonObject:
         """Handle one Lambda invocation."""
-        return _door.handle(event, context)
+        return _stage.handle(event, context)

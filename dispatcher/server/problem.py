@@ -42,7 +42,7 @@ STATUSES: tuple[tuple[type[SwarmError], int], ...] = (
 """The first class that fits decides; any other error is a 500."""
 
 _SERVER_ERROR = 500
-_INNER_HINT = "Try again in a moment; the door's own log says what was wrong."
+_INNER_HINT = "Try again in a moment; the server's own log says what was wrong."
 
 
 def status_of(error: SwarmError) -> int:
@@ -88,7 +88,7 @@ def problem_of(error: SwarmError, **more: Any) -> Response:
     """
     status = status_of(error)
     if status >= _SERVER_ERROR:
-        detail, hint = "the swarm behind this door did not do its part", _INNER_HINT
+        detail, hint = "the swarm behind this server did not do its part", _INNER_HINT
     else:
         detail, hint = str(error), error.hint
     return problem(status, reason_of(error), detail, hint=hint, **more)

@@ -1,4 +1,4 @@
-"""DoorSettings: how a door behaves, read once from the environment."""
+"""ServerSettings: how a server behaves, read once from the environment."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WAIT_S = 25.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class DoorSettings:
+class ServerSettings:
     """`wait_s`: seconds a call without a task waits for its result, before it tells the task's id.
 
     `catalogue_s`: seconds until a new deployment's agents are seen. `look_s`: seconds between two
@@ -27,13 +27,13 @@ class DoorSettings:
     streams: bool = True
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str], *, streams: bool = True) -> DoorSettings:
-        """Return what SQSWARM_DOOR_WAIT_S and SQSWARM_DOOR_CATALOGUE_S say.
+    def from_env(cls, env: Mapping[str, str], *, streams: bool = True) -> ServerSettings:
+        """Return what SQSWARM_SERVER_WAIT_S and SQSWARM_DOOR_CATALOGUE_S say.
 
         Raises InvalidSettings for what is no number of seconds.
         """
         return cls(
-            wait_s=_seconds(env, "SQSWARM_DOOR_WAIT_S", WAIT_S),
+            wait_s=_seconds(env, "SQSWARM_SERVER_WAIT_S", WAIT_S),
             catalogue_s=_seconds(env, "SQSWARM_DOOR_CATALOGUE_S", 10.0),
             streams=streams,
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sqswarm.schemas.errors import SwarmError
-from sqswarm.testing.fake_claude.deployed import premiere
+from sqswarm.testing.fake_claude.deployed import deployed_with_claude
 
 HERE = Path(__file__).parent
 
@@ -23,7 +23,10 @@ TASKS: tuple[tuple[str, dict[str, Any]], ...] = (
 def main() -> int:
     """Submit one task a pattern, at once; return 0 where all is as it should be."""
     try:
-        with premiere(HERE, stage="patterns", script=HERE / "script.json") as (swarm, rehearsal):
+        with deployed_with_claude(HERE, stage="patterns", script=HERE / "script.json") as (
+            swarm,
+            rehearsal,
+        ):
             tasks = [swarm.submit(name, **arguments) for name, arguments in TASKS]
             found = {}
             for (name, _), task in zip(TASKS, tasks, strict=True):

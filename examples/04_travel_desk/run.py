@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqswarm import Swarm
 from sqswarm.schemas.errors import SwarmError
-from sqswarm.testing.fake_claude.deployed import premiere
+from sqswarm.testing.fake_claude.deployed import deployed_with_claude
 
 HERE = Path(__file__).parent
 REFERENCE = re.compile(r"TD-[0-9A-F]{8}")
@@ -42,7 +42,10 @@ def say(swarm: Swarm, text: str, *, trip: str) -> str:
 def main() -> int:
     """Have the conversation; return 0 where it went as it should."""
     try:
-        with premiere(HERE, stage="travel", script=HERE / "script.json") as (swarm, rehearsal):
+        with deployed_with_claude(HERE, stage="travel", script=HERE / "script.json") as (
+            swarm,
+            rehearsal,
+        ):
             trip = f"trip-{time.time_ns()}"
             said = [say(swarm, text, trip=trip) for text in TALK]
             if rehearsal is not None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from sqswarm.infra.admin_mcp.context import Site
+from sqswarm.infra.admin_mcp.context import AdminContext
 from sqswarm.infra.admin_mcp.shape import Shape
 from sqswarm.infra.admin_mcp.tools import OperationTool
 
@@ -31,7 +31,7 @@ class Agents(Shape):
     agents: list[Agent]
 
 
-def tools(site: Site) -> Iterator[OperationTool]:
+def tools(site: AdminContext) -> Iterator[OperationTool]:
     """Yield the tools of this group."""
 
     def list_agents() -> Agents:

@@ -1,4 +1,4 @@
-"""Site: the one endpoint and stage that a server looks after, and connections to it."""
+"""AdminContext: the one endpoint and stage that a server looks after, and connections to it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqswarm import Swarm
 from sqswarm.backends.aws.caller import BlockingCaller, ClientFactory
 from sqswarm.backends.aws.connect import client_factory, names_of
 from sqswarm.backends.runner import BlockingRunner, run_straight
-from sqswarm.dispatcher.connection import open_desk
+from sqswarm.dispatcher.connection import open_connection
 from sqswarm.infra.account import with_account
 from sqswarm.infra.probe import probe
 from sqswarm.schemas.naming import Names
@@ -20,7 +20,7 @@ from sqswarm.schemas.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
-class Site:
+class AdminContext:
     """Where the tools work. The endpoint is fixed when the server starts.
 
     Were it looked up for each call, a server allowed to write to an emulator would write to AWS
@@ -59,6 +59,6 @@ class Site:
         probe(self.settings)
         runner = BlockingRunner()
         caller = BlockingCaller(self._clients)
-        desk = run_straight(open_desk(self.settings, caller, runner, operator=True))
-        with Swarm(desk, runner) as swarm:
+        connection = run_straight(open_connection(self.settings, caller, runner, operator=True))
+        with Swarm(connection, runner) as swarm:
             yield swarm

@@ -1,4 +1,4 @@
-"""Dead letters: what was given up and why; running it again, once a person has agreed."""
+"""Dead dead letters: what was given up and why; running it again, once a person has agreed."""
 
 # No `from __future__ import annotations`: the SDK has to see the resolver in a tool's signature,
 # and that resolver is a function within a function, which no name leads to.
@@ -12,8 +12,8 @@ from mcp.server.mcpserver.resolve import Elicit, Resolve
 from pydantic import BaseModel, Field
 
 from sqswarm import Swarm
-from sqswarm.dispatcher.lifecycle.dead_letters import Letter
-from sqswarm.infra.admin_mcp.context import Site
+from sqswarm.dispatcher.lifecycle.dead_letters import DeadLetter
+from sqswarm.infra.admin_mcp.context import AdminContext
 from sqswarm.infra.admin_mcp.failure import told
 from sqswarm.infra.admin_mcp.shape import RUNS_CODE, Shape
 from sqswarm.infra.admin_mcp.text import cut_text
@@ -24,7 +24,7 @@ _BODY_LIMIT = 1000
 _ALL = 1000
 
 
-class DeadLetter(Shape):
+class DeadLetterInfo(Shape):
     """One message that was given up."""
 
     agent: str
@@ -37,9 +37,9 @@ class DeadLetter(Shape):
 
 
 class DeadLetters(Shape):
-    """Dead letters; they stay where they are."""
+    """Dead dead letters; they stay where they are."""
 
-    letters: list[DeadLetter]
+    letters: list[DeadLetterInfo]
     limited: bool = Field(description="True where there may be more.")
 
 
@@ -50,7 +50,7 @@ class Confirmation(BaseModel):
 
 
 class Redriven(Shape):
-    """What became of one letter."""
+    """What became of one dead letter."""
 
     old_task_id: str | None
     new_task_id: str | None = Field(description="Null: the message was moved back as it is.")
@@ -62,18 +62,18 @@ class Redrive(Shape):
 
     outcome: Literal["redriven", "declined", "dry_run", "nothing_there"]
     explanation: str
-    letters: list[DeadLetter] = Field(description="The letters that were chosen.")
+    letters: list[DeadLetterInfo] = Field(description="The dead letters that were chosen.")
     redriven: list[Redriven]
 
 
 Agent = Annotated[str, Field(description="An agent of list-agents, or `unrouted`.")]
 TaskIds = Annotated[
-    list[str] | None, Field(description="Only the letters of these tasks; else any.")
+    list[str] | None, Field(description="Only the dead letters of these tasks; else any.")
 ]
-Limit = Annotated[int, Field(ge=1, le=200, description="Letters at most.")]
+Limit = Annotated[int, Field(ge=1, le=200, description="DeadLetters at most.")]
 
 
-def tools(site: Site) -> Iterator[OperationTool]:
+def tools(site: AdminContext) -> Iterator[OperationTool]:
     """Yield the tools of this group."""
 
     def list_dead_letters(
@@ -84,7 +84,7 @@ def tools(site: Site) -> Iterator[OperationTool]:
     ) -> DeadLetters:
         """List messages that were given up, with the reason, the attempts and since when.
 
-        Use it to learn why tasks failed for good. The letters stay where they are; looking hides
+        Use it to learn why tasks failed for good. They stay where they are; looking hides
         them from others for a moment. Two or more SQS requests a queue.
         """
         with site.swarm() as swarm:
@@ -151,7 +151,7 @@ def tools(site: Site) -> Iterator[OperationTool]:
             if not agreed:
                 return _done(
                     "dry_run",
-                    f"Nothing was changed. {len(shown)} letter(s) would be run again. Show this to "
+                    f"Nothing was changed. {len(shown)} would be run again. Show this to "
                     "the user; if they agree, call again with the same arguments and confirm=true.",
                     shown,
                 )
@@ -161,7 +161,7 @@ def tools(site: Site) -> Iterator[OperationTool]:
                     new_task_id=fate.new.task_id if fate.new else None,
                     error=str(fate.error) if fate.error else None,
                 )
-                for fate in swarm.redrive_letters(agent, task_ids=task_ids, limit=limit)
+                for fate in swarm.redrive_dead_letters(agent, task_ids=task_ids, limit=limit)
             ]
         return _done("redriven", "They are on their way: see get-task.", shown, fates)
 
@@ -186,20 +186,22 @@ def _can_ask(ctx: Context) -> bool:
     return elicitation is not None and (elicitation.form is not None or elicitation.url is None)
 
 
-def _chosen(swarm: Swarm, agent: str, task_ids: list[str] | None, limit: int) -> list[Letter]:
+def _chosen(swarm: Swarm, agent: str, task_ids: list[str] | None, limit: int) -> list[DeadLetter]:
     letters = swarm.dead_letters(agent, limit=limit if task_ids is None else _ALL)
     return [one for one in letters if task_ids is None or one.task_id in task_ids][:limit]
 
 
-def _shown(letter: Letter) -> DeadLetter:
+def _shown(letter: DeadLetter) -> DeadLetterInfo:
     told_of = letter.to_json()
-    return DeadLetter.model_validate({**told_of, "body": cut_text(told_of["body"], _BODY_LIMIT)[0]})
+    return DeadLetterInfo.model_validate(
+        {**told_of, "body": cut_text(told_of["body"], _BODY_LIMIT)[0]}
+    )
 
 
 def _done(
     outcome: Literal["redriven", "declined", "dry_run", "nothing_there"],
     explanation: str,
-    letters: list[DeadLetter],
+    letters: list[DeadLetterInfo],
     redriven: list[Redriven] | None = None,
 ) -> Redrive:
     return Redrive(

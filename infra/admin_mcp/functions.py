@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from sqswarm.backends.aws.caller import error_code
-from sqswarm.infra.admin_mcp.context import Site
+from sqswarm.infra.admin_mcp.context import AdminContext
 from sqswarm.infra.admin_mcp.failure import UnknownFunction
 from sqswarm.infra.admin_mcp.shape import Shape
 from sqswarm.infra.admin_mcp.tools import OperationTool
@@ -82,7 +82,7 @@ class Function(FunctionSummary):
     event_sources: list[EventSource]
 
 
-def tools(site: Site) -> Iterator[OperationTool]:
+def tools(site: AdminContext) -> Iterator[OperationTool]:
     """Yield the tools of this group."""
 
     def list_functions(

@@ -11,7 +11,7 @@ from botocore.exceptions import ReadTimeoutError
 from pydantic import Field
 
 from sqswarm.infra.admin_mcp.connect import client_without_retries
-from sqswarm.infra.admin_mcp.context import Site
+from sqswarm.infra.admin_mcp.context import AdminContext
 from sqswarm.infra.admin_mcp.failure import UnknownFunction
 from sqswarm.infra.admin_mcp.functions import FunctionName, described
 from sqswarm.infra.admin_mcp.shape import RUNS_CODE, Shape
@@ -42,7 +42,7 @@ class Invocation(Shape):
     seconds: float = Field(description="As seen from here, with the network.")
 
 
-def tools(site: Site) -> Iterator[OperationTool]:
+def tools(site: AdminContext) -> Iterator[OperationTool]:
     """Yield the tools of this group."""
 
     def invoke_function(
@@ -73,7 +73,12 @@ def tools(site: Site) -> Iterator[OperationTool]:
 
 
 def invoked(
-    site: Site, function_name: str, payload: Any, *, qualifier: str | None = None, shown: int
+    site: AdminContext,
+    function_name: str,
+    payload: Any,
+    *,
+    qualifier: str | None = None,
+    shown: int,
 ) -> Invocation:
     """Invoke a function synchronously, once, and return what came of it.
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from sqswarm.infra.admin_mcp.context import Site
+from sqswarm.infra.admin_mcp.context import AdminContext
 from sqswarm.infra.admin_mcp.shape import Shape
 from sqswarm.infra.admin_mcp.text import cut_text
 from sqswarm.infra.admin_mcp.tools import OperationTool
@@ -38,7 +38,7 @@ class Lines(Shape):
     )
 
 
-def tools(site: Site) -> Iterator[OperationTool]:
+def tools(site: AdminContext) -> Iterator[OperationTool]:
     """Yield the tools of this group."""
 
     def read_logs(

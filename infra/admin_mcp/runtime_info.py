@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sqswarm.infra.admin_mcp.context import Site
+from sqswarm.infra.admin_mcp.context import AdminContext
 from sqswarm.infra.admin_mcp.functions import described, every_function
 from sqswarm.infra.admin_mcp.runtimes import RUNTIMES, SOURCE, TABLE_DATE, Runtime, successor
 from sqswarm.infra.admin_mcp.shape import Shape
@@ -51,7 +51,7 @@ class RuntimeInfo(Shape):
     limited: bool = Field(description="True where functions were left out of the list.")
 
 
-def tools(site: Site) -> Iterator[OperationTool]:
+def tools(site: AdminContext) -> Iterator[OperationTool]:
     """Yield the tools of this group."""
 
     def get_runtime_info(

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from sqswarm.infra.admin_mcp.context import Site
+from sqswarm.infra.admin_mcp.context import AdminContext
 from sqswarm.infra.admin_mcp.failure import FunctionBusy
 from sqswarm.infra.admin_mcp.functions import FunctionName, described
 from sqswarm.infra.admin_mcp.invoke import Invocation, invoked
@@ -37,7 +37,7 @@ class RuntimeUpdate(Shape):
     rollback_error: str | None = Field(description="Why the old runtime could not be put back.")
 
 
-def tools(site: Site) -> Iterator[OperationTool]:
+def tools(site: AdminContext) -> Iterator[OperationTool]:
     """Yield the tools of this group."""
 
     def update_function_runtime(
@@ -141,7 +141,7 @@ def _check(before: dict[str, Any], runtime: str, today: date, *, accept_no_rollb
 
 
 def _tried(
-    site: Site, client: Any, function_name: str, event: Any
+    site: AdminContext, client: Any, function_name: str, event: Any
 ) -> tuple[Invocation | None, str | None]:
     """Wait for the update and run the test event; return the run, or what went wrong.
 

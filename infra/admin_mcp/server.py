@@ -7,14 +7,14 @@ from importlib.metadata import version
 from mcp.server import MCPServer
 from mcp.server.mcpserver.tools import Tool
 
-from sqswarm.infra.admin_mcp.context import Site
+from sqswarm.infra.admin_mcp.context import AdminContext
 from sqswarm.infra.admin_mcp.tools import OperationTool, tools
 
 NAME = "sqswarm-operations"
 LOOPBACK = "127.0.0.1"
 
 
-def build(site: Site) -> MCPServer:
+def build(site: AdminContext) -> MCPServer:
     """Return the server with the site's tools; nothing is asked of AWS yet."""
     return MCPServer(
         name=NAME,
@@ -44,12 +44,12 @@ def _served(tool: OperationTool) -> Tool:
     return made
 
 
-def run_stdio(site: Site) -> None:
+def run_stdio(site: AdminContext) -> None:
     """Serve one client on stdin and stdout until it goes. Logs go to stderr."""
     build(site).run("stdio")
 
 
-def run_http(site: Site, *, port: int) -> None:
+def run_http(site: AdminContext, *, port: int) -> None:
     """Serve at http://127.0.0.1:PORT/mcp until interrupted.
 
     On loopback only: there is no authentication. The SDK refuses foreign Host and Origin headers,
@@ -58,7 +58,7 @@ def run_http(site: Site, *, port: int) -> None:
     build(site).run("streamable-http", host=LOOPBACK, port=port)
 
 
-def _instructions(site: Site) -> str:
+def _instructions(site: AdminContext) -> str:
     rights = (
         "Tools that change things are served."
         if site.writes

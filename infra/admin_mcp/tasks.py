@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from sqswarm import Request, TaskView
-from sqswarm.infra.admin_mcp.context import Site
+from sqswarm.infra.admin_mcp.context import AdminContext
 from sqswarm.infra.admin_mcp.shape import CHANGES, ENDS, Shape
 from sqswarm.infra.admin_mcp.text import cut
 from sqswarm.infra.admin_mcp.tools import OperationTool
@@ -76,7 +76,7 @@ def shown(view: TaskView) -> JsonObject:
     return {**{name: told.get(name) for name in _OWN}, "details": details}
 
 
-def tools(site: Site) -> Iterator[OperationTool]:
+def tools(site: AdminContext) -> Iterator[OperationTool]:
     """Yield the tools of this group."""
 
     def list_tasks(

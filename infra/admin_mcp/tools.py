@@ -9,7 +9,7 @@ from typing import Any
 
 from mcp_types import ToolAnnotations
 
-from sqswarm.infra.admin_mcp.context import Site
+from sqswarm.infra.admin_mcp.context import AdminContext
 from sqswarm.infra.admin_mcp.failure import told
 from sqswarm.infra.admin_mcp.shape import LOOKS
 
@@ -39,7 +39,7 @@ class OperationTool:
         return told(self.function)
 
 
-def tools(site: Site) -> Iterator[OperationTool]:
+def tools(site: AdminContext) -> Iterator[OperationTool]:
     """Yield the tools that `site` serves."""
     from sqswarm.infra.admin_mcp import (
         agents,

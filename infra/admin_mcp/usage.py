@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sqswarm.infra.admin_mcp.context import Site
+from sqswarm.infra.admin_mcp.context import AdminContext
 from sqswarm.infra.admin_mcp.metrics import Metric, totals
 from sqswarm.infra.admin_mcp.shape import Shape
 from sqswarm.infra.admin_mcp.tools import OperationTool
@@ -43,7 +43,7 @@ class Usage(Shape):
     table_read_units: float | None
 
 
-def tools(site: Site) -> Iterator[OperationTool]:
+def tools(site: AdminContext) -> Iterator[OperationTool]:
     """Yield the tools of this group."""
 
     def get_usage(

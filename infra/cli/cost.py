@@ -9,7 +9,7 @@ import typer
 from sqswarm.infra.cli.output import print_json, print_table
 from sqswarm.infra.cli.session import session_of
 from sqswarm.schemas.errors import UsageError
-from sqswarm.schemas.ledger import GROUPS, MICRO, Entry, Total, day_of, entries_of, totals
+from sqswarm.schemas.ledger import GROUPS, MICRO, LedgerEntry, Total, day_of, entries_of, totals
 
 if TYPE_CHECKING:
     from sqswarm.backends.ports.store import Store
@@ -67,10 +67,10 @@ def _cells(total: Total) -> tuple[str, ...]:
     )
 
 
-async def entries_since(store: Store, *, days: int, now_ms: int) -> list[Entry]:
+async def entries_since(store: Store, *, days: int, now_ms: int) -> list[LedgerEntry]:
     """Return the ledger's entries of the last `days` days (UTC), the oldest first."""
-    found: list[Entry] = []
+    found: list[LedgerEntry] = []
     for back in range(days - 1, -1, -1):
         items = await store.read_group(entries_of(day_of(now_ms - back * _DAY_MS)))
-        found += map(Entry.from_item, items)
+        found += map(LedgerEntry.from_item, items)
     return found

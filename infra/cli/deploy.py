@@ -43,7 +43,7 @@ def deploy(
                 "seconds": round(done.seconds, 2),
                 "mended": list(done.mended),
                 "notes": list(done.notes),
-                "door": done.door_url,
+                "server": done.server_url,
             }
         )
         return
@@ -51,8 +51,8 @@ def deploy(
         session.note(f"note: {note}")
     what = "deployed" if done.changed else "nothing to do:"
     number = len(done.agents)
-    if done.door_url is not None:
-        session.note(f"the MCP door is at {done.door_url}mcp")
+    if done.server_url is not None:
+        session.note(f"the MCP server is at {done.server_url}mcp")
     print_line(
         f"{what} {number} agent{'' if number == 1 else 's'} on the stage {settings.stage!r} "
         f"({done.seconds:.1f} s): {', '.join(done.agents)}"

@@ -38,10 +38,12 @@ def mcp(
     if print_config:
         _print_config(session, settings.stage, settings.endpoint_url, allow_writes)
         return
-    from sqswarm.infra.admin_mcp.context import Site
+    from sqswarm.infra.admin_mcp.context import AdminContext
     from sqswarm.infra.admin_mcp.server import LOOPBACK, run_http, run_stdio
 
-    site = Site(settings=settings, writes=settings.local if allow_writes is None else allow_writes)
+    site = AdminContext(
+        settings=settings, writes=settings.local if allow_writes is None else allow_writes
+    )
     if http:
         rights = "with" if site.writes else "without"
         session.note(f"http://{LOOPBACK}:{port}/mcp serves {site.where}, {rights} writes")

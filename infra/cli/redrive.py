@@ -32,7 +32,7 @@ def redrive(
     session = session_of(context)
     told = []
     with session.swarm() as swarm:
-        for one in swarm.redrive_letters(agent, task_ids=task, limit=limit, rate_per_s=rate):
+        for one in swarm.redrive_dead_letters(agent, task_ids=task, limit=limit, rate_per_s=rate):
             told.append(
                 {
                     "reason": one.letter.reason,

@@ -45,8 +45,8 @@ async def _serve(settings: Settings, access: Any, host: str, port: int, *, as_js
     import uvicorn
 
     from sqswarm.dispatcher.server.app import MCP_PATH, build_app
-    from sqswarm.dispatcher.server.context import Door
-    from sqswarm.dispatcher.server.settings import DoorSettings
+    from sqswarm.dispatcher.server.settings import ServerSettings
+    from sqswarm.dispatcher.server.stage import Stage
 
     class Server(uvicorn.Server):
         """Tells its address once it listens, and ends open streams before it stops."""
@@ -61,19 +61,19 @@ async def _serve(settings: Settings, access: Any, host: str, port: int, *, as_js
             app.state.mcp.close()
             super().handle_exit(sig, frame)
 
-    door = await Door.connect(settings, DoorSettings.from_env(os.environ))
+    server = await Stage.connect(settings, ServerSettings.from_env(os.environ))
     try:
-        app = build_app(door, access)
+        app = build_app(server, access)
         config = uvicorn.Config(
             app,
             host=host,
             port=port,
             log_level="warning",
-            timeout_graceful_shutdown=round(door.settings.wait_s) + _LEAVE_S,
+            timeout_graceful_shutdown=round(server.settings.wait_s) + _LEAVE_S,
         )
         await Server(config).serve()
     finally:
-        await door.close()
+        await server.close()
 
 
 def _in_url(host: str) -> str:

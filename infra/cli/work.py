@@ -49,7 +49,7 @@ def work(
     """
     from sqswarm.backends.log import Log
     from sqswarm.schemas.settings import Settings
-    from sqswarm.workers.hosts.container.service import Orders
+    from sqswarm.workers.hosts.container.service import WorkerOptions
     from sqswarm.workers.hosts.container.service import work as serve
     from sqswarm.workers.registry import load_agents
 
@@ -65,7 +65,7 @@ def work(
     for one in wanted.values():
         os.environ.update(one.spec.env)
     settings: Settings = session.reachable()
-    orders = Orders(
+    orders = WorkerOptions(
         slots=concurrency, grace_s=grace, housekeeping=housekeeping, health_file=health_file
     )
     if not asyncio.run(serve(settings, wanted, orders, log=Log())):

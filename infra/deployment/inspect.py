@@ -10,13 +10,20 @@ from typing import Any
 from sqswarm.backends.aws.caller import ClientFactory
 from sqswarm.infra.deployment.drift import Check, Drift, differing, run_checks
 from sqswarm.infra.deployment.inspect_storage import storage_checks
-from sqswarm.infra.resources import Consumer, DoorFront, Function, Queue, Subscription, Topology
+from sqswarm.infra.resources import (
+    Consumer,
+    Function,
+    Queue,
+    ServerFunction,
+    Subscription,
+    Topology,
+)
 from sqswarm.infra.template.messaging import queue_arn
 from sqswarm.infra.template.permissions import (
     Statement,
     agent_statements,
-    door_statements,
     housekeeping_statements,
+    server_statements,
 )
 from sqswarm.schemas.json import canonical, loads
 
@@ -41,11 +48,14 @@ def inspect(topology: Topology, clients: ClientFactory) -> list[Drift]:
         checks.append((name, check))
         name = f"event source of {consumer.function.name}"
         checks.append((name, partial(_event_source, consumer, topology, clients)))
-    if topology.door is not None:
-        function, statements = topology.door.function, door_statements(topology.door, topology)
+    if topology.server is not None:
+        function, statements = (
+            topology.server.function,
+            server_statements(topology.server, topology),
+        )
         check = partial(_function, function, statements, topology, clients)
         checks.append((f"function {function.name}", check))
-        check = partial(_function_url, topology.door, clients)
+        check = partial(_function_url, topology.server, clients)
         checks.append((f"URL of {function.name}", check))
     return run_checks(checks)
 
@@ -163,7 +173,7 @@ def _function(
     yield from _role(actual["Role"].rsplit("/", 1)[-1], function, statements, clients)
 
 
-def _function_url(front: DoorFront, clients: ClientFactory) -> Iterator[Drift]:
+def _function_url(front: ServerFunction, clients: ClientFactory) -> Iterator[Drift]:
     client, name = clients("lambda"), front.function.name
     expected = {"AuthType": front.auth}
     if what := differing(expected, client.get_function_url_config(FunctionName=name)):

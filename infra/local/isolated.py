@@ -15,7 +15,7 @@ _VARIABLES = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "SQSWARM_STAGE", "SQSWARM_PRIN
 
 
 @contextlib.contextmanager
-def apart(kind: EmulatorKind = "localstack") -> Iterator[Emulator]:
+def isolated_emulator(kind: EmulatorKind = "localstack") -> Iterator[Emulator]:
     """Run an emulator on a free port, in a home that shares only the installed environments.
 
     Meanwhile this process's environment names it and nothing else: AWS_ENDPOINT_URL,

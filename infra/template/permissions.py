@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqswarm.infra.resources import Consumer, DoorFront, Function, Topology
+from sqswarm.infra.resources import Consumer, Function, ServerFunction, Topology
 from sqswarm.infra.template.logical import text
 from sqswarm.infra.template.messaging import queue_arn
 from sqswarm.infra.template.storage import SWEEP_INDEX, bucket_arn, table_arn
@@ -103,8 +103,8 @@ def housekeeping_statements(topology: Topology) -> list[Statement]:
     ]
 
 
-def door_statements(door: DoorFront, topology: Topology) -> list[Statement]:
-    """Return what the door may do: start tasks, and look after those that are there.
+def server_statements(server: ServerFunction, topology: Topology) -> list[Statement]:
+    """Return what the server may do: start tasks, and look after those that are there.
 
     It may read the whole table, because `list` does.
     """
@@ -115,8 +115,8 @@ def door_statements(door: DoorFront, topology: Topology) -> list[Statement]:
         *_payloads(names),
         _start_tasks(topology),
         _allow("Delay", ("sqs:SendMessage",), queues),
-        *_report(door.function, names),
-        *(_checked(statement, "the door") for statement in door.permissions),
+        *_report(server.function, names),
+        *(_checked(statement, "the server") for statement in server.permissions),
     ]
 
 

@@ -13,7 +13,7 @@ from sqswarm.infra.template.functions import CODE_KEY, workforce
 from sqswarm.infra.template.limits import check_limits
 from sqswarm.infra.template.logical import camel
 from sqswarm.infra.template.messaging import ALARM_TOPIC, mail, queue_title, topic_title, topics
-from sqswarm.infra.template.server import door, door_outputs
+from sqswarm.infra.template.server import server, server_outputs
 from sqswarm.infra.template.storage import BUCKET, TABLE, bucket, table
 from sqswarm.schemas.json import canonical, size_bytes
 from sqswarm.schemas.naming import Names
@@ -87,7 +87,7 @@ def _resources(topology: Topology) -> Iterator[AWSObject]:
         yield from alarms(consumer)
     yield from workforce(topology)
     yield from containers(topology)
-    yield from door(topology)
+    yield from server(topology)
     yield dashboard(topology)
 
 
@@ -100,4 +100,4 @@ def _outputs(topology: Topology) -> Iterator[Output]:
         yield Output(f"{title}Arn", Value=Ref(title))
     for consumer in topology.consumers:
         yield Output(f"{camel(consumer.key)}QueueUrl", Value=Ref(queue_title(consumer)))
-    yield from door_outputs(topology)
+    yield from server_outputs(topology)

@@ -1,4 +1,4 @@
-"""The MCP door on Lambda: the dispatcher function, its Function URL, and a REST API where asked."""
+"""The MCP server on Lambda: its function, its Function URL, and a REST API where asked."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from troposphere import AWSObject, GetAtt, Output, Sub, apigateway, awslambda
 
-from sqswarm.infra.resources import DoorFront, Topology
+from sqswarm.infra.resources import ServerFunction, Topology
 from sqswarm.infra.template.functions import function_parts
 from sqswarm.infra.template.logical import arn, digest, ref
-from sqswarm.infra.template.permissions import door_statements
+from sqswarm.infra.template.permissions import server_statements
 
 _STEM = "Dispatcher"
 _FUNCTION = f"{_STEM}Function"
@@ -20,12 +20,12 @@ API_STAGE = "v1"
 """Where the REST API is deployed: the first part of its paths."""
 
 
-def door(topology: Topology) -> Iterator[AWSObject]:
-    """Yield what the door consists of; nothing where the stage has none."""
-    front = topology.door
+def server(topology: Topology) -> Iterator[AWSObject]:
+    """Yield what the server consists of; nothing where the stage has none."""
+    front = topology.server
     if front is None:
         return
-    yield from function_parts(_STEM, front.function, door_statements(front, topology), topology)
+    yield from function_parts(_STEM, front.function, server_statements(front, topology), topology)
     yield awslambda.Url(
         _URL, TargetFunctionArn=arn(_FUNCTION), AuthType=front.auth, InvokeMode="BUFFERED"
     )
@@ -35,18 +35,18 @@ def door(topology: Topology) -> Iterator[AWSObject]:
         yield from _api(front, topology)
 
 
-def door_outputs(topology: Topology) -> Iterator[Output]:
-    """Yield where the door is reached."""
-    if topology.door is None:
+def server_outputs(topology: Topology) -> Iterator[Output]:
+    """Yield where the server is reached."""
+    if topology.server is None:
         return
-    yield Output("DoorUrl", Description="The MCP door", Value=GetAtt(_URL, "FunctionUrl"))
-    if topology.door.api:
+    yield Output("ServerUrl", Description="The MCP server", Value=GetAtt(_URL, "FunctionUrl"))
+    if topology.server.api:
         domain = f"${{{_API}}}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}"
-        yield Output("DoorApiUrl", Value=Sub(f"https://{domain}/{API_STAGE}/"))
+        yield Output("ServerApiUrl", Value=Sub(f"https://{domain}/{API_STAGE}/"))
 
 
 def _open_url() -> Iterator[AWSObject]:
-    """Let everybody reach the URL: who may call is then the door's own access to decide.
+    """Let everybody reach the URL: who may call is then the server's own access to decide.
 
     Source: Lambda, "Control access to function URLs": both statements, since October 2025.
     """
@@ -66,7 +66,7 @@ def _open_url() -> Iterator[AWSObject]:
     )
 
 
-def _api(front: DoorFront, topology: Topology) -> Iterator[AWSObject]:
+def _api(front: ServerFunction, topology: Topology) -> Iterator[AWSObject]:
     """Yield a REST API that hands every path to the function."""
     region = "${AWS::Region}"
     uri = (
@@ -76,7 +76,7 @@ def _api(front: DoorFront, topology: Topology) -> Iterator[AWSObject]:
     yield apigateway.RestApi(
         _API,
         Name=front.function.name,
-        Description=f"The MCP door of stage {topology.names.stage}",
+        Description=f"The MCP server of stage {topology.names.stage}",
         EndpointConfiguration=apigateway.EndpointConfiguration(Types=["REGIONAL"]),
     )
     yield apigateway.Resource(

@@ -1,25 +1,27 @@
 """Operations of the ledger: reserve before a call, settle up after it, pause where told to.
 
-Each is part of one transaction: a call's entry and its purses change together or not at all, and
+Each is part of one transaction: a call's entry and its accounts change together or not at all, and
 a repeat of the request whose answer was lost changes nothing.
 """
 
 from __future__ import annotations
 
-from sqswarm.schemas.ledger import Entry, Purse, Worst
+from sqswarm.schemas.ledger import BudgetAccount, CostCeiling, LedgerEntry
 from sqswarm.schemas.writes import Absent, Add, Condition, Key, Le, Lt, Missing, Set, Write
 
 
-def reserve(purse: Purse, worst: Worst, *, fresh: bool, expires_s: int) -> Write | None:
-    """Commit a call's worst case to a purse, if it still fits.
+def reserve(
+    account: BudgetAccount, ceiling: CostCeiling, *, fresh: bool, expires_s: int
+) -> Write | None:
+    """Commit a call's worst case to a account, if it still fits.
 
-    `fresh` where the purse holds nothing yet: a limit cannot be compared with what is not there.
-    None where not even an empty purse would do.
+    `fresh` where the account holds nothing yet: a limit cannot be compared with what is not there.
+    None where not even an empty account would do.
     """
     when: list[Condition] = []
     for name, amount, limit in (
-        ("committed", worst.micro_usd, purse.micro_usd),
-        ("committed_tokens", worst.tokens, purse.tokens),
+        ("committed", ceiling.micro_usd, account.micro_usd),
+        ("committed_tokens", ceiling.tokens, account.tokens),
     ):
         if limit is None:
             continue
@@ -27,31 +29,33 @@ def reserve(purse: Purse, worst: Worst, *, fresh: bool, expires_s: int) -> Write
             return None
         when.append(Missing(name) if fresh else Le(name, limit - amount))
     return Write(
-        key=purse.key,
+        key=account.key,
         when=tuple(when),
         changes=(
-            Add("committed", worst.micro_usd),
-            Add("committed_tokens", worst.tokens),
+            Add("committed", ceiling.micro_usd),
+            Add("committed_tokens", ceiling.tokens),
             Set("ttl", expires_s),
         ),
     )
 
 
-def settle_up(purse: Purse, worst: Worst, *, micro_usd: int, tokens: int) -> Write:
+def settle_up(
+    account: BudgetAccount, ceiling: CostCeiling, *, micro_usd: int, tokens: int
+) -> Write:
     """Replace what was committed for a call by what it cost."""
     return Write(
-        key=purse.key,
+        key=account.key,
         when=(),
         changes=(
-            Add("committed", micro_usd - worst.micro_usd),
-            Add("committed_tokens", tokens - worst.tokens),
+            Add("committed", micro_usd - ceiling.micro_usd),
+            Add("committed_tokens", tokens - ceiling.tokens),
             Add("spent", micro_usd),
             Add("spent_tokens", tokens),
         ),
     )
 
 
-def enter(entry: Entry, *, expires_s: int) -> Write:
+def enter(entry: LedgerEntry, *, expires_s: int) -> Write:
     """Write a paid call into the ledger, once."""
     return Write(
         key=entry.key,

@@ -28,12 +28,12 @@ def interval_us(rate: Rate) -> int:
     return -(-rate.per_s * 1_000_000 // (rate.count - burst(rate) + 1))
 
 
-def reserve(arrival_us: int, *, now_us: int, turns: int, rate: Rate) -> tuple[list[int], int]:
-    """Return when the next `turns` runs may start (Unix microseconds), and the bucket after."""
+def reserve(arrival_us: int, *, now_us: int, slots: int, rate: Rate) -> tuple[list[int], int]:
+    """Return when the next `slots` runs may start (Unix microseconds), and the bucket after."""
     spacing = interval_us(rate)
     allowance = (burst(rate) - 1) * spacing
     starts: list[int] = []
-    for _ in range(turns):
+    for _ in range(slots):
         arrival_us = max(arrival_us, now_us)
         starts.append(max(now_us, arrival_us - allowance))
         arrival_us += spacing
@@ -51,18 +51,18 @@ def move_bucket(agent: str, before: Item | None, *, arrival_us: int) -> Write:
     return Write(key=bucket_key(agent), when=(unchanged,), changes=(Set("arrival_us", arrival_us),))
 
 
-def turn_key(task_id: str) -> Key:
+def slot_key(task_id: str) -> Key:
     """Return the primary key of a task's turn, beside its record."""
     return Key(pk=f"task#{task_id}", sk="turn")
 
 
-def note_turn(
+def record_slot(
     task_id: str, before: Item | None, *, at_ms: int, receives: int, expires_s: int
 ) -> Write:
     """Note when a task's turn is; it is good for the message's next receipt after `receives`."""
     unchanged: Condition = Absent() if before is None else Eq("receives", before["receives"])
     return Write(
-        key=turn_key(task_id),
+        key=slot_key(task_id),
         when=(unchanged,),
         changes=(Set("at", at_ms), Set("receives", receives), Set("ttl", expires_s)),
     )

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from sqswarm.schemas.json import loads
-from sqswarm.testing.fake_claude.run import Rehearsal
+from sqswarm.testing.fake_claude.run import FakeClaude
 from sqswarm.testing.fake_claude.script import Script
 
 
@@ -19,7 +19,7 @@ def main(
 ) -> None:
     """Play Claude on http://127.0.0.1:PORT; agents find it through ANTHROPIC_BASE_URL."""
     document = {} if script is None else loads(script.read_text(encoding="utf-8"))
-    rehearsal = Rehearsal(Script.of(document), port=port)
+    rehearsal = FakeClaude(Script.of(document), port=port)
     rehearsal.start()
     typer.echo(f"export ANTHROPIC_BASE_URL={rehearsal.base_url}")
     with suppress(KeyboardInterrupt):

@@ -16,7 +16,7 @@ from sqswarm.infra.project import find_project
 from sqswarm.schemas.errors import UsageError
 from sqswarm.schemas.json import loads
 from sqswarm.schemas.settings import Settings
-from sqswarm.testing.fake_claude.run import Rehearsal, rehearsing
+from sqswarm.testing.fake_claude.run import FakeClaude, fake_claude
 from sqswarm.testing.fake_claude.script import Script
 
 KEY_PARAMETER = "/sqswarm/anthropic-key"
@@ -24,7 +24,9 @@ KEY_PARAMETER = "/sqswarm/anthropic-key"
 
 
 @contextlib.contextmanager
-def premiere(folder: Path, *, stage: str, script: Path) -> Iterator[tuple[Swarm, Rehearsal | None]]:
+def deployed_with_claude(
+    folder: Path, *, stage: str, script: Path
+) -> Iterator[tuple[Swarm, FakeClaude | None]]:
     """Deploy the project in `folder` to `stage` of the local AWS, and connect to it.
 
     With ANTHROPIC_API_KEY set the agents ask Claude (the key goes into the emulator's Parameter
@@ -40,7 +42,7 @@ def premiere(folder: Path, *, stage: str, script: Path) -> Iterator[tuple[Swarm,
             ssm.put_parameter(Name=KEY_PARAMETER, Value=key, Type="SecureString", Overwrite=True)
         else:
             document = loads(script.read_text(encoding="utf-8"))
-            rehearsal = stack.enter_context(rehearsing(Script.of(document)))
+            rehearsal = stack.enter_context(fake_claude(Script.of(document)))
             before = os.environ.get("ANTHROPIC_BASE_URL")
             os.environ["ANTHROPIC_BASE_URL"] = rehearsal.base_url
             stack.callback(_restore, "ANTHROPIC_BASE_URL", before)

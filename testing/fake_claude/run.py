@@ -12,12 +12,12 @@ import uvicorn
 
 from sqswarm.schemas.json import JsonObject
 from sqswarm.testing.fake_claude.script import Script
-from sqswarm.testing.fake_claude.server import Performance
+from sqswarm.testing.fake_claude.server import MessagesApi
 
 _START_S = 10.0
 
 
-class Rehearsal(Performance):
+class FakeClaude(MessagesApi):
     """A running server. Point agents at `base_url`; ask `paid` and `repeated` afterwards."""
 
     def __init__(self, script: Script, *, host: str = "127.0.0.1", port: int = 0) -> None:
@@ -60,9 +60,9 @@ class Rehearsal(Performance):
 
 
 @contextlib.contextmanager
-def rehearsing(script: Script | JsonObject) -> Iterator[Rehearsal]:
+def fake_claude(script: Script | JsonObject) -> Iterator[FakeClaude]:
     """Serve a script until the block ends."""
-    rehearsal = Rehearsal(script if isinstance(script, Script) else Script.of(script))
+    rehearsal = FakeClaude(script if isinstance(script, Script) else Script.of(script))
     rehearsal.start()
     try:
         yield rehearsal

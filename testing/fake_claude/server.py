@@ -23,7 +23,7 @@ from starlette.routing import Route
 
 from sqswarm.schemas.json import JsonObject, canonical, dumps, loads
 from sqswarm.testing.fake_claude.script import Script, last_output
-from sqswarm.testing.fake_claude.tokens import Meter
+from sqswarm.testing.fake_claude.tokens import TokenMeter
 from sqswarm.testing.fake_claude.wire import error_of, events_of, message_of
 
 TURN_HEADER = "idempotency-key"
@@ -43,14 +43,14 @@ class Take:
     at_s: float
 
 
-class Performance:
+class MessagesApi:
     """What one server has played so far."""
 
     def __init__(self, script: Script) -> None:
         """Play `script`."""
         self.script = script
         self.takes: list[Take] = []
-        self._meter = Meter()
+        self._meter = TokenMeter()
         self._draw = random.Random(script.faults.seed)
         self._lock = threading.Lock()
         self._starts: list[float] = []
@@ -155,7 +155,7 @@ class Performance:
         self.takes.append(take)
 
     async def _count(self, request: Request) -> Response:
-        usage = Meter().input_of(loads(await request.body()))
+        usage = TokenMeter().input_of(loads(await request.body()))
         return JSONResponse({"input_tokens": sum(usage.values())})
 
     async def _told(self, _: Request) -> Response:

@@ -1,4 +1,4 @@
-"""Meter: tokens of a rehearsed request, cached ones told apart as the API tells them.
+"""TokenMeter: tokens of a rehearsed request, cached ones told apart as the API tells them.
 
 A token is four characters of JSON here: any fixed rule serves, as long as the ledger is held
 against the same count.
@@ -14,7 +14,7 @@ CACHE_MINIMUM_TOKENS = 16
 """The API caches no prefix below about a thousand tokens; rehearsed ones are shorter."""
 
 
-class Meter:
+class TokenMeter:
     """Counts tokens, and remembers which prefixes it has seen."""
 
     def __init__(self) -> None:

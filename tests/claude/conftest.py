@@ -3,9 +3,9 @@
 from contextlib import contextmanager
 
 import pytest
-from memory_swarm import House
+from memory_swarm import MemorySwarm
 
-from sqswarm.testing.fake_claude import rehearsing
+from sqswarm.testing.fake_claude import fake_claude
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def play(monkeypatch):
     @contextmanager
     def playing(*turns, when="", scenes=(), **more):
         script = {"scenes": [*scenes, {"when": when, "turns": list(turns)}], **more}
-        with rehearsing(script) as stage:
+        with fake_claude(script) as stage:
             monkeypatch.setenv("ANTHROPIC_BASE_URL", stage.base_url)
             yield stage
 
@@ -23,6 +23,6 @@ def play(monkeypatch):
 
 
 @pytest.fixture
-def house():
+def memory():
     """Make a swarm of agents."""
-    return House
+    return MemorySwarm

@@ -13,7 +13,7 @@ import pytest
 from sqswarm.schemas.ledger import MICRO
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.pricing import Tokens, price_of
-from sqswarm.testing.fake_claude import Script, rehearsing
+from sqswarm.testing.fake_claude import Script, fake_claude
 
 pytestmark = [pytest.mark.localstack, pytest.mark.timeout(600)]
 
@@ -23,7 +23,7 @@ MODEL = "claude-sonnet-5-5"
 
 @pytest.fixture(scope="module")
 def stage():
-    with rehearsing(Script()) as rehearsal:
+    with fake_claude(Script()) as rehearsal:
         yield rehearsal
 
 

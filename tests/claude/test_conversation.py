@@ -38,14 +38,14 @@ def use(name, **arguments):
     return {"tool": name, "input": arguments}
 
 
-async def test_it_answers_with_its_tools(house, play):
+async def test_it_answers_with_its_tools(memory, play):
     planner = ClaudeAgent("planner", model=MODEL, system="Plan.", tools=[weather, plain])
     turns = (
         {"say": "Looking.", "use": [use("weather", city="Rome"), use("plain", number=4)]},
         {"say": "Result: {last}"},
     )
     with play(*turns) as stage:
-        seen = await ask(house(planner), planner)
+        seen = await ask(memory(planner), planner)
     assert seen.status is Status.COMPLETED, seen.record.error
     assert seen.result() == 'Result: {"double":8}'
     assert CALLS == ["Rome", 4]
@@ -58,14 +58,14 @@ async def test_it_answers_with_its_tools(house, play):
     assert planner.spec.input_schema["required"] == ["prompt"]
 
 
-async def test_what_goes_wrong_in_a_tool_is_told_to_the_model(house, play):
+async def test_what_goes_wrong_in_a_tool_is_told_to_the_model(memory, play):
     planner = ClaudeAgent("planner", model=MODEL, tools=[weather])
     turns = (
         {"use": [use("weather", city="Atlantis"), use("weather", town="x"), use("rm", path="/")]},
         {"say": "I see"},
     )
     with play(*turns) as stage:
-        seen = await ask(house(planner), planner)
+        seen = await ask(memory(planner), planner)
     assert seen.result() == "I see"
     sunk, unfit, unknown = stage.paid[1].request["messages"][-1]["content"]
     assert sunk["is_error"]
@@ -77,23 +77,23 @@ async def test_what_goes_wrong_in_a_tool_is_told_to_the_model(house, play):
     assert CALLS == ["Atlantis"]
 
 
-async def test_tools_of_one_turn_run_side_by_side(house, play):
+async def test_tools_of_one_turn_run_side_by_side(memory, play):
     async def slow(n: int) -> int:
         await asyncio.sleep(0.5)
         return n
 
     planner = ClaudeAgent("planner", model=MODEL, tools=[slow])
     with play({"use": [use("slow", n=1), use("slow", n=2)]}, {"say": "done"}) as stage:
-        seen = await ask(house(planner), planner)
+        seen = await ask(memory(planner), planner)
     assert seen.result() == "done"
     asked, told = (take.at_s for take in stage.paid)
     assert 0.5 < told - asked < 0.8
 
 
-async def test_what_the_model_says_is_shown_now_and_then(house, play, monkeypatch):
+async def test_what_the_model_says_is_shown_now_and_then(memory, play, monkeypatch):
     planner = ClaudeAgent("planner", model=MODEL)
     with play({"say": "word " * 200}):
-        one = house(planner)
+        one = memory(planner)
         with one.counting() as counts:
             await ask(one, planner)
         assert counts["other"] == 0  # it was over within a second
@@ -105,10 +105,10 @@ async def test_what_the_model_says_is_shown_now_and_then(house, play, monkeypatc
     assert len(seen.record.status_message) <= 160
 
 
-async def test_a_busy_api_gives_the_worker_back(house, play):
+async def test_a_busy_api_gives_the_worker_back(memory, play):
     planner = ClaudeAgent("planner", model=MODEL, max_attempts=1, budget=Budget(usd=1))
     with play({"say": "at last"}, faults={"rate_limited": 1.0, "retry_after_ms": 8000}) as stage:
-        one = house(planner)
+        one = memory(planner)
         task_id = await one.submit(planner, prompt="go")
         await one.work(planner)
         record = await one.record(task_id)
@@ -119,14 +119,14 @@ async def test_a_busy_api_gives_the_worker_back(house, play):
             one.clock.advance(seconds=120)
             await one.settle_down()
         assert (await one.see(task_id)).result() == "at last"
-    [purse] = [item for key, item in one.store.items.items() if key.sk == "spend"]
-    assert purse["committed"] == purse["spent"] > 0
+    [account] = [item for key, item in one.store.items.items() if key.sk == "spend"]
+    assert account["committed"] == account["spent"] > 0
 
 
-async def test_a_reply_that_breaks_off_is_asked_for_again_and_stays_committed(house, play):
+async def test_a_reply_that_breaks_off_is_asked_for_again_and_stays_committed(memory, play):
     planner = ClaudeAgent("planner", model=MODEL, budget=Budget(usd=1))
     with play({"say": "half of it", "cut": True}) as stage:
-        one = house(planner)
+        one = memory(planner)
         task_id = await one.submit(planner, prompt="go")
         await one.settle_down()
         assert "broke off" in (await one.record(task_id)).status_message
@@ -134,8 +134,8 @@ async def test_a_reply_that_breaks_off_is_asked_for_again_and_stays_committed(ho
         one.clock.advance(seconds=60)
         await one.settle_down()
         assert (await one.see(task_id)).result() == "all of it"
-    [purse] = [item for key, item in one.store.items.items() if key.sk == "spend"]
-    assert purse["committed"] > purse["spent"] > 0
+    [account] = [item for key, item in one.store.items.items() if key.sk == "spend"]
+    assert account["committed"] > account["spent"] > 0
 
 
 class Plan(BaseModel):
@@ -143,11 +143,11 @@ class Plan(BaseModel):
     days: int
 
 
-async def test_an_answer_has_the_declared_form_or_is_asked_for_again(house, play):
+async def test_an_answer_has_the_declared_form_or_is_asked_for_again(memory, play):
     planner = ClaudeAgent("planner", model=MODEL, output=Plan)
     mended = {"when": "not an answer", "turns": [{"answer": {"steps": ["pack"], "days": 2}}]}
     with play({"answer": {"steps": ["pack"]}}, scenes=[mended]) as stage:
-        seen = await ask(house(planner), planner)
+        seen = await ask(memory(planner), planner)
     assert seen.result() == {"steps": ["pack"], "days": 2}
     assert stage.paid[0].request["output_config"]["format"]["type"] == "json_schema"
     assert "days: Field required" in stage.paid[1].request["messages"][-1]["content"]
@@ -155,10 +155,10 @@ async def test_an_answer_has_the_declared_form_or_is_asked_for_again(house, play
 
 
 @pytest.mark.parametrize("said", [{"result": ["a", "b"]}, ["a", "b"]], ids=["wrapped", "bare"])
-async def test_an_answer_that_is_no_object_travels_in_one(house, play, said):
+async def test_an_answer_that_is_no_object_travels_in_one(memory, play, said):
     lister = ClaudeAgent("lister", model=MODEL, output=list[str])
     with play({"answer": said}) as stage:
-        seen = await ask(house(lister), lister)
+        seen = await ask(memory(lister), lister)
     assert seen.result() == ["a", "b"]
     schema = stage.paid[0].request["output_config"]["format"]["schema"]
     assert schema["type"] == "object"
@@ -178,19 +178,19 @@ async def test_an_answer_that_is_no_object_travels_in_one(house, play, said):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-async def test_every_end_that_is_no_answer_has_a_name(house, play, turn, kind):
+async def test_every_end_that_is_no_answer_has_a_name(memory, play, turn, kind):
     planner = ClaudeAgent("planner", model=MODEL, tools=[weather], budget=Budget(turns=3))
     with play(turn) as stage:
-        seen = await ask(house(planner), planner)
+        seen = await ask(memory(planner), planner)
     assert seen.status is Status.FAILED
     assert seen.record.error["data"]["type"] == kind
     assert len(stage.takes) == (3 if kind == "TurnsExceeded" else 1)
 
 
-async def test_a_broken_api_is_tried_again_by_another_attempt(house, play):
+async def test_a_broken_api_is_tried_again_by_another_attempt(memory, play):
     planner = ClaudeAgent("planner", model=MODEL, max_attempts=2)
     with play({"error": {"status": 500, "message": "oops"}}) as stage:
-        one = house(planner)
+        one = memory(planner)
         task_id = await one.submit(planner, prompt="go")
         await one.settle_down()
         assert (await one.record(task_id)).status is Status.WORKING
@@ -209,7 +209,7 @@ async def book(city: str) -> dict:
     return {"booked": city}
 
 
-async def test_agents_are_tools_beside_functions_in_one_turn(house, play):
+async def test_agents_are_tools_beside_functions_in_one_turn(memory, play):
     planner = ClaudeAgent("planner", model=MODEL, tools=[weather, book])
     turns = (
         {
@@ -223,7 +223,7 @@ async def test_agents_are_tools_beside_functions_in_one_turn(house, play):
         {"say": "done"},
     )
     with play(*turns) as stage:
-        seen = await ask(house(planner, book), planner)
+        seen = await ask(memory(planner, book), planner)
     assert seen.result() == "done"
     assert sorted(CALLS) == ["Oslo", "book Full", "book Oslo"] or CALLS[0] == "Oslo"
     assert CALLS.count("Oslo") == 1
@@ -240,7 +240,7 @@ def delete(path: str) -> str:
     return "gone"
 
 
-async def test_a_person_approves_changes_or_refuses_a_call(house, play):
+async def test_a_person_approves_changes_or_refuses_a_call(memory, play):
     from sqswarm.dispatcher.lifecycle.answer import answer
 
     planner = ClaudeAgent("planner", model=MODEL, tools=[tool(delete, approve=True), weather])
@@ -257,7 +257,7 @@ async def test_a_person_approves_changes_or_refuses_a_call(house, play):
         {"say": "{last}"},
     )
     with play(*turns) as stage:
-        one = house(planner)
+        one = memory(planner)
         task_id = await one.submit(planner, prompt="go")
         await one.settle_down()
         record = await one.record(task_id)
@@ -270,7 +270,7 @@ async def test_a_person_approves_changes_or_refuses_a_call(house, play):
             ("delete#2", {"decision": "approve", "arguments": {"path": "b2"}}),
             ("delete#3", {"decision": "refuse", "reason": "keep it"}),
         ):
-            await answer(one.desk, task_id, key, value=said)
+            await answer(one.connection, task_id, key, value=said)
         await one.settle_down()
         seen = await one.see(task_id)
     assert seen.status is Status.COMPLETED, seen.record.error
@@ -281,22 +281,22 @@ async def test_a_person_approves_changes_or_refuses_a_call(house, play):
     assert "path: Field required" in told[4]["content"]
 
 
-async def test_the_model_may_ask_a_person(house, play):
+async def test_the_model_may_ask_a_person(memory, play):
     from sqswarm.dispatcher.lifecycle.answer import answer
 
     planner = ClaudeAgent("planner", model=MODEL, tools=[ask_person()])
     with play({"use": [use("ask_person", question="Window or aisle?")]}, {"say": "So: {last}"}):
-        one = house(planner)
+        one = memory(planner)
         task_id = await one.submit(planner, prompt="go")
         await one.settle_down()
         assert (await one.record(task_id)).asks["ask_person"]["message"] == "Window or aisle?"
-        await answer(one.desk, task_id, "ask_person", value="aisle")
+        await answer(one.connection, task_id, "ask_person", value="aisle")
         await one.settle_down()
         seen = await one.see(task_id)
     assert seen.result() == "So: aisle"
 
 
-async def test_a_tool_with_the_context_records_steps_of_its_own(house, play):
+async def test_a_tool_with_the_context_records_steps_of_its_own(memory, play):
     async def trip(city: str, *, ctx: TaskContext) -> list:
         """Plan a trip."""
         first = await ctx.step("first", weather, city)
@@ -304,16 +304,16 @@ async def test_a_tool_with_the_context_records_steps_of_its_own(house, play):
 
     planner = ClaudeAgent("planner", model=MODEL, tools=[trip])
     with play({"use": [use("trip", city="Bern")]}, {"say": "{last}"}):
-        seen = await ask(house(planner, book), planner)
+        seen = await ask(memory(planner, book), planner)
     assert seen.result() == '["sunny in Bern",{"booked":"Bern"}]'
     assert CALLS == ["Bern", "book Bern"]
 
 
-async def test_a_session_is_remembered_and_thinking_is_not(house, play):
+async def test_a_session_is_remembered_and_thinking_is_not(memory, play):
     helper = ClaudeAgent("helper", model=MODEL, ordered=True, tools=[weather])
     turns = ({"think": "hm", "use": [use("weather", city="Rome")]}, {"say": "Noted"})
     with play(*turns) as stage:
-        one = house(helper)
+        one = memory(helper)
         for text in ("I like Rome", "Where do I like to go?"):
             seen = await ask(one, helper, text, session_id="s1")
             assert seen.status is Status.COMPLETED, seen.record.error
@@ -326,11 +326,11 @@ async def test_a_session_is_remembered_and_thinking_is_not(house, play):
     assert len(stage.paid) == 6
 
 
-async def test_a_long_conversation_goes_on_in_other_workers(house, play, monkeypatch):
+async def test_a_long_conversation_goes_on_in_other_workers(memory, play, monkeypatch):
     planner = ClaudeAgent("planner", model=MODEL, tools=[weather])
     monkeypatch.setattr("sqswarm.workers.claude.turn._REST_SHARE", 2)
     with play({"use": [use("weather", city="Rome")]}, {"say": "done"}) as stage:
-        one = house(planner)
+        one = memory(planner)
         task_id = await one.submit(planner, prompt="go")
         await one.work(planner)
         assert (await one.record(task_id)).wake_at_ms is not None

@@ -10,7 +10,15 @@ from memory_swarm import Clock
 from sqswarm import ClaudeAgent
 from sqswarm.infra.cli.cost import entries_since
 from sqswarm.schemas.errors import InvalidAgent, InvalidSettings
-from sqswarm.schemas.ledger import Budget, Entry, Purse, Worst, entries_of, totals, worst_case
+from sqswarm.schemas.ledger import (
+    Budget,
+    BudgetAccount,
+    CostCeiling,
+    LedgerEntry,
+    entries_of,
+    totals,
+    worst_case,
+)
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.pricing import PRICES, Price, Tokens, own_prices, plain_model, price_of
 from sqswarm.schemas.writes import Key
@@ -29,17 +37,19 @@ def lookup(n: int) -> str:
 USE = {"use": [{"tool": "lookup", "input": {"n": 1}}]}
 
 
-def entries(house):
-    return [Entry.from_item(i) for i in house.store.items.values() if i["pk"] == entries_of(DAY)]
+def entries(memory):
+    return [
+        LedgerEntry.from_item(i) for i in memory.store.items.values() if i["pk"] == entries_of(DAY)
+    ]
 
 
-async def test_the_ledger_is_the_servers_own_count(house, play):
+async def test_the_ledger_is_the_servers_own_count(memory, play):
     agents = [
         ClaudeAgent(name, model=MODEL, tools=[lookup], budget=Budget(usd=1, tokens=10**6))
         for name in ("a", "b")
     ]
     with play(USE, USE, {"say": "done"}) as stage:
-        one = house(*agents)
+        one = memory(*agents)
         for agent in agents * 2:
             seen = await ask(one, agent)
             assert seen.status is Status.COMPLETED
@@ -55,10 +65,10 @@ async def test_the_ledger_is_the_servers_own_count(house, play):
     assert whole.tokens.cache_read > 0
     price = price_of(MODEL, day=DAY)
     assert whole.micro_usd == sum(price.micro_usd(Tokens.of(take.usage)) for take in stage.paid)
-    purses = [item for key, item in one.store.items.items() if key.sk == "spend"]
-    assert len(purses) == 4
-    assert all(p["spent"] == p["committed"] > 0 for p in purses)
-    assert sum(p["spent"] for p in purses) == whole.micro_usd
+    accounts = [item for key, item in one.store.items.items() if key.sk == "spend"]
+    assert len(accounts) == 4
+    assert all(p["spent"] == p["committed"] > 0 for p in accounts)
+    assert sum(p["spent"] for p in accounts) == whole.micro_usd
 
 
 @pytest.mark.parametrize(
@@ -67,10 +77,10 @@ async def test_the_ledger_is_the_servers_own_count(house, play):
      Budget(principal_usd_per_day=0.17)],
     ids=["tokens", "task", "agent", "principal"],
 )  # fmt: skip
-async def test_over_budget_is_an_outcome_before_the_call(house, play, budget):
+async def test_over_budget_is_an_outcome_before_the_call(memory, play, budget):
     agent = ClaudeAgent("a", model=MODEL, tools=[lookup], budget=budget)
     with play({**USE, "tokens": 7000}) as stage:
-        one = house(agent)
+        one = memory(agent)
         seen = await ask(one, agent)
     assert seen.status is Status.FAILED
     assert seen.record.error["data"]["type"] == "BudgetExceeded"
@@ -88,21 +98,19 @@ class Yielding(Clock):
         await asyncio.sleep(0)
 
 
-async def test_a_budget_holds_with_many_workers_at_once(house):
+async def test_a_budget_holds_with_many_workers_at_once(memory):
     agent = ClaudeAgent("a", model=MODEL, budget=Budget(agent_usd_per_day=1.0))
-    one = house(agent)
-    station = replace(one.station(agent), runner=Yielding())
-    worst = Worst(micro_usd=90_000, tokens=1)
+    one = memory(agent)
+    worker = replace(one.worker(agent), runner=Yielding())
+    ceiling = CostCeiling(micro_usd=90_000, tokens=1)
     price = Price(input=0, output=1000, cache_write=0, cache_read=0)
     refused = 0
 
     async def work(n):
         nonlocal refused
-        spend = Spend(
-            station, task_id=f"t{n}", principal="me", budget=Budget(agent_usd_per_day=1.0)
-        )
+        spend = Spend(worker, task_id=f"t{n}", principal="me", budget=Budget(agent_usd_per_day=1.0))
         try:
-            hold = await spend.reserve(worst, patience_s=3)
+            hold = await spend.reserve(ceiling, patience_s=3)
         except Fail:
             refused += 1
             return
@@ -110,28 +118,32 @@ async def test_a_budget_holds_with_many_workers_at_once(house):
         await spend.settle(hold, Tokens(output=60_000), model=MODEL, price=price)
 
     await asyncio.gather(*(work(n) for n in range(50)))
-    [purse] = [item for key, item in one.store.items.items() if key.pk == "spend#agent#a"]
-    assert purse["spent"] == purse["committed"] <= 1_000_000
+    [account] = [item for key, item in one.store.items.items() if key.pk == "spend#agent#a"]
+    assert account["spent"] == account["committed"] <= 1_000_000
     # What calls did not need came back: the limit is used up to less than one call.
-    assert purse["spent"] > 1_000_000 - 90_000
-    assert refused == 50 - purse["spent"] // 60_000
+    assert account["spent"] > 1_000_000 - 90_000
+    assert refused == 50 - account["spent"] // 60_000
 
 
-async def test_a_lost_call_counts_with_its_worst_case(house):
+async def test_a_lost_call_counts_with_its_worst_case(memory):
     agent = ClaudeAgent("a", model=MODEL)
-    spend = Spend(house(agent).station(agent), task_id="t", principal="me", budget=Budget(usd=1))
-    await spend.reserve(Worst(micro_usd=600_000, tokens=1), patience_s=1)  # its worker dies here
+    spend = Spend(memory(agent).worker(agent), task_id="t", principal="me", budget=Budget(usd=1))
+    await spend.reserve(
+        CostCeiling(micro_usd=600_000, tokens=1), patience_s=1
+    )  # its worker dies here
     with pytest.raises(Fail, match="hold what is left"):
-        await spend.reserve(Worst(micro_usd=600_000, tokens=1), patience_s=1)
+        await spend.reserve(CostCeiling(micro_usd=600_000, tokens=1), patience_s=1)
 
 
 def test_a_purse_says_why():
-    purse = Purse(key=Key(pk="p", sk="s"), name="task", micro_usd=1_000_000, tokens=100)
-    assert purse.says_no(Worst(micro_usd=1, tokens=1), None) is None
-    assert "$0.9000 of $1.0000" in purse.says_no(
-        Worst(micro_usd=200_000, tokens=1), {"spent": 900_000}
+    account = BudgetAccount(key=Key(pk="p", sk="s"), name="task", micro_usd=1_000_000, tokens=100)
+    assert account.says_no(CostCeiling(micro_usd=1, tokens=1), None) is None
+    assert "$0.9000 of $1.0000" in account.says_no(
+        CostCeiling(micro_usd=200_000, tokens=1), {"spent": 900_000}
     )
-    assert "90 of 100 tokens" in purse.says_no(Worst(micro_usd=1, tokens=11), {"spent_tokens": 90})
+    assert "90 of 100 tokens" in account.says_no(
+        CostCeiling(micro_usd=1, tokens=11), {"spent_tokens": 90}
+    )
 
 
 def test_prices_have_dates_and_may_be_overridden():
@@ -173,10 +185,10 @@ def test_a_budget_is_no_nonsense():
         Budget(turns=0)
 
 
-async def test_costs_are_read_day_by_day(house, play):
+async def test_costs_are_read_day_by_day(memory, play):
     agent = ClaudeAgent("a", model=MODEL)
     with play({"say": "x"}):
-        one = house(agent)
+        one = memory(agent)
         await ask(one, agent)
         one.clock.advance(seconds=24 * 3600)
         await ask(one, agent)

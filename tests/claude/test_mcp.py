@@ -63,12 +63,12 @@ def results(stage, turn=1):
     return stage.paid[turn].request["messages"][-1]["content"]
 
 
-async def test_a_stdio_and_an_http_server_in_one_task(house, play, starts, over_http):
+async def test_a_stdio_and_an_http_server_in_one_task(memory, play, starts, over_http):
     config = {"mcpServers": {"local": stdio(starts), "web": {"type": "http", "url": over_http}}}
     agent = ClaudeAgent("desk", model=MODEL, mcp_servers=config)
     turn = {"use": [use("local__rooms", city="Rome"), use("web__rooms", city="Oslo")]}
     with play(turn, {"say": "{last}"}) as stage:
-        one = house(agent)
+        one = memory(agent)
         assert (await ask(one, agent)).result() == "3 rooms in Oslo"
         assert (await ask(one, agent)).status is Status.COMPLETED
     assert "3 rooms in Rome" in results(stage)[0]["content"]
@@ -78,21 +78,21 @@ async def test_a_stdio_and_an_http_server_in_one_task(house, play, starts, over_
     assert tool_name("local", "odd.name") in names
 
 
-async def test_only_allowed_tools_exist(house, play, starts):
+async def test_only_allowed_tools_exist(memory, play, starts):
     agent = ClaudeAgent(
         "desk",
         model=MODEL,
         mcp_servers={"local": stdio(starts, allow=["room*"], approve=["rooms"])},
     )
     with play({"use": [use("local__delete_all"), use("local__rooms", city="x")]}) as stage:
-        one = house(agent)
+        one = memory(agent)
         seen = await ask(one, agent)
     assert [tool["name"] for tool in stage.paid[0].request["tools"]] == ["local__rooms"]
     assert seen.status is Status.INPUT_REQUIRED
     assert list(seen.record.asks) == ["local__rooms"]
 
 
-async def test_a_server_that_fails_hangs_or_dies_is_an_error_for_the_model(house, play, starts):
+async def test_a_server_that_fails_hangs_or_dies_is_an_error_for_the_model(memory, play, starts):
     agent = ClaudeAgent("desk", model=MODEL, mcp_servers={"local": stdio(starts, timeout=2000)})
     turns = (
         {"use": [use("local__fail")]},
@@ -102,7 +102,7 @@ async def test_a_server_that_fails_hangs_or_dies_is_an_error_for_the_model(house
         {"say": "{last}"},
     )
     with play(*turns) as stage:
-        seen = await ask(house(agent), agent)
+        seen = await ask(memory(agent), agent)
     assert seen.status is Status.COMPLETED, seen.record.error
     said = [results(stage, turn)[0] for turn in (1, 2, 3, 4)]
     assert [one.get("is_error", False) for one in said] == [True, True, True, False]
@@ -111,26 +111,26 @@ async def test_a_server_that_fails_hangs_or_dies_is_an_error_for_the_model(house
     assert "3 rooms in Rome" in said[3]["content"]  # it was started again
 
 
-async def test_a_server_that_is_not_there_has_no_tools(house, play):
+async def test_a_server_that_is_not_there_has_no_tools(memory, play):
     servers = [
         McpServer(name="gone", command="/no/such/program"),
         McpServer(name="nobody", url="http://127.0.0.1:9/mcp"),
     ]
     agent = ClaudeAgent("desk", model=MODEL, mcp_servers=servers)
     with play({"use": [use("gone__rooms")]}, {"say": "sorry"}) as stage:
-        seen = await ask(house(agent), agent)
+        seen = await ask(memory(agent), agent)
     assert seen.result() == "sorry"
     system = stage.paid[0].request["system"][0]["text"]
     assert "tools of 'gone' are not available" in system
     assert "tools of 'nobody' are not available" in system
 
 
-async def test_a_servers_secret_is_never_written_down(house, play, starts, monkeypatch):
+async def test_a_servers_secret_is_never_written_down(memory, play, starts, monkeypatch):
     monkeypatch.setenv("THE_TOKEN", "hush-hush-123456")
     config = {"local": stdio(starts, env={"INVENTORY_TOKEN": "env:THE_TOKEN"})}
     agent = ClaudeAgent("desk", model=MODEL, mcp_servers=config)
     with play({"use": [use("local__leak")]}, {"say": "{last}"}) as stage:
-        one = house(agent)
+        one = memory(agent)
         seen = await ask(one, agent)
     assert seen.result() == "the token is [secret]"
     assert "hush-hush" not in str(one.store.items)

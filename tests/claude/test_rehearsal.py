@@ -3,7 +3,7 @@
 import anthropic
 import pytest
 
-from sqswarm.testing.fake_claude import rehearsing
+from sqswarm.testing.fake_claude import fake_claude
 
 SCRIPT = {
     "scenes": [
@@ -29,7 +29,7 @@ SCRIPT = {
 
 @pytest.fixture
 def stage():
-    with rehearsing(SCRIPT) as rehearsal:
+    with fake_claude(SCRIPT) as rehearsal:
         yield rehearsal
 
 
@@ -107,7 +107,7 @@ async def test_failures_are_the_apis(client):
     ids=["429", "529", "limit"],
 )
 async def test_faults_are_drawn(faults, error):
-    with rehearsing({"faults": faults}) as stage:
+    with fake_claude({"faults": faults}) as stage:
         async with anthropic.AsyncAnthropic(
             api_key="k", base_url=stage.base_url, max_retries=0
         ) as client:

@@ -33,7 +33,7 @@ def delete_everything() -> str:
     return "gone"
 
 
-async def test_a_page_that_gives_orders_gets_nothing_done(house, play, monkeypatch):
+async def test_a_page_that_gives_orders_gets_nothing_done(memory, play, monkeypatch):
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-very-secret-key-0000")
     agent = ClaudeAgent("reader", model=MODEL, tools=[fetch])
     turns = (
@@ -49,7 +49,7 @@ async def test_a_page_that_gives_orders_gets_nothing_done(house, play, monkeypat
         {"say": "done {last}"},
     )
     with play(*turns) as stage:
-        one = house(agent)
+        one = memory(agent)
         seen = await ask(one, agent)
     assert seen.status is Status.COMPLETED
     assert DELETED == []

@@ -25,20 +25,20 @@ async def chat(text: str, *, ctx: TaskContext) -> list:
     return [message["content"] for message in past]
 
 
-async def talk(house, text, principal="me"):
-    desk = house.desk_of(principal)
+async def talk(memory, text, principal="me"):
+    connection = memory.connection_for(principal)
     from sqswarm.dispatcher.submit import Request, submit
 
-    [task] = await submit(desk, "chat", [Request(arguments={"text": text})])
-    await house.settle_down()
-    return (await house.see_as(desk, task.task_id)).result()
+    [task] = await submit(connection, "chat", [Request(arguments={"text": text})])
+    await memory.settle_down()
+    return (await memory.see_as(connection, task.task_id)).result()
 
 
 @pytest.fixture
-def talking(house):
+def talking(memory):
     from sqswarm.dispatcher.view import view
 
-    one = house(chat)
+    one = memory(chat)
     one.see_as = view
     return one
 
@@ -54,10 +54,10 @@ async def test_sessions_of_principals_do_not_meet(talking):
     assert await talk(talking, "yours", principal="you") == []
 
 
-async def test_a_turn_costs_one_read_and_one_write(house, play):
+async def test_a_turn_costs_one_read_and_one_write(memory, play):
     helper = ClaudeAgent("helper", model=MODEL)
     with play({"say": "ok"}):
-        one = house(helper)
+        one = memory(helper)
         await ask(one, helper, "first", session_id="s")
         reads = []
         read = one.store.read
@@ -76,7 +76,9 @@ async def test_a_turn_costs_one_read_and_one_write(house, play):
 async def test_turns_of_many_tasks_are_all_there_and_whole(talking):
     from sqswarm.dispatcher.submit import Request, submit
 
-    await submit(talking.desk, "chat", [Request(arguments={"text": str(n)}) for n in range(10)])
+    await submit(
+        talking.connection, "chat", [Request(arguments={"text": str(n)}) for n in range(10)]
+    )
     await talking.settle_down()
     past = await talk(talking, "last")
     assert past[1::2] == [f"you said {text}" for text in past[::2]]
@@ -95,7 +97,7 @@ async def test_an_attempt_that_died_after_it_remembered_does_not_do_it_again(tal
         return await transact(writes)
 
     talking.store.transact = dying
-    [task] = await submit(talking.desk, "chat", [Request(arguments={"text": "once"})])
+    [task] = await submit(talking.connection, "chat", [Request(arguments={"text": "once"})])
     await talking.settle_down()
     assert talking.store.transact == transact
     talking.clock.advance(seconds=60)

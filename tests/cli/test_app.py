@@ -46,7 +46,7 @@ def test_help_loads_nothing_heavy():
 def project(tmp_path, monkeypatch):
     (tmp_path / "pyproject.toml").write_text('[tool.sqswarm]\nagents = ["synth_agents"]\n')
     (tmp_path / "synth_agents.py").write_text(
-        "from workers import agent\n\n\n@agent\nasync def shout(text: str) -> str:\n"
+        "from sqswarm import agent\n\n\n@agent\nasync def shout(text: str) -> str:\n"
         '    """Say it louder."""\n    return text.upper()\n'
     )
     monkeypatch.chdir(tmp_path)

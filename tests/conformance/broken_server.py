@@ -21,10 +21,10 @@ def read_an_old_copy():
     """Answer reads as a copy of the table would that is a second behind."""
     fresh = tasks.own_task
 
-    async def stale(desk, task_id):
-        record = await fresh(desk, task_id)
+    async def stale(connection, task_id):
+        record = await fresh(connection, task_id)
         if time.time() * 1000 - record.created_ms < 1000 * OLD_S:
-            return await fresh(desk, "0199c2f0-5d3c-7c3e-8f43-2f6a1c0d9e11")
+            return await fresh(connection, "0199c2f0-5d3c-7c3e-8f43-2f6a1c0d9e11")
         return record
 
     tasks.own_task = stale

@@ -3,8 +3,8 @@
 import os
 
 import pytest
-from door_fixtures import door_stage, lambda_door, served  # noqa: F401
 from install import install, is_installed
+from server_fixtures import lambda_server, served, server_stage  # noqa: F401
 
 REQUIRED = os.environ.get("SQSWARM_CONFORMANCE") == "required"
 
@@ -23,5 +23,5 @@ def suite_installed():
 
 @pytest.fixture(params=["serve", "lambda"])
 def url(request, suite_installed):
-    """The door's address, in each of its hostings."""
-    return request.getfixturevalue({"serve": "served", "lambda": "lambda_door"}[request.param])
+    """The server's address, in each of its hostings."""
+    return request.getfixturevalue({"serve": "served", "lambda": "lambda_server"}[request.param])

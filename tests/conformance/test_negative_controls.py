@@ -2,7 +2,7 @@
 
 import pytest
 import suite
-from door_fixtures import serving
+from server_fixtures import serving
 
 pytestmark = pytest.mark.localstack
 
@@ -30,8 +30,8 @@ pytestmark = pytest.mark.localstack
         ),
     ],
 )
-def test_a_server_without_the_rule_fails(door_stage, suite_installed, broken, scenario, check):
-    settings, _ = door_stage
+def test_a_server_without_the_rule_fails(server_stage, suite_installed, broken, scenario, check):
+    settings, _ = server_stage
     env = {"SQSWARM_BROKEN": broken}
     with serving(settings, module="broken_server", env=env) as process:
         verdicts = suite.run(scenario, process.url)

@@ -1,4 +1,4 @@
-"""The official MCP conformance suite, against `sqswarm serve` and the door on Lambda."""
+"""The official MCP conformance suite, against `sqswarm serve` and the server on Lambda."""
 
 import pytest
 import suite

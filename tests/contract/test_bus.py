@@ -2,7 +2,7 @@
 
 import uuid
 
-from sqswarm.backends.ports.bus import DeadLetter, Outgoing, batches
+from sqswarm.backends.ports.bus import Outgoing, OutgoingDeadLetter, batches
 
 
 def outgoing(body="{}", **fields):
@@ -73,7 +73,7 @@ async def test_hiding_or_deleting_what_is_gone_is_no_error(bus, place):
 
 
 async def test_a_dead_letter_says_why(bus, place):
-    letter = DeadLetter(
+    letter = OutgoingDeadLetter(
         body="{]",
         reason="not-json",
         detail="line 1\x00\udcff…",

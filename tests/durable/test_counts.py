@@ -1,7 +1,7 @@
 """The writes of each mode and each wait, counted (correctness.md, "Durability modes")."""
 
 import pytest
-from memory_swarm import House
+from memory_swarm import MemorySwarm
 
 from sqswarm import TaskContext, agent
 from sqswarm.dispatcher.lifecycle.answer import answer
@@ -43,8 +43,8 @@ async def stepping(*, ctx: TaskContext) -> int:
 
 
 @pytest.fixture
-def house():
-    return House(lean, standard, solid, parent, asking, sleeping, stepping)
+def memory():
+    return MemorySwarm(lean, standard, solid, parent, asking, sleeping, stepping)
 
 
 @pytest.mark.parametrize(
@@ -55,30 +55,30 @@ def house():
         pytest.param(solid, {"create": 1, "acquire": 1, "settle": 1}, id="durable-3"),
     ],
 )
-async def test_the_writes_of_a_mode(house, one, expected):
-    with house.counting() as counts:
-        await house.submit(one, n=1)
-        await house.settle_down()
+async def test_the_writes_of_a_mode(memory, one, expected):
+    with memory.counting() as counts:
+        await memory.submit(one, n=1)
+        await memory.settle_down()
     assert counts == expected
 
 
-async def test_a_durable_task_enters_and_leaves_the_sweep_index_once(house):
-    await house.submit(solid, n=1)
-    [item] = house.store.items.values()
+async def test_a_durable_task_enters_and_leaves_the_sweep_index_once(memory):
+    await memory.submit(solid, n=1)
+    [item] = memory.store.items.values()
     due = item["due_at"]
-    await house.work(solid)
-    [item] = house.store.items.values()
+    await memory.work(solid)
+    [item] = memory.store.items.values()
     assert due
     assert "due_at" not in item
 
 
-async def test_the_writes_of_a_join(house):
-    await house.submit(parent)
-    with house.counting() as counts:
-        await house.work(parent)
-        await house.work(standard, limit=1)
-        await house.work(standard, limit=1)
-        await house.work(parent)
+async def test_the_writes_of_a_join(memory):
+    await memory.submit(parent)
+    with memory.counting() as counts:
+        await memory.work(parent)
+        await memory.work(standard, limit=1)
+        await memory.work(standard, limit=1)
+        await memory.work(parent)
     assert counts == {
         "acquire": 1 + 2 + 1,  # the parent, its children, the parent again
         "plan": 1,
@@ -90,32 +90,32 @@ async def test_the_writes_of_a_join(house):
     }
 
 
-async def test_children_that_end_in_one_batch_are_counted_in_one_write(house):
-    await house.submit(parent)
-    with house.counting() as counts:
-        await house.settle_down()
+async def test_children_that_end_in_one_batch_are_counted_in_one_write(memory):
+    await memory.submit(parent)
+    with memory.counting() as counts:
+        await memory.settle_down()
     assert counts["count"] == 1
 
 
-async def test_the_writes_of_a_question(house):
-    task_id = await house.submit(asking)
-    with house.counting() as counts:
-        await house.settle_down()
-        await answer(house.desk, task_id, "n", 1)
-        await house.settle_down()
+async def test_the_writes_of_a_question(memory):
+    task_id = await memory.submit(asking)
+    with memory.counting() as counts:
+        await memory.settle_down()
+        await answer(memory.connection, task_id, "n", 1)
+        await memory.settle_down()
     assert counts == {"acquire": 2, "ask": 1, "answer": 1, "settle": 1}
 
 
-async def test_the_writes_of_a_sleep(house):
-    await house.submit(sleeping)
-    with house.counting() as counts:
-        await house.settle_down()
-        await house.keep_house(minutes=61)
+async def test_the_writes_of_a_sleep(memory):
+    await memory.submit(sleeping)
+    with memory.counting() as counts:
+        await memory.settle_down()
+        await memory.housekeep(minutes=61)
     assert counts == {"acquire": 2, "sleep": 1, "wake": 1, "settle": 1}
 
 
-async def test_the_writes_of_a_step(house):
-    await house.submit(stepping)
-    with house.counting() as counts:
-        await house.settle_down()
+async def test_the_writes_of_a_step(memory):
+    await memory.submit(stepping)
+    with memory.counting() as counts:
+        await memory.settle_down()
     assert counts == {"acquire": 1, "transaction": 1, "settle": 1}

@@ -12,16 +12,16 @@ from sqswarm.backends.aws.caller import ThreadedCaller
 from sqswarm.backends.aws.connect import backends, client_factory, settings_from_environment
 from sqswarm.backends.log import Log
 from sqswarm.backends.runner import AsyncRunner
-from sqswarm.dispatcher.connection import Desk
+from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.lifecycle.answer import answer
-from sqswarm.dispatcher.lifecycle.dead_letter_sweep import LetterKeeper
+from sqswarm.dispatcher.lifecycle.dead_letter_sweep import DeadLetterSweeper
 from sqswarm.dispatcher.lifecycle.sweep import Housekeeper
 from sqswarm.dispatcher.submit import Request, submit
 from sqswarm.dispatcher.view import view
 from sqswarm.schemas.catalogue import CATALOGUE_KEY, Catalogue
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.workers.runtime.batch import Runtime
-from sqswarm.workers.runtime.worker_context import Station
+from sqswarm.workers.runtime.worker_context import WorkerContext
 
 pytestmark = pytest.mark.localstack
 
@@ -65,7 +65,7 @@ AGENTS = (square, everything, paced)
 
 @pytest.fixture
 def swarm(emulator):
-    """A desk and a runtime for each agent, over resources made here."""
+    """A connection and a runtime for each agent, over resources made here."""
     settings = replace(
         settings_from_environment(), stage="durable", account="000000000000", principal="me"
     )
@@ -76,7 +76,7 @@ def swarm(emulator):
     get("s3").put_object(
         Bucket=ports.names.bucket, Key=CATALOGUE_KEY, Body=catalogue.dump().encode()
     )
-    desk = Desk(
+    connection = Connection(
         names=ports.names,
         store=ports.store,
         bus=ports.bus,
@@ -89,7 +89,7 @@ def swarm(emulator):
     log = io.StringIO()
     runtimes = {
         one.name: Runtime(
-            Station(
+            WorkerContext(
                 agent=one,
                 spec=one.spec,
                 names=ports.names,
@@ -103,7 +103,7 @@ def swarm(emulator):
         )
         for one in AGENTS
     }
-    return desk, runtimes, log
+    return connection, runtimes, log
 
 
 def make_resources(get, names):
@@ -146,55 +146,55 @@ def make_resources(get, names):
 
 
 async def work_until(swarm, done, *, seconds=60):
-    desk, runtimes, log = swarm
+    connection, runtimes, log = swarm
     ends = time.monotonic() + seconds
     while not await done():
         assert time.monotonic() < ends, log.getvalue()[-4000:]
-        await asyncio.gather(*(_one_batch(desk, name, r) for name, r in runtimes.items()))
+        await asyncio.gather(*(_one_batch(connection, name, r) for name, r in runtimes.items()))
 
 
-async def _one_batch(desk, name, runtime):
-    queue = desk.names.queue(name)
-    deliveries = await desk.bus.receive(queue, limit=10, wait_s=0)
+async def _one_batch(connection, name, runtime):
+    queue = connection.names.queue(name)
+    deliveries = await connection.bus.receive(queue, limit=10, wait_s=0)
     result = await runtime.handle(deliveries)
     if result.delete:
-        await desk.bus.delete(queue, result.delete)
+        await connection.bus.delete(queue, result.delete)
     await asyncio.sleep(0.05)
 
 
 async def test_a_task_waits_for_children_people_and_time(swarm):
-    desk, _, log = swarm
+    connection, _, log = swarm
     STEPS.clear()
-    [task] = await submit(desk, "everything", [Request(arguments={"width": 120})])
+    [task] = await submit(connection, "everything", [Request(arguments={"width": 120})])
 
     async def is_at(*statuses):
         try:
-            return (await view(desk, task.task_id)).status in statuses
+            return (await view(connection, task.task_id)).status in statuses
         except Exception:
             return False
 
     await work_until(swarm, lambda: is_at(Status.INPUT_REQUIRED, Status.FAILED))
-    seen = await view(desk, task.task_id)
+    seen = await view(connection, task.task_id)
     assert seen.status is Status.INPUT_REQUIRED, seen.record.error
-    assert await answer(desk, task.task_id, "ok", value=True) is Status.WORKING
+    assert await answer(connection, task.task_id, "ok", value=True) is Status.WORKING
     await work_until(swarm, lambda: is_at(Status.COMPLETED, Status.FAILED))
-    seen = await view(desk, task.task_id)
+    seen = await view(connection, task.task_id)
     expected = sum(n * n for n in range(120)) - 169
     assert seen.result() == [5, expected, 1]
     assert sorted(STEPS) == ["broken", *(f"note {n}" for n in range(4))]
     assert "ERROR" not in log.getvalue()
-    keeper = Housekeeper(replace(desk, operator=True), Log(stream=log))
+    keeper = Housekeeper(replace(connection, operator=True), Log(stream=log))
     swept = await keeper.sweep()
     assert (swept.republished, swept.failed, swept.broken) == (0, 0, 0)
-    assert await LetterKeeper(desk, Log(stream=log), keeper).look_through() == {}
+    assert await DeadLetterSweeper(connection, Log(stream=log), keeper).sweep() == {}
 
     # A rate holds over the same table.
     start = time.monotonic()
-    made = await submit(desk, "paced", [Request(arguments={"n": n}) for n in range(10)])
+    made = await submit(connection, "paced", [Request(arguments={"n": n}) for n in range(10)])
 
     async def all_ended():
         views = await asyncio.gather(
-            *(view(desk, one.task_id) for one in made), return_exceptions=True
+            *(view(connection, one.task_id) for one in made), return_exceptions=True
         )
         return all(getattr(v, "status", None) is Status.COMPLETED for v in views)
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from memory_swarm import House
+from memory_swarm import MemorySwarm
 
 from sqswarm import Retry, TaskContext, agent
 from sqswarm.schemas.agent_spec import Rate, Schedule
@@ -14,7 +14,7 @@ from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.protocol.rate_limit import reserve
 
 STARTS: list[int] = []
-HOUSE: list[House] = []
+HOUSE: list[MemorySwarm] = []
 
 
 @agent(timeout=20, rate="5/minute", concurrency=10)
@@ -40,41 +40,41 @@ async def pausing(*, ctx: TaskContext) -> str:
 
 
 @pytest.fixture
-def house():
+def memory():
     STARTS.clear()
-    made = House(limited, orderly, pausing)
+    made = MemorySwarm(limited, orderly, pausing)
     HOUSE.append(made)
     return made
 
 
-async def run_for(house, *, seconds):
+async def run_for(memory, *, seconds):
     for _ in range(seconds):
-        await house.settle_down()
-        house.clock.advance(seconds=1)
+        await memory.settle_down()
+        memory.clock.advance(seconds=1)
 
 
-async def test_no_minute_sees_more_runs_than_the_rate(house):
-    ids = [await house.submit(limited, n=n) for n in range(20)]
-    await run_for(house, seconds=300)
+async def test_no_minute_sees_more_runs_than_the_rate(memory):
+    ids = [await memory.submit(limited, n=n) for n in range(20)]
+    await run_for(memory, seconds=300)
     assert len(STARTS) == 20
     for start in STARTS:
         assert sum(start <= other < start + 60_000 for other in STARTS) <= 5
-    assert [(await house.see(i)).result() for i in ids] == [1] * 20
+    assert [(await memory.see(i)).result() for i in ids] == [1] * 20
 
 
-async def test_a_task_waits_for_its_turn_once_and_in_order(house):
+async def test_a_task_waits_for_its_turn_once_and_in_order(memory):
     for n in range(12):
-        await house.submit(limited, n=n)
-    await run_for(house, seconds=200)
-    assert house.log.getvalue().count("turn.given") == 11
+        await memory.submit(limited, n=n)
+    await run_for(memory, seconds=200)
+    assert memory.log.getvalue().count("turn.given") == 11
     assert max(STARTS) - min(STARTS) <= 11 * 12_000 + 2000
 
 
-async def test_a_retry_takes_a_turn_of_its_own(house):
-    task_id = await house.submit(limited, n=-1)
-    await house.submit(limited, n=1)
-    await run_for(house, seconds=60)
-    assert (await house.see(task_id)).result() == 2
+async def test_a_retry_takes_a_turn_of_its_own(memory):
+    task_id = await memory.submit(limited, n=-1)
+    await memory.submit(limited, n=1)
+    await run_for(memory, seconds=60)
+    assert (await memory.see(task_id)).result() == 2
     assert len(STARTS) == 3
     assert min(b - a for a, b in pairwise(STARTS)) >= 11_000
 
@@ -129,24 +129,24 @@ async def plain(n: int) -> int:
 
 
 class TestOrder:
-    async def submit(self, house, *pairs):
+    async def submit(self, memory, *pairs):
         return [
-            await house.submit(orderly, {"ordering_key": key}, key=key, n=n) for key, n in pairs
+            await memory.submit(orderly, {"ordering_key": key}, key=key, n=n) for key, n in pairs
         ]
 
-    async def test_a_failing_message_holds_up_its_own_key_only(self, house):
-        ids = await self.submit(house, ("a", 0), ("b", 10), ("a", 1), ("b", 11), ("a", 2))
-        await house.work(orderly)
+    async def test_a_failing_message_holds_up_its_own_key_only(self, memory):
+        ids = await self.submit(memory, ("a", 0), ("b", 10), ("a", 1), ("b", 11), ("a", 2))
+        await memory.work(orderly)
         assert STARTS == [0, 10, 11]
-        await house.settle_down()
+        await memory.settle_down()
         assert STARTS == [0, 10, 11]
-        house.clock.advance(seconds=4)
-        await house.settle_down()
+        memory.clock.advance(seconds=4)
+        await memory.settle_down()
         assert STARTS == [0, 10, 11, 0, 1, 2]
-        assert {(await house.see(i)).status for i in ids} == {Status.COMPLETED}
+        assert {(await memory.see(i)).status for i in ids} == {Status.COMPLETED}
 
-    async def test_an_ordered_task_that_waits_comes_back(self, house):
-        task_id = await house.submit(pausing, {"ordering_key": "k"})
-        await house.settle_down()
-        await house.keep_house(minutes=2)
-        assert (await house.see(task_id)).result() == "done"
+    async def test_an_ordered_task_that_waits_comes_back(self, memory):
+        task_id = await memory.submit(pausing, {"ordering_key": "k"})
+        await memory.settle_down()
+        await memory.housekeep(minutes=2)
+        assert (await memory.see(task_id)).result() == "done"

@@ -4,7 +4,7 @@ import asyncio
 import threading
 
 import pytest
-from memory_swarm import House
+from memory_swarm import MemorySwarm
 from pydantic import BaseModel
 
 from sqswarm import Retry, StepFailed, TaskContext, agent
@@ -108,76 +108,76 @@ AGENTS = (series, beside, falls_back, ignores_everything, typed, large, stubborn
 
 
 @pytest.fixture
-def house():
-    return House(*AGENTS)
+def memory():
+    return MemorySwarm(*AGENTS)
 
 
-async def again(house, one):
-    house.clock.advance(seconds=60)
-    await house.work(one)
+async def again(memory, one):
+    memory.clock.advance(seconds=60)
+    await memory.work(one)
 
 
-async def test_a_later_attempt_replays_what_is_recorded(house):
+async def test_a_later_attempt_replays_what_is_recorded(memory):
     FAIL_AT.add("c")
-    task_id = await house.submit(series)
-    await house.work(series)
+    task_id = await memory.submit(series)
+    await memory.work(series)
     assert RAN == ["a", "b", "c"]
-    await again(house, series)
+    await again(memory, series)
     assert RAN == ["a", "b", "c", "c"]
-    assert (await house.see(task_id)).result() == "ABC"
+    assert (await memory.see(task_id)).result() == "ABC"
 
 
-async def test_steps_of_one_name_side_by_side_keep_their_own_outcomes(house):
+async def test_steps_of_one_name_side_by_side_keep_their_own_outcomes(memory):
     FAIL_AT.add("b")
-    task_id = await house.submit(beside)
-    await house.work(beside)
-    await again(house, beside)
-    assert (await house.see(task_id)).result() == "ABC"
+    task_id = await memory.submit(beside)
+    await memory.work(beside)
+    await again(memory, beside)
+    assert (await memory.see(task_id)).result() == "ABC"
     assert sorted(RAN) in (["a", "b", "b", "c"], ["a", "b", "b", "c", "c"])
 
 
 @pytest.mark.parametrize("waits", [False, True], ids=["then-a-step", "then-a-sleep"])
-async def test_a_failure_that_the_agent_went_on_past_is_replayed_like_an_outcome(house, waits):
+async def test_a_failure_that_the_agent_went_on_past_is_replayed_like_an_outcome(memory, waits):
     FAIL_AT.update({"first", "last"})
-    task_id = await house.submit(falls_back, waits=waits)
+    task_id = await memory.submit(falls_back, waits=waits)
     for _ in range(4):
-        await house.work(falls_back)
-        house.clock.advance(seconds=70)
-    assert (await house.see(task_id)).result() == "SECOND AFTER CONNECTIONERRORLAST"
+        await memory.work(falls_back)
+        memory.clock.advance(seconds=70)
+    assert (await memory.see(task_id)).result() == "SECOND AFTER CONNECTIONERRORLAST"
     assert RAN == ["first", "second after ConnectionError", "last", "last"]
 
 
-async def test_an_agent_cannot_swallow_an_error_of_the_table(house):
-    task_id = await house.submit(ignores_everything)
-    house.store.crash_before = "step"
-    await house.work(ignores_everything)
-    assert (await house.see(task_id)).status is Status.WORKING
-    await again(house, ignores_everything)
-    assert (await house.see(task_id)).result() == "A"
+async def test_an_agent_cannot_swallow_an_error_of_the_table(memory):
+    task_id = await memory.submit(ignores_everything)
+    memory.store.crash_before = "step"
+    await memory.work(ignores_everything)
+    assert (await memory.see(task_id)).status is Status.WORKING
+    await again(memory, ignores_everything)
+    assert (await memory.see(task_id)).result() == "A"
 
 
-async def test_a_plain_function_runs_on_a_thread_and_its_type_survives_the_replay(house):
-    task_id = await house.submit(typed)
-    await house.work(typed)
-    await again(house, typed)
-    assert (await house.see(task_id)).result() == "Page 3"
+async def test_a_plain_function_runs_on_a_thread_and_its_type_survives_the_replay(memory):
+    task_id = await memory.submit(typed)
+    await memory.work(typed)
+    await again(memory, typed)
+    assert (await memory.see(task_id)).result() == "Page 3"
     assert len(RAN) == 1
     assert RAN[0] != threading.main_thread().name
 
 
-async def test_a_large_outcome_is_a_claim_check(house):
-    task_id = await house.submit(large)
-    await house.work(large)
-    assert any("/step-" in address for address in house.blobs.objects)
-    await again(house, large)
-    assert (await house.see(task_id)).result() == RECORD_INLINE_LIMIT_BYTES + 1
+async def test_a_large_outcome_is_a_claim_check(memory):
+    task_id = await memory.submit(large)
+    await memory.work(large)
+    assert any("/step-" in address for address in memory.blobs.objects)
+    await again(memory, large)
+    assert (await memory.see(task_id)).result() == RECORD_INLINE_LIMIT_BYTES + 1
 
 
-async def test_a_step_retries_by_itself(house):
+async def test_a_step_retries_by_itself(memory):
     FAIL_AT.add("flaky")
-    task_id = await house.submit(stubborn)
-    await house.work(stubborn)
-    seen = await house.see(task_id)
+    task_id = await memory.submit(stubborn)
+    await memory.work(stubborn)
+    seen = await memory.see(task_id)
     assert (seen.result(), seen.record.attempt) == ("FLAKY", 1)
     assert RAN == ["flaky", "flaky"]
 
@@ -190,13 +190,13 @@ async def test_a_step_retries_by_itself(house):
         pytest.param("bac", "operation 3 is 'step c#0'|^$", id="another-order-finds-its-own"),
     ],
 )
-async def test_a_replay_that_meets_other_names_fails_with_the_first_difference(house, now, says):
+async def test_a_replay_that_meets_other_names_fails_with_the_first_difference(memory, now, says):
     FAIL_AT.add("c")
-    task_id = await house.submit(series)
-    await house.work(series)
+    task_id = await memory.submit(series)
+    await memory.work(series)
     CALLS[:] = list(now)
-    await again(house, series)
-    seen = await house.see(task_id)
+    await again(memory, series)
+    seen = await memory.see(task_id)
     if says.endswith("^$"):
         assert seen.result() == "BAC"
         return
@@ -204,21 +204,21 @@ async def test_a_replay_that_meets_other_names_fails_with_the_first_difference(h
         seen.result()
 
 
-async def test_a_lean_task_has_no_steps_and_says_so(house):
-    task_id = await house.submit(lean)
-    await house.work(lean)
+async def test_a_lean_task_has_no_steps_and_says_so(memory):
+    task_id = await memory.submit(lean)
+    await memory.work(lean)
     with pytest.raises(TaskFailed, match="NeedsRecord: step 'a' needs a record"):
-        (await house.see(task_id)).result()
+        (await memory.see(task_id)).result()
 
 
-async def test_an_outcome_that_is_no_json_fails_the_task(house):
-    task_id = await house.submit(odd)
-    await house.work(odd)
+async def test_an_outcome_that_is_no_json_fails_the_task(memory):
+    task_id = await memory.submit(odd)
+    await memory.work(odd)
     with pytest.raises(TaskFailed, match="InvalidStep: step 'odd#0' returned what cannot be"):
-        (await house.see(task_id)).result()
+        (await memory.see(task_id)).result()
 
 
-async def test_a_zombie_cannot_record_a_step_after_its_lease_was_taken(house):
+async def test_a_zombie_cannot_record_a_step_after_its_lease_was_taken(memory):
     started, go_on = asyncio.Event(), asyncio.Event()
 
     async def slow(name: str) -> str:
@@ -232,40 +232,40 @@ async def test_a_zombie_cannot_record_a_step_after_its_lease_was_taken(house):
     async def slowly(*, ctx: TaskContext) -> str:
         return await ctx.step("a", slow, "a")
 
-    task_id = await house.submit(series)
-    queue = house.queue(series)
-    [delivery] = await house.bus.receive(queue, limit=1, wait_s=0)
-    zombie = asyncio.create_task(Runtime(house.station(slowly)).handle([delivery]))
+    task_id = await memory.submit(series)
+    queue = memory.queue(series)
+    [delivery] = await memory.bus.receive(queue, limit=1, wait_s=0)
+    zombie = asyncio.create_task(Runtime(memory.worker(slowly)).handle([delivery]))
     await started.wait()
-    house.clock.advance(seconds=400)
-    [delivery] = await house.bus.receive(queue, limit=1, wait_s=0)
-    await Runtime(house.station(slowly)).handle([delivery])
+    memory.clock.advance(seconds=400)
+    [delivery] = await memory.bus.receive(queue, limit=1, wait_s=0)
+    await Runtime(memory.worker(slowly)).handle([delivery])
     go_on.set()
     await zombie
-    assert (await house.see(task_id)).result() == "heir"
-    [step] = [item for key, item in house.store.items.items() if key.sk.startswith("step#")]
+    assert (await memory.see(task_id)).result() == "heir"
+    [step] = [item for key, item in memory.store.items.items() if key.sk.startswith("step#")]
     assert '"heir"' in step["outcome"]
-    assert "lease.lost" in house.log.getvalue()
+    assert "lease.lost" in memory.log.getvalue()
 
 
-async def test_retry_raised_in_a_step_says_when(house):
+async def test_retry_raised_in_a_step_says_when(memory):
     waits = []
 
     async def busy() -> None:
-        waits.append(house.clock.now_ms())
+        waits.append(memory.clock.now_ms())
         raise Retry("busy", after=30)
 
     @agent(name="series", timeout=20)
     async def patient(*, ctx: TaskContext) -> None:
         await ctx.step("busy", busy, retries=1)
 
-    await house.submit(series)
-    [delivery] = await house.bus.receive(house.queue(series), limit=1, wait_s=0)
-    await Runtime(house.station(patient)).handle([delivery])
+    await memory.submit(series)
+    [delivery] = await memory.bus.receive(memory.queue(series), limit=1, wait_s=0)
+    await Runtime(memory.worker(patient)).handle([delivery])
     assert waits[1] - waits[0] == 30_000
 
 
-async def test_a_cancelled_task_tells_its_running_attempt_at_the_next_step(house):
+async def test_a_cancelled_task_tells_its_running_attempt_at_the_next_step(memory):
     from sqswarm.dispatcher.lifecycle.cancel import cancel
 
     seen: list[object] = []
@@ -273,9 +273,9 @@ async def test_a_cancelled_task_tells_its_running_attempt_at_the_next_step(house
     @agent(name="series", timeout=20)
     async def watched(*, ctx: TaskContext) -> str:
         seen.append(await ctx.cancelled())
-        await cancel(house.desk, ctx.task_id)
+        await cancel(memory.connection, ctx.task_id)
         seen.append(await ctx.cancelled())  # looked a moment ago
-        house.clock.advance(seconds=2)
+        memory.clock.advance(seconds=2)
         seen.append(await ctx.cancelled())
         try:
             await ctx.step("a", work_on, "a")
@@ -284,15 +284,15 @@ async def test_a_cancelled_task_tells_its_running_attempt_at_the_next_step(house
             raise
         return "never"
 
-    task_id = await house.submit(series)
-    [delivery] = await house.bus.receive(house.queue(series), limit=1, wait_s=0)
-    result = await Runtime(house.station(watched)).handle([delivery])
+    task_id = await memory.submit(series)
+    [delivery] = await memory.bus.receive(memory.queue(series), limit=1, wait_s=0)
+    result = await Runtime(memory.worker(watched)).handle([delivery])
     assert seen == [False, False, True, "AttemptCancelled"]
     assert result.delete == [delivery.receipt]
-    assert (await house.see(task_id)).status is Status.CANCELLED
+    assert (await memory.see(task_id)).status is Status.CANCELLED
 
 
-async def test_an_error_of_the_table_after_the_agents_end_is_retried_and_not_waited_for(house):
+async def test_an_error_of_the_table_after_the_agents_end_is_retried_and_not_waited_for(memory):
     """The look at what is recorded that ends a later attempt: nobody is there to end its wait."""
 
     @agent(name="series", timeout=20, max_attempts=3)
@@ -304,18 +304,18 @@ async def test_an_error_of_the_table_after_the_agents_end_is_retried_and_not_wai
     async def unreachable(pk, *, after_sk=""):
         raise Unreachable("throttled")
 
-    task_id = await house.submit(series)
-    runtime = Runtime(house.station(third_time))
-    [delivery] = await house.bus.receive(house.queue(series), limit=1, wait_s=0)
+    task_id = await memory.submit(series)
+    runtime = Runtime(memory.worker(third_time))
+    [delivery] = await memory.bus.receive(memory.queue(series), limit=1, wait_s=0)
     await runtime.handle([delivery])
-    house.clock.advance(seconds=2)
-    read_group, house.store.read_group = house.store.read_group, unreachable
-    [delivery] = await house.bus.receive(house.queue(series), limit=1, wait_s=0)
+    memory.clock.advance(seconds=2)
+    read_group, memory.store.read_group = memory.store.read_group, unreachable
+    [delivery] = await memory.bus.receive(memory.queue(series), limit=1, wait_s=0)
     async with asyncio.timeout(5):
         result = await runtime.handle([delivery])
     assert result.keep == [delivery.message_id]
-    house.store.read_group = read_group
-    house.clock.advance(seconds=10)
-    [delivery] = await house.bus.receive(house.queue(series), limit=1, wait_s=0)
+    memory.store.read_group = read_group
+    memory.clock.advance(seconds=10)
+    [delivery] = await memory.bus.receive(memory.queue(series), limit=1, wait_s=0)
     await runtime.handle([delivery])
-    assert (await house.see(task_id)).result() == "done"
+    assert (await memory.see(task_id)).result() == "done"

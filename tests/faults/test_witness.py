@@ -10,7 +10,7 @@ from benchmarks.faults.call import Call
 from benchmarks.faults.rules import STANDARD, Fault, Rule
 from benchmarks.faults.witness import Witness
 from benchmarks.soak.audit import Evidence, audit
-from benchmarks.soak.house import Letter
+from benchmarks.soak.memory import DeadLetter
 from benchmarks.soak.order import PROFILES, Order, Row, draw
 
 from sqswarm.backends.aws.expressions import statement_of, transaction_entry, update_of
@@ -188,7 +188,7 @@ def test_a_parent_may_fail_by_a_child_that_was_lost_on_every_attempt(acquired, k
         ),
         pytest.param({"notes": [run("a"), run("a")]}, "one-run-a-lease", id="one-lease-twice"),
         pytest.param(
-            {"letters": [Letter(agent="standard", body="x", task_id=None, reason=None)]},
+            {"letters": [DeadLetter(agent="standard", body="x", task_id=None, reason=None)]},
             "letters-have-reasons",
             id="a-letter-without-reason",
         ),

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from starlette.applications import Starlette
-from tests.access.served import Issuer, serve
+from tests.auth.served import Issuer, serve
 from tests.e2e.conftest import aws, deployed  # noqa: F401
 from tests.http_api.api import Api
 
@@ -16,7 +16,7 @@ from sqswarm.dispatcher.server.http import routes
 
 
 class OneDoor:
-    """A door onto one connected swarm: each caller's desk is the same but for who sits at it."""
+    """A server onto one connected swarm: each caller's desk is the same but for who sits at it."""
 
     def __init__(self):
         self._swarm = None
@@ -30,7 +30,9 @@ class OneDoor:
             await self._swarm.close()
 
     def swarm(self, caller):
-        mine = replace(self._swarm._desk, principal=caller.principal, operator=caller.operator)
+        mine = replace(
+            self._swarm._connection, principal=caller.principal, operator=caller.operator
+        )
         return AsyncSwarm(mine, self._swarm._caller)
 
 
@@ -43,8 +45,8 @@ def issuer():
 
 @pytest.fixture(scope="session")
 def served(deployed, issuer):  # noqa: F811
-    door = OneDoor()
-    app = Starlette(routes=routes(door), lifespan=door.lifespan)
+    server = OneDoor()
+    app = Starlette(routes=routes(server), lifespan=server.lifespan)
     env = {**os.environ, **issuer.environment()}
     with serve(app, lambda log: access_from_environment(env, log=log)) as running:
         yield running

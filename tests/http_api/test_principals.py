@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from tests.access.test_tokens import FORGED
+from tests.auth.test_tokens import FORGED
 from tests.http_api.api import Api
 
 from sqswarm.schemas.ids import new_task_id

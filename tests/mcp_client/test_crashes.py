@@ -3,7 +3,7 @@
 import contextlib
 
 import pytest
-from memory_swarm import CrashedError, House
+from memory_swarm import CrashedError, MemorySwarm
 
 from sqswarm import TaskContext, agent
 from sqswarm.schemas.lifecycle import Status
@@ -17,17 +17,17 @@ async def caller(url: str, seconds: float, *, ctx: TaskContext) -> str:
 
 
 @pytest.fixture
-def house(monkeypatch):
+def memory(monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     SAID["text"] = "x"
-    return House(caller)
+    return MemorySwarm(caller)
 
 
-async def ended(house, task_id):
+async def ended(memory, task_id):
     for _ in range(10):
-        if (await house.record(task_id)).status.terminal:
-            return await house.see(task_id)
-        await house.keep_house(minutes=5)
+        if (await memory.record(task_id)).status.terminal:
+            return await memory.see(task_id)
+        await memory.housekeep(minutes=5)
     raise AssertionError("it did not end")
 
 
@@ -40,44 +40,44 @@ async def ended(house, task_id):
         pytest.param(0.2, "settle", id="before-it-is-settled"),
     ],
 )
-async def test_a_crash_leaves_one_remote_task(house, remote, seconds, before):
-    task_id = await house.submit(caller, {"durable": True}, url=remote.url, seconds=seconds)
-    house.store.crash_before = before
+async def test_a_crash_leaves_one_remote_task(memory, remote, seconds, before):
+    task_id = await memory.submit(caller, {"durable": True}, url=remote.url, seconds=seconds)
+    memory.store.crash_before = before
     with contextlib.suppress(CrashedError):
-        await house.settle_down()
+        await memory.settle_down()
     with contextlib.suppress(CrashedError):
-        await ended(house, task_id)
-    view = await ended(house, task_id)
-    assert house.store.crash_before is None
+        await ended(memory, task_id)
+    view = await ended(memory, task_id)
+    assert memory.store.crash_before is None
     assert view.result() == "x"
     assert len(remote.made) == 1
 
 
-async def test_a_crash_before_the_end_is_recorded_costs_another_poll_only(house, remote):
-    task_id = await house.submit(caller, {"durable": True}, url=remote.url, seconds=4)
-    await house.settle_down()
-    assert (await house.record(task_id)).wake_at_ms
-    house.store.crash_before = "step"
-    view = await ended(house, task_id)
-    assert house.store.crash_before is None
+async def test_a_crash_before_the_end_is_recorded_costs_another_poll_only(memory, remote):
+    task_id = await memory.submit(caller, {"durable": True}, url=remote.url, seconds=4)
+    await memory.settle_down()
+    assert (await memory.record(task_id)).wake_at_ms
+    memory.store.crash_before = "step"
+    view = await ended(memory, task_id)
+    assert memory.store.crash_before is None
     assert view.result() == "x"
     assert len(remote.made) == 1
 
 
-async def test_a_run_that_calls_with_other_arguments_than_before_is_found_out(house, remote):
-    task_id = await house.submit(caller, {"durable": True}, url=remote.url, seconds=4)
-    await house.settle_down()
+async def test_a_run_that_calls_with_other_arguments_than_before_is_found_out(memory, remote):
+    task_id = await memory.submit(caller, {"durable": True}, url=remote.url, seconds=4)
+    await memory.settle_down()
     SAID["text"] = "other"
-    view = await ended(house, task_id)
+    view = await ended(memory, task_id)
     assert view.status is Status.FAILED
     assert view.record.error["data"]["type"] == "NonDeterministic"
     assert len(remote.made) == 1
 
 
-async def test_a_call_that_ends_soon_costs_two_records(house, remote):
-    with house.counting() as counts:
-        task_id = await house.submit(caller, {"durable": True}, url=remote.url, seconds=0.2)
-        await house.settle_down()
-    assert (await house.see(task_id)).result() == "x"
+async def test_a_call_that_ends_soon_costs_two_records(memory, remote):
+    with memory.counting() as counts:
+        task_id = await memory.submit(caller, {"durable": True}, url=remote.url, seconds=0.2)
+        await memory.settle_down()
+    assert (await memory.see(task_id)).result() == "x"
     assert counts["transaction"] == 2
     assert counts["sleep"] == 0

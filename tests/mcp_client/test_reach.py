@@ -2,7 +2,7 @@
 
 import pytest
 
-from sqswarm.dispatcher.mcp_client import AddressRefused, Reach, connect, submit
+from sqswarm.dispatcher.mcp_client import AddressRefused, UrlPolicy, connect, submit
 
 PUBLIC = "https://8.8.8.8/mcp"
 
@@ -33,11 +33,11 @@ PUBLIC = "https://8.8.8.8/mcp"
 )
 async def test_what_is_not_public_https_is_refused(url):
     with pytest.raises(AddressRefused):
-        await Reach().resolve(url)
+        await UrlPolicy().resolve(url)
 
 
 async def test_public_https_is_called():
-    assert await Reach().resolve(PUBLIC) == "8.8.8.8"
+    assert await UrlPolicy().resolve(PUBLIC) == "8.8.8.8"
 
 
 @pytest.mark.parametrize(
@@ -50,38 +50,38 @@ async def test_public_https_is_called():
     ],
 )
 async def test_what_is_allowed_by_name_or_network_is_called(allowed, url, named):
-    reach = Reach.from_env({"SQSWARM_MCP_ALLOW": allowed})
-    assert await reach.resolve(url)
-    assert reach.names(url) is named
+    url_policy = UrlPolicy.from_env({"SQSWARM_MCP_ALLOW": allowed})
+    assert await url_policy.resolve(url)
+    assert url_policy.names(url) is named
 
 
 async def test_an_allowed_port_allows_no_other():
     with pytest.raises(AddressRefused):
-        await Reach(allowed=frozenset({"127.0.0.1:9000"})).resolve("http://127.0.0.1:9001/")
+        await UrlPolicy(allowed=frozenset({"127.0.0.1:9000"})).resolve("http://127.0.0.1:9001/")
 
 
 async def test_loopback_is_called_only_beside_an_emulator():
-    local = Reach.from_env({"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"})
+    local = UrlPolicy.from_env({"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"})
     assert await local.resolve("http://127.0.0.1:1/") == "127.0.0.1"
     with pytest.raises(AddressRefused):
         await local.resolve("http://10.0.0.1/")
 
 
 def test_secrets_go_only_where_the_setting_says_or_beside_an_emulator():
-    reach = Reach(allowed=frozenset({"crm.example.com", "10.0.0.0/8"}), loopback=True)
-    assert reach.trusts("https://crm.example.com/mcp")
-    assert reach.trusts("http://localhost:9000/mcp")
-    assert not reach.trusts("https://other.example.com/mcp")
-    assert not reach.trusts("https://10.0.0.1/mcp")
-    assert not Reach().trusts("http://localhost:9000/mcp")
+    url_policy = UrlPolicy(allowed=frozenset({"crm.example.com", "10.0.0.0/8"}), loopback=True)
+    assert url_policy.trusts("https://crm.example.com/mcp")
+    assert url_policy.trusts("http://localhost:9000/mcp")
+    assert not url_policy.trusts("https://other.example.com/mcp")
+    assert not url_policy.trusts("https://10.0.0.1/mcp")
+    assert not UrlPolicy().trusts("http://localhost:9000/mcp")
 
 
 async def test_the_client_connects_to_the_address_that_was_checked(remote, monkeypatch):
     """A name that leads elsewhere on a second look is not looked up a second time."""
     url = remote.url.replace("127.0.0.1", "localhost")
-    async with connect(url, reach=Reach(loopback=True)) as client:
+    async with connect(url, url_policy=UrlPolicy(loopback=True)) as client:
         task = await submit(client, "greet", {"name": "Ada"})
         assert not (await task.result()).is_error
     with pytest.raises(AddressRefused):
-        async with connect(url, reach=Reach()):
+        async with connect(url, url_policy=UrlPolicy()):
             pytest.fail("it connected")

@@ -17,7 +17,7 @@ import sqswarm.workers.runtime.batch
 import sqswarm.workers.runtime.job
 import sqswarm.workers.runtime.standing
 from simulation.process import here
-from sqswarm.dispatcher.lifecycle.dead_letter_sweep import LetterKeeper
+from sqswarm.dispatcher.lifecycle.dead_letter_sweep import DeadLetterSweeper
 from sqswarm.dispatcher.lifecycle.sweep import Housekeeper, Sweep
 from sqswarm.schemas import protocol
 from sqswarm.schemas.agent_spec import AgentSpec
@@ -41,12 +41,12 @@ MUTATIONS: dict[str, tuple[Callable[[], object], str | None]] = {}
 """By name: the mistake, and the weather that is aimed at it (None: any storm may find it)."""
 
 
-def mutation(function=None, *, weather=None):
+def mutation(function=None, *, workload=None):
     """Register a planted mistake under its name."""
     if function is None:
-        return partial(mutation, weather=weather)
+        return partial(mutation, workload=workload)
     made = contextmanager(function)
-    MUTATIONS[function.__name__.replace("_", " ")] = (made, weather)
+    MUTATIONS[function.__name__.replace("_", " ")] = (made, workload)
     return made
 
 
@@ -73,7 +73,7 @@ def settle_without_the_attempt_fence():
         yield
 
 
-@mutation(weather="zombies")
+@mutation(workload="zombies")
 def settle_that_checks_status_only():
     with changed_operation("settle", lambda w: replace(w, when=(WORKING,))):
         yield
@@ -81,13 +81,13 @@ def settle_that_checks_status_only():
 
 @mutation
 def delete_before_settle():
-    real = sqswarm.workers.runtime.batch.conclude
+    real = sqswarm.workers.runtime.batch.settle_runs
 
-    async def conclude(station, runs):
-        await station.bus.delete(station.queue, [run.job.delivery.receipt for run in runs])
-        return await real(station, runs)
+    async def settle_runs(worker, runs):
+        await worker.bus.delete(worker.queue, [run.job.delivery.receipt for run in runs])
+        return await real(worker, runs)
 
-    with patch.object(sqswarm.workers.runtime.batch, "conclude", conclude):
+    with patch.object(sqswarm.workers.runtime.batch, "conclude", settle_runs):
         yield
 
 
@@ -97,7 +97,7 @@ def retry_that_forgets_the_fence():
         yield
 
 
-@mutation(weather="zombies")
+@mutation(workload="zombies")
 def retry_that_trusts_its_own_token():
     real = sqswarm.workers.runtime.standing.standing
 
@@ -122,24 +122,24 @@ def fence_by_owner_without_a_fresh_version():
         yield
 
 
-@mutation(weather="give-ups")
+@mutation(workload="give-ups")
 def publish_before_create_and_drop_unknown_tasks():
     """The create is best effort, since the message is on its way already."""
     recorded, publish = sqswarm.dispatcher.submit._recorded, sqswarm.dispatcher.submit._publish
 
-    async def publish_first(desk, drafts):
-        await publish(desk, desk.catalogue.agent(drafts[0].message.name), drafts)
+    async def publish_first(connection, drafts):
+        await publish(connection, connection.catalogue.agent(drafts[0].message.name), drafts)
         with suppress(Exception):
-            return await recorded(desk, drafts)
+            return await recorded(connection, drafts)
         return drafts
 
-    async def published_already(desk, entry, drafts):
+    async def published_already(connection, entry, drafts):
         pass
 
-    async def decide(station, job, outcome, asked_ms):
+    async def decide(worker, job, outcome, asked_ms):
         if isinstance(outcome, Refused) and outcome.item is None and job.message.v is not None:
-            return sqswarm.workers.runtime.acquire.Fate.DELETE
-        return await real(station, job, outcome, asked_ms)
+            return sqswarm.workers.runtime.acquire.Disposition.DELETE
+        return await real(worker, job, outcome, asked_ms)
 
     real = sqswarm.workers.runtime.acquire._decide
     with (
@@ -156,7 +156,7 @@ def create_without_the_sweep_entry():
         yield
 
 
-@mutation(weather="give-ups")
+@mutation(workload="give-ups")
 def plan_without_the_sweep_entry():
     with changed_operation("plan", lambda w: without(w, "due_at", "due_shard")):
         yield
@@ -187,7 +187,7 @@ def delete_while_another_lease_is_live():
         yield
 
 
-@mutation(weather="people")
+@mutation(workload="people")
 def due_dropped_while_effects_are_owed():
     def gone(write):
         changes = (Remove("due_at"), Remove("due_shard"))
@@ -213,26 +213,26 @@ def no_housekeeping():
 
 @mutation
 def no_dead_letter_handling():
-    async def look_through(self):
+    async def sweep(self):
         return {}
 
-    with patch.object(LetterKeeper, "look_through", look_through):
+    with patch.object(DeadLetterSweeper, "sweep", sweep):
         yield
 
 
-@mutation(weather="resumes")
+@mutation(workload="resumes")
 def fire_that_keeps_the_old_version():
     with changed_operation("fire", lambda w: without(w, "v")):
         yield
 
 
-@mutation(weather="resumes")
+@mutation(workload="resumes")
 def wake_that_keeps_the_old_version():
     with changed_operation("wake", lambda w: without(w, "v")):
         yield
 
 
-@mutation(weather="resumes")
+@mutation(workload="resumes")
 def answer_that_keeps_the_old_version():
     with changed_operation("answer", lambda w: without(w, "v")):
         yield
@@ -270,7 +270,7 @@ def join_by_plain_counter():
         yield
 
 
-@mutation(weather="zombies")
+@mutation(workload="zombies")
 def step_without_the_fence():
     with changed_operation("fence", lambda w: replace(w, when=(Eq("sk", "task"),))):
         yield
@@ -287,14 +287,14 @@ def acquire_that_makes_a_record_over_a_tombstone():
 
 @mutation
 def failure_without_a_letter():
-    async def put_failed_aside(station, ended):
+    async def put_failed_aside(worker, ended):
         pass
 
     with patch.object(sqswarm.workers.runtime.completion, "_put_failed_aside", put_failed_aside):
         yield
 
 
-@mutation(weather="zombies")
+@mutation(workload="zombies")
 def renew_without_the_fence():
     with changed_operation("renew", lambda w: replace(w, when=(WORKING,))):
         yield
@@ -311,22 +311,22 @@ def heartbeat_that_does_not_renew():
 def steps_that_are_not_replayed():
     real = sqswarm.workers.durable.journal.read_past
 
-    async def read_past(station, lease):
-        found = await real(station, lease)
+    async def read_past(worker, lease):
+        found = await real(worker, lease)
         return {name: past for name, past in found.items() if not name.startswith("step ")}
 
     with patch.object(sqswarm.workers.durable.journal, "read_past", read_past):
         yield
 
 
-@mutation(weather="resumes")
+@mutation(workload="resumes")
 def answers_that_overwrite_each_other():
     """Two people answer two questions at the same time, each from what they read."""
     with changed_operation("answer", lambda w: replace(w, when=(Eq("status", "input_required"),))):
         yield
 
 
-@mutation(weather="people")
+@mutation(workload="people")
 def redrive_that_makes_a_new_task_every_time():
     def derived(origin, key, *, at_ms):
         return new_task_id(at_ms)
@@ -335,16 +335,16 @@ def redrive_that_makes_a_new_task_every_time():
         yield
 
 
-@mutation(weather="people")
+@mutation(workload="people")
 def cancel_that_forgets_the_children():
-    async def cancel_children(desk, parent):
+    async def cancel_children(connection, parent):
         pass
 
     with patch.object(sqswarm.dispatcher.lifecycle.completion, "cancel_children", cancel_children):
         yield
 
 
-@mutation(weather="people")
+@mutation(workload="people")
 def cancel_without_a_tombstone():
     """Nothing is left where an acquire would find it."""
     with changed_operation("cancel_unseen", lambda w: replace(w, key=Key(pk="grave", sk="x"))):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from simulation.fault_plan import Accident, Aim, Fault, Misfortune, Mishap, Order, Storm
+from simulation.fault_plan import Accident, Aim, Fault, FaultPlan, Misfortune, Mishap, Order
 from simulation.scripts import child
 from simulation.workload import ASKS, DEADLY, OPERATIONS, SIMPLE, WAITS
 
@@ -55,7 +55,7 @@ def storms(draw):
     accidents = st.builds(
         Accident, at=st.integers(0, 10), what=st.sampled_from(list(Mishap)), size=sizes
     )
-    return Storm(
+    return FaultPlan(
         seed=draw(st.integers(0, 99)),
         orders=tuple(draw(st.lists(orders(), min_size=1, max_size=2))),
         misfortunes=draw(distinct(misfortunes, 12)),

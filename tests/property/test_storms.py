@@ -13,14 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from mutations import MUTATIONS
 from storms import storms
 
-from simulation import LAWS, Storm, run, simulate, storm_of
+from simulation import INVARIANTS, FaultPlan, fault_plan_of, run, simulate
 from simulation import __main__ as command
 from simulation import campaign as run_of_storms
 from simulation.__main__ import main
-from simulation.campaign import EndlessStormError, sweep
-from simulation.counterexample import story
+from simulation.campaign import EndlessRunError, sweep
+from simulation.counterexample import counterexample
 from simulation.fault_plan import Accident, Aim, Fault, Misfortune, Mishap, Order
-from simulation.workload import WEATHERS
+from simulation.workload import WORKLOADS
 from sqswarm.schemas.json import loads
 from sqswarm.schemas.writes import Applied, Refused
 
@@ -31,21 +31,21 @@ JOBS = int(os.environ.get("SQSWARM_STORM_JOBS", "2"))
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(storms())
-def test_any_storm_leaves_exactly_one_result(storm):
-    report = simulate(storm)
-    assert not report.violations, story(report)
+def test_any_storm_leaves_exactly_one_result(fault_plan):
+    report = simulate(fault_plan)
+    assert not report.violations, counterexample(report)
     assert report.results_per_task == {1}
 
 
 @pytest.mark.timeout(1800)
 def test_no_law_is_broken_in_the_storms_of_fixed_seeds():
     broken = [seed for _, found in sweep(0, STORMS, jobs=JOBS) for seed in found]
-    assert not broken, story(simulate(storm_of(broken[0])))
+    assert not broken, counterexample(simulate(fault_plan_of(broken[0])))
 
 
 def test_a_storm_is_the_same_every_time():
     def told(seed):
-        trace = simulate(storm_of(seed)).seen.world.trace
+        trace = simulate(fault_plan_of(seed)).seen.world.trace
         return [note[:4] for note in trace]
 
     assert all(told(seed) == told(seed) for seed in range(40))
@@ -55,8 +55,8 @@ def test_a_storm_is_the_same_in_every_process():
     """No set's order, and nothing else that a process is born with, gets into a storm."""
     code = (
         f"import sys; sys.path.insert(0, {str(TESTS)!r})\n"
-        "from hashlib import sha256; from simulation import simulate, storm_of\n"
-        "traces = [simulate(storm_of(seed)).seen.world.trace for seed in range(30)]\n"
+        "from hashlib import sha256; from simulation import simulate, fault_plan_of\n"
+        "traces = [simulate(fault_plan_of(seed)).seen.world.trace for seed in range(30)]\n"
         "told = repr([[note[:4] for note in trace] for trace in traces])\n"
         "print(sha256(told.encode()).hexdigest())"
     )
@@ -73,11 +73,11 @@ def test_a_storm_is_the_same_in_every_process():
     assert len(found) == 1
 
 
-def seen_operations(weather):
+def seen_operations(workload):
     """Return the operations that storms of a weather saw carried out, and those refused."""
     applied, refused = set(), set()
     for seed in range(25):
-        for _, _, what, _, detail in simulate(storm_of(seed, weather)).seen.world.trace:
+        for _, _, what, _, detail in simulate(fault_plan_of(seed, workload)).seen.world.trace:
             if isinstance(detail, Applied):
                 applied.add(what)
             elif isinstance(detail, Refused):
@@ -86,7 +86,7 @@ def seen_operations(weather):
 
 
 def test_storms_bring_every_operation_and_refuse_what_can_be_refused():
-    found = [seen_operations(weather) for weather in WEATHERS]
+    found = [seen_operations(workload) for workload in WORKLOADS]
     applied = set().union(*(one for one, _ in found))
     refused = set().union(*(one for _, one in found))
     contended = {"create", "acquire (new)", "acquire", "settle", "release", "count", "fire"}
@@ -101,7 +101,7 @@ def test_storms_have_deep_trees_wide_joins_and_several_questions():
     for seed in range(600):
         if deepest >= 3 and widest >= 4 and asked >= 3:
             break
-        for _, item in simulate(storm_of(seed, "people")).seen.lives():
+        for _, item in simulate(fault_plan_of(seed, "people")).seen.histories():
             deepest = max(deepest, item.get("depth", 0))
             widest = max(widest, item.get("planned", 0))
             asked = max(asked, len(loads(item.get("answers", "{}"))))
@@ -110,18 +110,18 @@ def test_storms_have_deep_trees_wide_joins_and_several_questions():
 
 def test_a_storm_that_never_ends_is_a_violation(monkeypatch):
     monkeypatch.setattr(run, "MOST_TURNS", 40)
-    [violation] = [v for v in simulate(storm_of(0)).violations if not v.task_id]
-    assert (violation.law, violation.what) == ("no-stuck", "it never comes to rest")
+    [violation] = [v for v in simulate(fault_plan_of(0)).violations if not v.task_id]
+    assert (violation.invariant, violation.what) == ("no-stuck", "it never comes to rest")
 
 
 def test_a_storm_that_never_gives_the_loop_back_is_told_by_its_seed(monkeypatch):
-    def endless(storm):
+    def endless(fault_plan):
         while True:
             pass
 
     monkeypatch.setattr(run_of_storms, "simulate", endless)
     monkeypatch.setattr(run_of_storms, "_LONGEST_CPU_S", 0.2)
-    with pytest.raises(EndlessStormError, match="storm 7 has computed"):
+    with pytest.raises(EndlessRunError, match="storm 7 has computed"):
         run_of_storms.violating([7])
 
 
@@ -138,22 +138,22 @@ def test_each_fault_at_each_request_alone(order, fault):
     for at in range(60):
         for size in (0.1, 0.9):
             misfortunes = (Misfortune(at=at, what=fault, size=size),)
-            report = simulate(Storm(seed=1, orders=(order,), misfortunes=misfortunes))
-            assert not report.violations, story(report)
+            report = simulate(FaultPlan(seed=1, orders=(order,), misfortunes=misfortunes))
+            assert not report.violations, counterexample(report)
 
 
 def test_a_cancelled_task_that_nobody_has_seen_stays_cancelled():
     order = Order(agent="standard", script=("ok",), cancel_after_s=1)
     held_up = Accident(at=0, what=Mishap.HELD_UP, size=0.5)
-    report = simulate(Storm(seed=1, orders=(order,), accidents=(held_up,)))
+    report = simulate(FaultPlan(seed=1, orders=(order,), accidents=(held_up,)))
     assert not report.violations
-    [(life, item)] = report.seen.lives()
-    assert (item["status"], life.executions) == ("cancelled", [])
+    [(history, item)] = report.seen.histories()
+    assert (item["status"], history.executions) == ("cancelled", [])
 
 
 def test_laws_have_names_and_words():
-    assert len({law.__name__ for law in LAWS}) == len(LAWS) >= 10
-    assert all(law.__doc__ for law in LAWS)
+    assert len({invariant.__name__ for invariant in INVARIANTS}) == len(INVARIANTS) >= 10
+    assert all(invariant.__doc__ for invariant in INVARIANTS)
 
 
 def test_the_command_tells_how_many_storms_broke_a_law(capsys):
@@ -167,17 +167,17 @@ def test_one_storm_can_be_told(capsys):
 
 
 def test_the_command_reports_in_json_and_by_its_exit_code(capsys):
-    mistake, weather = MUTATIONS["redrive that makes a new task every time"]
+    mistake, workload = MUTATIONS["redrive that makes a new task every time"]
     with mistake():
-        code = main(["--storms", "20", "--jobs", "1", "--weather", weather, "--json"])
+        code = main(["--storms", "20", "--jobs", "1", "--workload", workload, "--json"])
     told = json.loads(capsys.readouterr().out)
     assert (code, told["storms"], told["broken"] > 0) == (1, 20, True)
     assert {one["law"] for one in told["violations"]} == {"redriven-once"}
 
 
 def test_the_command_lists_the_laws(capsys):
-    assert main(["--laws"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == len(LAWS)
+    assert main(["--invariants"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len(INVARIANTS)
 
 
 def test_a_sweep_that_is_interrupted_says_so(capsys, monkeypatch):
@@ -195,11 +195,11 @@ def test_a_lease_ends_by_when_it_was_asked_for_however_slow_the_answer(seed):
     """Reckoned from the answer, a worker would go on while another runs the task."""
     slow = Aim(on="acquire", nth=0, what=Fault.SLOW, size=1.0)
     in_vain = (Aim(on="renew", nth=n, what=Fault.REFUSED, size=0.0) for n in range(30))
-    storm = Storm(
+    fault_plan = FaultPlan(
         seed=seed,
         orders=(Order(agent="container", script=("long",)),),
         aims=(slow, *in_vain),
         accidents=(Accident(at=0, what=Mishap.DOUBLED, size=0.001),),
     )
-    report = simulate(storm)
-    assert not report.violations, story(report)
+    report = simulate(fault_plan)
+    assert not report.violations, counterexample(report)

@@ -14,13 +14,13 @@ from simulation.renewed_leases import RenewedSpec
 from simulation.world import CATALOGUE, NAMES, Watcher, World
 from sqswarm.backends.log import Log
 from sqswarm.backends.runner import run_straight
-from sqswarm.dispatcher.connection import Desk
+from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.validate import Validator
 from sqswarm.schemas.task import TASK_SORT_KEY
 from sqswarm.workers.agent import AnyAgent
-from sqswarm.workers.hosts.housekeeping import keep_whole_house
+from sqswarm.workers.hosts.housekeeping import run_housekeeping
 from sqswarm.workers.runtime.batch import BatchResult, Runtime
-from sqswarm.workers.runtime.worker_context import Station
+from sqswarm.workers.runtime.worker_context import WorkerContext
 
 TTL_S = 14 * 86_400
 _WORKERS = 3
@@ -46,10 +46,10 @@ class ProcessLog(Log):
         self.process.world.note(self.process, event, str(task_id), fields)
 
 
-def desk_of(process: Process, principal: str, *, operator: bool = False) -> Desk:
+def connection_for(process: Process, principal: str, *, operator: bool = False) -> Connection:
     """Return a dispatcher's desk in a process."""
     world = process.world
-    return Desk(
+    return Connection(
         names=NAMES,
         store=FaultyStore(process, world.store),
         bus=FaultyBus(process, world.bus),
@@ -126,7 +126,7 @@ class Poller:
             self._busy[slot] = process
             for delivery in deliveries:
                 self._world.note(process, "delivered", delivery.body, delivery.receipt)
-            runtime = Runtime(self._station(process))
+            runtime = Runtime(self._worker(process))
             budget_s = None
             if isinstance(self._spec, RenewedSpec):
                 runtime.keep_leases(asyncio.Event())
@@ -163,9 +163,9 @@ class Poller:
                 del self._busy[slot]
                 self.wake()
 
-    def _station(self, process: Process) -> Station:
+    def _worker(self, process: Process) -> WorkerContext:
         world = self._world
-        return Station(
+        return WorkerContext(
             agent=self._agent,
             spec=self._spec,
             names=NAMES,
@@ -205,8 +205,8 @@ class Housekeeping:
         process = Process(self._world, "housekeeping", skew_ms=self._skew_ms)
         self._running = process
         self._world.loop.call_later(_HOUSEKEEPING_S, self._time_out, process)
-        desk = desk_of(process, "housekeeping", operator=True)
-        work = keep_whole_house(desk, ProcessLog(process=process))
+        connection = connection_for(process, "housekeeping", operator=True)
+        work = run_housekeeping(connection, ProcessLog(process=process))
         start(process, work, lambda _: self.ended(process))
 
     def _time_out(self, process: Process) -> None:

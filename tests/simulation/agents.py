@@ -74,7 +74,7 @@ async def _piece(ctx: TaskContext, number: int, script: list[str]) -> Any:
 
 
 async def _break(ctx: TaskContext, kind: str, number: int, times: int) -> None:
-    if here().world.life(ctx.task_id).met(number) > times:
+    if here().world.history(ctx.task_id).met(number) > times:
         return
     match kind:
         case "raise":

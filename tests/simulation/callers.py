@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from simulation.actors import desk_of, start
+from simulation.actors import connection_for, start
 from simulation.fault_plan import Order
 from simulation.process import Process
 from simulation.world import NAMES, World
 from sqswarm.backends.ports.bus import Outgoing
 from sqswarm.backends.runner import run_straight
-from sqswarm.dispatcher.connection import Desk
+from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.lifecycle.answer import answer
 from sqswarm.dispatcher.lifecycle.cancel import cancel
 from sqswarm.dispatcher.lifecycle.redrive import redrive
@@ -52,11 +52,11 @@ class Callers:
     def begin(self) -> None:
         """Place every order at its time, and the poison at once."""
         loop = self._world.loop
-        for order in self._world.storm.orders:
+        for order in self._world.fault_plan.orders:
             loop.call_at(float(order.at_s), self._order, order, _TRIES)
-        for body in self._world.storm.poison:
+        for body in self._world.fault_plan.poison:
             message = Outgoing(
-                id="poison", body=body, principal="me", agent=self._world.storm.orders[0].agent
+                id="poison", body=body, principal="me", agent=self._world.fault_plan.orders[0].agent
             )
             loop.call_at(0.5, self._publish, message)
 
@@ -68,7 +68,7 @@ class Callers:
         skew_ms = self._world.chance.randint(-_SKEW_MS, _SKEW_MS)
         return Process(self._world, f"{name}-{self._numbers}", skew_ms=skew_ms)
 
-    # Orders
+    # WorkerOptions
 
     def _order(self, order: Order, tries: int) -> None:
         process = self._process("client")
@@ -88,10 +88,10 @@ class Callers:
             durable=order.durable,
             delay_s=order.delay_s,
         )
-        [made] = await submit(desk_of(process, "me"), order.agent, [request])
+        [made] = await submit(connection_for(process, "me"), order.agent, [request])
         process.check()
         self._world.note(process, "submitted", made.task_id, f"{order.agent}: {order.script}")
-        self._world.life(made.task_id).handle = True
+        self._world.history(made.task_id).handle = True
         self.handles.append(Handle(order=order, task_id=made.task_id))
         loop = self._world.loop
         if order.cancel_after_s is not None:
@@ -107,7 +107,7 @@ class Callers:
         process = self._process("canceller")
 
         async def work() -> None:
-            status = await cancel(desk_of(process, "me"), task_id, agent=agent)
+            status = await cancel(connection_for(process, "me"), task_id, agent=agent)
             process.check()
             self.ended.append((task_id, status))
             self._world.note(process, "cancel said", task_id, status.value)
@@ -118,10 +118,10 @@ class Callers:
         process = self._process("redriver")
 
         async def work() -> None:
-            made = await redrive(desk_of(process, "me"), task_id)
+            made = await redrive(connection_for(process, "me"), task_id)
             process.check()
             self._world.note(process, "redriven", made.task_id, f"from {task_id}")
-            self._world.life(made.task_id).handle = True
+            self._world.history(made.task_id).handle = True
             self.redriven.append((task_id, made.task_id))
 
         start(process, work())
@@ -143,20 +143,20 @@ class Callers:
         self._world.loop.call_later(_A_MOMENT_S, self._answer, task_id)
 
     async def _give(self, process: Process, task_id: str) -> None:
-        desk = desk_of(process, "me", operator=True)
-        item = await desk.store.read(task_key(task_id))
+        connection = connection_for(process, "me", operator=True)
+        item = await connection.store.read(task_key(task_id))
         if item is None:
             return
         record = TaskRecord.from_item(item)
         keys = [key for key in record.asks if not key.startswith("never")]
         if self._world.chance.random() < 0.5:
-            await asyncio.gather(*[self._tell(desk, task_id, key) for key in keys])
+            await asyncio.gather(*[self._tell(connection, task_id, key) for key in keys])
             return
         for key in keys:
-            await self._tell(desk, task_id, key)
+            await self._tell(connection, task_id, key)
 
-    async def _tell(self, desk: Desk, task_id: str, key: str) -> None:
+    async def _tell(self, connection: Connection, task_id: str, key: str) -> None:
         try:
-            await answer(desk, task_id, key, ANSWER)
+            await answer(connection, task_id, key, ANSWER)
         except SwarmError:
             return

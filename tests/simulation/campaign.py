@@ -11,30 +11,30 @@ from multiprocessing import get_context
 from types import FrameType
 
 from simulation.run import simulate
-from simulation.workload import storm_of
+from simulation.workload import fault_plan_of
 
 _A_PIECE = 50
 _LONGEST_CPU_S = 60.0
 """Processor time of one storm; most need a hundredth of a second."""
 
 
-class EndlessStormError(Exception):
+class EndlessRunError(Exception):
     """A storm computes for ever within one turn of its loop, where no turn can be counted."""
 
 
-def violating(seeds: Sequence[int], *, weather: str | None = None) -> list[int]:
-    """Return those of the seeds whose storms break a law, or do not end at all."""
+def violating(seeds: Sequence[int], *, workload: str | None = None) -> list[int]:
+    """Return those of the seeds whose storms break an invariant, or do not end at all."""
     found = []
     before = signal.signal(signal.SIGVTALRM, _endless)
     try:
         for seed in seeds:
             signal.setitimer(signal.ITIMER_VIRTUAL, _LONGEST_CPU_S)
             try:
-                if simulate(storm_of(seed, weather)).violations:
+                if simulate(fault_plan_of(seed, workload)).violations:
                     found.append(seed)
-            except EndlessStormError as error:
+            except EndlessRunError as error:
                 message = f"storm {seed} has computed for {_LONGEST_CPU_S:.0f} s and does not end"
-                raise EndlessStormError(message) from error
+                raise EndlessRunError(message) from error
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, before)
@@ -43,18 +43,18 @@ def violating(seeds: Sequence[int], *, weather: str | None = None) -> list[int]:
 
 def _endless(number: int, frame: FrameType | None) -> None:
     del number, frame
-    raise EndlessStormError
+    raise EndlessRunError
 
 
 def sweep(
-    first: int, storms: int, *, jobs: int = 1, weather: str | None = None
+    first: int, storms: int, *, jobs: int = 1, workload: str | None = None
 ) -> Iterator[tuple[int, list[int]]]:
-    """Run storms; yield how many more are done, and which of their seeds broke a law.
+    """Run storms; yield how many more are done, and which of their seeds broke an invariant.
 
-    Raises EndlessStormError for a storm that never gives its loop back. A storm that goes on for
+    Raises EndlessRunError for a storm that never gives its loop back. A storm that goes on for
     ever in turns of the loop breaks the law `no-stuck`.
     """
-    work = partial(violating, weather=weather)
+    work = partial(violating, workload=workload)
     pieces = (
         range(start, min(start + _A_PIECE, first + storms))
         for start in range(first, first + storms, _A_PIECE)

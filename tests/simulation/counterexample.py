@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from simulation.fault_plan import Storm
+from simulation.fault_plan import FaultPlan
 from simulation.invariants import Violation
 from simulation.run import Report, simulate
 from simulation.world import Note
@@ -17,53 +17,58 @@ _TRIES = 1500
 _PARTS: tuple[str, ...] = ("orders", "misfortunes", "aims", "accidents", "early", "poison")
 
 
-def shrunk(storm: Storm, law: str, try_it: Callable[[Storm], Report] = simulate) -> Report:
+def shrunk(
+    fault_plan: FaultPlan, invariant: str, try_it: Callable[[FaultPlan], Report] = simulate
+) -> Report:
     """Return the report of a smaller storm that breaks the same law: what is left matters."""
-    report = try_it(storm)
+    report = try_it(fault_plan)
     smaller, left = True, _TRIES
     while smaller:
         smaller = False
-        for attempt in _smaller(report.storm):
+        for attempt in _smaller(report.fault_plan):
             if left == 0:
                 return report
             left -= 1
             tried = try_it(attempt)
-            if any(violation.law == law for violation in tried.violations):
+            if any(violation.invariant == invariant for violation in tried.violations):
                 report, smaller = tried, True
                 break
     return report
 
 
-def _smaller(storm: Storm) -> Iterator[Storm]:
+def _smaller(fault_plan: FaultPlan) -> Iterator[FaultPlan]:
     """Yield the storm with parts left out: halves first, then one at a time."""
     for name in _PARTS:
-        whole: Sequence[Any] = getattr(storm, name)
+        whole: Sequence[Any] = getattr(fault_plan, name)
         least = 1 if name == "orders" else 0
         if len(whole) > 1:  # the halves of one are nothing, and itself for ever
-            yield _with(storm, name, whole[: len(whole) // 2])
-            yield _with(storm, name, whole[len(whole) // 2 :])
+            yield _with(fault_plan, name, whole[: len(whole) // 2])
+            yield _with(fault_plan, name, whole[len(whole) // 2 :])
         if len(whole) > least:
             for n in range(len(whole)):
-                yield _with(storm, name, (*whole[:n], *whole[n + 1 :]))
-    for n, order in enumerate(storm.orders):
+                yield _with(fault_plan, name, (*whole[:n], *whole[n + 1 :]))
+    for n, order in enumerate(fault_plan.orders):
         for m in range(len(order.script)):
             if len(order.script) > 1:
                 shorter = replace(order, script=(*order.script[:m], *order.script[m + 1 :]))
-                yield replace(storm, orders=(*storm.orders[:n], shorter, *storm.orders[n + 1 :]))
+                yield replace(
+                    fault_plan,
+                    orders=(*fault_plan.orders[:n], shorter, *fault_plan.orders[n + 1 :]),
+                )
 
 
-def _with(storm: Storm, name: str, value: Any) -> Storm:
-    return replace(storm, **{name: value})
+def _with(fault_plan: FaultPlan, name: str, value: Any) -> FaultPlan:
+    return replace(fault_plan, **{name: value})
 
 
-def story(report: Report, *, everything: bool = False) -> str:
+def counterexample(report: Report, *, everything: bool = False) -> str:
     """Return the story of a report's first violation, in lines; or of all there was."""
-    storm = report.storm
-    lines = [f"storm {storm.seed}" + ("" if report.violations else ": every law was kept")]
+    fault_plan = report.fault_plan
+    lines = [f"storm {fault_plan.seed}" + ("" if report.violations else ": every law was kept")]
     lines += [_told(violation) for violation in report.violations[:5]]
-    weather = f" --weather '{storm.weather}'" if storm.weather else ""
-    lines.append(f"  replay: python tests/simulation --seed {storm.seed}{weather}")
-    lines += [f"  order: {o.agent} {' | '.join(o.script)}{_wishes(o)}" for o in storm.orders]
+    workload = f" --workload '{fault_plan.workload}'" if fault_plan.workload else ""
+    lines.append(f"  replay: python tests/simulation --seed {fault_plan.seed}{workload}")
+    lines += [f"  order: {o.agent} {' | '.join(o.script)}{_wishes(o)}" for o in fault_plan.orders]
     lines.append("  what happened:")
     task_id = "" if everything else report.violations[0].task_id
     lines += list(_events(report, task_id))[: None if everything else _LINES]
@@ -72,7 +77,7 @@ def story(report: Report, *, everything: bool = False) -> str:
 
 def _told(violation: Violation) -> str:
     who = f" of task …{violation.task_id[-6:]}" if violation.task_id else ""
-    return f"  law broken: {violation.law}{who}: {violation.what}"
+    return f"  law broken: {violation.invariant}{who}: {violation.what}"
 
 
 def _wishes(order: Any) -> str:

@@ -85,7 +85,7 @@ class Order:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Storm:
+class FaultPlan:
     """Everything that a simulation depends on."""
 
     seed: int
@@ -99,5 +99,5 @@ class Storm:
     """Receives after which SQS gives a message up; None: as the agents' specs have it."""
     poison: tuple[str, ...] = ()
     """Bodies that are published to the first agent of the storm."""
-    weather: str | None = None
+    workload: str | None = None
     """The weather it was asked for; None: the seed drew that, too."""

@@ -35,7 +35,7 @@ class Execution:
 
 
 @dataclass(kw_only=True, eq=False)
-class Life:
+class History:
     """What was seen of one task. `wrongs` are (law, what) that showed at once."""
 
     task_id: str
@@ -64,9 +64,9 @@ class Life:
         self._met[piece] = self._met.get(piece, 0) + 1
         return self._met[piece]
 
-    def wrong(self, law: str, what: str) -> None:
+    def wrong(self, invariant: str, what: str) -> None:
         """Note a broken law."""
-        self.wrongs.append((law, what))
+        self.wrongs.append((invariant, what))
 
     def began(self, run: Execution, *, now_ms: int) -> None:
         """Look at a run that begins: alone, and under a live lease of its own."""

@@ -159,7 +159,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         return False
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """Keep what asyncio complains of: a law looks at it."""
+        """Keep what asyncio complains of: an invariant looks at it."""
         self.errors.append(context)
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:

@@ -1,4 +1,4 @@
-"""What the laws look at: a world that has come to rest, or should have."""
+"""What the invariants look at: a world that has come to rest, or should have."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from simulation.agents import AGENTS
 from simulation.callers import Callers
-from simulation.history import Life
+from simulation.history import History
 from simulation.world import NAMES, World
 from sqswarm.schemas.task import TASK_SORT_KEY
 from sqswarm.schemas.writes import Item
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class Observation:
     """A storm that is over. `quiet`: nothing was left to do."""
 
     world: World
@@ -24,13 +24,13 @@ class Seen:
     @property
     def handles(self) -> list[str]:
         """Return the tasks that somebody got a handle for."""
-        return [life.task_id for life in self.world.lives.values() if life.handle]
+        return [history.task_id for history in self.world.histories.values() if history.handle]
 
-    def lives(self) -> Iterator[tuple[Life, Item]]:
+    def histories(self) -> Iterator[tuple[History, Item]]:
         """Yield every task that has a record."""
-        for life in self.world.lives.values():
-            if life.item is not None:
-                yield life, life.item
+        for history in self.world.histories.values():
+            if history.item is not None:
+                yield history, history.item
 
     def due(self) -> Iterator[str]:
         """Yield the tasks that stand in the sweep index."""

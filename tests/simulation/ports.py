@@ -9,21 +9,21 @@ from simulation.network import request
 from simulation.process import Process
 from simulation.watched import WatchedBus, WatchedStore
 from sqswarm.backends.memory.blobs import MemoryBlobs
-from sqswarm.backends.ports.bus import DeadLetter, Delivery, Outgoing
+from sqswarm.backends.ports.bus import Delivery, Outgoing, OutgoingDeadLetter
 from sqswarm.backends.ports.store import Page
 from sqswarm.backends.runner import run_straight
-from sqswarm.schemas.writes import Add, Applied, Item, Key, Outcome, Write
+from sqswarm.schemas.writes import Add, Applied, Item, Key, Write, WriteOutcome
 
 
 class FaultyStore:
     """The table, by way of a network."""
 
     def __init__(self, process: Process, store: WatchedStore) -> None:
-        """Reach `store` from `process`."""
+        """UrlPolicy `store` from `process`."""
         self._process = process
         self._store = store
 
-    async def write(self, write: Write) -> Outcome:
+    async def write(self, write: Write) -> WriteOutcome:
         """Carry out one write."""
         store = self._store
         return await request(
@@ -33,7 +33,7 @@ class FaultyStore:
             lambda: run_straight(store.write(write)),
         )
 
-    async def write_many(self, writes: Sequence[Write]) -> list[Outcome]:
+    async def write_many(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         """Carry out each write; an answer to a batch keeps back what the port says it may."""
         if len(writes) < 2:
             return [await self.write(write) for write in writes]
@@ -56,12 +56,12 @@ class FaultyStore:
             for write, outcome in zip(writes, outcomes, strict=True)
         ]
 
-    async def transact(self, writes: Sequence[Write]) -> list[Outcome]:
+    async def transact(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         """Carry out all of the writes or none; a repeat gets the first answer (request token)."""
         store = self._store
-        answers: list[list[Outcome]] = []
+        answers: list[list[WriteOutcome]] = []
 
-        def apply() -> list[Outcome]:
+        def apply() -> list[WriteOutcome]:
             answers.append(run_straight(store.transact(writes)))
             return answers[0]
 
@@ -120,7 +120,7 @@ class FaultyBus:
     """Topics and queues, by way of a network."""
 
     def __init__(self, process: Process, bus: WatchedBus) -> None:
-        """Reach `bus` from `process`."""
+        """UrlPolicy `bus` from `process`."""
         self._process = process
         self._bus = bus
 
@@ -181,7 +181,9 @@ class FaultyBus:
             lambda: run_straight(bus.hide(queue, receipt, seconds=seconds)),
         )
 
-    async def dead_letter(self, queue: str, letter: DeadLetter, *, group: str | None) -> None:
+    async def dead_letter(
+        self, queue: str, letter: OutgoingDeadLetter, *, group: str | None
+    ) -> None:
         """Put a message aside."""
         bus = self._bus
         await request(
@@ -196,7 +198,7 @@ class FaultyBlobs:
     """The bucket, by way of a network; an address is reckoned without it."""
 
     def __init__(self, process: Process, blobs: MemoryBlobs) -> None:
-        """Reach `blobs` from `process`."""
+        """UrlPolicy `blobs` from `process`."""
         self._process = process
         self._blobs = blobs
 

@@ -1,4 +1,4 @@
-"""Simulate: one storm from its first request to the quiet after it, and what the laws say."""
+"""Simulate: one storm from its first request to the quiet after it, and what the invariants say."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from simulation.actors import Actors
 from simulation.callers import Callers
 from simulation.determinism import deterministic
-from simulation.fault_plan import Storm
-from simulation.invariants import LAWS, Violation
-from simulation.observation import Seen
+from simulation.fault_plan import FaultPlan
+from simulation.invariants import INVARIANTS, Violation
+from simulation.observation import Observation
 from simulation.world import World
 
 LONGEST_S = 90 * 86_400.0
@@ -25,33 +25,35 @@ MOST_TURNS = 150_000
 class Report:
     """What came of a storm."""
 
-    storm: Storm
-    seen: Seen
+    fault_plan: FaultPlan
+    seen: Observation
     violations: tuple[Violation, ...]
 
     @property
     def results_per_task(self) -> set[int]:
         """Return how many results the tasks have that a caller got a handle for: {1}."""
-        return {self.seen.world.life(one).endings for one in self.seen.handles} or {1}
+        return {self.seen.world.history(one).endings for one in self.seen.handles} or {1}
 
 
-def simulate(storm: Storm) -> Report:
+def simulate(fault_plan: FaultPlan) -> Report:
     """Live through a storm and hold it against every law."""
-    world = World(storm)
+    world = World(fault_plan)
     # The collector would end unfinished coroutines at a moment that no seed knows.
     collecting = gc.isenabled()
     gc.disable()
     try:
-        with deterministic(random.Random(f"ids {storm.seed}"), world.loop.time):
+        with deterministic(random.Random(f"ids {fault_plan.seed}"), world.loop.time):
             actors = Actors.of(world)
             callers = Callers(world)
             actors.on_ask = callers.asked
             callers.begin()
             quiet = world.loop.run(until_s=LONGEST_S, turns=MOST_TURNS)
-            seen = Seen(world=world, callers=callers, quiet=quiet)
-            violations = tuple(violation for law in LAWS for violation in law(seen))
+            seen = Observation(world=world, callers=callers, quiet=quiet)
+            violations = tuple(
+                violation for invariant in INVARIANTS for violation in invariant(seen)
+            )
             world.close()
     finally:
         if collecting:
             gc.enable()
-    return Report(storm=storm, seen=seen, violations=violations)
+    return Report(fault_plan=fault_plan, seen=seen, violations=violations)

@@ -9,7 +9,7 @@ from simulation.fault_plan import Mishap
 from sqswarm.backends.memory.bus import MemoryBus
 from sqswarm.backends.memory.store import MemoryStore
 from sqswarm.backends.ports.bus import Delivery, Outgoing
-from sqswarm.schemas.writes import Applied, Outcome, Write
+from sqswarm.schemas.writes import Applied, Write, WriteOutcome
 
 if TYPE_CHECKING:
     from simulation.world import World
@@ -27,7 +27,7 @@ class WatchedStore(MemoryStore):
         super().__init__()
         self._world = world
 
-    async def write(self, write: Write) -> Outcome:
+    async def write(self, write: Write) -> WriteOutcome:
         """Carry out one write."""
         before = self.items.get(write.key)
         outcome = await super().write(write)
@@ -35,7 +35,7 @@ class WatchedStore(MemoryStore):
             self._world.changed(write, before, self.items[write.key])
         return outcome
 
-    async def transact(self, writes: Sequence[Write]) -> list[Outcome]:
+    async def transact(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         """Carry out all of the writes or none."""
         befores = [self.items.get(write.key) for write in writes]
         outcomes = await super().transact(writes)
@@ -53,7 +53,7 @@ class WatchedBus(MemoryBus):
         """Start with no queues."""
         super().__init__(world.now_ms)
         self._world = world
-        self._mishaps = {one.at: one for one in world.storm.accidents}
+        self._mishaps = {one.at: one for one in world.fault_plan.accidents}
         self._copies = 0
         self._deliveries = 0
 
@@ -92,7 +92,7 @@ class WatchedBus(MemoryBus):
             self._world.chance.shuffle(here.messages)
         deliveries = await super().receive(queue, limit=limit, wait_s=wait_s)
         for delivery in deliveries:
-            if self._deliveries in self._world.storm.early:
+            if self._deliveries in self._world.fault_plan.early:
                 for message in here.messages:
                     if message.receipt == delivery.receipt:
                         message.visible_ms = self._world.now_ms() + self._world.chance.randrange(

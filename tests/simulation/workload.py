@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from simulation.fault_plan import Accident, Aim, Fault, Misfortune, Mishap, Order, Storm
+from simulation.fault_plan import Accident, Aim, Fault, FaultPlan, Misfortune, Mishap, Order
 from simulation.scripts import child
 
 SIMPLE = ("ok", "ok", "slow", "long", "raise:1", "raise:2", "raise:99", "fail", "retry:1", "hang:1")
@@ -49,7 +49,7 @@ OPERATIONS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Weather:
+class Workload:
     """What kind of storm it is: which misfortunes come how often, and what agents do in it.
 
     `rates` are of misfortunes at any request, `aims` the operations that some are aimed at.
@@ -79,12 +79,12 @@ class Weather:
 
 _CRASHES = {Fault.CRASH_BEFORE: 2, Fault.CRASH_AFTER: 3, Fault.CRASH_LATE: 1}
 
-WEATHERS: Mapping[str, Weather] = {
-    "mixed": Weather(
+WORKLOADS: Mapping[str, Workload] = {
+    "mixed": Workload(
         faults=dict.fromkeys(Fault, 3) | {Fault.REPEATED_LATE: 1, Fault.SLOW: 1, Fault.PAUSED: 1}
     ),
-    "crashes": Weather(faults=_CRASHES, rates=(0.05, 0.1, 0.3), accidents=0.3),
-    "zombies": Weather(
+    "crashes": Workload(faults=_CRASHES, rates=(0.05, 0.1, 0.3), accidents=0.3),
+    "zombies": Workload(
         faults={
             Fault.PAUSED: 5,
             Fault.REPEATED_LATE: 2,
@@ -107,12 +107,12 @@ WEATHERS: Mapping[str, Weather] = {
         breaks=0.8,
         deep=(0.2, 0.1),
     ),
-    "bad lines": Weather(
+    "bad lines": Workload(
         faults={Fault.ANSWER_LOST: 2, Fault.LATE: 3, Fault.REPEATED: 2, Fault.ECHOED: 5},
         rates=(0.05, 0.1, 0.3),
     ),
     # What resumes a task, while its message is late and an earlier request of it still under way.
-    "resumes": Weather(
+    "resumes": Workload(
         faults={Fault.ECHOED: 4, Fault.LATE: 1, Fault.CRASH_AFTER: 1, Fault.REPEATED_LATE: 1},
         rates=(0.0, 0.05),
         aims=("plan", "sleep", "ask", "answer", "wake", "fire"),
@@ -128,7 +128,7 @@ WEATHERS: Mapping[str, Weather] = {
         deep=(0.6, 0.1),
     ),
     # Queues that give messages up after one or two receives: only the sweep is left.
-    "give-ups": Weather(
+    "give-ups": Workload(
         faults=_CRASHES | {Fault.REFUSED: 1},
         rates=(0.0, 0.05, 0.1),
         aims=("plan", "create", "settle", "count", "fire", "fail", "dead letter", "clear due"),
@@ -140,7 +140,7 @@ WEATHERS: Mapping[str, Weather] = {
         deep=(0.8, 0.2),
     ),
     # People who cancel, answer and redrive at once, and whose programs crash while they do.
-    "people": Weather(
+    "people": Workload(
         faults=_CRASHES | {Fault.ANSWER_LOST: 2, Fault.LATE: 2, Fault.REPEATED: 2, Fault.ECHOED: 2},
         rates=(0.02, 0.1),
         aims=("cancel", "make cancelled", "answer", "link redriven", "create", "read", "clear due"),
@@ -155,19 +155,19 @@ WEATHERS: Mapping[str, Weather] = {
 }
 """By name. A seed draws one of them; the first comes twice as often."""
 
-_DRAWN = ("mixed", *WEATHERS)
+_DRAWN = ("mixed", *WORKLOADS)
 
 
-def storm_of(seed: int, weather: str | None = None) -> Storm:
+def fault_plan_of(seed: int, workload: str | None = None) -> FaultPlan:
     """Return the storm of a seed (in the weather of that name): the same for ever."""
-    chance = random.Random(seed if weather is None else f"{weather} {seed}")
-    drawn = WEATHERS[weather or chance.choice(_DRAWN)]
+    chance = random.Random(seed if workload is None else f"{workload} {seed}")
+    drawn = WORKLOADS[workload or chance.choice(_DRAWN)]
     count = chance.choice(drawn.orders)
     orders = tuple(_order(chance, drawn, n) for n in range(count))
     rate = chance.choice(drawn.rates)
-    return Storm(
+    return FaultPlan(
         seed=seed,
-        weather=weather,
+        workload=workload,
         orders=orders,
         misfortunes=tuple(
             Misfortune(at=at, what=_fault(chance, drawn), size=_size(chance))
@@ -194,53 +194,53 @@ def storm_of(seed: int, weather: str | None = None) -> Storm:
     )
 
 
-def _fault(chance: random.Random, weather: Weather) -> Fault:
-    return chance.choices(list(weather.faults), list(weather.faults.values()))[0]
+def _fault(chance: random.Random, workload: Workload) -> Fault:
+    return chance.choices(list(workload.faults), list(workload.faults.values()))[0]
 
 
 def _size(chance: random.Random) -> float:
     return round(chance.random(), 3)
 
 
-def _order(chance: random.Random, weather: Weather, number: int) -> Order:
-    agent = chance.choice(weather.agents)
+def _order(chance: random.Random, workload: Workload, number: int) -> Order:
+    agent = chance.choice(workload.agents)
     durable = agent == "durable" or _happens(chance, 0.2)
     return Order(
         agent=agent,
-        script=_script(chance, weather, waits=agent != "lean" or durable),
+        script=_script(chance, workload, waits=agent != "lean" or durable),
         at_s=chance.choice((0, 0, 0, 1, 30)),
         key=f"key-{number}" if _happens(chance, 0.3) else None,
         durable=durable,
         delay_s=chance.choice((0,) * 8 + (20, 1500)),
         cancel_after_s=chance.choice((0, 1, 5, 60, 500))
-        if _happens(chance, weather.cancels)
+        if _happens(chance, workload.cancels)
         else None,
-        redrive=_happens(chance, weather.redrives),
+        redrive=_happens(chance, workload.redrives),
     )
 
 
 def _script(
-    chance: random.Random, weather: Weather, *, waits: bool, depth: int = 0
+    chance: random.Random, workload: Workload, *, waits: bool, depth: int = 0
 ) -> tuple[str, ...]:
-    if not waits or _happens(chance, weather.quick):
-        return (_simple(chance, weather),)
-    kinds = weather.waits if _happens(chance, 0.6) else weather.asks
+    if not waits or _happens(chance, workload.quick):
+        return (_simple(chance, workload),)
+    kinds = workload.waits if _happens(chance, 0.6) else workload.asks
     pieces = [chance.choice(kinds) for _ in range(chance.choice((1, 1, 2, 3)))]
-    if depth < len(weather.deep) and _happens(chance, weather.deep[depth]):
+    if depth < len(workload.deep) and _happens(chance, workload.deep[depth]):
         inner = [
-            child(agent, _script(chance, weather, waits=_happens(chance, 0.3), depth=depth + 1))
+            child(agent, _script(chance, workload, waits=_happens(chance, 0.3), depth=depth + 1))
             for agent in chance.choices(CHILDREN, k=chance.choice((1, 2, 3, 4)))
         ]
         both = _happens(chance, 0.2)
         text = f"both {inner[0]}" if both else f"children {' '.join(inner)}"
         pieces.insert(chance.randrange(len(pieces) + 1), text)
-    if _happens(chance, weather.breaks):
-        pieces.insert(chance.randrange(len(pieces) + 1), _simple(chance, weather))
+    if _happens(chance, workload.breaks):
+        pieces.insert(chance.randrange(len(pieces) + 1), _simple(chance, workload))
     return tuple(pieces)
 
 
-def _simple(chance: random.Random, weather: Weather) -> str:
-    return chance.choice(DEADLY if _happens(chance, 0.15) else weather.simple)
+def _simple(chance: random.Random, workload: Workload) -> str:
+    return chance.choice(DEADLY if _happens(chance, 0.15) else workload.simple)
 
 
 def _happens(chance: random.Random, probability: float) -> bool:

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from simulation.agents import AGENTS
-from simulation.fault_plan import Aim, Misfortune, Storm
-from simulation.history import Execution, Life
+from simulation.fault_plan import Aim, FaultPlan, Misfortune
+from simulation.history import Execution, History
 from simulation.loop import VirtualLoop
 from simulation.naming import kind_of
 from simulation.process import EPOCH_MS, Process, here
@@ -51,17 +51,17 @@ class Watcher:
 class World:
     """Everything there is while a storm lasts."""
 
-    def __init__(self, storm: Storm) -> None:
+    def __init__(self, fault_plan: FaultPlan) -> None:
         """Set up the stage; nothing moves yet."""
-        self.storm = storm
-        self.chance = random.Random(f"world {storm.seed}")
+        self.fault_plan = fault_plan
+        self.chance = random.Random(f"world {fault_plan.seed}")
         self.loop = VirtualLoop()  # type: ignore[abstract] # it reaches nothing outside
-        self._misfortunes = {one.at: one for one in storm.misfortunes}
-        self._aims = {(one.on, one.nth): one for one in storm.aims}
-        self._aimed_at = dict.fromkeys((one.on for one in storm.aims), 0)
+        self._misfortunes = {one.at: one for one in fault_plan.misfortunes}
+        self._aims = {(one.on, one.nth): one for one in fault_plan.aims}
+        self._aimed_at = dict.fromkeys((one.on for one in fault_plan.aims), 0)
         self.watcher = Watcher()
         self.trace: list[Note] = []
-        self.lives: dict[str, Life] = {}
+        self.histories: dict[str, History] = {}
         self.wrongs: list[tuple[str, str]] = []
         self.processes: dict[Process, None] = {}
         self.over = False
@@ -80,7 +80,7 @@ class World:
                 queue,
                 visibility_s=spec.visibility_s,
                 dead_letters_to=dead,
-                max_receives=storm.receives or spec.max_receive_count,
+                max_receives=fault_plan.receives or spec.max_receive_count,
             )
             self.bus.subscribe(NAMES.topic(TASKS_TOPIC), queue, {"agent": [spec.name]})
 
@@ -112,44 +112,44 @@ class World:
         actor = "-" if process is None else process.name
         self.trace.append((self.loop.now, actor, what, task_ids, detail))
 
-    def life(self, task_id: str) -> Life:
+    def history(self, task_id: str) -> History:
         """Return what was seen of a task."""
-        found = self.lives.get(task_id)
+        found = self.histories.get(task_id)
         if found is None:
-            found = self.lives[task_id] = Life(task_id=task_id)
+            found = self.histories[task_id] = History(task_id=task_id)
         return found
 
     def changed(self, write: Write, before: Item | None, after: Item) -> None:
         """Look at one write that was carried out."""
         if write.key.sk != TASK_SORT_KEY:
-            life = self.lives.get(write.key.pk.removeprefix("task#"))
-            if life is not None and life.item is not None and self.writer is not None:
-                life.fenced(self.writer, kind_of(write), life.item)
+            history = self.histories.get(write.key.pk.removeprefix("task#"))
+            if history is not None and history.item is not None and self.writer is not None:
+                history.fenced(self.writer, kind_of(write), history.item)
             return
-        life = self.life(after["pk"].removeprefix("task#"))
+        history = self.history(after["pk"].removeprefix("task#"))
         if before is not None and self.writer is not None:
-            life.fenced(self.writer, kind_of(write), before)
-        life.changed(before, after, at_s=self.loop.now)
+            history.fenced(self.writer, kind_of(write), before)
+        history.changed(before, after, at_s=self.loop.now)
         due_at = after.get("due_at")
         if due_at is not None and (before is None or before.get("due_at") != due_at):
             self.watcher.due_at(due_at)
         if after["status"] == Status.INPUT_REQUIRED and (
             before is None or before["status"] != Status.INPUT_REQUIRED
         ):
-            self.watcher.asked(life.task_id)
+            self.watcher.asked(history.task_id)
         if before is None or before["phase"] != Phase.WAITING:
             return
         if after["phase"] == Phase.CHILDREN_DONE:
-            self._joined(life, before)
+            self._joined(history, before)
         if after["status"] == Status.CANCELLED and before["status"] != Status.CANCELLED:
-            life.orphans = (self.loop.now, tuple(_pending(life.task_id, before)))
+            history.orphans = (self.loop.now, tuple(_pending(history.task_id, before)))
 
-    def _joined(self, life: Life, before: Item) -> None:
+    def _joined(self, history: History, before: Item) -> None:
         plan = plan_entry(before.get("waits"))
         for child in plan.get("children", []) if plan else []:
-            item = self.store.items.get(task_key(child_id(life.task_id, child["key"])))
+            item = self.store.items.get(task_key(child_id(history.task_id, child["key"])))
             if item is None or not Status(item["status"]).terminal:
-                life.wrong("joins-fire-once", f"fired while child {child['key']} had not ended")
+                history.wrong("joins-fire-once", f"fired while child {child['key']} had not ended")
 
     def queue_changed(self, queue: str) -> None:
         """Tell the actors of a queue's change."""
@@ -157,8 +157,8 @@ class World:
 
     def ended(self, process: Process) -> None:
         """Note that a process died, and what it was running."""
-        for life in self.lives.values():
-            for run in life.executions:
+        for history in self.histories.values():
+            for run in history.executions:
                 if run.process is process and run.ended_s is None:
                     run.ended_s, run.how = self.loop.now, "died"
         self.watcher.process_ended(process)
@@ -168,7 +168,7 @@ class World:
         """Watch one call of an agent's function."""
         process = here()
         process.check()
-        life = self.life(ctx.task_id)
+        history = self.history(ctx.task_id)
         journal = ctx.journal
         run = Execution(
             process=process,
@@ -177,8 +177,8 @@ class World:
             started_s=self.loop.now,
         )
         if journal is not None:  # lean mode keeps no lease
-            life.began(run, now_ms=self.now_ms())
-        life.executions.append(run)
+            history.began(run, now_ms=self.now_ms())
+        history.executions.append(run)
         self.note(process, "run.began", ctx.task_id, f"attempt {ctx.attempt}")
         try:
             yield
@@ -202,7 +202,7 @@ class World:
         item = self.store.items.get(task_key(ctx.task_id))
         held = item is not None and item["v"] == journal.lease.v and item["status"] == "working"
         if held and step_key(ctx.task_id, f"work#{number}") in self.store.items:
-            self.life(ctx.task_id).wrong("steps-run-once", f"step {number} ran after its record")
+            self.history(ctx.task_id).wrong("steps-run-once", f"step {number} ran after its record")
 
     def close(self) -> None:
         """End whatever is left, so that nothing of this storm outlives it."""

@@ -12,8 +12,8 @@ from sqswarm.backends.memory.bus import MemoryBus
 from sqswarm.backends.memory.store import MemoryStore
 from sqswarm.backends.ports.bus import Outgoing
 from sqswarm.backends.runner import AsyncRunner
-from sqswarm.dispatcher.connection import Desk
-from sqswarm.dispatcher.lifecycle.dead_letter_sweep import LetterKeeper
+from sqswarm.dispatcher.connection import Connection
+from sqswarm.dispatcher.lifecycle.dead_letter_sweep import DeadLetterSweeper
 from sqswarm.dispatcher.lifecycle.sweep import Housekeeper
 from sqswarm.dispatcher.submit import Request, submit
 from sqswarm.dispatcher.view import view
@@ -21,7 +21,7 @@ from sqswarm.schemas.catalogue import CATALOGUE_KEY, Catalogue
 from sqswarm.schemas.naming import Names
 from sqswarm.schemas.writes import Refused
 from sqswarm.workers.runtime.batch import Runtime
-from sqswarm.workers.runtime.worker_context import Station
+from sqswarm.workers.runtime.worker_context import WorkerContext
 
 NAMES = Names(stage="test", account="000000000000", region="us-east-1")
 
@@ -115,7 +115,7 @@ class CrashingBus(MemoryBus):
         await super().publish(topic, messages)
 
 
-class House:
+class MemorySwarm:
     """A swarm of the given agents."""
 
     def __init__(self, *agents):
@@ -128,8 +128,10 @@ class House:
         self.catalogue = Catalogue.of(one.spec for one in agents)
         self.blobs.objects[self.blobs.address(CATALOGUE_KEY)] = self.catalogue.dump().encode()
         self.runtimes = {one.name: self._build(one) for one in agents}
-        self.desk = self.desk_of("me")
-        self.housekeeper = Housekeeper(self.desk_of("keeper", operator=True), Log(stream=self.log))
+        self.connection = self.connection_for("me")
+        self.housekeeper = Housekeeper(
+            self.connection_for("keeper", operator=True), Log(stream=self.log)
+        )
 
     def _build(self, one):
         spec = one.spec
@@ -146,10 +148,10 @@ class House:
         self.bus.subscribe(topic, queue, {"agent": [spec.name]})
         for subscription in spec.subscriptions:
             self.bus.subscribe(NAMES.topic(subscription.topic), queue)
-        return Runtime(self.station(one))
+        return Runtime(self.worker(one))
 
-    def station(self, one):
-        return Station(
+    def worker(self, one):
+        return WorkerContext(
             agent=one,
             spec=one.spec,
             names=NAMES,
@@ -162,8 +164,8 @@ class House:
             jitter=lambda: 0.5,
         )
 
-    def desk_of(self, principal, *, operator=False):
-        return Desk(
+    def connection_for(self, principal, *, operator=False):
+        return Connection(
             names=NAMES,
             store=self.store,
             bus=self.bus,
@@ -183,7 +185,7 @@ class House:
 
     async def submit(self, one, _request=None, **arguments):
         request = Request(arguments=arguments, **(_request or {}))
-        return (await submit(self.desk, one.name, [request]))[0].task_id
+        return (await submit(self.connection, one.name, [request]))[0].task_id
 
     async def copy(self, one, body):
         """Deliver a message once more."""
@@ -205,13 +207,15 @@ class House:
                 return
         raise AssertionError("the swarm does not come to rest")
 
-    async def keep_house(self, *, minutes=1):
+    async def housekeep(self, *, minutes=1):
         """Let minutes pass; housekeeping and work in each."""
         for _ in range(minutes):
             self.clock.advance(seconds=60)
             await self.housekeeper.sweep()
-            keeper = LetterKeeper(self.housekeeper._desk, Log(stream=self.log), self.housekeeper)
-            await keeper.look_through()
+            keeper = DeadLetterSweeper(
+                self.housekeeper._connection, Log(stream=self.log), self.housekeeper
+            )
+            await keeper.sweep()
             await self.settle_down()
 
     async def letters(self, one):
@@ -219,7 +223,7 @@ class House:
         return await self.bus.receive(queue, limit=10, wait_s=0)
 
     async def see(self, task_id):
-        return await view(self.desk, task_id)
+        return await view(self.connection, task_id)
 
     async def record(self, task_id):
         return (await self.see(task_id)).record

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from memory_swarm import House
+from memory_swarm import MemorySwarm
 
 from sqswarm import Fail, Retry, TaskContext, agent
 from sqswarm.backends.ports.bus import Outgoing
@@ -67,7 +67,7 @@ async def orderly(text: str) -> str:
 AGENTS = [echo, moody, solid, cheap, orderly]
 
 
-class WordHouse(House):
+class WordHouse(MemorySwarm):
     """A house whose agents each take one text."""
 
     async def submit(self, one, *texts, **options):
@@ -75,55 +75,55 @@ class WordHouse(House):
 
 
 @pytest.fixture
-def house():
+def memory():
     RUNS.clear()
     return WordHouse(*AGENTS)
 
 
-async def test_a_task_runs_once_and_its_result_is_recorded(house):
-    [task_id] = await house.submit(echo, "ü")
-    result = await house.work(echo)
-    seen = await house.see(task_id)
+async def test_a_task_runs_once_and_its_result_is_recorded(memory):
+    [task_id] = await memory.submit(echo, "ü")
+    result = await memory.work(echo)
+    seen = await memory.see(task_id)
     assert (seen.status, seen.result()) == (Status.COMPLETED, "ü")
     assert RUNS == [("ü", 1)]
     assert result.keep == []
-    assert house.waiting(echo) == []
+    assert memory.waiting(echo) == []
 
 
-async def test_mcp_itself_accepts_the_result(house):
+async def test_mcp_itself_accepts_the_result(memory):
     from mcp.types import CallToolResult
 
-    [task_id] = await house.submit(echo, "ü")
-    await house.work(echo)
-    shown = (await house.see(task_id)).to_json()
+    [task_id] = await memory.submit(echo, "ü")
+    await memory.work(echo)
+    shown = (await memory.see(task_id)).to_json()
     result = CallToolResult.model_validate(shown["result"])
     assert result.structured_content == {"result": "ü"}
 
 
 @pytest.mark.parametrize("one", [echo, solid], ids=["standard", "durable"])
-async def test_a_duplicate_delivery_after_the_end_runs_nothing(house, one):
-    [task_id] = await house.submit(one, "a")
-    [body] = house.waiting(one)
-    await house.work(one)
-    before = (await house.see(task_id)).record
-    await house.bus.send(house.queue(one), [Outgoing(id="x", body=body, principal="me")])
-    await house.work(one)
-    assert (await house.see(task_id)).record == before
-    assert house.waiting(one) == []
+async def test_a_duplicate_delivery_after_the_end_runs_nothing(memory, one):
+    [task_id] = await memory.submit(one, "a")
+    [body] = memory.waiting(one)
+    await memory.work(one)
+    before = (await memory.see(task_id)).record
+    await memory.bus.send(memory.queue(one), [Outgoing(id="x", body=body, principal="me")])
+    await memory.work(one)
+    assert (await memory.see(task_id)).record == before
+    assert memory.waiting(one) == []
     assert len(RUNS) <= 1
 
 
-async def test_two_copies_in_one_batch_run_once(house):
-    await house.submit(echo, "a")
-    [body] = house.waiting(echo)
-    await house.bus.send(house.queue(echo), [Outgoing(id="x", body=body, principal="me")])
-    result = await house.work(echo)
+async def test_two_copies_in_one_batch_run_once(memory):
+    await memory.submit(echo, "a")
+    [body] = memory.waiting(echo)
+    await memory.bus.send(memory.queue(echo), [Outgoing(id="x", body=body, principal="me")])
+    result = await memory.work(echo)
     assert RUNS == [("a", 1)]
     assert result.keep == []
-    assert house.waiting(echo) == []
+    assert memory.waiting(echo) == []
 
 
-async def test_a_copy_that_comes_while_the_task_runs_is_left_until_the_lease_ends(house):
+async def test_a_copy_that_comes_while_the_task_runs_is_left_until_the_lease_ends(memory):
     started, go_on = asyncio.Event(), asyncio.Event()
 
     @agent(name="echo", timeout=5)
@@ -132,22 +132,22 @@ async def test_a_copy_that_comes_while_the_task_runs_is_left_until_the_lease_end
         await go_on.wait()
         return text
 
-    [task_id] = await house.submit(echo, "a")
-    [body] = house.waiting(echo)
-    deliveries = await house.bus.receive(house.queue(echo), limit=1, wait_s=0)
-    first = asyncio.create_task(Runtime(house.station(slow)).handle(deliveries))
+    [task_id] = await memory.submit(echo, "a")
+    [body] = memory.waiting(echo)
+    deliveries = await memory.bus.receive(memory.queue(echo), limit=1, wait_s=0)
+    first = asyncio.create_task(Runtime(memory.worker(slow)).handle(deliveries))
     await started.wait()
-    await house.bus.send(house.queue(echo), [Outgoing(id="x", body=body, principal="me")])
-    second = await house.work(echo)
+    await memory.bus.send(memory.queue(echo), [Outgoing(id="x", body=body, principal="me")])
+    second = await memory.work(echo)
     assert RUNS == []
     assert len(second.keep) == 1
-    assert await house.bus.receive(house.queue(echo), limit=10, wait_s=0) == []
+    assert await memory.bus.receive(memory.queue(echo), limit=10, wait_s=0) == []
     go_on.set()
     await first
-    house.clock.advance(seconds=slow.spec.lease_s + 1)
-    await house.work(echo)
+    memory.clock.advance(seconds=slow.spec.lease_s + 1)
+    await memory.work(echo)
     assert RUNS == []
-    assert (await house.see(task_id)).result() == "a"
+    assert (await memory.see(task_id)).result() == "a"
 
 
 @pytest.mark.parametrize(
@@ -168,45 +168,45 @@ async def test_a_copy_that_comes_while_the_task_runs_is_left_until_the_lease_end
     ],
 )
 async def test_poison_goes_to_the_dead_letters_with_its_reason_and_blocks_nothing(
-    house, body, reason
+    memory, body, reason
 ):
-    await house.bus.send(house.queue(echo), [Outgoing(id="x", body=body, principal="me")])
-    [task_id] = await house.submit(echo, "a")
-    await house.work(echo)
-    [letter] = await house.letters(echo)
+    await memory.bus.send(memory.queue(echo), [Outgoing(id="x", body=body, principal="me")])
+    [task_id] = await memory.submit(echo, "a")
+    await memory.work(echo)
+    [letter] = await memory.letters(echo)
     assert (letter.body, letter.attributes["reason"]) == (body, reason)
     assert letter.attributes["detail"]
-    assert (await house.see(task_id)).status is Status.COMPLETED
-    assert house.waiting(echo) == []
+    assert (await memory.see(task_id)).status is Status.COMPLETED
+    assert memory.waiting(echo) == []
 
 
-async def test_one_failing_task_of_ten_does_not_repeat_the_others(house):
+async def test_one_failing_task_of_ten_does_not_repeat_the_others(memory):
     texts = [*(f"t{n}" for n in range(9)), "raises"]
-    ids = await house.submit(moody, *texts)
-    result = await house.work(moody)
+    ids = await memory.submit(moody, *texts)
+    result = await memory.work(moody)
     assert len(result.keep) == 1
-    house.clock.advance(seconds=3)
-    await house.work(moody)
+    memory.clock.advance(seconds=3)
+    await memory.work(moody)
     assert sorted(RUNS) == sorted([*((t, 1) for t in texts), ("raises", 2)])
-    statuses = [(await house.see(task_id)).status for task_id in ids]
+    statuses = [(await memory.see(task_id)).status for task_id in ids]
     assert statuses == [Status.COMPLETED] * 9 + [Status.WORKING]
 
 
-async def test_an_agent_that_raises_is_retried_with_growing_delays_then_recorded_failed(house):
-    [task_id] = await house.submit(moody, "raises")
+async def test_an_agent_that_raises_is_retried_with_growing_delays_then_recorded_failed(memory):
+    [task_id] = await memory.submit(moody, "raises")
     waits = []
     for _ in range(2):
-        await house.work(moody)
+        await memory.work(moody)
         waited = 0
         while True:
-            house.clock.advance(seconds=1)
+            memory.clock.advance(seconds=1)
             waited += 1
-            if (await house.work(moody)).keep or not house.waiting(moody):
+            if (await memory.work(moody)).keep or not memory.waiting(moody):
                 break
         waits.append(waited)
-        if not house.waiting(moody):
+        if not memory.waiting(moody):
             break
-    seen = await house.see(task_id)
+    seen = await memory.see(task_id)
     assert seen.status is Status.FAILED
     assert seen.record.error == {
         "code": -32000,
@@ -214,7 +214,7 @@ async def test_an_agent_that_raises_is_retried_with_growing_delays_then_recorded
         "data": {"type": "KeyError", "attempt": 3},
     }
     assert [attempt for _, attempt in RUNS] == [1, 2, 3]
-    [letter] = await house.letters(moody)
+    [letter] = await memory.letters(moody)
     assert (letter.attributes["reason"], letter.attributes["task_id"]) == ("KeyError", task_id)
     with pytest.raises(TaskFailed, match="KeyError: 'raises'"):
         seen.result()
@@ -227,50 +227,50 @@ async def test_an_agent_that_raises_is_retried_with_growing_delays_then_recorded
         pytest.param("lies", "InvalidReturn", id="a-bad-return-value-is-final"),
     ],
 )
-async def test_what_no_attempt_can_mend_fails_at_once(house, text, error_type):
-    [task_id] = await house.submit(moody, text)
-    await house.work(moody)
-    seen = await house.see(task_id)
+async def test_what_no_attempt_can_mend_fails_at_once(memory, text, error_type):
+    [task_id] = await memory.submit(moody, text)
+    await memory.work(moody)
+    seen = await memory.see(task_id)
     assert (seen.status, seen.record.error["data"]["type"]) == (Status.FAILED, error_type)
     assert [(text, 1)] == RUNS
-    assert len(await house.letters(moody)) == 1
+    assert len(await memory.letters(moody)) == 1
 
 
-async def test_arguments_that_went_around_the_dispatcher_fail_the_task(house):
+async def test_arguments_that_went_around_the_dispatcher_fail_the_task(memory):
     message = Message(id=new_task_id(0), name="echo", arguments={"no": 1}, principal="me")
-    await house.bus.send(
-        house.queue(echo), [Outgoing(id="x", body=message.encode(), principal="me")]
+    await memory.bus.send(
+        memory.queue(echo), [Outgoing(id="x", body=message.encode(), principal="me")]
     )
-    await house.work(echo)
-    error = (await house.see(message.id)).record.error
+    await memory.work(echo)
+    error = (await memory.see(message.id)).record.error
     assert error["data"]["type"] == "InvalidArguments"
     assert RUNS == []
 
 
-async def test_an_agent_may_name_when_to_come_back(house):
-    await house.submit(moody, "later")
-    await house.work(moody)
-    house.clock.advance(seconds=6)
-    assert await house.bus.receive(house.queue(moody), limit=1, wait_s=0) == []
-    house.clock.advance(seconds=1)
-    assert len(await house.bus.receive(house.queue(moody), limit=1, wait_s=0)) == 1
+async def test_an_agent_may_name_when_to_come_back(memory):
+    await memory.submit(moody, "later")
+    await memory.work(moody)
+    memory.clock.advance(seconds=6)
+    assert await memory.bus.receive(memory.queue(moody), limit=1, wait_s=0) == []
+    memory.clock.advance(seconds=1)
+    assert len(await memory.bus.receive(memory.queue(moody), limit=1, wait_s=0)) == 1
 
 
-async def test_a_hanging_agent_is_stopped_and_tried_again(house):
+async def test_a_hanging_agent_is_stopped_and_tried_again(memory):
     @agent(name="moody", timeout=1)
     async def hangs(text: str) -> str:
         await asyncio.sleep(60)
         return text
 
-    [task_id] = await house.submit(moody, "hangs")
-    deliveries = await house.bus.receive(house.queue(moody), limit=1, wait_s=0)
-    result = await Runtime(house.station(hangs)).handle(deliveries)
+    [task_id] = await memory.submit(moody, "hangs")
+    deliveries = await memory.bus.receive(memory.queue(moody), limit=1, wait_s=0)
+    result = await Runtime(memory.worker(hangs)).handle(deliveries)
     assert len(result.keep) == 1
     assert not result.hung
-    assert "AgentTimedOut" in (await house.see(task_id)).record.status_message
+    assert "AgentTimedOut" in (await memory.see(task_id)).record.status_message
 
 
-async def test_a_hanging_plain_function_is_reported(house):
+async def test_a_hanging_plain_function_is_reported(memory):
     import time
 
     @agent(name="moody", timeout=1)
@@ -278,32 +278,32 @@ async def test_a_hanging_plain_function_is_reported(house):
         time.sleep(1.5)
         return text
 
-    await house.submit(moody, "hangs")
-    deliveries = await house.bus.receive(house.queue(moody), limit=1, wait_s=0)
-    result = await Runtime(house.station(hangs)).handle(deliveries)
+    await memory.submit(moody, "hangs")
+    deliveries = await memory.bus.receive(memory.queue(moody), limit=1, wait_s=0)
+    result = await Runtime(memory.worker(hangs)).handle(deliveries)
     assert result.hung
 
 
-async def test_a_worker_that_dies_every_time_ends_the_task_with_the_reason(house):
-    [task_id] = await house.submit(echo, "a")
+async def test_a_worker_that_dies_every_time_ends_the_task_with_the_reason(memory):
+    [task_id] = await memory.submit(echo, "a")
     for _ in range(3):
-        [delivery] = await house.bus.receive(house.queue(echo), limit=1, wait_s=0)
+        [delivery] = await memory.bus.receive(memory.queue(echo), limit=1, wait_s=0)
         from sqswarm.workers.runtime.acquire import acquire
         from sqswarm.workers.runtime.job import job_of
 
-        await acquire(house.station(echo), [job_of(delivery, echo.spec)])
-        house.clock.advance(seconds=echo.spec.visibility_s)
-    await house.work(echo)
-    error = (await house.see(task_id)).record.error
+        await acquire(memory.worker(echo), [job_of(delivery, echo.spec)])
+        memory.clock.advance(seconds=echo.spec.visibility_s)
+    await memory.work(echo)
+    error = (await memory.see(task_id)).record.error
     assert (error["data"]["type"], error["message"]) == (
         "WorkerLost",
         "the worker was lost 3 times",
     )
     assert RUNS == []
-    assert len(await house.letters(echo)) == 1
+    assert len(await memory.letters(echo)) == 1
 
 
-async def test_a_late_workers_result_is_dropped(house):
+async def test_a_late_workers_result_is_dropped(memory):
     started, go_on = asyncio.Event(), asyncio.Event()
 
     @agent(name="echo", timeout=5)
@@ -312,110 +312,110 @@ async def test_a_late_workers_result_is_dropped(house):
         await go_on.wait()
         return "zombie"
 
-    [task_id] = await house.submit(echo, "a")
-    deliveries = await house.bus.receive(house.queue(echo), limit=1, wait_s=0)
-    late = asyncio.create_task(Runtime(house.station(zombie)).handle(deliveries))
+    [task_id] = await memory.submit(echo, "a")
+    deliveries = await memory.bus.receive(memory.queue(echo), limit=1, wait_s=0)
+    late = asyncio.create_task(Runtime(memory.worker(zombie)).handle(deliveries))
     await started.wait()
-    house.clock.advance(seconds=echo.spec.visibility_s)
-    await house.work(echo)
+    memory.clock.advance(seconds=echo.spec.visibility_s)
+    await memory.work(echo)
     go_on.set()
     await late
-    assert (await house.see(task_id)).result() == "a"
-    assert "settle.refused" in house.log.getvalue()
+    assert (await memory.see(task_id)).result() == "a"
+    assert "settle.refused" in memory.log.getvalue()
 
 
-async def test_cancel_wins_before_a_worker_saw_the_task(house):
-    [task_id] = await house.submit(echo, "a")
-    assert await cancel(house.desk, task_id, agent="echo") is Status.CANCELLED
-    await house.work(echo)
+async def test_cancel_wins_before_a_worker_saw_the_task(memory):
+    [task_id] = await memory.submit(echo, "a")
+    assert await cancel(memory.connection, task_id, agent="echo") is Status.CANCELLED
+    await memory.work(echo)
     assert RUNS == []
-    assert (await house.see(task_id)).status is Status.CANCELLED
-    assert house.waiting(echo) == []
+    assert (await memory.see(task_id)).status is Status.CANCELLED
+    assert memory.waiting(echo) == []
 
 
-async def test_cancel_after_the_end_tells_how_it_ended(house):
-    [task_id] = await house.submit(echo, "a")
-    await house.work(echo)
-    assert await cancel(house.desk, task_id) is Status.COMPLETED
+async def test_cancel_after_the_end_tells_how_it_ended(memory):
+    [task_id] = await memory.submit(echo, "a")
+    await memory.work(echo)
+    assert await cancel(memory.connection, task_id) is Status.COMPLETED
 
 
-async def test_lean_tasks_write_once_and_retry_by_receives(house):
-    [good, bad] = await house.submit(cheap, "a", "raises")
-    await house.work(cheap)
-    assert (await house.see(good)).result() == "a"
+async def test_lean_tasks_write_once_and_retry_by_receives(memory):
+    [good, bad] = await memory.submit(cheap, "a", "raises")
+    await memory.work(cheap)
+    assert (await memory.see(good)).result() == "a"
     with pytest.raises(TaskNotFound):
-        await house.see(bad)
-    house.clock.advance(seconds=3)
-    await house.work(cheap)
-    assert (await house.see(bad)).status is Status.FAILED
+        await memory.see(bad)
+    memory.clock.advance(seconds=3)
+    await memory.work(cheap)
+    assert (await memory.see(bad)).status is Status.FAILED
 
 
-async def test_a_durable_task_resolves_before_any_worker_saw_it(house):
-    [task_id] = await house.submit(solid, "a")
-    assert (await house.see(task_id)).status is Status.WORKING
-    await house.work(solid)
-    record = (await house.see(task_id)).record
+async def test_a_durable_task_resolves_before_any_worker_saw_it(memory):
+    [task_id] = await memory.submit(solid, "a")
+    assert (await memory.see(task_id)).status is Status.WORKING
+    await memory.work(solid)
+    record = (await memory.see(task_id)).record
     assert (record.status, record.due_at_ms) == (Status.COMPLETED, None)
 
 
-async def test_an_idempotency_key_makes_one_task_of_two_submits(house):
-    [first] = await house.submit(echo, "a", idempotency_key="k")
-    [second] = await house.submit(echo, "a", idempotency_key="k")
+async def test_an_idempotency_key_makes_one_task_of_two_submits(memory):
+    [first] = await memory.submit(echo, "a", idempotency_key="k")
+    [second] = await memory.submit(echo, "a", idempotency_key="k")
     assert first == second
-    await house.work(echo)
-    await house.work(echo)
+    await memory.work(echo)
+    await memory.work(echo)
     assert RUNS == [("a", 1)]
     with pytest.raises(IdempotencyConflict):
-        await house.submit(echo, "b", idempotency_key="k")
+        await memory.submit(echo, "b", idempotency_key="k")
 
 
-async def test_an_event_makes_one_task_for_each_subscribed_agent(house):
-    [tasks] = await publish(house.desk, "words", [{"text": "a"}])
+async def test_an_event_makes_one_task_for_each_subscribed_agent(memory):
+    [tasks] = await publish(memory.connection, "words", [{"text": "a"}])
     assert [t.agent for t in tasks] == ["moody", "solid"]
-    await house.work(moody)
-    await house.work(solid)
-    results = [(await house.see(t.task_id)).result() for t in tasks]
+    await memory.work(moody)
+    await memory.work(solid)
+    results = [(await memory.see(t.task_id)).result() for t in tasks]
     assert results == ["a", "A"]
 
 
-async def test_large_arguments_and_results_go_by_claim_check(house):
+async def test_large_arguments_and_results_go_by_claim_check(memory):
     text = "ü" * 100_000
-    [task_id] = await house.submit(echo, text)
-    assert len(house.waiting(echo)[0]) < 1000
-    await house.work(echo)
-    seen = await house.see(task_id)
+    [task_id] = await memory.submit(echo, text)
+    assert len(memory.waiting(echo)[0]) < 1000
+    await memory.work(echo)
+    seen = await memory.see(task_id)
     assert seen.record.arguments.ref
     assert seen.record.result.ref
     assert seen.result() == text
 
 
-async def test_bad_arguments_publish_nothing(house):
+async def test_bad_arguments_publish_nothing(memory):
     with pytest.raises(InvalidArguments):
         await submit(
-            house.desk,
+            memory.connection,
             "echo",
             [Request(arguments={"text": "a"}), Request(arguments={"text": 1})],
         )
-    assert house.waiting(echo) == []
+    assert memory.waiting(echo) == []
 
 
-async def test_another_principals_task_is_like_an_unknown_one(house):
-    [task_id] = await house.submit(echo, "a")
-    await house.work(echo)
-    house.desk = replace(house.desk, principal="somebody else")
+async def test_another_principals_task_is_like_an_unknown_one(memory):
+    [task_id] = await memory.submit(echo, "a")
+    await memory.work(echo)
+    memory.connection = replace(memory.connection, principal="somebody else")
     with pytest.raises(TaskNotFound):
-        await house.see(task_id)
+        await memory.see(task_id)
     with pytest.raises(TaskNotFound):
-        await cancel(house.desk, task_id)
-    house.desk = replace(house.desk, operator=True)
-    assert (await house.see(task_id)).status is Status.COMPLETED
+        await cancel(memory.connection, task_id)
+    memory.connection = replace(memory.connection, operator=True)
+    assert (await memory.see(task_id)).status is Status.COMPLETED
 
 
-async def test_a_failed_message_holds_back_its_own_key_only(house):
-    await house.submit(orderly, "bad", ordering_key="x")
-    await house.submit(orderly, "behind", ordering_key="x")
-    await house.submit(orderly, "other", ordering_key="y")
-    result = await house.work(orderly)
+async def test_a_failed_message_holds_back_its_own_key_only(memory):
+    await memory.submit(orderly, "bad", ordering_key="x")
+    await memory.submit(orderly, "behind", ordering_key="x")
+    await memory.submit(orderly, "other", ordering_key="y")
+    result = await memory.work(orderly)
     assert {text for text, _ in RUNS} == {"bad", "other"}
     assert len(result.keep) == 2
 
@@ -423,10 +423,10 @@ async def test_a_failed_message_holds_back_its_own_key_only(house):
 @pytest.mark.parametrize(
     ("one", "writes"), [(cheap, 1), (echo, 2), (solid, 3)], ids=["lean", "standard", "durable"]
 )
-async def test_a_task_costs_as_many_writes_as_its_mode_says(house, one, writes):
+async def test_a_task_costs_as_many_writes_as_its_mode_says(memory, one, writes):
     counted = []
-    plain = house.store.write
-    house.store.write = lambda w: counted.append(w) or plain(w)
-    await house.submit(one, *"abcdefghij")
-    await house.work(one)
+    plain = memory.store.write
+    memory.store.write = lambda w: counted.append(w) or plain(w)
+    await memory.submit(one, *"abcdefghij")
+    await memory.work(one)
     assert len(counted) == 10 * writes

@@ -32,21 +32,21 @@ def test_an_outcome_has_one_verdict(outcome, attempt, kind):
 
 def test_the_error_keeps_type_message_and_attempt():
     outcome = Broke(error_type="KeyError", message="'x'")
-    verdict = decide(outcome, attempt=3, max_attempts=3, jitter=0)
-    assert verdict == GiveUp(
+    decision = decide(outcome, attempt=3, max_attempts=3, jitter=0)
+    assert decision == GiveUp(
         error={"code": -32000, "message": "'x'", "data": {"type": "KeyError", "attempt": 3}}
     )
 
 
 def test_an_agent_may_name_its_own_wait_within_the_cap():
     outcome = Broke(error_type="Retry", message="", after_s=7)
-    verdict = decide(outcome, attempt=1, max_attempts=3, jitter=0)
-    assert isinstance(verdict, RetryLater)
-    assert verdict.after_s == 7
+    decision = decide(outcome, attempt=1, max_attempts=3, jitter=0)
+    assert isinstance(decision, RetryLater)
+    assert decision.after_s == 7
     outcome = Broke(error_type="Retry", message="", after_s=99_999)
-    verdict = decide(outcome, attempt=1, max_attempts=3, jitter=0)
-    assert isinstance(verdict, RetryLater)
-    assert verdict.after_s == BACKOFF_CAP_S
+    decision = decide(outcome, attempt=1, max_attempts=3, jitter=0)
+    assert isinstance(decision, RetryLater)
+    assert decision.after_s == BACKOFF_CAP_S
 
 
 @given(st.integers(1, 60), st.floats(0, 1), st.floats(0, 1))

@@ -17,7 +17,7 @@ from sqswarm.schemas.pricing import plain_model
 from sqswarm.workers.agent import Agent, agent
 from sqswarm.workers.claude.client import HANDED_ON, Account
 from sqswarm.workers.claude.config import Model
-from sqswarm.workers.claude.conversation import Mind, converse
+from sqswarm.workers.claude.conversation import ClaudeConfig, converse
 from sqswarm.workers.claude.servers import McpServer, servers_of
 from sqswarm.workers.claude.tools import Tool, tool
 from sqswarm.workers.durable.context import TaskContext
@@ -119,7 +119,7 @@ class ClaudeAgent(Agent[..., Any]):
         )
 
     @cached_property
-    def mind(self) -> Mind:
+    def config(self) -> ClaudeConfig:
         """Return what it thinks with; compiles the schemas of its tools and its answer."""
         adapter = schema = None
         if self._output is not str:
@@ -128,7 +128,7 @@ class ClaudeAgent(Agent[..., Any]):
 
             adapter = TypeAdapter(self._output)
             schema = transform_schema(self.signature.output_schema or {})
-        return Mind(
+        return ClaudeConfig(
             model=self._model,
             tools=self._tools,
             servers=self._servers,
@@ -140,7 +140,7 @@ class ClaudeAgent(Agent[..., Any]):
 
     def _function(self, name: str, system: str, description: str | None) -> Callable[..., Any]:
         async def run(prompt: str, *, ctx: TaskContext) -> Any:
-            return await converse(self.mind, prompt, ctx)
+            return await converse(self.config, prompt, ctx)
 
         first_line = system.strip().partition("\n")[0]
         run.__doc__ = description or first_line or f"Ask {self._model.name}."

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from sqswarm.backends.secrets import hide
 from sqswarm.schemas.json import JsonObject, dumps
-from sqswarm.workers.claude.tools import Tool, ToolError, Use
+from sqswarm.workers.claude.tools import Tool, ToolCall, ToolError
 
 
 class Approval(BaseModel):
@@ -24,17 +24,17 @@ class Approval(BaseModel):
     reason: str | None = Field(default=None, description="Told to the model.")
 
 
-async def approved(tool: Tool, use: Use) -> JsonObject:
+async def approved(tool: Tool, tool_call: ToolCall) -> JsonObject:
     """Ask a person about a call, and return the arguments to make it with.
 
     The task waits without a worker. Raises ToolError, with the reason, where it is refused.
     """
-    question = hide(f"May {tool.name} be called with {dumps(use.arguments)}?")
-    said: Approval = await use.ctx.ask(tool.name, question, Approval)
+    question = hide(f"May {tool.name} be called with {dumps(tool_call.arguments)}?")
+    said: Approval = await tool_call.ctx.ask(tool.name, question, Approval)
     if said.decision == "refuse":
         message = f"a person refused this call: {said.reason or 'no reason was given'}"
         raise ToolError(message)
     if said.arguments is None:
-        return use.arguments
+        return tool_call.arguments
     tool.check(said.arguments)
     return said.arguments

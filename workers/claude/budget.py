@@ -1,4 +1,4 @@
-"""Spend: keep a call's worst case within its purses, then enter what it cost."""
+"""Spend: keep a call's worst case within its accounts, then enter what it cost."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from sqswarm.schemas import protocol
 from sqswarm.schemas.ids import new_version
-from sqswarm.schemas.ledger import Budget, Entry, Purse, Worst, day_of
+from sqswarm.schemas.ledger import Budget, BudgetAccount, CostCeiling, LedgerEntry, day_of
 from sqswarm.schemas.pricing import Price, Tokens
-from sqswarm.schemas.writes import Item, Outcome, Refused, Write
+from sqswarm.schemas.writes import Item, Refused, Write, WriteOutcome
 from sqswarm.workers.runtime.outcome import Fail
-from sqswarm.workers.runtime.worker_context import Station
+from sqswarm.workers.runtime.worker_context import WorkerContext
 
 _KEPT_S = 400 * 24 * 3600
 _WAIT_S = 0.5
@@ -19,11 +19,11 @@ _TRIES = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hold:
+class Reservation:
     """What is committed for a call on its way."""
 
-    purses: tuple[Purse, ...]
-    worst: Worst
+    accounts: tuple[BudgetAccount, ...]
+    ceiling: CostCeiling
     day: str
     call: str
 
@@ -31,118 +31,128 @@ class Hold:
 class Spend:
     """One task's spending."""
 
-    def __init__(self, station: Station, *, task_id: str, principal: str, budget: Budget) -> None:
+    def __init__(
+        self, worker: WorkerContext, *, task_id: str, principal: str, budget: Budget
+    ) -> None:
         """Spend within `budget`."""
-        self._station = station
+        self._worker = worker
         self._task_id = task_id
         self._principal = principal
         self._budget = budget
 
-    async def reserve(self, worst: Worst, *, patience_s: float) -> Hold:
-        """Commit `worst` to every purse; raises Fail (BudgetExceeded) where it does not fit.
+    async def reserve(self, ceiling: CostCeiling, *, patience_s: float) -> Reservation:
+        """Commit `ceiling` to every account; raises Fail (BudgetExceeded) where it does not fit.
 
         Waits up to `patience_s` for what other calls have committed and may not need. A call is
-        never begun beyond a purse's limit, however many workers try at once.
+        never begun beyond a account's limit, however many workers try at once.
         """
-        day = day_of(self._station.now_ms())
-        agent = self._station.spec.name
-        purses = self._budget.purses(
+        day = day_of(self._worker.now_ms())
+        agent = self._worker.spec.name
+        accounts = self._budget.accounts(
             task_id=self._task_id, agent=agent, principal=self._principal, day=day
         )
-        hold = Hold(purses=purses, worst=worst, day=day, call=new_version())
+        reservation = Reservation(accounts=accounts, ceiling=ceiling, day=day, call=new_version())
         fresh: set[str] = set()
         waited_s = 0.0
-        while purses:
-            refused = await self._try(purses, worst, fresh)
+        while accounts:
+            refused = await self._try(accounts, ceiling, fresh)
             if not refused:
                 break
             if self._learned(refused, fresh):
                 continue
-            for purse, item in refused:
-                reason = purse.says_no(worst, item)
+            for account, item in refused:
+                reason = account.says_no(ceiling, item)
                 if reason is None and waited_s >= patience_s:
-                    reason = f"calls on their way hold what is left per {purse.name}"
+                    reason = f"calls on their way hold what is left per {account.name}"
                 if reason is not None:
                     raise Fail(reason, type="BudgetExceeded")
-            pause_s = _WAIT_S * (0.5 + self._station.jitter())
+            pause_s = _WAIT_S * (0.5 + self._worker.jitter())
             waited_s += pause_s
-            await self._station.runner.sleep(pause_s)
-        return hold
+            await self._worker.runner.sleep(pause_s)
+        return reservation
 
     async def settle(
-        self, hold: Hold, tokens: Tokens, *, model: str, price: Price | None, sure: bool = True
+        self,
+        reservation: Reservation,
+        tokens: Tokens,
+        *,
+        model: str,
+        price: Price | None,
+        sure: bool = True,
     ) -> int:
         """Enter what a call cost in place of its worst case; returns micro-dollars.
 
         Where that is not `sure` (a reply broke off), its worst case stays committed.
         """
         micro_usd = 0 if price is None else price.micro_usd(tokens)
-        freed = hold.worst if sure else Worst(micro_usd=micro_usd, tokens=tokens.total)
+        freed = (
+            reservation.ceiling if sure else CostCeiling(micro_usd=micro_usd, tokens=tokens.total)
+        )
         writes = [
-            protocol.settle_up(purse, freed, micro_usd=micro_usd, tokens=tokens.total)
-            for purse in hold.purses
+            protocol.settle_up(account, freed, micro_usd=micro_usd, tokens=tokens.total)
+            for account in reservation.accounts
         ]
         if tokens.total:
-            entry = Entry(
-                day=hold.day,
-                agent=self._station.spec.name,
+            entry = LedgerEntry(
+                day=reservation.day,
+                agent=self._worker.spec.name,
                 model=model,
                 principal=self._principal,
                 task_id=self._task_id,
-                call=hold.call,
+                call=reservation.call,
                 tokens=tokens,
                 micro_usd=micro_usd,
             )
             writes.append(protocol.enter(entry, expires_s=self._expires_s()))
         if writes:
-            await persistently(self._station, writes)
+            await persistently(self._worker, writes)
         return micro_usd
 
     async def _try(
-        self, purses: Sequence[Purse], worst: Worst, fresh: set[str]
-    ) -> list[tuple[Purse, Item | None]]:
-        """Return the purses that refused, and what they hold; none where all is committed."""
+        self, accounts: Sequence[BudgetAccount], ceiling: CostCeiling, fresh: set[str]
+    ) -> list[tuple[BudgetAccount, Item | None]]:
+        """Return the accounts that refused, and what they hold; none where all is committed."""
         writes: list[Write] = []
-        for purse in purses:
+        for account in accounts:
             write = protocol.reserve(
-                purse, worst, fresh=purse.key.pk in fresh, expires_s=self._expires_s()
+                account, ceiling, fresh=account.key.pk in fresh, expires_s=self._expires_s()
             )
             if write is None:
-                reason = purse.says_no(worst, None) or "the budget is too small"
+                reason = account.says_no(ceiling, None) or "the budget is too small"
                 raise Fail(reason, type="BudgetExceeded")
             writes.append(write)
-        outcomes = await persistently(self._station, writes)
+        outcomes = await persistently(self._worker, writes)
         return [
-            (purse, outcome.item)
-            for purse, outcome in zip(purses, outcomes, strict=True)
+            (account, outcome.item)
+            for account, outcome in zip(accounts, outcomes, strict=True)
             if isinstance(outcome, Refused)
         ]
 
-    def _learned(self, refused: list[tuple[Purse, Item | None]], fresh: set[str]) -> bool:
-        """Note which purses are empty; true where that was not known."""
+    def _learned(self, refused: list[tuple[BudgetAccount, Item | None]], fresh: set[str]) -> bool:
+        """Note which accounts are empty; true where that was not known."""
         learned = False
-        for purse, item in refused:
+        for account, item in refused:
             empty = item is None or "committed" not in item
-            if empty != (purse.key.pk in fresh):
-                (fresh.add if empty else fresh.discard)(purse.key.pk)
+            if empty != (account.key.pk in fresh):
+                (fresh.add if empty else fresh.discard)(account.key.pk)
                 learned = True
         return learned
 
     def _expires_s(self) -> int:
-        return self._station.now_ms() // 1000 + _KEPT_S
+        return self._worker.now_ms() // 1000 + _KEPT_S
 
 
-async def persistently(station: Station, writes: Sequence[Write]) -> list[Outcome]:
+async def persistently(worker: WorkerContext, writes: Sequence[Write]) -> list[WriteOutcome]:
     """Carry out a transaction, begun anew where others keep its items in hand for long.
 
     One whose answer was lost is safe to repeat: an entry is written once, and what is committed
-    twice only makes a purse narrower.
+    twice only makes a account narrower.
     """
     for left in range(_TRIES - 1, -1, -1):
         try:
-            return await station.store.transact(writes)
+            return await worker.store.transact(writes)
         except Exception:  # throttled, in conflict, cut off: the store has tried already
             if not left:
                 raise
-        await station.runner.sleep(0.1 + 0.4 * station.jitter())
+        await worker.runner.sleep(0.1 + 0.4 * worker.jitter())
     raise AssertionError  # the last try returned or raised

@@ -34,7 +34,7 @@ _ENDS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mind:
+class ClaudeConfig:
     """What an agent thinks with.
 
     `output` is the adapter of its answer, None for plain text; `schema` is what the API is told,
@@ -50,21 +50,21 @@ class Mind:
     memory_tokens: int = 0
 
 
-async def converse(mind: Mind, prompt: str, ctx: TaskContext) -> Any:
+async def converse(config: ClaudeConfig, prompt: str, ctx: TaskContext) -> Any:
     """Return the model's answer to `prompt`.
 
     Raises Fail for every end that is no answer: TurnsExceeded, BudgetExceeded, Refused,
     OutputTruncated, ContextOverflow, Overloaded.
     """
-    box = await toolbox(ctx, mind.tools, mind.servers)
+    box = await toolbox(ctx, config.tools, config.servers)
     notes = (*((RULE,) if box.tools else ()), *box.missing)
-    request = mind.model.request(tools=box.definitions, notes=notes, output=mind.schema)
+    request = config.model.request(tools=box.definitions, notes=notes, output=config.schema)
     memory = None
-    if ctx.session_id and mind.memory_tokens:
-        memory = ctx.session(ctx.session_id, tokens=mind.memory_tokens)
+    if ctx.session_id and config.memory_tokens:
+        memory = ctx.session(ctx.session_id, tokens=config.memory_tokens)
     past = await memory.messages() if memory else []
     messages = [*past, {"role": "user", "content": prompt}]
-    talk = _Talk(mind, ctx, box, Turns(mind.model, ctx, request), messages)
+    talk = _Talk(config, ctx, box, Turns(config.model, ctx, request), messages)
     answer = await talk.answer()
     if memory:
         await memory.append([_lasting(message) for message in messages[len(past) :]])
@@ -84,13 +84,13 @@ class _Talk:
 
     def __init__(
         self,
-        mind: Mind,
+        config: ClaudeConfig,
         ctx: TaskContext,
         box: Toolbox,
         turns: Turns,
         messages: list[JsonObject],
     ) -> None:
-        self._mind = mind
+        self._mind = config
         self._ctx = ctx
         self._box = box
         self._turns = turns
@@ -145,7 +145,9 @@ class _Talk:
             await self._ctx.sleep(0)
         uses = [block for block in reply["content"] if block["type"] == "tool_use"]
         # Side by side: steps run, and whoever waits for children or people waits together.
-        results = await asyncio.gather(*(self._box.answer(self._ctx, use) for use in uses))
+        results = await asyncio.gather(
+            *(self._box.answer(self._ctx, tool_call) for tool_call in uses)
+        )
         self._messages.append({"role": "user", "content": list(results)})
 
     def _say(self, text: str) -> None:
@@ -156,15 +158,15 @@ def _text(content: Sequence[JsonObject]) -> str:
     return "".join(block["text"] for block in content if block["type"] == "text")
 
 
-def _parsed(mind: Mind, text: str) -> tuple[Any, str | None]:
+def _parsed(config: ClaudeConfig, text: str) -> tuple[Any, str | None]:
     from pydantic import ValidationError
 
     try:
         value = loads(text)
-        if mind.wrapped and isinstance(value, dict) and set(value) == {WRAPPED_KEY}:
+        if config.wrapped and isinstance(value, dict) and set(value) == {WRAPPED_KEY}:
             value = value[WRAPPED_KEY]
         # As JSON: what is strict in Python (a date, an enum) is written as text there.
-        return mind.output.validate_json(dumps(value)), None
+        return config.output.validate_json(dumps(value)), None
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(map(str, one['loc'])) or 'answer'}: {one['msg']}"

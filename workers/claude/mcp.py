@@ -20,7 +20,7 @@ from mcp.shared.exceptions import MCPError
 from sqswarm.backends.secrets import is_reference, secret
 from sqswarm.schemas.json import JsonObject, dumps
 from sqswarm.workers.claude.servers import McpServer
-from sqswarm.workers.claude.tools import Tool, ToolError, Use, recorded, told
+from sqswarm.workers.claude.tools import Tool, ToolCall, ToolError, recorded, told
 from sqswarm.workers.durable.context import TaskContext
 
 _NAME_LIMIT = 64
@@ -47,13 +47,13 @@ class McpTool(Tool):
         """Its definition came with the list of its server's."""
         raise NotImplementedError
 
-    async def call(self, use: Use) -> str:
+    async def call(self, tool_call: ToolCall) -> str:
         """Call it as a step; a dead server is an error the model is told."""
 
         async def body() -> str:
-            return await call_tool(self.server, self.original, use.arguments)
+            return await call_tool(self.server, self.original, tool_call.arguments)
 
-        return await recorded(use, self.name, body)
+        return await recorded(tool_call, self.name, body)
 
 
 async def tools_of_server(
@@ -61,7 +61,7 @@ async def tools_of_server(
 ) -> tuple[list[McpTool], list[JsonObject], str | None]:
     """Return a server's tools that the agent is allowed, their definitions, or what is wrong.
 
-    Recorded: a resumed task has the tools it had before.
+    JournalEntry: a resumed task has the tools it had before.
     """
 
     async def listed() -> JsonObject:
@@ -91,11 +91,11 @@ async def tools_of_server(
 async def list_tools(server: McpServer) -> list[JsonObject]:
     """Return the names, descriptions and schemas of a server's tools."""
     async with asyncio.timeout(server.connect_s):
-        client = await _connection(server).client()
+        client = await _mcp_connection(server).client()
         try:
             tools = await _all_tools(client)
         except Exception:
-            _connection(server).drop()
+            _mcp_connection(server).drop()
             raise
     return [
         {
@@ -124,7 +124,7 @@ async def call_tool(server: McpServer, name: str, arguments: JsonObject) -> str:
     if not server.allows(name):
         message = f"{name!r} is not among the tools that are allowed"
         raise ToolError(message)
-    connection = _connection(server)
+    connection = _mcp_connection(server)
     try:
         async with asyncio.timeout(server.connect_s):
             client = await connection.client()
@@ -163,7 +163,7 @@ def _text_of(result: mcp_types.CallToolResult) -> str:
     return "\n".join(parts)
 
 
-class Connection:
+class McpConnection:
     """One server's client, held open by a task of its own: it must end where it began."""
 
     def __init__(self, server: McpServer) -> None:
@@ -244,16 +244,16 @@ async def _resolved(values: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-_connections: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Connection]] = (
+_connections: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, McpConnection]] = (
     WeakKeyDictionary()
 )
 
 
-def _connection(server: McpServer) -> Connection:
+def _mcp_connection(server: McpServer) -> McpConnection:
     made = _connections.setdefault(asyncio.get_running_loop(), {})
     key = repr(server)
     if key not in made:
-        made[key] = Connection(server)
+        made[key] = McpConnection(server)
     return made[key]
 
 

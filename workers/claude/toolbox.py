@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from sqswarm.schemas.json import JsonObject
 from sqswarm.workers.claude.servers import McpServer
 from sqswarm.workers.claude.tool_output import marked
-from sqswarm.workers.claude.tools import Tool, ToolError, Use
+from sqswarm.workers.claude.tools import Tool, ToolCall, ToolError
 from sqswarm.workers.durable.context import TaskContext
 
 
@@ -28,28 +28,28 @@ class Toolbox:
         errors the model is told; nothing is called then.
         """
         name = block["name"]
-        use = Use(ctx=ctx, id=block["id"], arguments=block["input"])
-        result: JsonObject = {"type": "tool_result", "tool_use_id": use.id}
+        tool_call = ToolCall(ctx=ctx, id=block["id"], arguments=block["input"])
+        result: JsonObject = {"type": "tool_result", "tool_use_id": tool_call.id}
         try:
-            return {**result, "content": marked(name, await self._called(name, use))}
+            return {**result, "content": marked(name, await self._called(name, tool_call))}
         except ToolError as error:
             ctx.log.warning("tool.refused", tool=name, why=str(error)[:500])
             return {**result, "content": marked(name, str(error)), "is_error": True}
 
-    async def _called(self, name: str, use: Use) -> str:
+    async def _called(self, name: str, tool_call: ToolCall) -> str:
         tool = self.tools.get(name)
         if tool is None:
             message = f"there is no tool {name!r}; there are {', '.join(self.tools) or 'none'}"
             raise ToolError(message)
-        if not isinstance(use.arguments, dict):
+        if not isinstance(tool_call.arguments, dict):
             message = "the arguments are no JSON object"
             raise ToolError(message)
-        tool.check(use.arguments)
+        tool.check(tool_call.arguments)
         if tool.approve:
             from sqswarm.workers.claude.approval import approved
 
-            use = replace(use, arguments=await approved(tool, use))
-        return await tool.call(use)
+            tool_call = replace(tool_call, arguments=await approved(tool, tool_call))
+        return await tool.call(tool_call)
 
 
 async def toolbox(ctx: TaskContext, tools: Sequence[Tool], servers: Sequence[McpServer]) -> Toolbox:

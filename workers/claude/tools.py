@@ -38,7 +38,7 @@ class ToolError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Use:
+class ToolCall:
     """One call that the model asks for; `id` is the model's name for it."""
 
     ctx: TaskContext
@@ -56,7 +56,7 @@ class Tool(ABC):
     def __post_init__(self) -> None:
         """Refuse a name that the API would refuse."""
         if not _NAME.match(self.name):
-            message = f"a tool is called {self.name!r}; letters, digits, _ and - are possible"
+            message = f"a tool is called {self.name!r}; dead letters, digits, _ and - are possible"
             raise InvalidAgent(message, hint="Give it another: tool(function, name=...).")
 
     @abstractmethod
@@ -67,11 +67,11 @@ class Tool(ABC):
         """Raise ToolError where the arguments cannot work, before anybody is asked."""
 
     @abstractmethod
-    async def call(self, use: Use) -> str:
+    async def call(self, tool_call: ToolCall) -> str:
         """Do it once for the whole task; returns what the model is told, or raises ToolError."""
 
 
-async def recorded(use: Use, name: str, body: Callable[[], Any]) -> str:
+async def recorded(tool_call: ToolCall, name: str, body: Callable[[], Any]) -> str:
     """Run `body` as a step; what it raises is recorded too, and raised as ToolError.
 
     `Fail` and `Retry` pass: they are about the whole task.
@@ -94,7 +94,7 @@ async def recorded(use: Use, name: str, body: Callable[[], Any]) -> str:
             return told(error)
 
     step = attempt if inspect.iscoroutinefunction(body) else plain_attempt
-    outcome = await use.ctx.step(f"{name} {use.id}"[:200], step)
+    outcome = await tool_call.ctx.step(f"{name} {tool_call.id}"[:200], step)
     if "error" in outcome:
         raise ToolError(outcome["error"])
     return str(outcome["output"])
@@ -129,19 +129,19 @@ class FunctionTool(Tool):
         """Raise ToolError where the arguments do not fit the signature."""
         self._bound(arguments)
 
-    async def call(self, use: Use) -> str:
+    async def call(self, tool_call: ToolCall) -> str:
         """Call the function; a plain one runs on a thread, which no time-out can stop."""
-        bound = self._bound(use.arguments)
+        bound = self._bound(tool_call.arguments)
         if self.signature.takes_context:
-            return await self._in_context(use.ctx, bound)
+            return await self._in_context(tool_call.ctx, bound)
         if not inspect.iscoroutinefunction(self.function):
-            return await recorded(use, self.name, lambda: self.function(**bound))
+            return await recorded(tool_call, self.name, lambda: self.function(**bound))
 
         async def body() -> Any:
             async with asyncio.timeout(self.timeout_s):
                 return await self.function(**bound)
 
-        return await recorded(use, self.name, body)
+        return await recorded(tool_call, self.name, body)
 
     async def _in_context(self, ctx: TaskContext, bound: Mapping[str, Any]) -> str:
         try:
@@ -173,21 +173,21 @@ class AgentTool(Tool):
 
     async def definition(self, ctx: TaskContext) -> JsonObject:
         """Return what the deployed catalogue says; raises Fail where it says nothing."""
-        desk = await station_of(ctx).desk()
+        connection = await station_of(ctx).connection()
         try:
-            entry = desk.catalogue.agent(self.agent)
+            entry = connection.catalogue.agent(self.agent)
         except UnknownAgent:
-            desk = await station_of(ctx).desk(fresh=True)
+            connection = await station_of(ctx).connection(fresh=True)
             try:
-                entry = desk.catalogue.agent(self.agent)
+                entry = connection.catalogue.agent(self.agent)
             except UnknownAgent as error:
                 raise Fail(str(error), type="UnknownAgent") from error
         return {"description": entry.description, "input_schema": entry.input_schema}
 
-    async def call(self, use: Use) -> str:
+    async def call(self, tool_call: ToolCall) -> str:
         """Run the child task; its failure is told to the model."""
         try:
-            return shown(await use.ctx.call(self.agent, **use.arguments))
+            return shown(await tool_call.ctx.call(self.agent, **tool_call.arguments))
         except ChildFailed as error:
             message = f"{error.error_type}: {error.error.get('message', '')}"
             raise ToolError(shown(message)) from error
@@ -221,13 +221,13 @@ class PersonTool(Tool):
             message = "the arguments do not fit: question is a text"
             raise ToolError(message)
 
-    async def call(self, use: Use) -> str:
+    async def call(self, tool_call: ToolCall) -> str:
         """Ask, and wait without a worker."""
         nobody = "nobody answered"
-        self.check(use.arguments)
-        answer = await use.ctx.ask(
+        self.check(tool_call.arguments)
+        answer = await tool_call.ctx.ask(
             self.name,
-            use.arguments["question"],
+            tool_call.arguments["question"],
             str,
             timeout=self.timeout_s,
             **({} if self.timeout_s is None else {"on_timeout": nobody}),
@@ -268,8 +268,8 @@ def ask_person(*, name: str = "ask_person", timeout: float | None = None) -> Too
 
 
 def station_of(ctx: TaskContext) -> Any:
-    """Return the station a task runs at; raises Fail where it keeps no record."""
+    """Return the worker a task runs at; raises Fail where it keeps no record."""
     if ctx.journal is None:
         message = "a Claude agent needs a record of its task: it cannot be lean"
         raise Fail(message, type="NeedsRecord")
-    return ctx.journal.station
+    return ctx.journal.worker

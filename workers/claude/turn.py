@@ -14,7 +14,7 @@ from sqswarm.backends.secrets import hide_all
 from sqswarm.schemas.json import JsonObject, dumps, size_bytes
 from sqswarm.schemas.ledger import day_of, worst_case
 from sqswarm.schemas.pricing import Tokens
-from sqswarm.workers.claude.budget import Hold, Spend
+from sqswarm.workers.claude.budget import Reservation, Spend
 from sqswarm.workers.claude.client import client_of
 from sqswarm.workers.claude.config import Model
 from sqswarm.workers.claude.throttle import Throttle, Throttled
@@ -36,15 +36,15 @@ class Turns:
 
     def __init__(self, model: Model, ctx: TaskContext, request: JsonObject) -> None:
         """Take turns with `request`, to which each adds its messages."""
-        station = station_of(ctx)
+        worker = station_of(ctx)
         self._model = model
         self._ctx = ctx
-        self._station = station
+        self._worker = worker
         self._request = request
         self._spend = Spend(
-            station, task_id=ctx.task_id, principal=ctx.principal, budget=model.budget
+            worker, task_id=ctx.task_id, principal=ctx.principal, budget=model.budget
         )
-        self._throttle = Throttle(station, f"{model.account.settled(os.environ).whom}:{model.name}")
+        self._throttle = Throttle(worker, f"{model.account.settled(os.environ).whom}:{model.name}")
         self._so_far: Tokens = Tokens()
 
     async def take(
@@ -65,39 +65,39 @@ class Turns:
     async def _called(
         self, number: int, messages: Sequence[JsonObject], known: Tokens | None
     ) -> JsonObject:
-        price = self._model.price(day_of(self._station.now_ms()))
-        worst = worst_case(
+        price = self._model.price(day_of(self._worker.now_ms()))
+        ceiling = worst_case(
             known=known,
             new_bytes=self._new_bytes(messages, known),
             max_tokens=int(self._request["max_tokens"]),
             price=price,
         )
-        hold = await self._spend.reserve(worst, patience_s=_PATIENCE_S)
+        reservation = await self._spend.reserve(ceiling, patience_s=_PATIENCE_S)
         self._so_far = Tokens()
         try:
             reply = await self._patiently(number, messages)
         except asyncio.CancelledError:
             # Out of time: what is known is entered, while the clean-up's moment lasts.
             if self._so_far.total:
-                await self._settle(hold, sure=False)
+                await self._settle(reservation, sure=False)
             raise
         except Exception as error:
             meaning, free = _meaning(error)
-            await self._settle(hold, sure=free and not self._so_far.total)
+            await self._settle(reservation, sure=free and not self._so_far.total)
             if meaning is error:
                 raise
             raise meaning from error
-        micro_usd = await self._settle(hold, sure=True)
+        micro_usd = await self._settle(reservation, sure=True)
         if "wait_s" not in reply:
             self._ctx.log.info(
                 "turn.taken", turn=number, micro_usd=micro_usd, **asdict(self._so_far)
             )
         return reply
 
-    async def _settle(self, hold: Hold, *, sure: bool) -> int:
-        price = self._model.price(hold.day)
+    async def _settle(self, reservation: Reservation, *, sure: bool) -> int:
+        price = self._model.price(reservation.day)
         return await self._spend.settle(
-            hold, self._so_far, model=self._model.name, price=price, sure=sure
+            reservation, self._so_far, model=self._model.name, price=price, sure=sure
         )
 
     def _new_bytes(self, messages: Sequence[JsonObject], known: Tokens | None) -> int:
@@ -118,7 +118,7 @@ class Turns:
                 return {"wait_s": min(wait_s + 2.0 ** min(times, 6), _LONGEST_WAIT_S)}
             if wait_s:
                 waited_s += wait_s
-                await self._station.runner.sleep(wait_s)
+                await self._worker.runner.sleep(wait_s)
                 continue
             try:
                 return await self._streamed(number, messages)
@@ -163,7 +163,7 @@ class Turns:
 
     def _needs_rest(self) -> bool:
         """Tell whether the worker's time runs short: the next turn is another worker's then."""
-        limit_s = self._station.spec.timeout_s
+        limit_s = self._worker.spec.timeout_s
         return bool(self._ctx.remaining_seconds() < _REST_SHARE * limit_s)
 
 

@@ -55,7 +55,7 @@ async def run_ask(
         if given is None:
             asked = _asked(message, adapter)
             if timeout_s is not None:
-                asked["timeoutAt"] = journal.station.now_ms() + round(1000 * timeout_s)
+                asked["timeoutAt"] = journal.worker.now_ms() + round(1000 * timeout_s)
                 if on_timeout is not RAISE:
                     asked["default"] = adapter.dump_python(
                         adapter.validate_python(on_timeout), mode="json"
@@ -111,7 +111,7 @@ async def nap(journal: Journal, name: str, seconds: float) -> None:
     """Sleep under a name of one's own; once it is recorded, `seconds` no longer count."""
     async with journal.operation([sleep_name(name)]) as (operation, found):
         recorded = found.get(sleep_name(name))
-        now = journal.station.now_ms()
+        now = journal.worker.now_ms()
         until_ms = now + round(1000 * seconds) if recorded is None else recorded.until_ms
         if recorded is None or until_ms > now + EARLY_MS:
             await journal.park(operation, [SleepWait(name=name, until_ms=until_ms)])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqswarm.dispatcher.connection import Desk
+from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.view import text_of
 from sqswarm.schemas.errors import ChildFailed, TaskNotFound, UnknownAgent
 from sqswarm.schemas.journal import DEPTH_LIMIT, WIDTH_LIMIT, PlannedChild, child_id, child_key
@@ -79,35 +79,37 @@ async def _check(journal: Journal, children: Sequence[PlannedChild]) -> None:
     if len(children) > WIDTH_LIMIT:
         message = f"{len(children):,} child tasks at a time; {WIDTH_LIMIT:,} are possible"
         raise Fail(message, type="TooWide")
-    desk = await journal.station.desk()
+    connection = await journal.worker.connection()
     for child in children:
         try:
-            entry = desk.catalogue.agent(child.agent)
+            entry = connection.catalogue.agent(child.agent)
         except UnknownAgent:  # this worker may be older than the agent
-            desk = await journal.station.desk(fresh=True)
-            entry = desk.catalogue.agent(child.agent)
-        desk.validator(entry).encode(
+            connection = await journal.worker.connection(fresh=True)
+            entry = connection.catalogue.agent(child.agent)
+        connection.validator(entry).encode(
             child.arguments, what=f"arguments of the child task of {child.agent!r}"
         )
 
 
 async def _results(journal: Journal, children: Sequence[PlannedChild]) -> list[Any]:
-    desk = await journal.station.desk()
+    connection = await journal.worker.connection()
     ids = [child_id(journal.lease.task_id, child.key) for child in children]
-    items = await desk.store.read_many([task_key(task_id) for task_id in ids])
+    items = await connection.store.read_many([task_key(task_id) for task_id in ids])
     records = [
         TaskRecord.from_item(item) if (item := items.get(task_key(task_id))) else None
         for task_id in ids
     ]
-    return await desk.runner.gather(
+    return await connection.runner.gather(
         [
-            _result(desk, task_id, child.agent, record)
+            _result(connection, task_id, child.agent, record)
             for task_id, child, record in zip(ids, children, records, strict=True)
         ]
     )
 
 
-async def _result(desk: Desk, task_id: str, agent: str, record: TaskRecord | None) -> Any:
+async def _result(
+    connection: Connection, task_id: str, agent: str, record: TaskRecord | None
+) -> Any:
     """Return what a child returned, or its ChildFailed."""
     if record is None:
         return ChildFailed(task_id, agent, error_object("Expired", "its record is gone"))
@@ -116,7 +118,7 @@ async def _result(desk: Desk, task_id: str, agent: str, record: TaskRecord | Non
     if record.result is None:
         return ChildFailed(task_id, agent, record.error or error_object("Unfinished", ""))
     try:
-        value = loads(await text_of(desk, record.result))
+        value = loads(await text_of(connection, record.result))
     except TaskNotFound as error:
         return ChildFailed(task_id, agent, error_object("Expired", str(error)))
     return value[WRAPPED_KEY] if record.wrapped else value

@@ -22,11 +22,11 @@ from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.protocol import Lease
 from sqswarm.schemas.task import TaskRecord, task_key
-from sqswarm.schemas.writes import Item, Outcome, Refused, Write
-from sqswarm.workers.durable.journal_entry import Recorded, read_past
-from sqswarm.workers.durable.quiescence import TICKS, Standstill
+from sqswarm.schemas.writes import Item, Refused, Write, WriteOutcome
+from sqswarm.workers.durable.journal_entry import JournalEntry, read_past
+from sqswarm.workers.durable.quiescence import TICKS, Quiescence
 from sqswarm.workers.runtime.outcome import Fail, NonDeterministic, Suspended, Wait
-from sqswarm.workers.runtime.worker_context import Station
+from sqswarm.workers.runtime.worker_context import WorkerContext
 
 _LOOK_EVERY_MS = 1000
 
@@ -55,17 +55,17 @@ class Operation:
         return Place(position=self.position, alone=self.alone)
 
 
-class Journal(Standstill):
+class Journal(Quiescence):
     """One run's view of its task: `operation` opens each call, `park` ends the run in a wait."""
 
-    def __init__(self, station: Station, lease: Lease) -> None:
+    def __init__(self, worker: WorkerContext, lease: Lease) -> None:
         """Open the journal of the task under `lease`; nothing is read before it is needed."""
         super().__init__()
-        self.station = station
+        self.worker = worker
         self.lease = lease
         self.writing = asyncio.Lock()
         """Held while a step is recorded: two transactions on one task would only conflict."""
-        self._recorded: dict[str, Recorded] | None = None
+        self._recorded: dict[str, JournalEntry] | None = None
         self._reading = asyncio.Lock()
         self._met: set[str] = set()
         self._failures: list[Failure] = []
@@ -89,7 +89,7 @@ class Journal(Standstill):
     @asynccontextmanager
     async def operation(
         self, names: Sequence[str]
-    ) -> AsyncIterator[tuple[Operation, dict[str, Recorded]]]:
+    ) -> AsyncIterator[tuple[Operation, dict[str, JournalEntry]]]:
         """Open one operation under its names; gives it and what is recorded of them.
 
         Raises NonDeterministic where it is new in a place that belongs to another.
@@ -120,13 +120,13 @@ class Journal(Standstill):
         """Remember a step's failure: whatever the run records after it records it too."""
         self._failures.append(failure)
 
-    async def record(self, *writes: Write) -> list[Outcome]:
+    async def record(self, *writes: Write) -> list[WriteOutcome]:
         """Record `writes` of steps under the fence, with the failures the agent went on past.
 
         Returns the outcomes of `writes`. Raises LeaseLost where the task is another's by now, or
         this run is over.
         """
-        station, lease = self.station, self.lease
+        worker, lease = self.worker, self.lease
         async with self.machinery(), self.writing:
             failures = list(self._failures)
             if failures:
@@ -142,21 +142,21 @@ class Journal(Standstill):
                 )
                 for one in failures
             ]
-            held, *outcomes = await station.store.transact([protocol.fence(lease), *writes, *kept])
+            held, *outcomes = await worker.store.transact([protocol.fence(lease), *writes, *kept])
             if isinstance(held, Refused):
                 raise self.lost(held.item)
             self._failures = [one for one in self._failures if one not in failures]
             told = outcomes[len(writes) :]
             if any(isinstance(outcome, Refused) for outcome in told):
                 # A failure stands there already, so nothing happened: once more without them.
-                _, *outcomes = await station.store.transact([protocol.fence(lease), *writes])
+                _, *outcomes = await worker.store.transact([protocol.fence(lease), *writes])
         return outcomes[: len(writes)]
 
     def expires_s(self) -> int:
         """Return when a step's record may be forgotten: not before the longest sleep is over."""
-        return self.station.now_ms() // 1000 + _KEPT_S
+        return self.worker.now_ms() // 1000 + _KEPT_S
 
-    def _check(self, operation: Operation, name: str, recorded: dict[str, Recorded]) -> None:
+    def _check(self, operation: Operation, name: str, recorded: dict[str, JournalEntry]) -> None:
         for other, was in recorded.items():
             if other not in self._met and was.alone and was.position <= operation.position:
                 self._difference = NonDeterministic(
@@ -186,14 +186,14 @@ class Journal(Standstill):
         record = self.lease.record
         return record is not None and (record.attempt > 1 or record.waits is not None)
 
-    async def _load(self) -> dict[str, Recorded]:
+    async def _load(self) -> dict[str, JournalEntry]:
         if self._recorded is None and not self._has_past:
             self._recorded = {}
         if self._recorded is not None:
             return self._recorded
         async with self.machinery(), self._reading:
             if self._recorded is None:
-                self._recorded = await read_past(self.station, self.lease)
+                self._recorded = await read_past(self.worker, self.lease)
         return self._recorded
 
     async def park(self, operation: Operation, waits: Sequence[Wait]) -> NoReturn:
@@ -231,11 +231,11 @@ class Journal(Standstill):
 
     async def is_cancelled(self) -> bool:
         """Tell whether the task was cancelled; looks at the record at most once a second."""
-        now = self.station.now_ms()
+        now = self.worker.now_ms()
         if not self._cancelled and now - self._looked_ms >= _LOOK_EVERY_MS:
             self._looked_ms = now
             async with self.machinery():
-                item = await self.station.store.read(task_key(self.lease.task_id))
+                item = await self.worker.store.read(task_key(self.lease.task_id))
             if item is not None:
                 self._cancelled = TaskRecord.from_item(item).status is Status.CANCELLED
         return self._cancelled

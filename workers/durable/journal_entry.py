@@ -1,4 +1,4 @@
-"""Recorded: what earlier runs of a task have left, by the name that a replay finds it under."""
+"""JournalEntry: what earlier runs of a task have left, by the name that a replay finds it under."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from sqswarm.schemas.payload import Payload
 from sqswarm.schemas.protocol import STEP_PREFIX, Lease
 from sqswarm.schemas.task import task_key
 from sqswarm.schemas.writes import Item
-from sqswarm.workers.runtime.worker_context import Station
+from sqswarm.workers.runtime.worker_context import WorkerContext
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recorded:
+class JournalEntry:
     """One operation of an earlier run: a step's outcome, or what a wait's entry keeps."""
 
     position: int
@@ -24,11 +24,11 @@ class Recorded:
     until_ms: int = 0
 
 
-async def read_past(station: Station, lease: Lease) -> dict[str, Recorded]:
+async def read_past(worker: WorkerContext, lease: Lease) -> dict[str, JournalEntry]:
     """Return everything that earlier runs of a task have recorded, by name."""
     record = lease.record
     pk = task_key(lease.task_id).pk
-    steps = await station.store.read_group(pk, after_sk=STEP_PREFIX)
+    steps = await worker.store.read_group(pk, after_sk=STEP_PREFIX)
     found = {
         step_name(item["sk"].removeprefix(STEP_PREFIX)): _step(item)
         for item in steps
@@ -38,19 +38,19 @@ async def read_past(station: Station, lease: Lease) -> dict[str, Recorded]:
         place = {"position": entry["position"], "alone": entry["alone"]}
         match entry["kind"]:
             case "children":
-                kept = Recorded(**place)
-                found.update({child_name(key): kept for key in await _keys(station, entry)})
+                kept = JournalEntry(**place)
+                found.update({child_name(key): kept for key in await _keys(worker, entry)})
             case "sleep":
-                found[sleep_name(entry["name"])] = Recorded(**place, until_ms=entry["until"])
+                found[sleep_name(entry["name"])] = JournalEntry(**place, until_ms=entry["until"])
             case _:
-                found[ask_name(entry["name"])] = Recorded(**place)
+                found[ask_name(entry["name"])] = JournalEntry(**place)
     return found
 
 
-async def _keys(station: Station, entry: JsonObject) -> list[str]:
+async def _keys(worker: WorkerContext, entry: JsonObject) -> list[str]:
     children = entry.get("children")
     if children is None:
-        data = await station.blobs.get(entry["ref"])
+        data = await worker.blobs.get(entry["ref"])
         children = [] if data is None else loads(data)
     return [child["key"] for child in children]
 
@@ -75,13 +75,13 @@ def ask_name(name: str) -> str:
     return f"ask {name}"
 
 
-def _step(item: Item) -> Recorded:
+def _step(item: Item) -> JournalEntry:
     outcome = None
     if "outcome" in item:
         outcome = Payload(inline=item["outcome"])
     elif "outcome_ref" in item:
         outcome = Payload(ref=item["outcome_ref"])
-    return Recorded(
+    return JournalEntry(
         position=item["position"],
         alone=item["alone"],
         outcome=outcome,

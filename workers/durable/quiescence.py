@@ -1,4 +1,4 @@
-"""Standstill: when nothing of a run is on the move any more, it may be suspended.
+"""Quiescence: when nothing of a run is on the move any more, it may be suspended.
 
 Branches that run side by side each wait where they are; the run is over when all of them do.
 """
@@ -17,7 +17,7 @@ TICKS = 10
 """Turns of the event loop in which branches that run side by side may still join a wait."""
 
 
-class Standstill:
+class Quiescence:
     """One run's movements. `suspended` is set when the run is to be ended by its performer."""
 
     def __init__(self) -> None:

@@ -139,7 +139,7 @@ class Remote:
             handle = await submit(client, tool, arguments, idempotency_key=key)
             if handle.id is None:
                 return {"ended": await ending(handle)}
-            return {"taskId": handle.id, "at": self.journal.station.now_ms()}
+            return {"taskId": handle.id, "at": self.journal.worker.now_ms()}
 
         return await self._server.connected(create)
 
@@ -151,7 +151,7 @@ class Remote:
         from sqswarm.dispatcher.mcp_client.retry import is_passing
 
         journal, task_id = self.journal, created["taskId"]
-        late = journal.station.now_ms() - created["at"] > 1000 * self.timeout_s
+        late = journal.worker.now_ms() - created["at"] > 1000 * self.timeout_s
 
         async def look(handle: TaskHandle) -> JsonObject | None:
             hold_s = max(0.0, min(HOLD_S, self._left_s() / 2))
@@ -178,9 +178,9 @@ class Remote:
                 raise
             except Exception as error:
                 if not (isinstance(error, Unreachable) or is_passing(error)):
-                    # Recorded as the end: an agent that catches it must meet it again.
+                    # JournalEntry as the end: an agent that catches it must meet it again.
                     return failure(type(error).__name__, str(error))
-                journal.station.log.warning(
+                journal.worker.log.warning(
                     "remote.unreachable", task_id=journal.lease.task_id, why=str(error)[:500]
                 )
         if told is None and late:

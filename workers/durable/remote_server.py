@@ -44,14 +44,14 @@ class RemoteServer:
         Raises Unreachable where the server does not answer, Fail where it may not be called.
         """
         connect, reach_of, refused = _client_parts()
-        reach = reach_of(os.environ)
+        url_policy = reach_of(os.environ)
         done: list[T] = []
         failed: Exception | None = None
         try:
-            headers = await self._headers(reach)
+            headers = await self._headers(url_policy)
             timeout_s = max(_SHORTEST_S, self.left_s())
             async with connect(
-                self.url, headers=headers, reach=reach, timeout_s=timeout_s
+                self.url, headers=headers, url_policy=url_policy, timeout_s=timeout_s
             ) as client:
                 try:
                     done.append(await work(client))
@@ -67,10 +67,10 @@ class RemoteServer:
             raise Fail(str(failed), type="AddressRefused") from failed
         raise failed or ConnectionError(f"the connection to {self._shown} ended")
 
-    async def _headers(self, reach: Any) -> dict[str, str]:
+    async def _headers(self, url_policy: Any) -> dict[str, str]:
         if self.auth is None:
             return {}
-        if not reach.trusts(self.url):
+        if not url_policy.trusts(self.url):
             message = f"{self._shown} is not named in SQSWARM_MCP_ALLOW, so no secret is sent there"
             raise Fail(message, type="SecretRefused")
         try:
@@ -88,11 +88,11 @@ class RemoteServer:
 def _client_parts() -> tuple[Any, Any, type[Exception]]:
     """Import the MCP client, here and not before: it takes a second."""
     try:
-        from sqswarm.dispatcher.mcp_client import AddressRefused, Reach, connect
+        from sqswarm.dispatcher.mcp_client import AddressRefused, UrlPolicy, connect
     except ModuleNotFoundError as error:
         message = f'ctx.mcp needs {error.name}: add `requirements = ["mcp>=2.3"]` to [tool.sqswarm]'
         raise Fail(message, type="NeedsMcp") from error
-    return connect, Reach.from_env, AddressRefused
+    return connect, UrlPolicy.from_env, AddressRefused
 
 
 def _single(error: Exception) -> Exception:

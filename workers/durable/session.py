@@ -24,7 +24,7 @@ class Session:
     def __init__(self, ctx: TaskContext, journal: Journal, session_id: str, *, tokens: int) -> None:
         """Open `session_id`; nothing is read yet."""
         self._ctx = ctx
-        self._station = journal.station
+        self._worker = journal.worker
         self._tokens = tokens
         self._history = History(principal=ctx.principal, session_id=session_id)
         self._read = False
@@ -54,14 +54,14 @@ class Session:
                 if history.holds(by):
                     return True
                 write = history.append(
-                    messages, by=by, tokens=self._tokens, now_ms=self._station.now_ms()
+                    messages, by=by, tokens=self._tokens, now_ms=self._worker.now_ms()
                 )
-                outcome = await self._station.store.write(write)
+                outcome = await self._worker.store.write(write)
                 if not isinstance(outcome, Refused):
                     self._read = False
                     return True
                 history = history.of_item(outcome.item)
-                await self._station.runner.sleep(0.02 * self._station.jitter())
+                await self._worker.runner.sleep(0.02 * self._worker.jitter())
             message = f"session {self.session_id!r} is too busy"
             raise Retry(message)
 
@@ -74,12 +74,12 @@ class Session:
     async def delete(self) -> None:
         """Forget all of it."""
         for _ in range(_TRIES):
-            write = (await self._load()).forget(now_ms=self._station.now_ms())
-            if not isinstance(await self._station.store.write(write), Refused):
+            write = (await self._load()).forget(now_ms=self._worker.now_ms())
+            if not isinstance(await self._worker.store.write(write), Refused):
                 self._read = False
                 return
 
     async def _load(self) -> History:
-        self._history = self._history.of_item(await self._station.store.read(self._history.key))
+        self._history = self._history.of_item(await self._worker.store.read(self._history.key))
         self._read = True
         return self._history

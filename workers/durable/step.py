@@ -17,7 +17,7 @@ from sqswarm.schemas.payload import RECORD_INLINE_LIMIT_BYTES, Payload, check_si
 from sqswarm.schemas.results import WRAPPED_KEY, error_object
 from sqswarm.schemas.writes import Refused
 from sqswarm.workers.durable.journal import Failure, Journal, Operation
-from sqswarm.workers.durable.journal_entry import Recorded, step_name
+from sqswarm.workers.durable.journal_entry import JournalEntry, step_name
 from sqswarm.workers.runtime.decide import backoff_s
 from sqswarm.workers.runtime.outcome import Fail, Retry
 
@@ -44,7 +44,7 @@ async def run_step(
         with journal.busy():
             recorded = found.get(step_name(full))
             if recorded is not None:
-                journal.station.log.info("step.replayed", task_id=journal.lease.task_id, step=full)
+                journal.worker.log.info("step.replayed", task_id=journal.lease.task_id, step=full)
                 return await _replayed(journal, name, recorded, returns)
             try:
                 value = await _attempts(journal, full, call, retries)
@@ -62,7 +62,7 @@ async def run_step(
             return _decoded(await _record(journal, operation, full, text), returns)
 
 
-async def _replayed(journal: Journal, name: str, recorded: Recorded, returns: Any) -> Any:
+async def _replayed(journal: Journal, name: str, recorded: JournalEntry, returns: Any) -> Any:
     if recorded.outcome is not None:
         return _decoded(await _text(journal, recorded.outcome), returns)
     error = recorded.error or error_object("error", "")
@@ -86,9 +86,9 @@ async def _attempts(journal: Journal, name: str, call: Callable[[], Any], retrie
             if attempt > retries:
                 raise
             after = error.after if isinstance(error, Retry) else None
-            jitter = journal.station.jitter()
+            jitter = journal.worker.jitter()
             wait_s = float(backoff_s(attempt, jitter=jitter)) / 2 if after is None else after
-            journal.station.log.warning(
+            journal.worker.log.warning(
                 "step.failed",
                 task_id=journal.lease.task_id,
                 step=name,
@@ -96,7 +96,7 @@ async def _attempts(journal: Journal, name: str, call: Callable[[], Any], retrie
                 retry_in_s=wait_s,
                 why=f"{type(error).__name__}: {error}"[:500],
             )
-            await journal.station.runner.sleep(wait_s)
+            await journal.worker.runner.sleep(wait_s)
             attempt += 1
 
 
@@ -121,12 +121,12 @@ def _threads() -> ThreadPoolExecutor:
 
 async def _record(journal: Journal, operation: Operation, name: str, text: str) -> str:
     """Record an outcome and return the one that is recorded: an answer may have been lost."""
-    station, lease = journal.station, journal.lease
+    worker, lease = journal.worker, journal.lease
     outcome = Payload(inline=text)
     if check_size(text, what=f"the outcome of step {name!r}") > RECORD_INLINE_LIMIT_BYTES:
         key = f"payloads/{lease.task_id}/step-{lease.v}-{operation.position}.json"
         async with journal.machinery():
-            outcome = Payload(ref=await station.blobs.put(key, text.encode()))
+            outcome = Payload(ref=await worker.blobs.put(key, text.encode()))
     _, made = protocol.record_step(
         lease, name, outcome, at=operation.place, ttl_s=journal.expires_s()
     )
@@ -135,7 +135,7 @@ async def _record(journal: Journal, operation: Operation, name: str, text: str) 
         item = added.item
         ref = Payload(ref=item["outcome_ref"]) if "outcome_ref" in item else None
         return await _text(journal, ref or Payload(inline=item["outcome"]))
-    station.log.info("step.recorded", task_id=lease.task_id, step=name, bytes=size_bytes(text))
+    worker.log.info("step.recorded", task_id=lease.task_id, step=name, bytes=size_bytes(text))
     return text
 
 
@@ -143,7 +143,7 @@ async def _text(journal: Journal, outcome: Payload) -> str:
     if outcome.inline is not None:
         return outcome.inline
     async with journal.machinery():
-        data = await journal.station.blobs.get(str(outcome.ref))
+        data = await journal.worker.blobs.get(str(outcome.ref))
     if data is None:
         message = f"a step's outcome at {outcome.ref} has expired"
         raise Fail(message, type="PayloadExpired")

@@ -10,8 +10,8 @@ from sqswarm.backends.aws.caller import ThreadedCaller
 from sqswarm.backends.aws.connect import client_factory
 from sqswarm.backends.log import Log
 from sqswarm.backends.runner import AsyncRunner
-from sqswarm.dispatcher.connection import Desk, open_desk
-from sqswarm.dispatcher.lifecycle.dead_letter_sweep import LetterKeeper, put_unrouted_aside
+from sqswarm.dispatcher.connection import Connection, open_connection
+from sqswarm.dispatcher.lifecycle.dead_letter_sweep import DeadLetterSweeper, dead_letter_unrouted
 from sqswarm.dispatcher.lifecycle.sweep import Housekeeper
 from sqswarm.dispatcher.schedule import submit_scheduled
 from sqswarm.schemas.json import JsonObject
@@ -19,7 +19,7 @@ from sqswarm.schemas.settings import Settings
 from sqswarm.workers.hosts.lambda_event import delivery_of
 
 
-async def keep_house(event: JsonObject, environment: dict[str, str]) -> JsonObject:
+async def handle_event(event: JsonObject, environment: dict[str, str]) -> JsonObject:
     """Do what the event says.
 
     An SQS event: put unrouted messages aside. One with `schedule` (an agent's name): submit what
@@ -28,30 +28,30 @@ async def keep_house(event: JsonObject, environment: dict[str, str]) -> JsonObje
     """
     settings = Settings.from_env(environment)
     caller = ThreadedCaller(client_factory(settings))
-    desk = await open_desk(settings, caller, AsyncRunner(), operator=True)
+    connection = await open_connection(settings, caller, AsyncRunner(), operator=True)
     log = Log().bind(agent="housekeeping")
     if "Records" in event:
         deliveries = [delivery_of(record) for record in event["Records"]]
-        keep = await put_unrouted_aside(desk, log, deliveries)
+        keep = await dead_letter_unrouted(connection, log, deliveries)
         return {"batchItemFailures": [{"itemIdentifier": id_} for id_ in keep]}
     if "schedule" in event:
         made = await submit_scheduled(
-            desk, event["schedule"], int(event["number"]), at=str(event["time"])
+            connection, event["schedule"], int(event["number"]), at=str(event["time"])
         )
         log.info("schedule.submitted", task_id=made.task_id, to=made.agent)
         return {"taskId": made.task_id}
-    return await keep_whole_house(desk, log)
+    return await run_housekeeping(connection, log)
 
 
-async def keep_whole_house(desk: Desk, log: Log) -> JsonObject:
+async def run_housekeeping(connection: Connection, log: Log) -> JsonObject:
     """Do one round of housekeeping: the sweep, then the dead letters."""
-    housekeeper = Housekeeper(desk, log)
+    housekeeper = Housekeeper(connection, log)
     swept = await housekeeper.sweep()
-    letters = await LetterKeeper(desk, log, housekeeper).look_through()
+    letters = await DeadLetterSweeper(connection, log, housekeeper).sweep()
     return {**vars(swept), "letters": letters}
 
 
 def handle(event: JsonObject, context: Any) -> JsonObject:
     """Handle one Lambda invocation."""
     del context
-    return asyncio.run(keep_house(event, dict(os.environ)))
+    return asyncio.run(handle_event(event, dict(os.environ)))

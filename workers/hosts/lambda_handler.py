@@ -21,7 +21,7 @@ from sqswarm.schemas.settings import Settings
 from sqswarm.workers.hosts.lambda_event import delivery_of
 from sqswarm.workers.registry import load_agents
 from sqswarm.workers.runtime.batch import BatchResult, Runtime
-from sqswarm.workers.runtime.worker_context import Station
+from sqswarm.workers.runtime.worker_context import WorkerContext
 
 
 class Worker:
@@ -42,7 +42,7 @@ class Worker:
         runner = AsyncRunner()
         ports = backends(settings, ThreadedCaller(client_factory(settings)), runner)
         self._loop = asyncio.new_event_loop()
-        self._station = Station(
+        self._worker = WorkerContext(
             agent=agent,
             spec=agent.spec,
             names=names_of(settings),
@@ -53,7 +53,7 @@ class Worker:
             ttl_s=settings.ttl_s,
             log=Log().bind(agent=name),
         )
-        self._runtime = Runtime(self._station)
+        self._runtime = Runtime(self._worker)
 
     def handle(self, event: JsonObject, remaining_s: float) -> JsonObject:
         """Carry an SQS batch through and return which of its messages must come again.
@@ -73,9 +73,9 @@ class Worker:
 
         What is settled is deleted first, so that only the hung tasks are delivered again.
         """
-        deleting = self._station.bus.delete(self._station.queue, result.delete)
+        deleting = self._worker.bus.delete(self._worker.queue, result.delete)
         self._loop.run_until_complete(deleting)
-        self._station.log.error("process.abandoned", why="an agent ran past its time-out")
+        self._worker.log.error("process.abandoned", why="an agent ran past its time-out")
         sys.stdout.flush()
         os._exit(1)
 

@@ -23,17 +23,17 @@ from sqswarm.schemas.task import iso, task_key
 from sqswarm.schemas.writes import Applied
 from sqswarm.workers.durable.context import Report, TaskContext
 from sqswarm.workers.durable.journal import Journal
-from sqswarm.workers.runtime.acquire import Fate, acquire
-from sqswarm.workers.runtime.completion import put_aside
+from sqswarm.workers.runtime.acquire import Disposition, acquire
+from sqswarm.workers.runtime.completion import dead_letter_poison
 from sqswarm.workers.runtime.decide import decide
-from sqswarm.workers.runtime.execute import Performer
-from sqswarm.workers.runtime.heartbeat import ToldToStop, while_held
+from sqswarm.workers.runtime.execute import AgentExecutor
+from sqswarm.workers.runtime.heartbeat import WorkerStopping, heartbeat
 from sqswarm.workers.runtime.job import Job, job_of
 from sqswarm.workers.runtime.outcome import Broke, Failed, Outcome, Returned
-from sqswarm.workers.runtime.rate_limit import admit
-from sqswarm.workers.runtime.settle import Run, conclude
+from sqswarm.workers.runtime.rate_limit import rate_limit
+from sqswarm.workers.runtime.settle import Run, settle_runs
 from sqswarm.workers.runtime.suspend import stand_back
-from sqswarm.workers.runtime.worker_context import Station
+from sqswarm.workers.runtime.worker_context import WorkerContext
 
 _FLUSH_S = 1.0
 """Longest time a finished result waits for the rest of its batch before it is recorded."""
@@ -51,13 +51,13 @@ class BatchResult:
 class Runtime:
     """One agent's worker: hand it deliveries, it hands back what to do with their messages."""
 
-    def __init__(self, station: Station, *, slots: int | None = None) -> None:
-        """Prepare for the station's agent: compiles its signature.
+    def __init__(self, worker: WorkerContext, *, slots: int | None = None) -> None:
+        """Prepare for the worker's agent: compiles its signature.
 
         `slots` is the most tasks that are handed in at a time (default: the agent's batch).
         """
-        self._station = station
-        self._performer = Performer(station.agent, slots=slots or station.spec.batch_size)
+        self._worker = worker
+        self._executor = AgentExecutor(worker.agent, slots=slots or worker.spec.batch_size)
         self._stopping: asyncio.Event | None = None
 
     def keep_leases(self, stopping: asyncio.Event) -> None:
@@ -67,48 +67,48 @@ class Runtime:
     @property
     def hung(self) -> int:
         """Return how many threads ran past their time-out."""
-        return self._performer.hung
+        return self._executor.hung
 
     async def handle(
         self,
         deliveries: Sequence[Delivery],
         *,
         budget_s: float | None = None,
-        tell: Callable[[str, Fate], None] | None = None,
+        tell: Callable[[str, Disposition], None] | None = None,
     ) -> BatchResult:
-        """Carry a batch through. Returns when each delivery's fate is known; raises nothing.
+        """Carry a batch through. Returns when each delivery's disposition is known; raises nothing.
 
         `budget_s` is how long this worker may still run (None: as long as the agent may). `tell`
-        hears each message's fate as soon as it is known.
+        hears each message's disposition as soon as it is known.
         """
         ends = None if budget_s is None else time.monotonic() + budget_s
         lanes: dict[str, list[Job]] = {}
-        fates = _Fates(tell)
+        dispositions = _Dispositions(tell)
         for delivery in deliveries:
             try:
-                job = job_of(delivery, self._station.spec)
+                job = job_of(delivery, self._worker.spec)
             except PoisonMessage as poison:
-                fates[delivery.message_id] = await self._poisoned(delivery, poison)
+                dispositions[delivery.message_id] = await self._poisoned(delivery, poison)
                 continue
             lanes.setdefault(self._lane(job), []).append(job)
         while lanes and not (self._stopping and self._stopping.is_set()):
             wave = [jobs[0] for jobs in lanes.values()]
-            await self._carry(wave, ends, fates)
+            await self._carry(wave, ends, dispositions)
             lanes = {
                 lane: jobs[1:]
                 for lane, jobs in lanes.items()
-                if len(jobs) > 1 and not self._blocks(fates[jobs[0].delivery.message_id])
+                if len(jobs) > 1 and not self._blocks(dispositions[jobs[0].delivery.message_id])
             }
-        result = BatchResult(hung=self._performer.hung > 0)
+        result = BatchResult(hung=self._executor.hung > 0)
         for delivery in deliveries:
-            fate = fates.get(delivery.message_id)
-            if fate is None:
+            disposition = dispositions.get(delivery.message_id)
+            if disposition is None:
                 # It stands behind a failed one of its group, which SQS keeps locked while that one
                 # is hidden: without this, it would come back only after its own long visibility.
                 await self._follow(delivery)
-                fates[delivery.message_id] = Fate.KEEP
+                dispositions[delivery.message_id] = Disposition.KEEP
                 result.keep.append(delivery.message_id)
-            elif fate is Fate.KEEP:
+            elif disposition is Disposition.KEEP:
                 result.keep.append(delivery.message_id)
             else:
                 result.delete.append(delivery.receipt)
@@ -116,43 +116,47 @@ class Runtime:
 
     def _lane(self, job: Job) -> str:
         """Return what may not run side by side: one task twice, or one ordering key."""
-        if self._station.spec.ordered and job.delivery.group:
+        if self._worker.spec.ordered and job.delivery.group:
             return job.delivery.group
         return job.task_id
 
     async def _follow(self, delivery: Delivery) -> None:
         try:
-            await self._station.bus.hide(self._station.queue, delivery.receipt, seconds=0)
+            await self._worker.bus.hide(self._worker.queue, delivery.receipt, seconds=0)
         except Exception as error:
-            self._station.log.warning("hide.failed", error=repr(error))
+            self._worker.log.warning("hide.failed", error=repr(error))
 
-    def _blocks(self, fate: Fate) -> bool:
-        return self._station.spec.ordered and fate is Fate.KEEP
+    def _blocks(self, disposition: Disposition) -> bool:
+        return self._worker.spec.ordered and disposition is Disposition.KEEP
 
-    async def _poisoned(self, delivery: Delivery, poison: PoisonMessage) -> Fate:
+    async def _poisoned(self, delivery: Delivery, poison: PoisonMessage) -> Disposition:
         try:
-            await put_aside(self._station, delivery, poison)
+            await dead_letter_poison(self._worker, delivery, poison)
         except Exception as error:
-            self._station.log.error("dead-letter.failed", error=repr(error))
-            return Fate.KEEP
-        return Fate.DELETE
+            self._worker.log.error("dead-letter.failed", error=repr(error))
+            return Disposition.KEEP
+        return Disposition.DELETE
 
-    async def _carry(self, jobs: Sequence[Job], ends: float | None, fates: _Fates) -> None:
+    async def _carry(
+        self, jobs: Sequence[Job], ends: float | None, dispositions: _Dispositions
+    ) -> None:
         """Carry jobs of different tasks through, side by side."""
         left = {job.delivery.message_id for job in jobs}
         try:
-            jobs = await admit(self._station, jobs)
-            answers = await acquire(self._station, jobs)
+            jobs = await rate_limit(self._worker, jobs)
+            answers = await acquire(self._worker, jobs)
         except Exception as error:
-            self._station.log.error("acquire.failed", error=repr(error), tasks=len(jobs))
-            fates.update(dict.fromkeys(left, Fate.KEEP))
+            self._worker.log.error("acquire.failed", error=repr(error), tasks=len(jobs))
+            dispositions.update(dict.fromkeys(left, Disposition.KEEP))
             return
-        fates.update(dict.fromkeys(left - {job.delivery.message_id for job in jobs}, Fate.KEEP))
-        running: set[asyncio.Task[Run | Fate]] = set()
-        jobs_of: dict[asyncio.Task[Run | Fate], Job] = {}
+        dispositions.update(
+            dict.fromkeys(left - {job.delivery.message_id for job in jobs}, Disposition.KEEP)
+        )
+        running: set[asyncio.Task[Run | Disposition]] = set()
+        jobs_of: dict[asyncio.Task[Run | Disposition], Job] = {}
         for job, answer in zip(jobs, answers, strict=True):
-            if isinstance(answer, Fate):
-                fates[job.delivery.message_id] = answer
+            if isinstance(answer, Disposition):
+                dispositions[job.delivery.message_id] = answer
             else:
                 task = asyncio.ensure_future(self._run(job, answer, ends))
                 jobs_of[task] = job
@@ -168,29 +172,29 @@ class Runtime:
                 flush_at = time.monotonic() + _FLUSH_S
             for task in done:
                 run = task.result()
-                if isinstance(run, Fate):
-                    fates[jobs_of[task].delivery.message_id] = run
+                if isinstance(run, Disposition):
+                    dispositions[jobs_of[task].delivery.message_id] = run
                 else:
                     finished.append(run)
             if finished and (not running or time.monotonic() >= flush_at):
-                fates.update(await self._conclude(finished))
+                dispositions.update(await self._conclude(finished))
                 finished = []
 
-    async def _conclude(self, runs: Sequence[Run]) -> dict[str, Fate]:
+    async def _conclude(self, runs: Sequence[Run]) -> dict[str, Disposition]:
         try:
-            fates = await conclude(self._station, runs)
+            dispositions = await settle_runs(self._worker, runs)
         except Exception as error:
-            self._station.log.error("settle.failed", error=repr(error), tasks=len(runs))
-            fates = [Fate.KEEP] * len(runs)
-        return {run.job.delivery.message_id: f for run, f in zip(runs, fates, strict=True)}
+            self._worker.log.error("settle.failed", error=repr(error), tasks=len(runs))
+            dispositions = [Disposition.KEEP] * len(runs)
+        return {run.job.delivery.message_id: f for run, f in zip(runs, dispositions, strict=True)}
 
-    async def _run(self, job: Job, lease: Lease, ends: float | None) -> Run | Fate:
-        """Run one attempt; its message's fate at once where the lease was lost meanwhile."""
-        log = self._station.log.bind(task_id=job.task_id, attempt=lease.attempt)
-        timeout_s = float(self._station.spec.timeout_s)
+    async def _run(self, job: Job, lease: Lease, ends: float | None) -> Run | Disposition:
+        """Run one attempt; its message's disposition at once where the lease was lost meanwhile."""
+        log = self._worker.log.bind(task_id=job.task_id, attempt=lease.attempt)
+        timeout_s = float(self._worker.spec.timeout_s)
         if ends is not None:
             timeout_s = min(timeout_s, max(0.1, ends - time.monotonic()))
-        journal = None if job.is_lean(self._station.spec) else Journal(self._station, lease)
+        journal = None if job.is_lean(self._worker.spec) else Journal(self._worker, lease)
         context = TaskContext(
             task_id=job.task_id,
             attempt=lease.attempt,
@@ -208,10 +212,10 @@ class Runtime:
                 arguments
                 if isinstance(arguments, Failed)
                 else await self._held(
-                    job, lease, self._performer.perform(arguments, context, timeout_s=timeout_s)
+                    job, lease, self._executor.execute(arguments, context, timeout_s=timeout_s)
                 )
             )
-        except ToldToStop:
+        except WorkerStopping:
             return await self._hand_back(job, lease)
         except LeaseLost as error:
             log.warning("lease.lost", error=str(error))
@@ -219,44 +223,44 @@ class Runtime:
         except Exception as error:
             log.error("arguments.failed", error=repr(error))
             outcome = Broke(error_type=type(error).__name__, message=str(error))
-        verdict = decide(
+        decision = decide(
             _within_limits(outcome),
             attempt=lease.attempt,
-            max_attempts=self._station.spec.max_attempts,
-            jitter=self._station.jitter(),
+            max_attempts=self._worker.spec.max_attempts,
+            jitter=self._worker.jitter(),
         )
-        return Run(job=job, lease=lease, verdict=verdict)
+        return Run(job=job, lease=lease, decision=decision)
 
     async def _held(self, job: Job, lease: Lease, work: Coroutine[Any, Any, Outcome]) -> Outcome:
         """Do the work under its lease, which is renewed where this worker renews leases."""
         if self._stopping is None:
             return await work
-        leased = None if job.is_lean(self._station.spec) else lease
-        return await while_held(self._station, leased, work, stopping=self._stopping)
+        leased = None if job.is_lean(self._worker.spec) else lease
+        return await heartbeat(self._worker, leased, work, stopping=self._stopping)
 
-    async def _hand_back(self, job: Job, lease: Lease) -> Fate:
+    async def _hand_back(self, job: Job, lease: Lease) -> Disposition:
         """Let another worker have the task at once."""
         try:
-            if not job.is_lean(self._station.spec):
-                write = protocol.hand_back(lease, now_ms=self._station.now_ms())
-                await self._station.store.write(write)
-            await self._station.hide(job, seconds=0)
+            if not job.is_lean(self._worker.spec):
+                write = protocol.hand_back(lease, now_ms=self._worker.now_ms())
+                await self._worker.store.write(write)
+            await self._worker.hide(job, seconds=0)
         except Exception as error:
-            self._station.log.error("hand-back.failed", task_id=job.task_id, error=repr(error))
+            self._worker.log.error("hand-back.failed", task_id=job.task_id, error=repr(error))
         else:
-            self._station.log.info("task.handed-back", task_id=job.task_id)
-        return Fate.KEEP
+            self._worker.log.info("task.handed-back", task_id=job.task_id)
+        return Disposition.KEEP
 
     async def _arguments(self, job: Job) -> JsonObject | Failed:
         message = job.message
-        if message.deadline is not None and message.deadline < iso(self._station.now_ms()):
+        if message.deadline is not None and message.deadline < iso(self._worker.now_ms()):
             return Failed(
                 error_type="DeadlineExceeded", message=f"the deadline was {message.deadline}"
             )
         if message.payload_ref is None:
             return message.arguments or {}
         try:
-            data = await self._station.blobs.get(message.payload_ref)
+            data = await self._worker.blobs.get(message.payload_ref)
         except ValueError as error:
             return Failed(error_type="InvalidPayload", message=str(error))
         if data is None:
@@ -266,44 +270,44 @@ class Runtime:
             return Failed(error_type="InvalidPayload", message="arguments are not an object")
         return arguments
 
-    async def _stand_back(self, job: Job) -> Fate:
+    async def _stand_back(self, job: Job) -> Disposition:
         try:
-            item = await self._station.store.read(task_key(job.task_id))
-            return await stand_back(self._station, job, item)
+            item = await self._worker.store.read(task_key(job.task_id))
+            return await stand_back(self._worker, job, item)
         except Exception as error:
-            self._station.log.error("settle.failed", error=repr(error), tasks=1)
-            return Fate.KEEP
+            self._worker.log.error("settle.failed", error=repr(error), tasks=1)
+            return Disposition.KEEP
 
     def _reporter(self, journal: Journal) -> Report:
         async def report(fraction: float, message: str | None) -> None:
             write = protocol.progress(
                 journal.lease,
-                now_ms=self._station.now_ms(),
+                now_ms=self._worker.now_ms(),
                 thousandths=round(1000 * fraction),
                 message=message,
             )
-            outcome = await self._station.store.write(write)
+            outcome = await self._worker.store.write(write)
             if not isinstance(outcome, Applied):
                 raise journal.lost(outcome.item)
 
         return report
 
 
-class _Fates(dict[str, Fate]):
+class _Dispositions(dict[str, Disposition]):
     """Fates by message id; whoever wants to know is told as each comes."""
 
-    def __init__(self, tell: Callable[[str, Fate], None] | None) -> None:
+    def __init__(self, tell: Callable[[str, Disposition], None] | None) -> None:
         super().__init__()
         self._tell = tell
 
-    def __setitem__(self, message_id: str, fate: Fate) -> None:
-        super().__setitem__(message_id, fate)
+    def __setitem__(self, message_id: str, disposition: Disposition) -> None:
+        super().__setitem__(message_id, disposition)
         if self._tell is not None:
-            self._tell(message_id, fate)
+            self._tell(message_id, disposition)
 
-    def update(self, fates: Mapping[str, Fate]) -> None:  # type: ignore[override]
-        for message_id, fate in fates.items():
-            self[message_id] = fate
+    def update(self, dispositions: Mapping[str, Disposition]) -> None:  # type: ignore[override]
+        for message_id, disposition in dispositions.items():
+            self[message_id] = disposition
 
 
 def _within_limits(outcome: Outcome) -> Outcome:

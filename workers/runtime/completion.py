@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqswarm.backends.ports.bus import DeadLetter, Delivery
-from sqswarm.dispatcher.lifecycle.completion import Debt, pay
-from sqswarm.dispatcher.lifecycle.dead_letters import failure_letter
+from sqswarm.backends.ports.bus import Delivery, OutgoingDeadLetter
+from sqswarm.dispatcher.lifecycle.completion import Completion, apply_completions
+from sqswarm.dispatcher.lifecycle.dead_letters import failed_task_dead_letter
 from sqswarm.schemas.errors import PoisonMessage
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.task import TaskRecord, iso
 from sqswarm.workers.runtime.job import Job
-from sqswarm.workers.runtime.worker_context import Station
+from sqswarm.workers.runtime.worker_context import WorkerContext
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,48 +31,50 @@ class Ended:
         return cls(job=job, status=record.status, error=record.error, record=record)
 
     @property
-    def debt(self) -> Debt | None:
+    def completion(self) -> Completion | None:
         """Return what it owes other tasks, if anything."""
         if self.record is not None:
-            debt = Debt.of(self.record)
+            completion = Completion.of(self.record)
         else:
             parent = self.job.message.parent
-            debt = Debt(
+            completion = Completion(
                 task_id=self.job.task_id, status=self.status, parent=parent, due=parent is not None
             )
-        return debt if debt.parent is not None or debt.due else None
+        return completion if completion.parent is not None or completion.due else None
 
 
-async def carry_out(station: Station, ended: Sequence[Ended]) -> None:
+async def run_completions(worker: WorkerContext, ended: Sequence[Ended]) -> None:
     """Do what ended tasks owe: a failed one is put aside with its reason, a child is counted.
 
     Runs after the settle and before the message is deleted, so a crash between repeats it.
     """
     failed = [one for one in ended if one.status is Status.FAILED and one.error is not None]
-    await station.runner.gather([_put_failed_aside(station, one) for one in failed])
-    debts = [debt for one in ended if (debt := one.debt) is not None]
-    if debts:
-        await pay(await station.desk(), debts)
+    await worker.runner.gather([_put_failed_aside(worker, one) for one in failed])
+    completions = [completion for one in ended if (completion := one.completion) is not None]
+    if completions:
+        await apply_completions(await worker.connection(), completions)
 
 
-async def _put_failed_aside(station: Station, ended: Ended) -> None:
-    letter = failure_letter(
+async def _put_failed_aside(worker: WorkerContext, ended: Ended) -> None:
+    letter = failed_task_dead_letter(
         ended.job.task_id,
         body=ended.job.delivery.body,
         error=ended.error or {},
-        now_ms=station.now_ms(),
+        now_ms=worker.now_ms(),
     )
     group = ended.job.delivery.group
-    await station.bus.dead_letter(station.dead_letter_queue, letter, group=group)
+    await worker.bus.dead_letter(worker.dead_letter_queue, letter, group=group)
 
 
-async def put_aside(station: Station, delivery: Delivery, poison: PoisonMessage) -> None:
+async def dead_letter_poison(
+    worker: WorkerContext, delivery: Delivery, poison: PoisonMessage
+) -> None:
     """Put a message that no agent can ever run into the dead-letter queue, with the reason."""
-    station.log.error("message.poisoned", reason=poison.reason, detail=str(poison))
-    letter = DeadLetter(
+    worker.log.error("message.poisoned", reason=poison.reason, detail=str(poison))
+    letter = OutgoingDeadLetter(
         body=delivery.body,
         reason=poison.reason,
         detail=str(poison),
-        failed_at=iso(station.now_ms()),
+        failed_at=iso(worker.now_ms()),
     )
-    await station.bus.dead_letter(station.dead_letter_queue, letter, group=delivery.group)
+    await worker.bus.dead_letter(worker.dead_letter_queue, letter, group=delivery.group)

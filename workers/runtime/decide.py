@@ -1,4 +1,4 @@
-"""Verdict: what we do about an outcome. Pure, so that its tables are the whole truth."""
+"""Decision: what we do about an outcome. Pure, so that its tables are the whole truth."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class RetryLater:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Park:
+class Suspend:
     """Record what the task waits for, and let its message and its worker go."""
 
     waits: tuple[Wait, ...]
     at: Place
 
 
-Verdict = Complete | GiveUp | RetryLater | Park
+Decision = Complete | GiveUp | RetryLater | Suspend
 
 
 def backoff_s(attempt: int, *, jitter: float, base_s: int = 2, cap_s: int = BACKOFF_CAP_S) -> int:
@@ -60,13 +60,13 @@ def backoff_s(attempt: int, *, jitter: float, base_s: int = 2, cap_s: int = BACK
     return min(cap_s, round((base_s << min(attempt - 1, 30)) * (1 + jitter / 3)))
 
 
-def decide(outcome: Outcome, *, attempt: int, max_attempts: int, jitter: float) -> Verdict:
+def decide(outcome: Outcome, *, attempt: int, max_attempts: int, jitter: float) -> Decision:
     """Return what to do about the outcome of attempt number `attempt`."""
     match outcome:
         case Returned(text=text, wrapped=wrapped):
             return Complete(text=text, wrapped=wrapped)
         case Suspended(waits=waits, at=at):
-            return Park(waits=waits, at=at)
+            return Suspend(waits=waits, at=at)
         case Failed(error_type=kind, message=message, code=code):
             return GiveUp(error=error_object(kind, message, code=code, attempt=attempt))
         case Broke(error_type=kind, message=message) if attempt >= max_attempts:

@@ -31,7 +31,7 @@ _CLEAN_UP_S = 2.0
 _SUSPENDED = object()
 
 
-class Performer:
+class AgentExecutor:
     """Runs one agent's tasks side by side: coroutines on the loop, plain functions on threads."""
 
     def __init__(self, agent: AnyAgent, *, slots: int) -> None:
@@ -43,7 +43,7 @@ class Performer:
         self.hung = 0
         """Threads that ran past their time-out: Python cannot stop them."""
 
-    async def perform(
+    async def execute(
         self, arguments: Mapping[str, Any], context: TaskContext, *, timeout_s: float
     ) -> Outcome:
         """Run the agent once; whatever it raises becomes an outcome.
@@ -136,7 +136,7 @@ def _failure(error: Exception, context: TaskContext) -> Outcome:
         case InvalidReturn():
             return Failed(error_type="InvalidReturn", message=str(error), code=INTERNAL_ERROR)
         case ChildFailed() | RemoteFailed() | AskTimedOut() | AskDeclined() | UsageError():
-            # Recorded for good, or wrong however often it is tried: the agent did not catch it.
+            # JournalEntry for good, or wrong however often it is tried: the agent did not catch it.
             return Failed(error_type=type(error).__name__, message=str(error))
         case StepFailed():
             return Broke(error_type=error.error_type, message=error.reason)

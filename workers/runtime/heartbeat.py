@@ -14,7 +14,7 @@ from sqswarm.schemas.agent_spec import LEASE_MARGIN_S
 from sqswarm.schemas.errors import LeaseLost
 from sqswarm.schemas.protocol import Lease
 from sqswarm.schemas.writes import Applied
-from sqswarm.workers.runtime.worker_context import Station
+from sqswarm.workers.runtime.worker_context import WorkerContext
 
 T = TypeVar("T")
 
@@ -24,22 +24,26 @@ _CLEAN_UP_S = 2.0
 _RETRY_S = 1.0
 
 
-class ToldToStop(Exception):
+class WorkerStopping(Exception):
     """The worker was told to stop while this ran."""
 
 
-async def while_held(
-    station: Station, lease: Lease | None, work: Coroutine[Any, Any, T], *, stopping: asyncio.Event
+async def heartbeat(
+    worker: WorkerContext,
+    lease: Lease | None,
+    work: Coroutine[Any, Any, T],
+    *,
+    stopping: asyncio.Event,
 ) -> T:
     """Return what `work` returns, renewing `lease` (None: there is none) at a third of its time.
 
-    Raises LeaseLost as soon as a renewal is refused, ToldToStop once `stopping` is set; `work` is
-    cancelled then.
+    Raises LeaseLost as soon as a renewal is refused, WorkerStopping once `stopping` is set; then
+    `work` is cancelled.
     """
     running = asyncio.ensure_future(work)
     others: list[asyncio.Future[Any]] = [asyncio.ensure_future(stopping.wait())]
     if lease is not None:
-        others.append(asyncio.ensure_future(_renew(station, lease)))
+        others.append(asyncio.ensure_future(_renew(worker, lease)))
     try:
         await asyncio.wait({running, *others}, return_when=asyncio.FIRST_COMPLETED)
         if running.done():
@@ -47,7 +51,7 @@ async def while_held(
         for other in others[1:]:
             if other.done():
                 other.result()
-        raise ToldToStop
+        raise WorkerStopping
     finally:
         for task in (running, *others):
             task.cancel()
@@ -56,26 +60,26 @@ async def while_held(
             running.exception()  # looked at, so that nobody is told it was not
 
 
-async def _renew(station: Station, lease: Lease) -> None:
+async def _renew(worker: WorkerContext, lease: Lease) -> None:
     """Renew for ever; raises LeaseLost where that is refused, or comes too late.
 
     A run that outlives its lease does no harm, since what it writes is fenced. But another worker
     may run the task by then, so it is let go in time for any other's clock.
     """
-    lease_s = station.spec.lease_s
+    lease_s = worker.spec.lease_s
     until_ms, wait_s = lease.until_ms, lease_s / 3
     while True:
-        await asyncio.sleep(max(0.0, min(wait_s, _left_s(station, until_ms))))
-        asked_ms = station.now_ms() + 1000 * lease_s
+        await asyncio.sleep(max(0.0, min(wait_s, _left_s(worker, until_ms))))
+        asked_ms = worker.now_ms() + 1000 * lease_s
         write = protocol.renew(lease, lease_until_ms=asked_ms)
         try:
-            async with asyncio.timeout(_left_s(station, until_ms)):
-                outcome = await station.store.write(write)
+            async with asyncio.timeout(_left_s(worker, until_ms)):
+                outcome = await worker.store.write(write)
         except Exception as error:
             if wait_s != _RETRY_S:
-                station.log.warning("renew.failed", task_id=lease.task_id, error=repr(error))
+                worker.log.warning("renew.failed", task_id=lease.task_id, error=repr(error))
             wait_s = _RETRY_S
-            if _left_s(station, until_ms) <= 0:
+            if _left_s(worker, until_ms) <= 0:
                 message = f"the lease of task {lease.task_id} could not be renewed in time"
                 raise LeaseLost(message) from error
             continue
@@ -85,6 +89,6 @@ async def _renew(station: Station, lease: Lease) -> None:
         until_ms, wait_s = asked_ms, lease_s / 3
 
 
-def _left_s(station: Station, until_ms: int) -> float:
+def _left_s(worker: WorkerContext, until_ms: int) -> float:
     """Return the seconds until a lease has to be let go."""
-    return (until_ms - station.now_ms()) / 1000 - LEASE_MARGIN_S
+    return (until_ms - worker.now_ms()) / 1000 - LEASE_MARGIN_S

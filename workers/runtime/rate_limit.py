@@ -13,42 +13,42 @@ from sqswarm.schemas.agent_spec import Rate
 from sqswarm.schemas.protocol.rate_limit import (
     bucket_key,
     move_bucket,
-    note_turn,
+    record_slot,
     reserve,
-    turn_key,
+    slot_key,
 )
 from sqswarm.schemas.writes import Applied
 from sqswarm.workers.runtime.job import Job
-from sqswarm.workers.runtime.worker_context import Station
+from sqswarm.workers.runtime.worker_context import WorkerContext
 
 _EARLY_MS = 250
 _TRIES = 20
 _KEPT_S = 24 * 3600
 
 
-async def admit(station: Station, jobs: Sequence[Job]) -> list[Job]:
+async def rate_limit(worker: WorkerContext, jobs: Sequence[Job]) -> list[Job]:
     """Return the jobs whose turn it is; the others are hidden until theirs."""
-    rate = station.spec.rate
+    rate = worker.spec.rate
     if rate is None or not jobs:
         return list(jobs)
     again = [job for job in jobs if job.delivery.receive_count > 1]
-    turns = await station.store.read_many([turn_key(job.task_id) for job in again])
-    now_ms = station.now_ms()
+    slots = await worker.store.read_many([slot_key(job.task_id) for job in again])
+    now_ms = worker.now_ms()
     starts: dict[str, int] = {}
     for job in again:
-        turn = turns.get(turn_key(job.task_id))
+        slot = slots.get(slot_key(job.task_id))
         # A turn is for one receipt: a retry of the agent asks for another.
-        if turn is not None and turn["receives"] + 1 == job.delivery.receive_count:
-            starts[job.task_id] = turn["at"]
+        if slot is not None and slot["receives"] + 1 == job.delivery.receive_count:
+            starts[job.task_id] = slot["at"]
     without = [job for job in jobs if job.task_id not in starts]
-    reserved = await _reserve(station, rate, len(without)) if without else []
+    reserved = await _reserve(worker, rate, len(without)) if without else []
     starts.update(zip([job.task_id for job in without], reserved, strict=True))
     early = [job for job in jobs if starts[job.task_id] > now_ms + _EARLY_MS]
-    await station.store.write_many(
+    await worker.store.write_many(
         [
-            note_turn(
+            record_slot(
                 job.task_id,
-                turns.get(turn_key(job.task_id)),
+                slots.get(slot_key(job.task_id)),
                 at_ms=starts[job.task_id],
                 receives=job.delivery.receive_count,
                 expires_s=max(now_ms, starts[job.task_id]) // 1000 + _KEPT_S,
@@ -56,34 +56,34 @@ async def admit(station: Station, jobs: Sequence[Job]) -> list[Job]:
             for job in early
         ]
     )
-    await station.runner.gather(
-        [_hide(station, job, until_ms=starts[job.task_id], now_ms=now_ms) for job in early]
+    await worker.runner.gather(
+        [_hide(worker, job, until_ms=starts[job.task_id], now_ms=now_ms) for job in early]
     )
     late = {job.task_id for job in early}
     return [job for job in jobs if job.task_id not in late]
 
 
-async def _hide(station: Station, job: Job, *, until_ms: int, now_ms: int) -> None:
+async def _hide(worker: WorkerContext, job: Job, *, until_ms: int, now_ms: int) -> None:
     wait_s = min(HIDE_LIMIT_S, -((now_ms - until_ms) // 1000))
-    station.log.info("turn.given", task_id=job.task_id, in_s=wait_s)
-    await station.hide(job, seconds=wait_s)
+    worker.log.info("turn.given", task_id=job.task_id, in_s=wait_s)
+    await worker.hide(job, seconds=wait_s)
 
 
-async def _reserve(station: Station, rate: Rate, turns: int) -> list[int]:
+async def _reserve(worker: WorkerContext, rate: Rate, slots: int) -> list[int]:
     """Take turns from the shared bucket; returns when each is (Unix milliseconds)."""
-    name = station.spec.name
-    before = await station.store.read(bucket_key(name))
+    name = worker.spec.name
+    before = await worker.store.read(bucket_key(name))
     for _ in range(_TRIES):
         starts, after = reserve(
             before["arrival_us"] if before else 0,
-            now_us=1000 * station.now_ms(),
-            turns=turns,
+            now_us=1000 * worker.now_ms(),
+            slots=slots,
             rate=rate,
         )
-        outcome = await station.store.write(move_bucket(name, before, arrival_us=after))
+        outcome = await worker.store.write(move_bucket(name, before, arrival_us=after))
         if isinstance(outcome, Applied):
             return [-(-start // 1000) for start in starts]
         before = outcome.item
-        await station.runner.sleep(0.01 + 0.05 * station.jitter())
+        await worker.runner.sleep(0.01 + 0.05 * worker.jitter())
     message = f"the rate bucket of {name!r} is too busy"
     raise RuntimeError(message)

@@ -9,34 +9,34 @@ from sqswarm.schemas import protocol
 from sqswarm.schemas.json import size_bytes
 from sqswarm.schemas.payload import RECORD_INLINE_LIMIT_BYTES, Payload
 from sqswarm.schemas.protocol import Ending, Lease
-from sqswarm.schemas.writes import Applied, Item, Outcome, Write
-from sqswarm.workers.runtime.acquire import Fate
-from sqswarm.workers.runtime.completion import Ended, carry_out
-from sqswarm.workers.runtime.decide import Complete, GiveUp, Park, RetryLater, Verdict
+from sqswarm.schemas.writes import Applied, Item, Write, WriteOutcome
+from sqswarm.workers.runtime.acquire import Disposition
+from sqswarm.workers.runtime.completion import Ended, run_completions
+from sqswarm.workers.runtime.decide import Complete, Decision, GiveUp, RetryLater, Suspend
 from sqswarm.workers.runtime.job import Job
 from sqswarm.workers.runtime.suspend import stand_back, suspend
-from sqswarm.workers.runtime.worker_context import Station
+from sqswarm.workers.runtime.worker_context import WorkerContext
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One attempt that is over, and the verdict on it."""
+    """One attempt that is over, and the decision on it."""
 
     job: Job
     lease: Lease
-    verdict: Verdict
+    decision: Decision
 
 
-async def conclude(station: Station, runs: Sequence[Run]) -> list[Fate]:
-    """Settle the finished runs in one call, park or release the others; return the fates."""
-    ending = [run for run in runs if isinstance(run.verdict, Complete | GiveUp)]
-    endings = await station.runner.gather([_ending(station, run) for run in ending])
-    writes = [_settle(station, run, end) for run, end in zip(ending, endings, strict=True)]
-    outcomes = await station.store.write_many(writes)
+async def settle_runs(worker: WorkerContext, runs: Sequence[Run]) -> list[Disposition]:
+    """Settle the finished runs in one call, park or release the others; return the dispositions."""
+    ending = [run for run in runs if isinstance(run.decision, Complete | GiveUp)]
+    endings = await worker.runner.gather([_ending(worker, run) for run in ending])
+    writes = [_settle(worker, run, end) for run, end in zip(ending, endings, strict=True)]
+    outcomes = await worker.store.write_many(writes)
     settled = list(zip(ending, endings, outcomes, strict=True))
     # Together: ten children of one parent are counted in one write.
-    await carry_out(
-        station,
+    await run_completions(
+        worker,
         [
             Ended(job=run.job, status=end.status, error=end.error)
             for run, end, outcome in settled
@@ -44,74 +44,78 @@ async def conclude(station: Station, runs: Sequence[Run]) -> list[Fate]:
         ],
     )
     answers = iter(settled)
-    return await station.runner.gather([_fate(station, run, answers) for run in runs])
+    return await worker.runner.gather([_fate(worker, run, answers) for run in runs])
 
 
-async def _fate(station: Station, run: Run, settled: Iterator[tuple[Run, Ending, Outcome]]) -> Fate:
-    match run.verdict:
+async def _fate(
+    worker: WorkerContext, run: Run, settled: Iterator[tuple[Run, Ending, WriteOutcome]]
+) -> Disposition:
+    match run.decision:
         case RetryLater():
-            return await _retry_later(station, run, run.verdict)
-        case Park():
-            return await suspend(station, run.job, run.lease, run.verdict)
+            return await _retry_later(worker, run, run.decision)
+        case Suspend():
+            return await suspend(worker, run.job, run.lease, run.decision)
         case Complete() | GiveUp():
             _, ending, outcome = next(settled)
             if isinstance(outcome, Applied):
-                return Fate.DELETE
-            return await _refused(station, run, ending, outcome.item)
+                return Disposition.DELETE
+            return await _refused(worker, run, ending, outcome.item)
 
 
-async def _ending(station: Station, run: Run) -> Ending:
-    match run.verdict:
+async def _ending(worker: WorkerContext, run: Run) -> Ending:
+    match run.decision:
         case Complete(text=text, wrapped=wrapped):
             if size_bytes(text) <= RECORD_INLINE_LIMIT_BYTES:
                 return Ending(result=Payload(inline=text), wrapped=wrapped)
             # The attempt is in the key: a late writer must not replace a recorded result's bytes.
             key = f"payloads/{run.job.task_id}/result-{run.lease.v}.json"
-            ref = await station.blobs.put(key, text.encode())
+            ref = await worker.blobs.put(key, text.encode())
             return Ending(result=Payload(ref=ref), wrapped=wrapped)
         case GiveUp(error=error):
             return Ending(error=error)
-        case RetryLater() | Park():
+        case RetryLater() | Suspend():
             message = "a run that goes on has no ending"
             raise ValueError(message)
 
 
-def _settle(station: Station, run: Run, ending: Ending) -> Write:
-    now = station.now_ms()
-    if run.job.is_lean(station.spec):
-        record = run.job.record(station.spec, now_ms=now)
-        return protocol.settle_lean(record, ending, now_ms=now, expires_s=station.expires_s())
+def _settle(worker: WorkerContext, run: Run, ending: Ending) -> Write:
+    now = worker.now_ms()
+    if run.job.is_lean(worker.spec):
+        record = run.job.record(worker.spec, now_ms=now)
+        return protocol.settle_lean(record, ending, now_ms=now, expires_s=worker.expires_s())
     return protocol.settle(
         run.lease,
         ending,
         now_ms=now,
-        expires_s=station.expires_s(child=run.job.message.parent is not None),
+        expires_s=worker.expires_s(child=run.job.message.parent is not None),
         owes=run.job.message.parent is not None,
     )
 
 
-async def _refused(station: Station, run: Run, ending: Ending, item: Item | None) -> Fate:
+async def _refused(
+    worker: WorkerContext, run: Run, ending: Ending, item: Item | None
+) -> Disposition:
     if item is not None and item["status"] == ending.status.value and item["v"] == run.lease.v:
-        return await stand_back(station, run.job, item)  # our own, its answer was lost
-    station.log.warning(
+        return await stand_back(worker, run.job, item)  # our own, its answer was lost
+    worker.log.warning(
         "settle.refused",
         task_id=run.job.task_id,
         why="no record" if item is None else item["status"],
     )
-    return await stand_back(station, run.job, item)
+    return await stand_back(worker, run.job, item)
 
 
-async def _retry_later(station: Station, run: Run, verdict: RetryLater) -> Fate:
-    station.log.warning(
+async def _retry_later(worker: WorkerContext, run: Run, decision: RetryLater) -> Disposition:
+    worker.log.warning(
         "attempt.failed",
         task_id=run.job.task_id,
         attempt=run.lease.attempt,
-        retry_in_s=verdict.after_s,
-        why=verdict.message,
+        retry_in_s=decision.after_s,
+        why=decision.message,
     )
-    if not run.job.is_lean(station.spec):
-        await station.store.write(
-            protocol.release(run.lease, now_ms=station.now_ms(), message=verdict.message)
+    if not run.job.is_lean(worker.spec):
+        await worker.store.write(
+            protocol.release(run.lease, now_ms=worker.now_ms(), message=decision.message)
         )
-    await station.hide(run.job, seconds=verdict.after_s)
-    return Fate.KEEP
+    await worker.hide(run.job, seconds=decision.after_s)
+    return Disposition.KEEP

@@ -14,7 +14,7 @@ class Ended:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parked:
+class AwaitingInput:
     """The task waits for people; its message comes back when they answer: delete this one."""
 
 
@@ -52,7 +52,7 @@ class Ours:
     """Our own acquire was applied and its answer lost: go on under that lease."""
 
 
-Standing = Ended | Parked | Waiting | Asleep | LeasedByAnother | Exhausted | Free | Ours
+Standing = Ended | AwaitingInput | Waiting | Asleep | LeasedByAnother | Exhausted | Free | Ours
 
 
 def standing(record: TaskRecord, *, token: str, max_attempts: int, now_ms: int) -> Standing:
@@ -60,7 +60,7 @@ def standing(record: TaskRecord, *, token: str, max_attempts: int, now_ms: int) 
     if record.status.terminal:
         return Ended()
     if record.status is Status.INPUT_REQUIRED:
-        return Parked()
+        return AwaitingInput()
     if record.phase is Phase.WAITING:
         return Waiting()
     if record.phase is Phase.SLEEPING:

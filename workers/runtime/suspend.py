@@ -21,16 +21,16 @@ from sqswarm.schemas.protocol import Lease
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.writes import Applied, Item, Set, Write
 from sqswarm.workers.runtime import standing as at
-from sqswarm.workers.runtime.acquire import Fate
-from sqswarm.workers.runtime.completion import Ended, carry_out
-from sqswarm.workers.runtime.decide import Park
+from sqswarm.workers.runtime.acquire import Disposition
+from sqswarm.workers.runtime.completion import Ended, run_completions
+from sqswarm.workers.runtime.decide import Suspend
 from sqswarm.workers.runtime.job import Job
 from sqswarm.workers.runtime.outcome import AskWait, ChildrenWait, SleepWait
-from sqswarm.workers.runtime.worker_context import Station
+from sqswarm.workers.runtime.worker_context import WorkerContext
 
 
-async def suspend(station: Station, job: Job, lease: Lease, park: Park) -> Fate:
-    """Write down what the task waits for and return its message's fate.
+async def suspend(worker: WorkerContext, job: Job, lease: Lease, park: Suspend) -> Disposition:
+    """Write down what the task waits for and return its message's disposition.
 
     Waits of one kind go together; where an agent waits for several kinds at a time, children
     come first (machines answer sooner), then people, then time. The others are met again when
@@ -45,18 +45,18 @@ async def suspend(station: Station, job: Job, lease: Lease, park: Park) -> Fate:
     asks = {wait.name: wait for wait in park.waits if isinstance(wait, AskWait)}
     sleeps = [wait for wait in park.waits if isinstance(wait, SleepWait)]
     if children:
-        write = await _plan(station, lease, list(children.values()), park.at)
+        write = await _plan(worker, lease, list(children.values()), park.at)
     elif asks:
-        write = _ask(station, lease, list(asks.values()), park.at)
+        write = _ask(worker, lease, list(asks.values()), park.at)
     else:
-        write = _sleep(station, lease, sleeps, park.at)
-    outcome = await station.store.write(write)
+        write = _sleep(worker, lease, sleeps, park.at)
+    outcome = await worker.store.write(write)
     item = outcome.item
     if item is None or not (isinstance(outcome, Applied) or _is_ours(item, write, lease)):
-        station.log.warning("suspend.refused", task_id=job.task_id)
-        return await stand_back(station, job, item)
+        worker.log.warning("suspend.refused", task_id=job.task_id)
+        return await stand_back(worker, job, item)
     record = TaskRecord.from_item(item)
-    station.log.info(
+    worker.log.info(
         "task.suspended",
         task_id=job.task_id,
         children=len(record.pending),
@@ -64,10 +64,10 @@ async def suspend(station: Station, job: Job, lease: Lease, park: Park) -> Fate:
         wake_at_ms=record.wake_at_ms,
     )
     if children:
-        await spawn(await station.desk(), record)
+        await spawn(await worker.connection(), record)
     elif not asks:
-        await _set_timer(station, record)
-    return Fate.DELETE
+        await _set_timer(worker, record)
+    return Disposition.DELETE
 
 
 def _is_ours(item: Item, write: Write, lease: Lease) -> bool:
@@ -77,15 +77,15 @@ def _is_ours(item: Item, write: Write, lease: Lease) -> bool:
 
 
 async def _plan(
-    station: Station, lease: Lease, children: list[PlannedChild], place: Place
+    worker: WorkerContext, lease: Lease, children: list[PlannedChild], place: Place
 ) -> Write:
     text = plan_text(children)
     ref = None
     if size_bytes(text) > PLAN_INLINE_LIMIT_BYTES:
         # The version is in the key: a refused plan must not replace the one that stands.
         key = f"payloads/{lease.task_id}/plan-{lease.v}.json"
-        ref = await station.blobs.put(key, text.encode())
-    now = station.now_ms()
+        ref = await worker.blobs.put(key, text.encode())
+    now = worker.now_ms()
     first = lease.record.planned if lease.record else 0
     return protocol.plan(
         lease,
@@ -97,25 +97,25 @@ async def _plan(
     )
 
 
-def _ask(station: Station, lease: Lease, asks: list[AskWait], place: Place) -> Write:
+def _ask(worker: WorkerContext, lease: Lease, asks: list[AskWait], place: Place) -> Write:
     asked = {wait.name: {**wait.asked, "number": n} for n, wait in enumerate(asks)}
     return protocol.ask(
         lease,
         waits=with_asks(_waits(lease), asked, at=place),
         asks=asked,
-        now_ms=station.now_ms(),
+        now_ms=worker.now_ms(),
         due_at_ms=min((a["timeoutAt"] for a in asked.values() if "timeoutAt" in a), default=None),
     )
 
 
-def _sleep(station: Station, lease: Lease, sleeps: list[SleepWait], place: Place) -> Write:
+def _sleep(worker: WorkerContext, lease: Lease, sleeps: list[SleepWait], place: Place) -> Write:
     wake_at_ms = min(wait.until_ms for wait in sleeps)
     names = [(wait.name, wait.until_ms) for wait in sleeps]
     return protocol.sleep(
         lease,
         waits=with_sleep(_waits(lease), names, at=place),
         wake_at_ms=wake_at_ms,
-        now_ms=station.now_ms(),
+        now_ms=worker.now_ms(),
         due_at_ms=wake_at_ms,
     )
 
@@ -124,30 +124,30 @@ def _waits(lease: Lease) -> str | None:
     return lease.record.waits if lease.record else None
 
 
-async def _set_timer(station: Station, record: TaskRecord) -> None:
+async def _set_timer(worker: WorkerContext, record: TaskRecord) -> None:
     """Send a short sleeper's message with a delay: it wakes to the second, not to the minute.
 
     Only for precision: housekeeping wakes it anyway. FIFO queues delay no single message.
     """
-    wait_s = -((station.now_ms() - (record.wake_at_ms or 0)) // 1000)
-    if wait_s <= DELAY_LIMIT_S and not station.spec.ordered:
-        await station.bus.send(station.queue, [outgoing(record)], delay_s=max(0, wait_s))
+    wait_s = -((worker.now_ms() - (record.wake_at_ms or 0)) // 1000)
+    if wait_s <= DELAY_LIMIT_S and not worker.spec.ordered:
+        await worker.bus.send(worker.queue, [outgoing(record)], delay_s=max(0, wait_s))
 
 
-async def stand_back(station: Station, job: Job, item: Item | None) -> Fate:
+async def stand_back(worker: WorkerContext, job: Job, item: Item | None) -> Disposition:
     """Leave a task that is not ours any more: ended ones get their effects, others their time."""
     if item is None:  # the record was deleted under us: there is nobody left to tell
-        return Fate.DELETE
+        return Disposition.DELETE
     record = TaskRecord.from_item(item)
     if record.status.terminal:
-        await carry_out(station, [Ended.of(job, record)])
-        return Fate.DELETE
+        await run_completions(worker, [Ended.of(job, record)])
+        return Disposition.DELETE
     # Its message stays, in case the one who has it now dies.
     step = at.standing(
         record,
         token=job.token,
-        max_attempts=station.spec.max_attempts,
-        now_ms=station.now_ms(),
+        max_attempts=worker.spec.max_attempts,
+        now_ms=worker.now_ms(),
     )
-    await station.hide(job, seconds=step.for_s if isinstance(step, at.LeasedByAnother) else 1)
-    return Fate.KEEP
+    await worker.hide(job, seconds=step.for_s if isinstance(step, at.LeasedByAnother) else 1)
+    return Disposition.KEEP

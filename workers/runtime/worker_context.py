@@ -1,4 +1,4 @@
-"""Station: what the runtime's parts share while they work on one agent's tasks."""
+"""WorkerContext: what the runtime's parts share while they work on one agent's tasks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqswarm.backends.ports.blobs import Blobs
 from sqswarm.backends.ports.bus import Bus
 from sqswarm.backends.ports.store import Store
 from sqswarm.backends.runner import Runner
-from sqswarm.dispatcher.connection import Desk, expires_s, read_catalogue
+from sqswarm.dispatcher.connection import Connection, expires_s, read_catalogue
 from sqswarm.schemas.agent_spec import AgentSpec
 from sqswarm.schemas.naming import Names
 from sqswarm.workers.agent import AnyAgent
@@ -19,7 +19,7 @@ from sqswarm.workers.runtime.job import Job
 
 
 @dataclass(frozen=True, kw_only=True)
-class Station:
+class WorkerContext:
     """One agent's place of work: its ports, its names and a source of jitter (0 to 1)."""
 
     agent: AnyAgent
@@ -32,8 +32,8 @@ class Station:
     ttl_s: int
     log: Log = field(default_factory=Log)
     jitter: Callable[[], float] = random.random
-    kept: dict[str, Desk] = field(default_factory=dict, repr=False)
-    """The desk, once it was needed."""
+    kept: dict[str, Connection] = field(default_factory=dict, repr=False)
+    """The connection, once it was needed."""
 
     @property
     def queue(self) -> str:
@@ -45,14 +45,14 @@ class Station:
         """Return the agent's dead-letter queue name."""
         return self.names.dead_letter_queue(self.spec.name, ordered=self.spec.ordered)
 
-    async def desk(self, *, fresh: bool = False) -> Desk:
-        """Return the dispatcher's desk for what this agent starts or resumes.
+    async def connection(self, *, fresh: bool = False) -> Connection:
+        """Return the dispatcher's connection for what this agent starts or resumes.
 
         Its catalogue is read when it is first needed, and again when `fresh`.
         """
-        desk = self.kept.get("desk")
-        if desk is None or fresh:
-            desk = self.kept["desk"] = Desk(
+        connection = self.kept.get("connection")
+        if connection is None or fresh:
+            connection = self.kept["connection"] = Connection(
                 names=self.names,
                 store=self.store,
                 bus=self.bus,
@@ -63,7 +63,7 @@ class Station:
                 operator=True,
                 ttl_s=self.ttl_s,
             )
-        return desk
+        return connection
 
     def now_ms(self) -> int:
         """Return the time (Unix epoch, milliseconds)."""

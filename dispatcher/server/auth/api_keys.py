@@ -9,7 +9,7 @@ from hashlib import sha256
 from sqswarm.dispatcher.server.auth.authenticator import Scope, bearer_token, is_principal
 from sqswarm.dispatcher.server.auth.errors import invalid
 from sqswarm.dispatcher.server.auth.scopes import USER
-from sqswarm.dispatcher.server.caller import Caller
+from sqswarm.dispatcher.server.identity import Identity
 from sqswarm.schemas.errors import InvalidSettings
 
 SHORTEST_KEY = 16
@@ -25,13 +25,13 @@ class StaticKeys:
         """Take (principal, key) pairs; a principal may have two keys while one is replaced."""
         self._digests = [(name, _digest(key)) for name, key in keys]
 
-    async def authenticate(self, scope: Scope) -> Caller:
-        """Return whose key it is; raises Refusal. Every key is compared, in constant time."""
+    async def authenticate(self, scope: Scope) -> Identity:
+        """Return whose key it is; raises AuthError. Every key is compared, in constant time."""
         shown = _digest(bearer_token(scope))
         found = [name for name, digest in self._digests if hmac.compare_digest(digest, shown)]
         if not found:
             raise invalid("unknown-key", "this key is not known here")
-        return Caller(principal=found[0], scopes=USER)
+        return Identity(principal=found[0], scopes=USER)
 
 
 def parse_keys(text: str, *, source: str) -> list[tuple[str, str]]:

@@ -1,13 +1,13 @@
-"""Authenticators: who a request comes from. One is chosen when the door starts."""
+"""Authenticators: who a request comes from. One is chosen when the server starts."""
 
 from __future__ import annotations
 
 from collections.abc import MutableMapping
 from typing import Any, Protocol
 
-from sqswarm.dispatcher.server.auth.errors import Refusal, not_shown
+from sqswarm.dispatcher.server.auth.errors import AuthError, not_shown
 from sqswarm.dispatcher.server.auth.hosts import one_header
-from sqswarm.dispatcher.server.caller import Caller
+from sqswarm.dispatcher.server.identity import Identity
 
 Scope = MutableMapping[str, Any]
 
@@ -23,18 +23,18 @@ class Authenticator(Protocol):
     def challenge(self) -> str | None:
         """Return the scheme that a 401 asks for; None where no credentials can help."""
 
-    async def authenticate(self, scope: Scope) -> Caller:
-        """Return who calls; raises Refusal."""
+    async def authenticate(self, scope: Scope) -> Identity:
+        """Return who calls; raises AuthError."""
 
 
 def bearer_token(scope: Scope) -> str:
-    """Return the one bearer token of a request; raises Refusal (RFC 6750 §2.1, §3.1).
+    """Return the one bearer token of a request; raises AuthError (RFC 6750 §2.1, §3.1).
 
     Two headers are refused: whoever stands in between may have looked at the other one.
     """
     given = one_header(scope["headers"], b"authorization")
     if len(given) > 1:
-        raise Refusal(
+        raise AuthError(
             400,
             "two-credentials",
             "there is more than one Authorization header",
@@ -44,7 +44,7 @@ def bearer_token(scope: Scope) -> str:
         raise not_shown(_BEARER)
     scheme, _, token = given[0].partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
-        raise Refusal(401, "wrong-scheme", f"{_BEARER} is needed")
+        raise AuthError(401, "wrong-scheme", f"{_BEARER} is needed")
     return token.strip()
 
 

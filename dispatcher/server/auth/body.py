@@ -7,12 +7,12 @@ from typing import Any
 
 from starlette.types import Receive
 
-from sqswarm.dispatcher.server.auth.errors import Refusal
+from sqswarm.dispatcher.server.auth.errors import AuthError
 from sqswarm.dispatcher.server.auth.hosts import one_header
 
 
 def check_declared(scope: MutableMapping[str, Any], limit: int) -> None:
-    """Raise Refusal (413) where the declared length is over the limit already (bytes)."""
+    """Raise AuthError (413) where the declared length is over the limit already (bytes)."""
     for declared in one_header(scope["headers"], b"content-length"):
         if not declared.isdigit() or int(declared) > limit:
             raise _too_large(limit)
@@ -21,7 +21,7 @@ def check_declared(scope: MutableMapping[str, Any], limit: int) -> None:
 async def read_body(receive: Receive, limit: int) -> bytes | None:
     """Return the body, None where the client goes before its end: half a request is none.
 
-    Raises Refusal (413) as soon as more than `limit` bytes have come: a body sent in chunks
+    Raises AuthError (413) as soon as more than `limit` bytes have come: a body sent in chunks
     declares no length, so what has come is counted.
     """
     parts = bytearray()
@@ -50,5 +50,5 @@ def replayed(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-def _too_large(limit: int) -> Refusal:
-    return Refusal(413, "body-too-large", f"a request may have {limit:,} bytes")
+def _too_large(limit: int) -> AuthError:
+    return AuthError(413, "body-too-large", f"a request may have {limit:,} bytes")

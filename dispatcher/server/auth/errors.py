@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(eq=False)
-class Refusal(Exception):
+class AuthError(Exception):
     """One refusal. `reason` is the log's short word, `detail` a sentence for the caller.
 
     `error` is OAuth's word for it (RFC 6750 §3.1), None where no credentials were shown at all.
@@ -22,11 +22,11 @@ class Refusal(Exception):
     fault: str | None = None
 
 
-def not_shown(needed: str) -> Refusal:
+def not_shown(needed: str) -> AuthError:
     """Return the refusal of a request without credentials (RFC 6750 §3.1: no error word)."""
-    return Refusal(401, "no-credentials", f"credentials are needed: {needed}")
+    return AuthError(401, "no-credentials", f"credentials are needed: {needed}")
 
 
-def invalid(reason: str, detail: str) -> Refusal:
+def invalid(reason: str, detail: str) -> AuthError:
     """Return the refusal of credentials that are not good."""
-    return Refusal(401, reason, detail, error="invalid_token")
+    return AuthError(401, reason, detail, error="invalid_token")

@@ -1,4 +1,4 @@
-"""Hosts and origins: which names this door answers to, and which web pages may call it.
+"""Hosts and origins: which names this server answers to, and which web pages may call it.
 
 A page of any site can have a browser send requests to a server on the reader's own machine, by
 pointing a name of its own there (DNS rebinding). Such a request names the page's host and origin.
@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from sqswarm.dispatcher.server.auth.errors import Refusal
+from sqswarm.dispatcher.server.auth.errors import AuthError
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 ANY = "*"
@@ -25,7 +25,7 @@ def one_header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> list[str]
 
 
 def check_host(given: list[str], allowed: Iterable[str]) -> str:
-    """Return the request's Host; raises Refusal (421) for one this door does not answer to.
+    """Return the request's Host; raises AuthError (421) for one this server does not answer to.
 
     An allowed name without a port fits every port.
     """
@@ -34,11 +34,11 @@ def check_host(given: list[str], allowed: Iterable[str]) -> str:
         names = {name.lower() for name in allowed}
         if ANY in names or host in names or without_port(host) in names:
             return host
-    raise Refusal(421, "wrong-host", "this door does not answer to that Host")
+    raise AuthError(421, "wrong-host", "this server does not answer to that Host")
 
 
 def check_origin(given: list[str], host: str, allowed: Iterable[str]) -> None:
-    """Raise Refusal (403) for a web page that is neither ours nor allowed.
+    """Raise AuthError (403) for a web page that is neither ours nor allowed.
 
     Programs send no Origin. A page served under the very Host it calls is our own.
     """
@@ -51,7 +51,7 @@ def check_origin(given: list[str], host: str, allowed: Iterable[str]) -> None:
         parts = urlsplit(origin)
         if parts.scheme in {"http", "https"} and parts.netloc == host:
             return
-    raise Refusal(403, "wrong-origin", "pages of that Origin may not call this door")
+    raise AuthError(403, "wrong-origin", "pages of that Origin may not call this server")
 
 
 def without_port(host: str) -> str:

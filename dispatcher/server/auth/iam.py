@@ -6,7 +6,7 @@ from sqswarm.backends.aws.connect import principal_of_arn
 from sqswarm.dispatcher.server.auth.authenticator import Scope
 from sqswarm.dispatcher.server.auth.errors import not_shown
 from sqswarm.dispatcher.server.auth.scopes import USER
-from sqswarm.dispatcher.server.caller import Caller
+from sqswarm.dispatcher.server.identity import Identity
 
 
 class SignedByAws:
@@ -19,12 +19,12 @@ class SignedByAws:
 
     challenge = "AWS4-HMAC-SHA256"
 
-    async def authenticate(self, scope: Scope) -> Caller:
-        """Return the signer; raises Refusal where AWS has named none."""
+    async def authenticate(self, scope: Scope) -> Identity:
+        """Return the signer; raises AuthError where AWS has named none."""
         context = (scope.get("aws.event") or {}).get("requestContext") or {}
         url = (context.get("authorizer") or {}).get("iam") or {}
         rest = context.get("identity") or {}
         arn = url.get("userArn") or rest.get("userArn")
         if not isinstance(arn, str) or not arn.startswith("arn:"):
             raise not_shown("a request signed with SigV4")
-        return Caller(principal=principal_of_arn(arn), scopes=USER)
+        return Identity(principal=principal_of_arn(arn), scopes=USER)

@@ -7,7 +7,7 @@ Source: RFC 9728 (OAuth 2.0 Protected Resource Metadata), RFC 6750 §3; MCP spec
 from __future__ import annotations
 
 from sqswarm.dispatcher.server.auth.authenticator import Scope
-from sqswarm.dispatcher.server.auth.errors import Refusal
+from sqswarm.dispatcher.server.auth.errors import AuthError
 from sqswarm.dispatcher.server.auth.scopes import ALL, MCP_PATH, READ, WRITE
 from sqswarm.schemas.json import JsonObject
 
@@ -37,7 +37,7 @@ def base_url(scope: Scope, host: str) -> str:
     return f"{scope.get('scheme', 'http')}://{host}{scope.get('root_path', '')}"
 
 
-def challenge(scheme: str, refused: Refusal, metadata_url: str | None) -> str:
+def challenge(scheme: str, refused: AuthError, metadata_url: str | None) -> str:
     """Return the value of WWW-Authenticate.
 
     Nothing in it comes from the request but the address, whose Host has been checked.

@@ -16,11 +16,11 @@ from sqswarm.backends.log import Log
 from sqswarm.dispatcher.server.auth import metadata
 from sqswarm.dispatcher.server.auth.authenticator import Authenticator, Scope, route_path
 from sqswarm.dispatcher.server.auth.body import check_declared, read_body, replayed
-from sqswarm.dispatcher.server.auth.errors import Refusal
+from sqswarm.dispatcher.server.auth.errors import AuthError
 from sqswarm.dispatcher.server.auth.hosts import LOOPBACK, check_host, check_origin, one_header
 from sqswarm.dispatcher.server.auth.loopback import Loopback
 from sqswarm.dispatcher.server.auth.scopes import MCP_PATH, check_scope
-from sqswarm.dispatcher.server.caller import Caller
+from sqswarm.dispatcher.server.identity import Identity
 from sqswarm.dispatcher.server.problem import problem
 from sqswarm.schemas.json import dumps
 
@@ -34,10 +34,10 @@ _PATH_SHOWN = 200
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """Who may call, and how. `hosts` are the names the door answers to.
+    """Who may call, and how. `hosts` are the names the server answers to.
 
     `origins` are web pages of other sites that may call (and get CORS headers). `issuer` is set
-    where callers come with its tokens. `public_url` is the door's address as callers see it;
+    where callers come with its tokens. `public_url` is the server's address as callers see it;
     None derives it from each request. `on_lambda`: the name AWS routed by is ours too.
     """
 
@@ -52,7 +52,7 @@ class Access:
     log: Log = field(default_factory=Log)
 
 
-class Guard:
+class AuthMiddleware:
     """ASGI middleware: checks Host, Origin, credentials, size and scope, in that order.
 
     What it lets in carries `scope["state"]["caller"]`. Every answer of 400 and above is logged,
@@ -92,7 +92,7 @@ class Guard:
             host = check_host(one_header(scope["headers"], b"host"), self._hosts(scope))
             scope["state"]["host"] = host
             check_origin(one_header(scope["headers"], b"origin"), host, self._origins)
-        except Refusal as refused:
+        except AuthError as refused:
             await self._refuse(refused, scope, receive, send)
             return
         try:
@@ -118,12 +118,12 @@ class Guard:
             if body is None:
                 return
             check_scope(caller, scope["method"], route_path(scope), body)
-        except Refusal as refused:
+        except AuthError as refused:
             await self._refuse(refused, scope, receive, send)
             return
         await self._app(scope, replayed(body, receive), send)
 
-    async def _authenticated(self, scope: Scope) -> Caller:
+    async def _authenticated(self, scope: Scope) -> Identity:
         caller = await self._access.authenticator.authenticate(scope)
         if caller.principal in self._access.operators:
             return replace(caller, operator=True)
@@ -138,7 +138,7 @@ class Guard:
     def _base_url(self, scope: Scope) -> str:
         return self._access.public_url or metadata.base_url(scope, scope["state"]["host"])
 
-    async def _refuse(self, refused: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _refuse(self, refused: AuthError, scope: Scope, receive: Receive, send: Send) -> None:
         headers: dict[str, str] = {}
         scheme = self._access.authenticator.challenge
         if scheme is not None and (refused.status == 401 or refused.error):  # noqa: PLR2004
@@ -169,7 +169,7 @@ class Guard:
             "reason": scope["state"].get("refusal") or _phrase(status),
             "method": scope["method"],
             "path": scope["path"][:_PATH_SHOWN],
-            "principal": caller.principal if isinstance(caller, Caller) else None,
+            "principal": caller.principal if isinstance(caller, Identity) else None,
             "client": (scope.get("client") or (None,))[0],
         }
         if status >= _SERVER_ERROR:  # what the caller is not told

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqswarm.dispatcher.server.auth.errors import Refusal
-from sqswarm.dispatcher.server.caller import Caller
+from sqswarm.dispatcher.server.auth.errors import AuthError
+from sqswarm.dispatcher.server.identity import Identity
 
 READ = "tasks:read"
 WRITE = "tasks:write"
@@ -42,12 +42,12 @@ Source: MCP specification 2026-07-28 and the older revisions' own methods.
 """
 
 
-def check_scope(caller: Caller, method: str, path: str, body: bytes) -> None:
-    """Raise Refusal (403) where the caller was not granted what this request needs."""
+def check_scope(caller: Identity, method: str, path: str, body: bytes) -> None:
+    """Raise AuthError (403) where the caller was not granted what this request needs."""
     wanted = needed(method, path, body)
     if wanted not in caller.scopes:
         detail = f"the scope {wanted} is needed"
-        raise Refusal(403, "insufficient-scope", detail, error="insufficient_scope", scope=wanted)
+        raise AuthError(403, "insufficient-scope", detail, error="insufficient_scope", scope=wanted)
 
 
 def needed(method: str, path: str, body: bytes) -> str:

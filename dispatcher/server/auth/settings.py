@@ -1,4 +1,4 @@
-"""Settings: who may call, from the environment (docs/access.md). Read once, when a door opens."""
+"""Settings: who may call, from the environment (docs/access.md). Read once, when a server opens."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def access_from_environment(env: Mapping[str, str], *, log: Log | None = None) -
 
     Without SQSWARM_AUTH it is `iam` inside Lambda (which lets nobody in that AWS does not vouch
     for) and `none` elsewhere (which lets in this machine only). Raises InvalidSettings for what
-    is missing, contradicts itself or would leave the door open.
+    is missing, contradicts itself or would leave the server open.
     """
     on_lambda = bool(env.get("AWS_LAMBDA_FUNCTION_NAME"))
     mode = env.get(AUTH) or ("iam" if on_lambda else "none")
@@ -68,7 +68,7 @@ def _authenticator(env: Mapping[str, str], mode: str) -> Authenticator:
 
 
 def _check_nothing_left_over(env: Mapping[str, str], mode: str) -> None:
-    """Refuse settings of a mode that is not on: somebody believes that they guard the door."""
+    """Refuse settings of a mode that is not on: somebody believes that they guard the server."""
     for name in sorted(env):
         of = "jwt" if name.startswith(_JWT) else "key" if name in KEY_SOURCES else mode
         if env[name] and of != mode:
@@ -82,7 +82,7 @@ def _check_local(hosts: tuple[str, ...], *, on_lambda: bool) -> None:
         raise InvalidSettings(message, hint=f"Use {AUTH}=iam or {AUTH}=jwt.")
     for host in hosts:
         if not is_loopback_host(host):
-            message = f"{AUTH}=none, but the door is to answer to {host!r}"
+            message = f"{AUTH}=none, but the server is to answer to {host!r}"
             raise InvalidSettings(message, hint=f"Choose {AUTH}=key or {AUTH}=jwt first.")
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqswarm.dispatcher.server.auth.authenticator import Scope, bearer_token, is_principal
-from sqswarm.dispatcher.server.auth.errors import Refusal, invalid
+from sqswarm.dispatcher.server.auth.errors import AuthError, invalid
 from sqswarm.dispatcher.server.auth.jwks import KeySet
 from sqswarm.dispatcher.server.auth.scopes import OPERATOR
-from sqswarm.dispatcher.server.caller import Caller
+from sqswarm.dispatcher.server.identity import Identity
 from sqswarm.schemas.errors import Unreachable
 
 if TYPE_CHECKING:
@@ -50,15 +50,15 @@ class Tokens:
         self._rules = rules
         self._keys = keys
 
-    async def authenticate(self, scope: Scope) -> Caller:
-        """Return who the token was issued for; raises Refusal."""
+    async def authenticate(self, scope: Scope) -> Identity:
+        """Return who the token was issued for; raises AuthError."""
         claims = await self._claims(bearer_token(scope))
         principal = claims.get(self._rules.claim)
         # ARNs belong to those whose signatures AWS has checked.
         if not is_principal(principal) or str(principal).startswith("arn:"):
             raise invalid("no-principal", f"the token's claim {self._rules.claim!r} is no name")
         granted = _scopes(claims)
-        return Caller(principal=str(principal), operator=OPERATOR in granted, scopes=granted)
+        return Identity(principal=str(principal), operator=OPERATOR in granted, scopes=granted)
 
     async def _claims(self, token: str) -> dict[str, Any]:
         import jwt
@@ -75,7 +75,7 @@ class Tokens:
             key = await self._keys.find(header.get("kid"))
         except Unreachable as error:
             detail = "tokens cannot be checked at the moment"
-            raise Refusal(503, "no-keys", detail, retry_after_s=30, fault=str(error)) from None
+            raise AuthError(503, "no-keys", detail, retry_after_s=30, fault=str(error)) from None
         if key is None:
             raise invalid("unknown-key", "the token is signed with a key its issuer does not have")
         try:
@@ -95,7 +95,7 @@ class Tokens:
         return claims
 
 
-def _refused(error: PyJWTError) -> Refusal:
+def _refused(error: PyJWTError) -> AuthError:
     """Return the library's verdict in our words; its own may hold parts of the token."""
     import jwt
 

@@ -9,20 +9,20 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from sqswarm.dispatcher.server.caller import caller_of
 from sqswarm.dispatcher.server.http import actions, requests, responses
 from sqswarm.dispatcher.server.http.openapi import document
-from sqswarm.dispatcher.server.http.operation import Call, Door, Operation, answered
+from sqswarm.dispatcher.server.http.operation import Call, Operation, Stage, answered
 from sqswarm.dispatcher.server.http.parse import (
     InvalidRequest,
     WrongMediaType,
     read_json,
     read_query,
 )
+from sqswarm.dispatcher.server.identity import identity_of
 from sqswarm.dispatcher.server.problem import problem, problem_of, reason_of
 from sqswarm.schemas.errors import SwarmError
 
-__all__ = ["OPERATIONS", "Door", "routes"]
+__all__ = ["OPERATIONS", "Stage", "routes"]
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -81,25 +81,25 @@ OPERATIONS = (
 )
 
 
-def routes(door: Door) -> list[Route]:
+def routes(stage: Stage) -> list[Route]:
     """Return the routes of the API and of its OpenAPI document."""
 
     async def openapi(request: Request) -> Response:
-        return answered(document(OPERATIONS, door.swarm(caller_of(request)).agents()))
+        return answered(document(OPERATIONS, stage.swarm(identity_of(request)).agents()))
 
     by_path: dict[str, dict[str, Endpoint]] = {"/openapi.json": {"GET": openapi}}
     for operation in OPERATIONS:
         methods = by_path.setdefault(operation.path, {})
-        methods[operation.method] = _endpoint(door, operation)
+        methods[operation.method] = _endpoint(stage, operation)
     return [Route(path, _Methods(found)) for path, found in by_path.items()]
 
 
-def _endpoint(door: Door, operation: Operation) -> Endpoint:
+def _endpoint(stage: Stage, operation: Operation) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         try:
             query = read_query(request, operation.query)
             body = await read_json(request, operation.body) if operation.body else None
-            swarm = door.swarm(caller_of(request))
+            swarm = stage.swarm(identity_of(request))
             call = Call(swarm=swarm, request=request, body=body, query=query)
             return await operation.act(call)
         except SwarmError as error:

@@ -11,14 +11,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sqswarm.dispatcher.async_client import AsyncSwarm
-from sqswarm.dispatcher.server.caller import Caller
+from sqswarm.dispatcher.server.identity import Identity
 from sqswarm.schemas.json import JsonObject, dumps
 
 
-class Door(Protocol):
-    """What an API needs of the door."""
+class Stage(Protocol):
+    """What an API needs of the server."""
 
-    def swarm(self, caller: Caller) -> AsyncSwarm:
+    def swarm(self, caller: Identity) -> AsyncSwarm:
         """Return the swarm, acting as this caller."""
 
 

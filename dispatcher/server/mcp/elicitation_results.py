@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqswarm.dispatcher.connection import Desk
+from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.lifecycle.answer import DECLINED_KEY, VALUE_KEY, fitting, give
 from sqswarm.dispatcher.view import find
 from sqswarm.schemas.errors import InvalidArguments
@@ -13,14 +13,14 @@ from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
 
 
-async def take_answers(desk: Desk, task_id: str, responses: Mapping[str, Any]) -> None:
+async def take_answers(connection: Connection, task_id: str, responses: Mapping[str, Any]) -> None:
     """Record the answers to questions that are open, all in one write; resume where none is left.
 
     A key that is not asked, or was answered before, is ignored. Raises InvalidArguments where an
     answer breaks its question's schema; then nothing is recorded.
     """
     while True:
-        record = await find(desk, task_id)
+        record = await find(connection, task_id)
         if record is None or record.status is not Status.INPUT_REQUIRED:
             return
         given = {
@@ -28,7 +28,7 @@ async def take_answers(desk: Desk, task_id: str, responses: Mapping[str, Any]) -
             for key, response in responses.items()
             if key in record.asks
         }
-        if not given or await give(desk, record, given) is not None:
+        if not given or await give(connection, record, given) is not None:
             return
 
 

@@ -10,8 +10,8 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-from sqswarm.dispatcher.connection import Desk
-from sqswarm.dispatcher.server.caller import Caller, caller_of
+from sqswarm.dispatcher.connection import Connection
+from sqswarm.dispatcher.server.identity import Identity, identity_of
 from sqswarm.dispatcher.view import find
 from sqswarm.schemas.errors import TaskNotFound
 from sqswarm.schemas.json import JsonObject
@@ -20,13 +20,13 @@ from sqswarm.schemas.task import TaskRecord
 TASKS_EXTENSION = "io.modelcontextprotocol/tasks"
 
 Context = ServerRequestContext[Any, Any]
-Who = Callable[[Context], Caller]
+Who = Callable[[Context], Identity]
 """Who sent a request: over HTTP what the access middleware says."""
 
 
-def http_caller(context: Context) -> Caller:
+def http_caller(context: Context) -> Identity:
     """Return the caller of a request that came over HTTP."""
-    return caller_of(context.request)
+    return identity_of(context.request)
 
 
 def is_modern(context: Context) -> bool:
@@ -52,13 +52,13 @@ def raw_params(context: Context) -> JsonObject:
     return dict(context.params or {})
 
 
-async def own_task(desk: Desk, task_id: str) -> TaskRecord:
+async def own_task(connection: Connection, task_id: str) -> TaskRecord:
     """Return the caller's task.
 
     Raises -32602 for an unknown id, and in the same words for another principal's.
     """
     try:
-        record = await find(desk, task_id)
+        record = await find(connection, task_id)
     except TaskNotFound:
         record = None
     if record is None:

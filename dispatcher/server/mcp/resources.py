@@ -7,9 +7,9 @@ import re
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
-from sqswarm.dispatcher.server.context import Door
 from sqswarm.dispatcher.server.mcp.request_context import Context, Who, own_task
 from sqswarm.dispatcher.server.mcp.wire import json_rpc_error, status_of, tool_result
+from sqswarm.dispatcher.server.stage import Stage
 from sqswarm.dispatcher.view import opened
 from sqswarm.schemas.json import JsonObject, dumps
 from sqswarm.schemas.lifecycle import Status
@@ -22,9 +22,9 @@ _JSON = "application/json"
 class Resources:
     """What can be read beside the tools. Tasks are not listed: that would read the whole table."""
 
-    def __init__(self, door: Door, who: Who) -> None:
-        """Serve `door` to those that `who` tells apart."""
-        self._door = door
+    def __init__(self, stage: Stage, who: Who) -> None:
+        """Serve `stage` to those that `who` tells apart."""
+        self._stage = stage
         self._who = who
 
     async def list(
@@ -71,16 +71,16 @@ class Resources:
 
     async def _content(self, ctx: Context, uri: str) -> JsonObject:
         if uri == CATALOGUE:
-            return {"agents": [e.to_json() for e in self._door.catalogue.agents.values()]}
+            return {"agents": [e.to_json() for e in self._stage.catalogue.agents.values()]}
         address = _TASK.match(uri)
         if address is None:
             raise _absent(uri)
-        desk = self._door.desk(self._who(ctx))
+        connection = self._stage.connection(self._who(ctx))
         try:
-            record = await own_task(desk, address[1])
+            record = await own_task(connection, address[1])
         except MCPError as error:
             raise _absent(uri) from error
-        view = await opened(desk, record)
+        view = await opened(connection, record)
         if not address[2]:
             return view.to_json()
         match status_of(record):

@@ -12,7 +12,6 @@ from mcp.server.extension import Extension, MethodBinding, RequestHandler, compo
 from mcp.server.lowlevel.server import Server
 from mcp.shared.exceptions import MCPError
 
-from sqswarm.dispatcher.server.context import Door
 from sqswarm.dispatcher.server.mcp import task_result
 from sqswarm.dispatcher.server.mcp.elicitation import shown_schema
 from sqswarm.dispatcher.server.mcp.request_context import Context, Who, declares_tasks, http_caller
@@ -20,6 +19,7 @@ from sqswarm.dispatcher.server.mcp.resources import Resources
 from sqswarm.dispatcher.server.mcp.subscriptions import Listening
 from sqswarm.dispatcher.server.mcp.tasks import TasksExtension
 from sqswarm.dispatcher.server.mcp.tools import Calls
+from sqswarm.dispatcher.server.stage import Stage
 from sqswarm.schemas.catalogue import CatalogueEntry
 from sqswarm.schemas.json import JsonObject
 
@@ -32,27 +32,27 @@ task://ID/result."""
 
 
 class McpServer:
-    """The protocol's side of a door. `streams` is None where the transport holds none open."""
+    """The protocol's side of a server. `streams` is None where the transport holds none open."""
 
-    def __init__(self, door: Door, who: Who = http_caller) -> None:
-        """Build the server of `door`; `who` tells its callers apart."""
-        calls = Calls(door, who)
-        resources = Resources(door, who)
-        self._door = door
-        self.streams = Listening(door, who) if door.settings.streams else None
-        seconds = CacheHint(ttl_ms=round(1000 * door.settings.catalogue_s), scope="private")
+    def __init__(self, stage: Stage, who: Who = http_caller) -> None:
+        """Build the server of `stage`; `who` tells its callers apart."""
+        calls = Calls(stage, who)
+        resources = Resources(stage, who)
+        self._stage = stage
+        self.streams = Listening(stage, who) if stage.settings.streams else None
+        seconds = CacheHint(ttl_ms=round(1000 * stage.settings.catalogue_s), scope="private")
         self.server: Server[Any] = Server(
             "sqswarm",
             version=_version(),
-            title=f"sqswarm {door.stage}",
-            instructions=_INSTRUCTIONS.format(stage=door.stage, wait=door.settings.wait_s),
+            title=f"sqswarm {stage.stage}",
+            instructions=_INSTRUCTIONS.format(stage=stage.stage, wait=stage.settings.wait_s),
             cache_hints={
                 "tools/list": seconds,
                 "prompts/list": seconds,
                 "resources/list": seconds,
                 "resources/templates/list": seconds,
             },
-            get_tool_input_schema=door.input_schema,
+            get_tool_input_schema=stage.input_schema,
             on_list_tools=self._list_tools,
             on_list_resources=resources.list,
             on_list_resource_templates=resources.templates,
@@ -60,7 +60,7 @@ class McpServer:
             on_list_prompts=_no_prompts,
             on_subscriptions_listen=self.streams.listen if self.streams else None,
         )
-        install(self.server, TasksExtension(door, calls, who), _handler(calls))
+        install(self.server, TasksExtension(stage, calls, who), _handler(calls))
 
     def close(self) -> None:
         """End the open streams in good order."""
@@ -72,7 +72,7 @@ class McpServer:
     ) -> types.ListToolsResult:
         """Return the agents in the order of their names, on one page: a stage holds a few dozen."""
         del params
-        tools = [shown_tool(entry) for entry in self._door.catalogue.agents.values()]
+        tools = [shown_tool(entry) for entry in self._stage.catalogue.agents.values()]
         if not declares_tasks(ctx):
             tools.append(task_result.definition())
         return types.ListToolsResult(tools=[types.Tool.model_validate(tool) for tool in tools])

@@ -15,10 +15,10 @@ from mcp.server.subscriptions import SUBSCRIPTION_ID_META_KEY
 from mcp.shared.exceptions import MCPError
 from pydantic import BaseModel
 
-from sqswarm.dispatcher.connection import Desk
-from sqswarm.dispatcher.server.context import Door
+from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.server.mcp.request_context import TASKS_EXTENSION, Context, Who
 from sqswarm.dispatcher.server.mcp.wire import detailed_task
+from sqswarm.dispatcher.server.stage import Stage
 from sqswarm.dispatcher.view import opened, visible
 from sqswarm.schemas.ids import is_task_id
 from sqswarm.schemas.task import TaskRecord, task_key
@@ -38,9 +38,9 @@ class TaskNotification(BaseModel):
 class Listening:
     """The open streams of this process."""
 
-    def __init__(self, door: Door, who: Who) -> None:
-        """Serve `door` to those that `who` tells apart."""
-        self._door = door
+    def __init__(self, stage: Stage, who: Who) -> None:
+        """Serve `stage` to those that `who` tells apart."""
+        self._stage = stage
         self._who = who
         self._open = 0
         self._closing = asyncio.Event()
@@ -61,8 +61,8 @@ class Listening:
             require_client_extension(ctx, TASKS_EXTENSION)
         stream = _Stream(
             ctx,
-            self._door,
-            self._door.desk(self._who(ctx)),
+            self._stage,
+            self._stage.connection(self._who(ctx)),
             tools=bool(wanted.tools_list_changed),
         )
         self._open += 1
@@ -77,7 +77,7 @@ class Listening:
 
     async def _pause(self) -> None:
         try:
-            async with asyncio.timeout(self._door.settings.look_s):
+            async with asyncio.timeout(self._stage.settings.look_s):
                 await self._closing.wait()
         except TimeoutError:
             return
@@ -86,12 +86,12 @@ class Listening:
 class _Stream:
     """One client's stream: what it was told of each task last."""
 
-    def __init__(self, ctx: Context, door: Door, desk: Desk, *, tools: bool) -> None:
+    def __init__(self, ctx: Context, stage: Stage, connection: Connection, *, tools: bool) -> None:
         self._ctx = ctx
-        self._door = door
-        self._desk = desk
+        self._stage = stage
+        self._connection = connection
         self._tools = tools
-        self._catalogue = door.catalogue
+        self._catalogue = stage.catalogue
         self._told: dict[str, tuple[Any, ...]] = {}
         self.meta: dict[str, Any] = {SUBSCRIPTION_ID_META_KEY: ctx.request_id}
 
@@ -120,16 +120,16 @@ class _Stream:
     async def look(self) -> None:
         """Tell what has changed since."""
         await self._tell(await self._records(list(self._told)))
-        if self._tools and await self._door.refresh() != self._catalogue:
-            self._catalogue = self._door.catalogue
+        if self._tools and await self._stage.refresh() != self._catalogue:
+            self._catalogue = self._stage.catalogue
             params = types.NotificationParams(_meta=self.meta)
             await self._send(types.ToolListChangedNotification(params=params))
 
     async def _records(self, task_ids: list[str]) -> list[TaskRecord]:
         if not task_ids:
             return []
-        items = await self._desk.store.read_many([task_key(i) for i in task_ids])
-        found = [visible(self._desk, item) for item in items.values()]
+        items = await self._connection.store.read_many([task_key(i) for i in task_ids])
+        found = [visible(self._connection, item) for item in items.values()]
         return [record for record in found if record is not None]
 
     async def _tell(self, records: list[TaskRecord]) -> None:
@@ -138,8 +138,8 @@ class _Stream:
             if self._told.get(record.task_id) == state:
                 continue
             self._told[record.task_id] = state
-            view = await opened(self._desk, record)
-            shown = detailed_task(view, self._desk.runner.now_ms())
+            view = await opened(self._connection, record)
+            shown = detailed_task(view, self._connection.runner.now_ms())
             await self._send(TaskNotification(params={**shown, "_meta": self.meta}))
             if record.status.terminal:
                 del self._told[record.task_id]

@@ -1,4 +1,4 @@
-"""task_result: the one tool of the door's own, for clients that cannot hold a task."""
+"""task_result: the one tool of the server's own, for clients that cannot hold a task."""
 
 from __future__ import annotations
 

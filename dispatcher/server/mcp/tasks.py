@@ -14,9 +14,8 @@ from mcp_types import HEADER_MISMATCH, INVALID_PARAMS, CallToolRequestParams, Re
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ConfigDict, Field
 
-from sqswarm.dispatcher.connection import Desk
+from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.lifecycle.cancel import cancel
-from sqswarm.dispatcher.server.context import Door
 from sqswarm.dispatcher.server.mcp.elicitation_results import take_answers
 from sqswarm.dispatcher.server.mcp.request_context import (
     TASKS_EXTENSION,
@@ -27,6 +26,7 @@ from sqswarm.dispatcher.server.mcp.request_context import (
 )
 from sqswarm.dispatcher.server.mcp.tools import Calls, Prepared
 from sqswarm.dispatcher.server.mcp.wire import created_task, detailed_task, failed_call
+from sqswarm.dispatcher.server.stage import Stage
 from sqswarm.dispatcher.view import opened
 from sqswarm.schemas.as_tool import TaskUse
 from sqswarm.schemas.errors import InvalidArguments, UsageError
@@ -52,9 +52,9 @@ class TasksExtension(Extension):
 
     identifier = TASKS_EXTENSION
 
-    def __init__(self, door: Door, calls: Calls, who: Who) -> None:
-        """Serve the tasks of `door` to those that `who` tells apart."""
-        self._door = door
+    def __init__(self, stage: Stage, calls: Calls, who: Who) -> None:
+        """Serve the tasks of `stage` to those that `who` tells apart."""
+        self._stage = stage
         self._calls = calls
         self._who = who
 
@@ -81,7 +81,7 @@ class TasksExtension(Extension):
         The task is stored before the answer is given. Raises -32021 where the agent requires a
         task and the client cannot hold it.
         """
-        entry = self._door.catalogue.agents.get(params.name)
+        entry = self._stage.catalogue.agents.get(params.name)
         if entry is None or entry.as_tool.task is TaskUse.NEVER:
             return await call_next(ctx)
         if not declares_tasks(ctx):
@@ -95,39 +95,39 @@ class TasksExtension(Extension):
             record = await self._calls.submit(prepared)
         except UsageError as error:
             return failed_call(str(error))
-        return created_task(record, prepared.desk.runner.now_ms())
+        return created_task(record, prepared.connection.runner.now_ms())
 
     async def get(self, ctx: Context, params: TaskParams) -> JsonObject:
         """Return the task as it stands, read consistently."""
-        desk = self._admitted(ctx, params)
-        record = await own_task(desk, params.task_id)
-        return detailed_task(await opened(desk, record), desk.runner.now_ms())
+        connection = self._admitted(ctx, params)
+        record = await own_task(connection, params.task_id)
+        return detailed_task(await opened(connection, record), connection.runner.now_ms())
 
     async def update(self, ctx: Context, params: UpdateParams) -> JsonObject:
         """Take answers; raises -32602 for one that breaks its question's schema."""
-        desk = self._admitted(ctx, params)
-        await own_task(desk, params.task_id)
+        connection = self._admitted(ctx, params)
+        await own_task(connection, params.task_id)
         try:
-            await take_answers(desk, params.task_id, params.input_responses)
+            await take_answers(connection, params.task_id, params.input_responses)
         except InvalidArguments as error:
             raise MCPError(code=INVALID_PARAMS, message=str(error)) from error
         return {}
 
     async def cancel(self, ctx: Context, params: TaskParams) -> JsonObject:
         """Cancel the task; one that has ended is acknowledged all the same."""
-        desk = self._admitted(ctx, params)
-        record = await own_task(desk, params.task_id)
-        await cancel(desk, params.task_id, agent=record.agent)
+        connection = self._admitted(ctx, params)
+        record = await own_task(connection, params.task_id)
+        await cancel(connection, params.task_id, agent=record.agent)
         return {}
 
-    def _admitted(self, ctx: Context, params: TaskParams) -> Desk:
-        """Return the caller's desk, once the request is one of the extension's.
+    def _admitted(self, ctx: Context, params: TaskParams) -> Connection:
+        """Return the caller's connection, once the request is one of the extension's.
 
         The capability comes first: who does not declare the extension learns nothing about ids.
         """
         require_client_extension(ctx, TASKS_EXTENSION)
         check_name_header(ctx, params.task_id)
-        return self._door.desk(self._who(ctx))
+        return self._stage.connection(self._who(ctx))
 
 
 def check_name_header(ctx: Context, task_id: str) -> None:

@@ -11,8 +11,7 @@ from typing import Any
 from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, CallToolRequestParams
 
-from sqswarm.dispatcher.connection import Desk
-from sqswarm.dispatcher.server.context import Door
+from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.server.mcp import elicitation
 from sqswarm.dispatcher.server.mcp.elicitation_results import take_answers
 from sqswarm.dispatcher.server.mcp.progress import Progress
@@ -25,6 +24,7 @@ from sqswarm.dispatcher.server.mcp.request_context import (
 )
 from sqswarm.dispatcher.server.mcp.task_result import TASK_RESULT, wanted_task
 from sqswarm.dispatcher.server.mcp.wire import failed_call, json_rpc_error, status_of, tool_result
+from sqswarm.dispatcher.server.stage import Stage
 from sqswarm.dispatcher.submit import Request, submit
 from sqswarm.dispatcher.view import opened
 from sqswarm.schemas import call_meta
@@ -42,7 +42,7 @@ _LONGEST_PAUSE_S = 0.5
 class Prepared:
     """A call whose arguments are complete and valid: nothing is written yet."""
 
-    desk: Desk
+    connection: Connection
     entry: CatalogueEntry
     request: Request
 
@@ -50,9 +50,9 @@ class Prepared:
 class Calls:
     """The way of a call, shared by clients that get a task and those that wait."""
 
-    def __init__(self, door: Door, who: Who) -> None:
-        """Serve `door` to those that `who` tells apart."""
-        self._door = door
+    def __init__(self, stage: Stage, who: Who) -> None:
+        """Serve `stage` to those that `who` tells apart."""
+        self._stage = stage
         self._who = who
 
     async def prepare(
@@ -62,8 +62,8 @@ class Calls:
 
         Raises -32602 for an unknown tool.
         """
-        desk = self._door.desk(self._who(context))
-        entry = desk.catalogue.agents.get(params.name)
+        connection = self._stage.connection(self._who(context))
+        entry = connection.catalogue.agents.get(params.name)
         if entry is None:
             raise MCPError(code=INVALID_PARAMS, message=f"Unknown tool: {params.name[:100]}")
         arguments = dict(params.arguments or {})
@@ -77,7 +77,7 @@ class Calls:
                 return elicitation.form(entry, absent)
             arguments = said
         try:
-            desk.validator(entry).encode(arguments)
+            connection.validator(entry).encode(arguments)
         except UsageError as error:
             return failed_call(str(error))
         meta = raw_params(context).get("_meta") or {}
@@ -87,7 +87,7 @@ class Calls:
             idempotency_key=_text(meta, call_meta.IDEMPOTENCY_KEY),
             session_id=_text(meta, call_meta.SESSION_ID),
         )
-        return Prepared(desk=desk, entry=entry, request=request)
+        return Prepared(connection=connection, entry=entry, request=request)
 
     async def submit(self, prepared: Prepared) -> TaskRecord:
         """Store and publish the task, and return its record as the table has it.
@@ -96,21 +96,21 @@ class Calls:
         UsageError for an idempotency key that is another call's.
         """
         try:
-            (made,) = await submit(prepared.desk, prepared.entry.name, [prepared.request])
+            (made,) = await submit(prepared.connection, prepared.entry.name, [prepared.request])
         except PublishFailed as error:
             raise MCPError(code=INTERNAL_ERROR, message=str(error)) from error
-        return await own_task(prepared.desk, made.task_id)
+        return await own_task(prepared.connection, made.task_id)
 
     async def waited(self, context: Context, params: CallToolRequestParams) -> JsonObject:
-        """Answer a call with its result, or after the door's patience with the task's id."""
+        """Answer a call with its result, or after the server's patience with the task's id."""
         if params.name == TASK_RESULT:
-            desk = self._door.desk(self._who(context))
+            connection = self._stage.connection(self._who(context))
             try:
                 wanted = wanted_task(params.arguments)
             except InvalidArguments as error:
                 return failed_call(str(error))
-            record = await own_task(desk, wanted)
-            return await self._answered(context, desk, record)
+            record = await own_task(connection, wanted)
+            return await self._answered(context, connection, record)
         state = raw_params(context).get("requestState")
         if isinstance(state, str):
             return await self._resumed(context, params, state)
@@ -121,7 +121,7 @@ class Calls:
             record = await self.submit(prepared)
         except UsageError as error:
             return failed_call(str(error))
-        return await self._answered(context, prepared.desk, record)
+        return await self._answered(context, prepared.connection, record)
 
     async def _resumed(
         self, context: Context, params: CallToolRequestParams, state: str
@@ -134,20 +134,22 @@ class Calls:
         task_id, dot, number = state.partition(".")
         if not (dot and number.isdecimal()):
             raise MCPError(code=INVALID_PARAMS, message="requestState is none of this server's")
-        desk = self._door.desk(self._who(context))
-        record = await own_task(desk, task_id)
+        connection = self._stage.connection(self._who(context))
+        record = await own_task(connection, task_id)
         if record.agent != params.name:
             raise MCPError(code=INVALID_PARAMS, message="requestState belongs to another tool")
-        return await self._answered(context, desk, record)
+        return await self._answered(context, connection, record)
 
-    async def _answered(self, context: Context, desk: Desk, record: TaskRecord) -> JsonObject:
+    async def _answered(
+        self, context: Context, connection: Connection, record: TaskRecord
+    ) -> JsonObject:
         task_id = record.task_id
         responses = raw_params(context).get("inputResponses")
-        progress = Progress(context, streams=self._door.settings.streams)
-        record = await self._patiently(desk, task_id, responses or {}, progress)
+        progress = Progress(context, streams=self._stage.settings.streams)
+        record = await self._patiently(connection, task_id, responses or {}, progress)
         match status_of(record):
             case Status.COMPLETED:
-                return tool_result(await opened(desk, record))
+                return tool_result(await opened(connection, record))
             case Status.FAILED:
                 error = json_rpc_error(record)
                 raise MCPError(code=error["code"], message=error["message"], data=error.get("data"))
@@ -164,23 +166,23 @@ class Calls:
                 return _unfinished(record, f"waits for an answer ({asked})")
             case Status.WORKING:
                 return _unfinished(
-                    record, f"is still working after {self._door.settings.wait_s:g} s"
+                    record, f"is still working after {self._stage.settings.wait_s:g} s"
                 )
 
     async def _patiently(
-        self, desk: Desk, task_id: str, responses: Mapping[str, Any], progress: Progress
+        self, connection: Connection, task_id: str, responses: Mapping[str, Any], progress: Progress
     ) -> TaskRecord:
         """Return the task once it ends or asks what `responses` do not say, or as it stands then.
 
         Raises -32602 for an answer that breaks its question's schema.
         """
-        ends = time.monotonic() + self._door.settings.wait_s
+        ends = time.monotonic() + self._stage.settings.wait_s
         pause_s = _FIRST_PAUSE_S
         while True:
-            record = await own_task(desk, task_id)
+            record = await own_task(connection, task_id)
             if record.status is Status.INPUT_REQUIRED and record.asks.keys() & responses.keys():
                 try:
-                    await take_answers(desk, task_id, responses)
+                    await take_answers(connection, task_id, responses)
                 except InvalidArguments as error:
                     raise MCPError(code=INVALID_PARAMS, message=str(error)) from error
                 continue

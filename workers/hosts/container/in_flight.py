@@ -1,4 +1,4 @@
-"""Hands: the messages a worker holds, kept hidden while it does and deleted when they are done."""
+"""The messages a worker holds: kept hidden while it does, deleted when they are done."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import asyncio
 from collections.abc import Sequence
 
 from sqswarm.backends.ports.bus import Delivery
-from sqswarm.workers.runtime.worker_context import Station
+from sqswarm.workers.runtime.worker_context import WorkerContext
 
 _LINGER_S = 0.02
 """How long a finished message waits for others, to be deleted with them in one call."""
 
 
-class Hands:
+class InFlightMessages:
     """Messages of one queue in this worker's hands."""
 
-    def __init__(self, station: Station) -> None:
+    def __init__(self, worker: WorkerContext) -> None:
         """Hold nothing yet."""
-        self._station = station
+        self._worker = worker
         self._held: dict[str, Delivery] = {}
         self._done: list[str] = []
         self._changed = asyncio.Event()
@@ -56,14 +56,14 @@ class Hands:
 
     async def keep(self) -> None:
         """Keep what is held hidden, for ever: prolonged at a third of the queue's visibility."""
-        visibility_s = self._station.spec.visibility_s
+        visibility_s = self._worker.spec.visibility_s
         while True:
             await asyncio.sleep(visibility_s / 3)
             held = list(self._held.values())
             failed = [e for e in await self._hide(held, visibility_s) if e is not None]
             if failed:
                 # It may come a second time; whoever gets it finds it leased.
-                self._station.log.warning("hide.failed", error=failed[0], messages=len(failed))
+                self._worker.log.warning("hide.failed", error=failed[0], messages=len(failed))
 
     async def put_back(self, deliveries: Sequence[Delivery]) -> None:
         """Let others have these at once."""
@@ -77,21 +77,19 @@ class Hands:
     async def _hide(self, deliveries: Sequence[Delivery], seconds: int) -> list[str | None]:
         async def hide(delivery: Delivery) -> str | None:
             try:
-                await self._station.bus.hide(self._station.queue, delivery.receipt, seconds=seconds)
+                await self._worker.bus.hide(self._worker.queue, delivery.receipt, seconds=seconds)
             except Exception as error:
                 return repr(error)
             return None
 
-        return await self._station.runner.gather([hide(delivery) for delivery in deliveries])
+        return await self._worker.runner.gather([hide(delivery) for delivery in deliveries])
 
     async def _delete(self) -> None:
         while self._done:
             await asyncio.sleep(_LINGER_S)
             receipts, self._done = self._done, []
             try:
-                await self._station.bus.delete(self._station.queue, receipts)
+                await self._worker.bus.delete(self._worker.queue, receipts)
             except Exception as error:
                 # They come again and are found ended.
-                self._station.log.warning(
-                    "delete.failed", error=repr(error), messages=len(receipts)
-                )
+                self._worker.log.warning("delete.failed", error=repr(error), messages=len(receipts))

@@ -8,10 +8,10 @@ import time
 
 from sqswarm.backends.ports.bus import Delivery
 from sqswarm.schemas.errors import NotDeployed
-from sqswarm.workers.hosts.container.in_flight import Hands
-from sqswarm.workers.runtime.acquire import Fate
+from sqswarm.workers.hosts.container.in_flight import InFlightMessages
+from sqswarm.workers.runtime.acquire import Disposition
 from sqswarm.workers.runtime.batch import Runtime
-from sqswarm.workers.runtime.worker_context import Station
+from sqswarm.workers.runtime.worker_context import WorkerContext
 
 WAIT_S = 5
 """Length of a long poll, seconds. SQS takes up to 20, but a poll that is cut off may have been
@@ -25,12 +25,12 @@ _LONGEST_PAUSE_S = 30.0
 class Poller:
     """One agent's loop: receive, hand to the runtime, delete what is done."""
 
-    def __init__(self, station: Station, *, slots: int) -> None:
+    def __init__(self, worker: WorkerContext, *, slots: int) -> None:
         """Work on at most `slots` tasks at a time; compiles the agent's signature."""
-        self.station = station
-        self.runtime = Runtime(station, slots=slots)
+        self.worker = worker
+        self.runtime = Runtime(worker, slots=slots)
         self._slots = slots
-        self._hands = Hands(station)
+        self._hands = InFlightMessages(worker)
         self._batches: set[asyncio.Task[None]] = set()
         self._giving_up = asyncio.Event()
         self.seen_s = time.monotonic()
@@ -73,12 +73,12 @@ class Poller:
                 raise
             except Exception as error:
                 if not failures:
-                    self.station.log.error("poll.failed", error=repr(error))
+                    self.worker.log.error("poll.failed", error=repr(error))
                 failures += 1
                 await _rest(failures, stopping)
                 continue
             if failures:
-                self.station.log.info("poll.recovered", after=failures)
+                self.worker.log.info("poll.recovered", after=failures)
             failures = 0
             self.seen_s = time.monotonic()
             if stopping.is_set():
@@ -91,12 +91,12 @@ class Poller:
             return
         _, late = await asyncio.wait(self._batches, timeout=grace_s)
         if late:
-            self.station.log.warning("drain.late", tasks=self.busy)
+            self.worker.log.warning("drain.late", tasks=self.busy)
             self._giving_up.set()
             await asyncio.wait(late, timeout=_LONGEST_PAUSE_S)
 
     async def _receive(self, limit: int) -> list[Delivery]:
-        return await self.station.bus.receive(self.station.queue, limit=limit, wait_s=WAIT_S)
+        return await self.worker.bus.receive(self.worker.queue, limit=limit, wait_s=WAIT_S)
 
     def _start(self, deliveries: list[Delivery]) -> None:
         self._hands.take(deliveries)
@@ -107,8 +107,8 @@ class Poller:
     async def _work(self, deliveries: list[Delivery]) -> None:
         by_id = {delivery.message_id: delivery for delivery in deliveries}
 
-        def tell(message_id: str, fate: Fate) -> None:
-            self._hands.let_go(by_id[message_id], delete=fate is Fate.DELETE)
+        def tell(message_id: str, disposition: Disposition) -> None:
+            self._hands.let_go(by_id[message_id], delete=disposition is Disposition.DELETE)
 
         await self.runtime.handle(deliveries, tell=tell)
 

@@ -15,12 +15,12 @@ from sqswarm.backends.aws.caller import AioCaller
 from sqswarm.backends.aws.connect import backends, client_options, identify
 from sqswarm.backends.log import Log
 from sqswarm.backends.runner import AsyncRunner
-from sqswarm.dispatcher.connection import open_desk
+from sqswarm.dispatcher.connection import open_connection
 from sqswarm.schemas.settings import Settings
 from sqswarm.workers.agent import AnyAgent
 from sqswarm.workers.hosts.container.poller import Poller
-from sqswarm.workers.hosts.housekeeping import keep_whole_house
-from sqswarm.workers.runtime.worker_context import Station
+from sqswarm.workers.hosts.housekeeping import run_housekeeping
+from sqswarm.workers.runtime.worker_context import WorkerContext
 
 GRACE_S = 20.0
 """ECS gives a container 30 s between SIGTERM and SIGKILL (Amazon ECS, "stopTimeout")."""
@@ -32,7 +32,7 @@ _KILLED = 130
 
 
 @dataclass(frozen=True, kw_only=True)
-class Orders:
+class WorkerOptions:
     """How to work. `slots` is the most tasks of one agent at a time (None: its concurrency).
 
     `grace_s` is how long a stopping worker lets tasks finish, seconds. `health_file` is touched
@@ -46,7 +46,7 @@ class Orders:
 
 
 async def work(
-    settings: Settings, agents: Mapping[str, AnyAgent], orders: Orders, *, log: Log
+    settings: Settings, agents: Mapping[str, AnyAgent], orders: WorkerOptions, *, log: Log
 ) -> bool:
     """Work until SIGTERM or SIGINT, then drain; a second signal ends the process at once.
 
@@ -62,7 +62,7 @@ async def work(
         pollers = await _pollers(settings, caller, agents, orders, log)
         _heed_signals(stopping, log)
         log.info("worker.started", agents=list(agents), slots={
-            p.station.spec.name: orders.slots or p.station.spec.concurrency for p in pollers
+            p.worker.spec.name: orders.slots or p.worker.spec.concurrency for p in pollers
         })  # fmt: skip
         background = [asyncio.create_task(_be_seen(pollers, orders.health_file))]
         if orders.housekeeping:
@@ -82,14 +82,14 @@ async def _pollers(
     settings: Settings,
     caller: AioCaller,
     agents: Mapping[str, AnyAgent],
-    orders: Orders,
+    orders: WorkerOptions,
     log: Log,
 ) -> list[Poller]:
     runner = AsyncRunner()
     known = await identify(settings, caller)
     ports = backends(known, caller, runner)
     stations = [
-        Station(
+        WorkerContext(
             agent=agent,
             spec=agent.spec,
             names=ports.names,
@@ -142,8 +142,8 @@ async def _keep_house(settings: Settings, caller: AioCaller, log: Log) -> None:
     log = log.bind(agent="housekeeping")
     while True:
         try:
-            desk = await open_desk(settings, caller, AsyncRunner(), operator=True)
-            await keep_whole_house(desk, log)
+            connection = await open_connection(settings, caller, AsyncRunner(), operator=True)
+            await run_housekeeping(connection, log)
         except Exception as error:
             log.error("housekeeping.failed", error=repr(error))
         await asyncio.sleep(_HOUSE_S)

@@ -31,10 +31,10 @@ def recorded_so_far(task_id, name):
     return len(path.read_text().splitlines())
 
 
-async def converse(mind, prompt, ctx):
+async def converse(config, prompt, ctx):
     wanted = re.search(r"die=(\d+)", prompt)
     _at.set(int(wanted[1]) if wanted else 0)
-    return await _converse(mind, prompt, ctx)
+    return await _converse(config, prompt, ctx)
 
 
 step._record, claude_agent.converse = record, converse

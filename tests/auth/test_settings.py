@@ -1,4 +1,4 @@
-"""Settings: what is missing or contradicts itself is refused when the door opens."""
+"""Settings: what is missing or contradicts itself is refused when the server opens."""
 
 import pytest
 

@@ -6,9 +6,9 @@ import json
 
 import pytest
 from mangum import Mangum
-from tests.access.served import echo
+from tests.auth.served import echo
 
-from sqswarm.dispatcher.server.auth import Guard, access_from_environment
+from sqswarm.dispatcher.server.auth import AuthMiddleware, access_from_environment
 
 ENV = {"SQSWARM_AUTH": "iam", "AWS_LAMBDA_FUNCTION_NAME": "sqswarm-dev-dispatcher"}
 DOMAIN = "abc123.lambda-url.us-east-1.on.aws"
@@ -41,7 +41,9 @@ def event(*, iam=None, host=DOMAIN):
 
 
 def call(given):
-    answer = Mangum(Guard(echo(), access_from_environment(ENV)), lifespan="off")(given, None)
+    answer = Mangum(AuthMiddleware(echo(), access_from_environment(ENV)), lifespan="off")(
+        given, None
+    )
     body = answer["body"]
     if answer["isBase64Encoded"]:
         body = base64.b64decode(body)

@@ -9,10 +9,10 @@ from rpc import Rpc, RpcError
 from starlette.responses import Response
 
 from sqswarm.dispatcher.server.app import build_app
-from sqswarm.dispatcher.server.caller import LOCAL, Caller, caller_of
-from sqswarm.dispatcher.server.context import Door
+from sqswarm.dispatcher.server.identity import LOCAL, Identity, identity_of
 from sqswarm.dispatcher.server.lambda_handler import IamCallers, principal_of
-from sqswarm.dispatcher.server.settings import DoorSettings
+from sqswarm.dispatcher.server.settings import ServerSettings
+from sqswarm.dispatcher.server.stage import Stage
 from sqswarm.schemas.errors import InvalidSettings
 
 
@@ -25,7 +25,7 @@ class ByHeader:
     async def __call__(self, scope, receive, send):
         headers = dict(scope.get("headers", ()))
         who = headers.get(b"x-principal", b"nobody").decode()
-        scope.setdefault("state", {})["caller"] = Caller(principal=who, operator=who == "root")
+        scope.setdefault("state", {})["caller"] = Identity(principal=who, operator=who == "root")
         await self._app(scope, receive, send)
 
 
@@ -33,9 +33,9 @@ class ByHeader:
 async def principals_of(settings):
     """Serve in this process and yield a function: principal → client."""
     async with contextlib.AsyncExitStack() as stack:
-        door = await Door.connect(settings, DoorSettings())
-        stack.push_async_callback(door.close)
-        app = build_app(door)
+        server = await Stage.connect(settings, ServerSettings())
+        stack.push_async_callback(server.close)
+        app = build_app(server)
         await stack.enter_async_context(app.router.lifespan_context(app))
         transport = httpx2.ASGITransport(ByHeader(app))
 
@@ -47,8 +47,8 @@ async def principals_of(settings):
 
 
 @pytest.mark.localstack
-async def test_anothers_task_is_answered_exactly_like_an_unknown_one(door_stage):
-    settings, _ = door_stage
+async def test_anothers_task_is_answered_exactly_like_an_unknown_one(server_stage):
+    settings, _ = server_stage
     async with principals_of(settings) as as_principal:
         await check_principals(as_principal)
 
@@ -79,28 +79,28 @@ async def check_principals(as_principal):
 
 
 @pytest.mark.localstack
-async def test_a_new_deployment_is_seen(door_stage):
+async def test_a_new_deployment_is_seen(server_stage):
     import boto3
 
     from sqswarm.schemas.catalogue import CATALOGUE_KEY
 
-    settings, _ = door_stage
-    door = await Door.connect(settings, DoorSettings(catalogue_s=0))
-    bucket = door.desk(LOCAL).names.bucket
+    settings, _ = server_stage
+    server = await Stage.connect(settings, ServerSettings(catalogue_s=0))
+    bucket = server.connection(LOCAL).names.bucket
     s3 = boto3.client("s3")
     kept = s3.get_object(Bucket=bucket, Key=CATALOGUE_KEY)["Body"].read()
     fewer = json.loads(kept)
     fewer["agents"] = [agent for agent in fewer["agents"] if agent["name"] != "greet"]
     try:
-        assert "greet" in (await door.refresh()).agents
+        assert "greet" in (await server.refresh()).agents
         s3.put_object(Bucket=bucket, Key=CATALOGUE_KEY, Body=json.dumps(fewer))
-        assert "greet" not in (await door.refresh()).agents
-        assert "greet" not in door.desk(LOCAL).catalogue.agents
+        assert "greet" not in (await server.refresh()).agents
+        assert "greet" not in server.connection(LOCAL).catalogue.agents
         s3.delete_object(Bucket=bucket, Key=CATALOGUE_KEY)
-        assert "slow_compute" in (await door.refresh()).agents  # better old than none
+        assert "slow_compute" in (await server.refresh()).agents  # better old than none
     finally:
         s3.put_object(Bucket=bucket, Key=CATALOGUE_KEY, Body=kept)
-        await door.close()
+        await server.close()
 
 
 @pytest.mark.localstack
@@ -112,7 +112,7 @@ async def test_a_web_page_that_reaches_this_machine_is_refused(served, header):
 
 
 @pytest.mark.localstack
-def test_nobody_but_this_machine_is_served_without_access(door_stage, capsys):
+def test_nobody_but_this_machine_is_served_without_access(server_stage, capsys):
     from typer.testing import CliRunner
 
     from sqswarm.infra.cli.app import app
@@ -137,7 +137,7 @@ async def test_behind_iam_only_signed_requests_pass(event, status):
     sent = []
 
     async def app(scope, receive, send):
-        assert caller_of(scope) == Caller(principal="arn:aws:iam::1:user/bo")
+        assert identity_of(scope) == Identity(principal="arn:aws:iam::1:user/bo")
         await Response(status_code=200)(scope, receive, send)
 
     async def send(message):
@@ -150,7 +150,7 @@ async def test_behind_iam_only_signed_requests_pass(event, status):
 
 def test_a_request_that_passed_no_guard_is_nobodys():
     with pytest.raises(PermissionError):
-        caller_of({"type": "http", "state": {}})
+        identity_of({"type": "http", "state": {}})
 
 
 @pytest.mark.parametrize(
@@ -180,6 +180,6 @@ def test_iam_says_who_signed(context, principal):
 
 
 def test_settings_come_from_the_environment():
-    assert DoorSettings.from_env({"SQSWARM_DOOR_WAIT_S": "2.5"}).wait_s == 2.5
-    with pytest.raises(InvalidSettings, match="SQSWARM_DOOR_WAIT_S"):
-        DoorSettings.from_env({"SQSWARM_DOOR_WAIT_S": "soon"})
+    assert ServerSettings.from_env({"SQSWARM_SERVER_WAIT_S": "2.5"}).wait_s == 2.5
+    with pytest.raises(InvalidSettings, match="SQSWARM_SERVER_WAIT_S"):
+        ServerSettings.from_env({"SQSWARM_SERVER_WAIT_S": "soon"})

@@ -1,11 +1,11 @@
-"""The door's part of the template, and what `[tool.sqswarm]` says of it."""
+"""The server's part of the template, and what `[tool.sqswarm]` says of it."""
 
 import json
 
 import pytest
 from cfnlint.api import lint
 
-from sqswarm.infra.options import DoorOptions
+from sqswarm.infra.options import ServerOptions
 from sqswarm.infra.project import find_project
 from sqswarm.infra.requirements import Requirements
 from sqswarm.infra.template import render, template_names
@@ -24,14 +24,14 @@ SPEC = AgentSpec(
 
 
 def rendered(**options):
-    door = DoorOptions(**options)
+    server = ServerOptions(**options)
     built = topology(
         [SPEC],
         names=template_names("dev"),
         modules=["m"],
         runtime="python3.12",
         architecture="arm64",
-        door=door,
+        server=server,
     )
     return json.loads(render(built))
 
@@ -42,11 +42,11 @@ def kinds(template):
 
 @pytest.mark.parametrize("auth", ["AWS_IAM", "NONE"])
 @pytest.mark.parametrize("api", [False, True])
-def test_cfn_lint_finds_nothing_in_a_door(auth, api):
+def test_cfn_lint_finds_nothing_in_a_server(auth, api):
     assert lint(json.dumps(rendered(auth=auth, api=api)), regions=["us-east-1"]) == []
 
 
-def test_only_an_open_door_may_be_reached_by_everybody():
+def test_only_an_open_server_may_be_reached_by_everybody():
     assert "AWS::Lambda::Permission" in kinds(rendered(auth="NONE"))
     guarded = rendered(auth="AWS_IAM")["Resources"].values()
     invokers = [r["Properties"] for r in guarded if r["Type"] == "AWS::Lambda::Permission"]
@@ -67,7 +67,7 @@ def test_another_auth_is_deployed_to_the_rest_api():
     assert stages[0]["DeploymentId"] != stages[1]["DeploymentId"]
 
 
-def test_the_doors_role_names_no_action_with_a_wildcard():
+def test_the_servers_role_names_no_action_with_a_wildcard():
     extra = {"Action": ["ssm:GetParameter"], "Resource": ["arn:aws:ssm:::parameter/keys"]}
     role = rendered(permissions=(extra,))["Resources"]["DispatcherRole"]["Properties"]
     statements = role["Policies"][0]["PolicyDocument"]["Statement"]
@@ -78,10 +78,10 @@ def test_the_doors_role_names_no_action_with_a_wildcard():
             assert all(a.startswith("xray:") for a in statement["Action"])
 
 
-def test_only_a_doors_archive_carries_mcp():
-    with_door = Requirements((), "arm64", door=True).lines
-    assert any(line.startswith("mcp==") for line in with_door)
-    assert any(line.startswith("mangum==") for line in with_door)
+def test_only_a_servers_archive_carries_mcp():
+    with_server = Requirements((), "arm64", server=True).lines
+    assert any(line.startswith("mcp==") for line in with_server)
+    assert any(line.startswith("mangum==") for line in with_server)
     assert not any(line.startswith("mcp==") for line in Requirements((), "arm64").lines)
 
 
@@ -94,22 +94,23 @@ def project(tmp_path, text):
     ("text", "expected"),
     [
         pytest.param("", None, id="none"),
-        pytest.param("door = false", None, id="said-so"),
-        pytest.param("door = true", DoorOptions(), id="with-defaults"),
+        pytest.param("server = false", None, id="said-so"),
+        pytest.param("server = true", ServerOptions(), id="with-defaults"),
         pytest.param(
-            '[tool.sqswarm.door]\nauth = "NONE"\napi = true\nenv = {A = "b"}',
-            DoorOptions(auth="NONE", api=True, env={"A": "b"}),
+            '[tool.sqswarm.server]\nauth = "NONE"\napi = true\nenv = {A = "b"}',
+            ServerOptions(auth="NONE", api=True, env={"A": "b"}),
             id="with-options",
         ),
     ],
 )
-def test_a_project_says_whether_it_has_a_door(tmp_path, text, expected):
-    assert project(tmp_path, text).door == expected
+def test_a_project_says_whether_it_has_a_server(tmp_path, text, expected):
+    assert project(tmp_path, text).server == expected
 
 
 @pytest.mark.parametrize(
-    "text", ['door = "yes"', "[tool.sqswarm.door]\nauth = 'OPEN'", "[tool.sqswarm.door]\nport = 1"]
+    "text",
+    ['server = "yes"', "[tool.sqswarm.server]\nauth = 'OPEN'", "[tool.sqswarm.server]\nport = 1"],
 )
-def test_a_door_that_cannot_work_is_refused(tmp_path, text):
-    with pytest.raises(UsageError, match="door"):
+def test_a_server_that_cannot_work_is_refused(tmp_path, text):
+    with pytest.raises(UsageError, match="server"):
         project(tmp_path, text)

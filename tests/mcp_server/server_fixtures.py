@@ -1,4 +1,4 @@
-"""The fixture swarm, deployed once a session, and servers of its door."""
+"""The fixture swarm, deployed once a session, and servers of its server."""
 
 import contextlib
 import json
@@ -17,12 +17,12 @@ from urllib.parse import urlsplit
 import pytest
 
 SWARM = Path(__file__).parents[1] / "conformance" / "fixture_swarm"
-STAGE = "door"
+STAGE = "server"
 
 
 @pytest.fixture(scope="session")
-def door_stage(emulator):
-    """Deploy the fixture agents and the Lambda door; return the settings of their stage."""
+def server_stage(emulator):
+    """Deploy the fixture agents and the Lambda server; return the settings of their stage."""
     from sqswarm.backends.aws.connect import settings_from_environment
     from sqswarm.infra.deploy import Reports, deploy
     from sqswarm.infra.plan import plan
@@ -32,8 +32,8 @@ def door_stage(emulator):
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(SWARM))
         done = deploy(settings, plan(find_project(SWARM), stage=STAGE), Reports())
-    assert done.door_url
-    return settings, done.door_url
+    assert done.server_url
+    return settings, done.server_url
 
 
 @contextlib.contextmanager
@@ -70,17 +70,17 @@ def serving(settings, *, module="sqswarm.infra.cli.app", env=None, arguments=())
 
 
 @pytest.fixture(scope="session")
-def served(door_stage):
+def served(server_stage):
     """The address of one running `sqswarm serve`."""
-    settings, _ = door_stage
+    settings, _ = server_stage
     with serving(settings) as process:
         yield process.url
 
 
 @pytest.fixture(scope="session")
-def lambda_door(door_stage):
-    """An address of the Lambda door: its own needs a name that few machines resolve."""
-    settings, url = door_stage
+def lambda_server(server_stage):
+    """An address of the Lambda server: its own needs a name that few machines resolve."""
+    settings, url = server_stage
     port = urlsplit(settings.endpoint_url).port  # an emulator's URL need not have it
     with forwarding([url], port=port) as address:
         yield f"{address}/mcp"

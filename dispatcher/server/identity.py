@@ -1,4 +1,4 @@
-"""Caller: who asks at the door, as the access middleware has made sure of."""
+"""Identity: who asks at the server, as the access middleware has made sure of."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
-class Caller:
+class Identity:
     """One authenticated caller. An `operator` sees the tasks of every principal."""
 
     principal: str
@@ -16,19 +16,19 @@ class Caller:
     scopes: frozenset[str] = frozenset()
 
 
-LOCAL = Caller(principal="local")
+LOCAL = Identity(principal="local")
 """Everybody, where no access is configured: only a loopback address serves so."""
 
 
-def caller_of(scope_or_request: Any) -> Caller:
+def identity_of(scope_or_request: Any) -> Identity:
     """Return the caller that the access middleware put into an ASGI scope (or request of one).
 
-    Raises PermissionError where no middleware did: a door that forgot its guard lets nobody in.
+    Raises PermissionError where no middleware did: a server that forgot its guard lets nobody in.
     """
     scope = getattr(scope_or_request, "scope", scope_or_request)
     state = scope.get("state") if isinstance(scope, Mapping) else None
     caller = state.get("caller") if isinstance(state, Mapping) else None
-    if not isinstance(caller, Caller):
+    if not isinstance(caller, Identity):
         message = "the request passed no access middleware"
         raise PermissionError(message)
     return caller

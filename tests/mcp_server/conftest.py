@@ -1,8 +1,8 @@
-"""Fixtures of the door's tests."""
+"""Fixtures of the server's tests."""
 
 import pytest
-from door_fixtures import door_stage, lambda_door, served  # noqa: F401
 from rpc import Rpc
+from server_fixtures import lambda_server, served, server_stage  # noqa: F401
 
 
 @pytest.fixture

@@ -172,7 +172,7 @@ def declared(**tool):
     return lister.spec
 
 
-def test_a_worker_loads_nothing_of_the_doors():
+def test_a_worker_loads_nothing_of_the_servers():
     heavy = ["mcp", "mcp_types", "mangum", "starlette", "uvicorn", "sqswarm.dispatcher.server"]
     code = (
         "import sys, sqswarm.workers.hosts.lambda_handler;"

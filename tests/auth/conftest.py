@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 
 import pytest
-from tests.access.served import Issuer, echo, serve
+from tests.auth.served import Issuer, echo, serve
 
 from sqswarm.dispatcher.server.auth import access_from_environment
 
@@ -29,6 +29,6 @@ def guarded():
 
 
 @pytest.fixture
-def door(guarded, issuer):
+def server(guarded, issuer):
     """The echo behind tokens of the issuer."""
     return guarded(**issuer.environment())

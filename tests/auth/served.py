@@ -18,8 +18,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from sqswarm.backends.log import Log
-from sqswarm.dispatcher.server.auth import Guard
-from sqswarm.dispatcher.server.caller import caller_of
+from sqswarm.dispatcher.server.auth import AuthMiddleware
+from sqswarm.dispatcher.server.identity import identity_of
 from sqswarm.infra.local.isolated import free_port
 
 AUDIENCE = "https://swarm.example.com/mcp"
@@ -137,7 +137,7 @@ class _Keep(logging.Handler):
 
 @contextlib.contextmanager
 def serve(app, access_for):
-    """Serve `app` behind a Guard with the access that `access_for(log=…)` makes."""
+    """Serve `app` behind a AuthMiddleware with the access that `access_for(log=…)` makes."""
     stream, records = io.StringIO(), []
     handler = _Keep(records)
     root = logging.getLogger()
@@ -145,7 +145,7 @@ def serve(app, access_for):
     root.addHandler(handler)
     root.setLevel(logging.DEBUG)
     port = free_port()
-    guarded = Guard(app, access_for(Log(stream=stream)))
+    guarded = AuthMiddleware(app, access_for(Log(stream=stream)))
     # The server's own access log would hold whole addresses, with what callers put into them.
     config = uvicorn.Config(guarded, port=port, log_config=None, access_log=False, ws="none")
     server = uvicorn.Server(config)
@@ -166,7 +166,7 @@ def serve(app, access_for):
 
 
 async def who(request):
-    caller = caller_of(request)
+    caller = identity_of(request)
     size = len(await request.body())
     return JSONResponse(
         {

@@ -4,29 +4,29 @@ import socket
 
 import pytest
 
-from sqswarm.dispatcher.server.auth.errors import Refusal
+from sqswarm.dispatcher.server.auth.errors import AuthError
 from sqswarm.dispatcher.server.auth.loopback import Loopback
 
 ADA, BO = "ada-" + "k" * 28, "bo-" + "k" * 29
 KEYS = {"SQSWARM_AUTH": "key", "SQSWARM_API_KEYS": f"ada:{ADA}, bo:{BO}"}
 
 
-def raw(door, *lines):
+def raw(server, *lines):
     """Send a request as it is and return the status line's number."""
-    with socket.create_connection(("127.0.0.1", door.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
         connection.sendall("\r\n".join([*lines, "Connection: close", "", ""]).encode())
         answer = connection.makefile("rb").read()
     return int(answer.split()[1])
 
 
 @pytest.fixture
-def door(guarded):
+def server(guarded):
     return guarded()
 
 
-def test_on_its_own_machine_nobody_shows_credentials(door):
-    assert door("GET", "/who").json()["principal"] == "local"
-    assert door.refusals() == []
+def test_on_its_own_machine_nobody_shows_credentials(server):
+    assert server("GET", "/who").json()["principal"] == "local"
+    assert server.refusals() == []
 
 
 @pytest.mark.parametrize(
@@ -42,68 +42,68 @@ def test_on_its_own_machine_nobody_shows_credentials(door):
         "",
     ],
 )
-def test_another_host_is_misdirected(door, host):
-    assert raw(door, "GET /who HTTP/1.1", f"Host: {host}") == 421
-    [line] = door.refusals()
+def test_another_host_is_misdirected(server, host):
+    assert raw(server, "GET /who HTTP/1.1", f"Host: {host}") == 421
+    [line] = server.refusals()
     assert (line["status"], line["reason"]) == (421, "wrong-host")
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1:80", "[::1]:8000"])
-def test_this_machine_answers_to_its_own_names(door, host):
-    assert raw(door, "GET /who HTTP/1.1", f"Host: {host}") == 200
+def test_this_machine_answers_to_its_own_names(server, host):
+    assert raw(server, "GET /who HTTP/1.1", f"Host: {host}") == 200
 
 
-def test_two_hosts_are_none(door):
+def test_two_hosts_are_none(server):
     lines = ["GET /who HTTP/1.1", "Host: localhost", "Host: evil.example.com"]
-    assert raw(door, *lines) in {400, 421}
+    assert raw(server, *lines) in {400, 421}
 
 
 @pytest.mark.parametrize(
     "origin",
     ["http://evil.example.com", "null", "http://localhost:1", "https://127.0.0.1.evil.example.com"],
 )
-def test_a_page_of_another_site_is_refused(door, origin):
-    answer = door("POST", "/who", headers=[("Origin", origin)])
+def test_a_page_of_another_site_is_refused(server, origin):
+    answer = server("POST", "/who", headers=[("Origin", origin)])
     assert answer.status_code == 403
     assert "access-control-allow-origin" not in answer.headers
-    assert [line["reason"] for line in door.refusals()] == ["wrong-origin"]
+    assert [line["reason"] for line in server.refusals()] == ["wrong-origin"]
 
 
-def test_our_own_page_may_call(door):
-    assert door("POST", "/who", headers=[("Origin", door.url)]).status_code == 200
+def test_our_own_page_may_call(server):
+    assert server("POST", "/who", headers=[("Origin", server.url)]).status_code == 200
 
 
 def test_behind_a_proxy_our_own_page_is_that_of_the_public_address(guarded):
-    door = guarded(**KEYS, SQSWARM_PUBLIC_URL="https://swarm.example.com")
+    server = guarded(**KEYS, SQSWARM_PUBLIC_URL="https://swarm.example.com")
     page = [("Origin", "https://swarm.example.com")]
-    assert door("POST", "/who", token=ADA, headers=page).status_code == 200
-    assert raw(door, "GET /who HTTP/1.1", "Host: swarm.example.com") == 401
+    assert server("POST", "/who", token=ADA, headers=page).status_code == 200
+    assert raw(server, "GET /who HTTP/1.1", "Host: swarm.example.com") == 401
 
 
 @pytest.mark.parametrize("host", ['a"b', "a/b", "a b", "a,b", "", "user@a"])
 def test_what_is_no_host_is_refused_even_where_any_name_is_taken(guarded, host):
-    door = guarded(**KEYS, SQSWARM_HOSTS="*")
-    assert raw(door, "GET /who HTTP/1.1", "Host: any.example.com:81") == 401
-    assert raw(door, "GET /who HTTP/1.1", f"Host: {host}") in {400, 421}
+    server = guarded(**KEYS, SQSWARM_HOSTS="*")
+    assert raw(server, "GET /who HTTP/1.1", "Host: any.example.com:81") == 401
+    assert raw(server, "GET /who HTTP/1.1", f"Host: {host}") in {400, 421}
 
 
-def test_no_cors_headers_unless_configured(door):
-    answer = door("GET", "/who", headers=[("Origin", door.url)])
+def test_no_cors_headers_unless_configured(server):
+    answer = server("GET", "/who", headers=[("Origin", server.url)])
     assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
 def test_a_configured_page_gets_cors_headers_even_on_a_refusal(guarded):
     page = "https://app.example.com"
-    door = guarded(**KEYS, SQSWARM_ORIGINS=page)
+    server = guarded(**KEYS, SQSWARM_ORIGINS=page)
     asked = [("Origin", page), ("Access-Control-Request-Method", "POST")]
-    preflight = door("OPTIONS", "/who", headers=asked)
+    preflight = server("OPTIONS", "/who", headers=asked)
     assert preflight.status_code == 200
-    refused = door("POST", "/who", headers=[("Origin", page)])
+    refused = server("POST", "/who", headers=[("Origin", page)])
     assert refused.status_code == 401
     for answer in (preflight, refused):
         assert answer.headers["access-control-allow-origin"] == page
         assert "access-control-allow-credentials" not in answer.headers
-    assert door("POST", "/who", headers=[("Origin", page + ".evil")]).status_code == 403
+    assert server("POST", "/who", headers=[("Origin", page + ".evil")]).status_code == 403
 
 
 LIMIT = 1000
@@ -151,34 +151,34 @@ def test_half_a_request_is_none(small):
     assert small.refusals() == []
 
 
-def test_an_applications_own_failure_is_logged_once(door):
-    assert door("POST", "/crash").status_code == 500
-    [line] = door.refusals()
+def test_an_applications_own_failure_is_logged_once(server):
+    assert server("POST", "/crash").status_code == 500
+    [line] = server.refusals()
     assert (line["event"], line["status"], line["principal"]) == ("request.failed", 500, "local")
 
 
 def test_a_key_says_who_calls(guarded):
-    door = guarded(**KEYS, SQSWARM_OPERATORS="bo")
-    assert door("GET", "/who", token=ADA).json()["principal"] == "ada"
-    assert door("GET", "/who", token=ADA).json()["operator"] is False
-    assert door("GET", "/who", token=BO).json()["operator"] is True
+    server = guarded(**KEYS, SQSWARM_OPERATORS="bo")
+    assert server("GET", "/who", token=ADA).json()["principal"] == "ada"
+    assert server("GET", "/who", token=ADA).json()["operator"] is False
+    assert server("GET", "/who", token=BO).json()["operator"] is True
 
 
 @pytest.mark.parametrize("key", [ADA[:-1], ADA + "x", "ada", f"ada:{ADA}", ADA.upper(), "ключ"])
 def test_a_wrong_key_is_refused_and_nowhere_to_be_read(guarded, key):
-    door = guarded(**KEYS)
+    server = guarded(**KEYS)
     header = (b"Authorization", f"Bearer {key}".encode())
-    answer = door("GET", "/who", headers=[header])
+    answer = server("GET", "/who", headers=[header])
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith('Bearer error="invalid_token"')
-    assert key == "ada" or key not in door.everything_logged() + answer.text
-    assert [line["reason"] for line in door.refusals()] == ["unknown-key"]
+    assert key == "ada" or key not in server.everything_logged() + answer.text
+    assert [line["reason"] for line in server.refusals()] == ["unknown-key"]
 
 
-def test_a_websocket_is_not_opened(door):
+def test_a_websocket_is_not_opened(server):
     assert (
         raw(
-            door,
+            server,
             "GET /who HTTP/1.1",
             "Host: localhost",
             "Upgrade: websocket",
@@ -207,6 +207,6 @@ async def test_without_credentials_only_this_machine_is_let_in(client, local):
     if local:
         assert (await Loopback().authenticate(scope)).principal == "local"
     else:
-        with pytest.raises(Refusal) as refused:
+        with pytest.raises(AuthError) as refused:
             await Loopback().authenticate(scope)
         assert (refused.value.status, refused.value.reason) == (403, "not-local")

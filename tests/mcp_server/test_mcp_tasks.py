@@ -138,24 +138,24 @@ async def test_a_subscription_tells_every_change_until_the_tasks_end(rpc):
     assert end["result"]["resultType"] == "complete"
 
 
-async def test_on_lambda_nothing_is_streamed(lambda_door):
-    rpc = Rpc(lambda_door)
+async def test_on_lambda_nothing_is_streamed(lambda_server):
+    rpc = Rpc(lambda_server)
     with pytest.raises(RpcError) as error:
         await rpc("subscriptions/listen", notifications={"toolsListChanged": True})
     assert error.value.code == -32601
     async with rpc.http() as http:
-        assert (await http.get(lambda_door)).status_code == 405
+        assert (await http.get(lambda_server)).status_code == 405
 
 
-async def test_the_rest_api_leads_to_the_same_door(door_stage, lambda_door):
+async def test_the_rest_api_leads_to_the_same_server(server_stage, lambda_server):
     import boto3
-    from door_fixtures import forwarding
+    from server_fixtures import forwarding
 
-    settings, _ = door_stage
-    stack = boto3.client("cloudformation").describe_stacks(StackName="sqswarm-door")["Stacks"][0]
+    settings, _ = server_stage
+    stack = boto3.client("cloudformation").describe_stacks(StackName="sqswarm-server")["Stacks"][0]
     outputs = {o["OutputKey"]: o["OutputValue"] for o in stack["Outputs"]}
     port = settings.endpoint_url.rpartition(":")[2]
-    api = outputs["DoorApiUrl"].split("//")[1].split(".")[0]
+    api = outputs["ServerApiUrl"].split("//")[1].split(".")[0]
     with forwarding([f"http://{api}.execute-api.localhost:{port}"]) as address:
         result = await Rpc(f"{address}/v1/mcp").call("greet", {"name": "Ada"})
     assert result["content"][0]["text"] == "Hello, Ada!"

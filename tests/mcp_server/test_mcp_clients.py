@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 import mcp_types as types
 import pytest
-from door_fixtures import serving
 from mcp import Client
 from mcp.client.extension import ClientExtension, ResultClaim
 from rpc import TASKS, Rpc
+from server_fixtures import serving
 
 from sqswarm.dispatcher.mcp_client import submit, tasks
 
@@ -88,10 +88,10 @@ async def test_a_client_without_it_waits_for_a_short_task(served, mode):
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_a_client_without_it_gets_the_id_of_a_long_task_and_fetches_the_rest(
-    door_stage, mode
+    server_stage, mode
 ):
-    settings, _ = door_stage
-    with serving(settings, env={"SQSWARM_DOOR_WAIT_S": "1"}) as process:
+    settings, _ = server_stage
+    with serving(settings, env={"SQSWARM_SERVER_WAIT_S": "1"}) as process:
         async with Client(process.url, mode=mode) as client:
             result = await client.call_tool("slow_compute", {"seconds": 3, "label": "tea"})
             assert result.is_error
@@ -131,8 +131,8 @@ async def test_an_older_client_is_told_what_the_task_waits_for(served):
     assert "waits for an answer (confirm: Delete a.txt?)" in result.content[0].text
 
 
-async def test_a_server_killed_between_create_and_poll_loses_nothing(door_stage):
-    settings, _ = door_stage
+async def test_a_server_killed_between_create_and_poll_loses_nothing(server_stage):
+    settings, _ = server_stage
     with serving(settings) as first:
         task = await Rpc(first.url).call("slow_compute", {"seconds": 2, "label": "tea"})
         first.kill()
@@ -143,8 +143,8 @@ async def test_a_server_killed_between_create_and_poll_loses_nothing(door_stage)
     assert done["result"]["content"][0]["text"] == "tea took 2.0 s"
 
 
-async def test_a_server_that_is_stopped_ends_its_streams_in_good_order(door_stage):
-    settings, _ = door_stage
+async def test_a_server_that_is_stopped_ends_its_streams_in_good_order(server_stage):
+    settings, _ = server_stage
     told = []
     with serving(settings) as process:
         rpc = Rpc(process.url)
@@ -160,10 +160,10 @@ async def test_a_server_that_is_stopped_ends_its_streams_in_good_order(door_stag
     assert told[-1]["result"]["resultType"] == "complete"
 
 
-async def test_two_servers_share_a_clients_tasks_without_stickiness(door_stage):
-    from door_fixtures import forwarding
+async def test_two_servers_share_a_clients_tasks_without_stickiness(server_stage):
+    from server_fixtures import forwarding
 
-    settings, _ = door_stage
+    settings, _ = server_stage
     with serving(settings) as one, serving(settings) as other:
         targets = [p.url.removesuffix("/mcp") for p in (one, other)]
         with forwarding(targets) as address:

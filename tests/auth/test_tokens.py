@@ -7,7 +7,7 @@ import time
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from tests.access.served import echo, serve
+from tests.auth.served import echo, serve
 
 from sqswarm.dispatcher.server.auth import access_from_environment
 from sqswarm.dispatcher.server.auth.jwks import COOLDOWN_S, LIFESPAN_S, STALE_S, KeySet
@@ -107,23 +107,23 @@ def served(issuer):
 
 
 @pytest.fixture
-def door(served):
+def server(served):
     served.refusals()  # those of the test before
     return served
 
 
 @pytest.mark.parametrize(("forge", "reason"), FORGED)
-def test_a_forged_token_is_refused_and_logged_once_without_its_text(door, issuer, forge, reason):
+def test_a_forged_token_is_refused_and_logged_once_without_its_text(server, issuer, forge, reason):
     token = forge(issuer)
-    answer = door("POST", "/who", token=token)
+    answer = server("POST", "/who", token=token)
     assert answer.status_code == 401
     assert answer.headers["content-type"] == "application/problem+json"
     assert 'error="invalid_token"' in answer.headers["www-authenticate"]
-    assert f'resource_metadata="{door.url}/.well-known' in answer.headers["www-authenticate"]
-    told = answer.text + answer.headers["www-authenticate"] + door.everything_logged()
+    assert f'resource_metadata="{server.url}/.well-known' in answer.headers["www-authenticate"]
+    told = answer.text + answer.headers["www-authenticate"] + server.everything_logged()
     for piece in [token, *token.split(".")]:
         assert len(piece) < 4 or piece not in told
-    [line] = door.refusals()
+    [line] = server.refusals()
     assert (line["status"], line["reason"], line["principal"]) == (401, reason, None)
     assert (line["client"], line["path"]) == ("127.0.0.1", "/who")
 
@@ -147,43 +147,43 @@ def test_a_forged_token_is_refused_and_logged_once_without_its_text(door, issuer
         ),
     ],
 )
-def test_a_good_token_says_who_calls(door, issuer, claims, scopes):
-    answer = door("POST", "/who", token=issuer.token(**claims()))
+def test_a_good_token_says_who_calls(server, issuer, claims, scopes):
+    answer = server("POST", "/who", token=issuer.token(**claims()))
     assert answer.json() == {
         "principal": "ada",
         "operator": False,
         "scopes": scopes,
         "size": 0,
     }
-    assert door.refusals() == []
+    assert server.refusals() == []
 
 
-def test_no_token_is_asked_for_without_an_error_word(door):
-    answer = door("GET", "/mcp")
+def test_no_token_is_asked_for_without_an_error_word(server):
+    answer = server("GET", "/mcp")
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == (
         'Bearer scope="tasks:read tasks:write", '
-        f'resource_metadata="{door.url}/.well-known/oauth-protected-resource/mcp"'
+        f'resource_metadata="{server.url}/.well-known/oauth-protected-resource/mcp"'
     )
-    assert [line["reason"] for line in door.refusals()] == ["no-credentials"]
+    assert [line["reason"] for line in server.refusals()] == ["no-credentials"]
 
 
-def test_two_authorization_headers_are_a_bad_request(door, issuer):
+def test_two_authorization_headers_are_a_bad_request(server, issuer):
     token = issuer.token()
-    answer = door("GET", "/who", token=token, headers=[("Authorization", "Bearer x")])
+    answer = server("GET", "/who", token=token, headers=[("Authorization", "Bearer x")])
     assert answer.status_code == 400
     assert 'error="invalid_request"' in answer.headers["www-authenticate"]
-    assert [line["reason"] for line in door.refusals()] == ["two-credentials"]
+    assert [line["reason"] for line in server.refusals()] == ["two-credentials"]
 
 
 @pytest.mark.parametrize("header", ["Basic YTpi", "Bearer", "token"])
-def test_another_scheme_is_refused(door, header):
-    assert door("GET", "/who", headers=[("Authorization", header)]).status_code == 401
-    assert len(door.refusals()) == 1
+def test_another_scheme_is_refused(server, header):
+    assert server("GET", "/who", headers=[("Authorization", header)]).status_code == 401
+    assert len(server.refusals()) == 1
 
 
-def test_a_token_in_the_address_counts_for_nothing(door, issuer):
-    assert door("GET", f"/who?access_token={issuer.token()}").status_code == 401
+def test_a_token_in_the_address_counts_for_nothing(server, issuer):
+    assert server("GET", f"/who?access_token={issuer.token()}").status_code == 401
 
 
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {}}
@@ -219,18 +219,18 @@ def list_but(method):
         ),
     ],
 )
-def test_a_missing_scope_is_named(door, issuer, scope, method, path, body, wanted):
+def test_a_missing_scope_is_named(server, issuer, scope, method, path, body, wanted):
     token = issuer.token(scope=scope)
     # What a header says of the method counts for nothing.
     given = [("Mcp-Method", "tools/list")]
     sent = {"content": body} if isinstance(body, bytes) else {"json": body}
-    answer = door(method, path, token=token, headers=given, **sent)
+    answer = server(method, path, token=token, headers=given, **sent)
     assert answer.status_code == 403
     challenge = answer.headers["www-authenticate"]
     assert 'error="insufficient_scope"' in challenge
     assert f'scope="{wanted}"' in challenge
     assert "resource_metadata=" in challenge
-    [line] = door.refusals()
+    [line] = server.refusals()
     assert (line["status"], line["reason"], line["principal"]) == (
         403,
         "insufficient-scope",
@@ -239,22 +239,22 @@ def test_a_missing_scope_is_named(door, issuer, scope, method, path, body, wante
 
 
 @pytest.mark.parametrize("method", ["tools/list", "initialize", "notifications/initialized"])
-def test_reading_over_mcp_needs_no_more_than_the_read_scope(door, issuer, method):
+def test_reading_over_mcp_needs_no_more_than_the_read_scope(server, issuer, method):
     token = issuer.token(scope="tasks:read")
-    assert door("POST", "/mcp", token=token, json=list_but(method)).status_code == 200
+    assert server("POST", "/mcp", token=token, json=list_but(method)).status_code == 200
 
 
-def test_the_operator_scope_makes_an_operator(door, issuer):
+def test_the_operator_scope_makes_an_operator(server, issuer):
     token = issuer.token(scope="tasks:read operator")
-    assert door("GET", "/who", token=token).json()["operator"] is True
+    assert server("GET", "/who", token=token).json()["operator"] is True
 
 
 @pytest.mark.parametrize("resource", ["", "/mcp"])
-def test_anybody_may_read_where_to_get_a_token(door, issuer, resource):
-    answer = door("GET", f"/.well-known/oauth-protected-resource{resource}")
+def test_anybody_may_read_where_to_get_a_token(server, issuer, resource):
+    answer = server("GET", f"/.well-known/oauth-protected-resource{resource}")
     assert answer.status_code == 200
     assert answer.json() == {
-        "resource": door.url + resource,
+        "resource": server.url + resource,
         "authorization_servers": [issuer.url],
         "scopes_supported": ["tasks:read", "tasks:write", "operator"],
         "bearer_methods_supported": ["header"],
@@ -262,10 +262,10 @@ def test_anybody_may_read_where_to_get_a_token(door, issuer, resource):
     }
 
 
-def test_the_metadata_is_what_the_mcp_sdk_expects(door):
+def test_the_metadata_is_what_the_mcp_sdk_expects(server):
     from mcp.shared.auth import ProtectedResourceMetadata
 
-    answer = door("GET", "/.well-known/oauth-protected-resource/mcp")
+    answer = server("GET", "/.well-known/oauth-protected-resource/mcp")
     assert str(ProtectedResourceMetadata.model_validate(answer.json()).resource).endswith("/mcp")
 
 
@@ -351,13 +351,13 @@ async def test_requests_at_once_fetch_the_keys_once(issuer, clock):
 def test_without_keys_nobody_is_let_in_and_the_log_says_why(guarded, issuer):
     issuer.broken = True
     try:
-        door = guarded(**issuer.environment())
-        answer = door("GET", "/who", token=issuer.token())
+        server = guarded(**issuer.environment())
+        answer = server("GET", "/who", token=issuer.token())
     finally:
         issuer.broken = False
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "30"
-    [line] = door.refusals()
+    [line] = server.refusals()
     assert line["event"] == "request.failed"
     assert "500" in line["fault"]
     assert "500" not in answer.text
