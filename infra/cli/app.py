@@ -5,53 +5,53 @@ Verbs import what is heavy (boto3, pydantic, troposphere) when they run, so that
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from sqswarm.infra.cli.agents import agents
-from sqswarm.infra.cli.answer import answer
-from sqswarm.infra.cli.cancel import cancel
-from sqswarm.infra.cli.cost import cost
-from sqswarm.infra.cli.deploy import deploy
-from sqswarm.infra.cli.destroy import destroy
-from sqswarm.infra.cli.dlq import dlq
-from sqswarm.infra.cli.doctor import doctor
-from sqswarm.infra.cli.down import down
-from sqswarm.infra.cli.get import get
-from sqswarm.infra.cli.global_options import EverywhereGroup
-from sqswarm.infra.cli.inbox import inbox
-from sqswarm.infra.cli.list import list_tasks
-from sqswarm.infra.cli.logs import logs
-from sqswarm.infra.cli.map import map_rows
-from sqswarm.infra.cli.mcp import mcp
-from sqswarm.infra.cli.publish import publish
-from sqswarm.infra.cli.purge import purge
-from sqswarm.infra.cli.redrive import redrive
-from sqswarm.infra.cli.serve import serve
+from sqswarm.infra.cli.global_options import verb_group
 from sqswarm.infra.cli.session import Session
-from sqswarm.infra.cli.sessions import session
-from sqswarm.infra.cli.submit import submit
-from sqswarm.infra.cli.synth import synth
-from sqswarm.infra.cli.up import up
-from sqswarm.infra.cli.wait import wait
-from sqswarm.infra.cli.work import work
-
-_LOCAL = "Local AWS"
-_STAGE = "Stage"
-_TASKS = "Tasks"
-_WORKERS = "Workers"
-_CARE = "Care"
-_DOORS = "Doors"
 
 _EVERYWHERE = (
     "Everywhere: --json (stdout is JSON only), --stage NAME, --endpoint URL, --debug. "
     "Exit codes: 0 done, 1 the task failed, 2 wrong usage, 3 cannot reach the swarm, 4 timed out."
 )
 
+VERBS: dict[str, dict[str, str]] = {
+    "Local AWS": {"up": "up:up", "down": "down:down"},
+    "Stage": {
+        "deploy": "deploy:deploy",
+        "destroy": "destroy:destroy",
+        "synth": "synth:synth",
+        "agents": "agents:agents",
+    },
+    "Tasks": {
+        "submit": "submit:submit",
+        "map": "map:map_rows",
+        "publish": "publish:publish",
+        "get": "get:get",
+        "wait": "wait:wait",
+        "list": "list:list_tasks",
+        "cancel": "cancel:cancel",
+        "inbox": "inbox:inbox",
+        "answer": "answer:answer",
+    },
+    "Workers": {"work": "work:work"},
+    "Care": {
+        "dlq": "dlq:dlq",
+        "redrive": "redrive:redrive",
+        "purge": "purge:purge",
+        "logs": "logs:logs",
+        "cost": "cost:cost",
+        "session": "sessions:session",
+        "doctor": "doctor:doctor",
+    },
+    "Servers": {"serve": "serve:serve", "mcp": "mcp:mcp"},
+}
+"""Panel of `--help` → verb → `module:function` in this folder, imported when it is asked for."""
+
 app = typer.Typer(
-    cls=EverywhereGroup,
+    cls=verb_group(VERBS, epilog=_EVERYWHERE),
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -91,37 +91,6 @@ def everywhere(
     First steps: sqswarm up, sqswarm deploy, sqswarm agents, sqswarm submit AGENT text=hello --wait
     """
     context.obj = Session(json=json, debug=debug, stage=stage, endpoint=endpoint)
-
-
-_VERBS: dict[str, list[tuple[str, Callable[..., Any]]]] = {
-    _LOCAL: [("up", up), ("down", down)],
-    _STAGE: [("deploy", deploy), ("destroy", destroy), ("synth", synth), ("agents", agents)],
-    _TASKS: [
-        ("submit", submit),
-        ("map", map_rows),
-        ("publish", publish),
-        ("get", get),
-        ("wait", wait),
-        ("list", list_tasks),
-        ("cancel", cancel),
-        ("inbox", inbox),
-        ("answer", answer),
-    ],
-    _WORKERS: [("work", work)],
-    _CARE: [
-        ("dlq", dlq),
-        ("redrive", redrive),
-        ("purge", purge),
-        ("logs", logs),
-        ("cost", cost),
-        ("session", session),
-        ("doctor", doctor),
-    ],
-    _DOORS: [("serve", serve), ("mcp", mcp)],
-}
-for _panel, _verbs in _VERBS.items():
-    for _name, _verb in _verbs:
-        app.command(_name, rich_help_panel=_panel, epilog=_EVERYWHERE)(_verb)
 
 
 def main() -> None:

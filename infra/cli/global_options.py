@@ -1,12 +1,16 @@
-"""Options that may stand anywhere on the line: before the verb, after it, at the end."""
+"""The app's group: options anywhere on the line, and verbs that are imported when asked for."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import import_module
 from typing import Any
 
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command_from_info
+from typer.models import CommandInfo
 
 from sqswarm.infra.cli.failure import INTERRUPTED, report
 
@@ -60,3 +64,36 @@ class EverywhereGroup(TyperGroup):
             if code == INTERRUPTED:  # typer has swallowed the Ctrl-C
                 code = report(KeyboardInterrupt(), as_json=as_json, debug=False)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def verb_group(verbs: Mapping[str, Mapping[str, str]], *, epilog: str) -> type[TyperGroup]:
+    """Return the app's group for `verbs`: panel → verb → `module:function` of this folder.
+
+    A verb's module is imported when it is run or shown, not when another one is.
+    """
+    homes = {
+        verb: (panel, home) for panel, listed in verbs.items() for verb, home in listed.items()
+    }
+
+    @cache
+    def command_of(verb: str) -> TyperCommand | None:
+        if verb not in homes:
+            return None
+        panel, home = homes[verb]
+        module, _, function = home.partition(":")
+        callback = getattr(import_module(f"sqswarm.infra.cli.{module}"), function)
+        info = CommandInfo(name=verb, callback=callback, epilog=epilog, rich_help_panel=panel)
+        return get_command_from_info(  # type: ignore[return-value] # a TyperCommand, by its default
+            info, pretty_exceptions_short=True, rich_markup_mode="rich"
+        )
+
+    class VerbGroup(EverywhereGroup):
+        def list_commands(self, ctx: Any) -> list[str]:
+            del ctx
+            return list(homes)
+
+        def get_command(self, ctx: Any, cmd_name: str) -> Any:
+            del ctx
+            return command_of(cmd_name)
+
+    return VerbGroup

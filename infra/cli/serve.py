@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,6 +37,8 @@ def serve(
         hint = "Serve on 127.0.0.1, or configure who may call: see docs/mcp.md."
         raise UsageError(message, hint=hint)
     access = access_of(os.environ)
+    import asyncio
+
     asyncio.run(_serve(settings, access, host, port, as_json=session.json))
 
 

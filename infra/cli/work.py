@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from pathlib import Path
@@ -68,6 +67,8 @@ def work(
     orders = WorkerOptions(
         slots=concurrency, grace_s=grace, housekeeping=housekeeping, health_file=health_file
     )
+    import asyncio
+
     if not asyncio.run(serve(settings, wanted, orders, log=Log())):
         # A thread that hangs would keep the interpreter from ending.
         sys.stdout.flush()
