@@ -235,3 +235,24 @@ def test_the_health_report_names_the_services(emulator):
         code, body = request(emulator.port, "GET", "/_localstack/health")
         assert code == http.client.OK
         assert json.loads(body)["services"]["dynamodb"] in {"available", "running"}
+
+
+def test_services_load_before_they_are_used(another):
+    if another.kind != "localstack":
+        pytest.skip("ministack has nothing to load")
+
+    def states():
+        return json.loads(request(another.port, "GET", "/_localstack/health")[1])["services"]
+
+    needed = {"cloudformation", "cloudwatch", "dynamodb", "events", "iam", "lambda", "s3", "sns"}
+    wait_for(lambda: all(states()[name] == "running" for name in needed), timeout_s=60)
+
+
+def test_the_index_of_services_is_made_once_for_all_emulators(emulator, another, cloud):
+    if emulator.kind != "localstack":
+        pytest.skip("ministack has no index")
+    cloud.sts.get_caller_identity()
+    down(port=another.port)
+    again = up(emulator=another.kind, port=another.port)
+    Cloud(again.endpoint_url).sts.get_caller_identity()
+    assert not list((run_dir(again.port) / "data").rglob("service-catalog-*"))

@@ -41,6 +41,7 @@ def prepare() -> None:
     """Put right what stock LocalStack does differently from AWS, or wastefully."""
     from sqswarm_localstack import (
         event_sources,
+        first_use,
         function_logs,
         gateway,
         message_groups,
@@ -50,13 +51,25 @@ def prepare() -> None:
 
     gateway.listen_where_told()
     gateway.save_work_per_request()
+    first_use.keep_service_index()
+    first_use.link_code_with_one_client()
+    first_use.load_services_one_at_a_time()
     event_sources.use_concurrent_sqs_poller()
+    event_sources.make_no_needless_clients()
     event_sources.look_at_visibility_more_often()
     event_sources.keep_replaced_workers_quiet()
     message_groups.lock_message_groups()
     metrics.buffer_metrics()
     function_logs.batch_function_logs()
     reset.register_reset_endpoint()
+
+
+@hooks.on_infra_ready()
+def use_the_time_until_asked() -> None:
+    """Go on starting after LocalStack has said that it is ready."""
+    from sqswarm_localstack import first_use
+
+    first_use.load_services_early()
 
 
 @hooks.on_infra_shutdown(priority=1000)
