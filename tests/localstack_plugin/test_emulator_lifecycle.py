@@ -256,3 +256,28 @@ def test_the_index_of_services_is_made_once_for_all_emulators(emulator, another,
     again = up(emulator=another.kind, port=another.port)
     Cloud(again.endpoint_url).sts.get_caller_identity()
     assert not list((run_dir(again.port) / "data").rglob("service-catalog-*"))
+
+
+_COMPARE_REGIONS = """
+from sqswarm_localstack.lock_annotations import allow_lock_annotations
+allow_lock_annotations()
+from sqswarm_localstack import first_use, settings
+from localstack.services import stores
+stock = stores.get_valid_regions_for_service
+first_use.know_regions_without_sessions()
+ours = stores.get_valid_regions_for_service
+assert ours is not stock
+for name in settings.SERVICES.split(","):
+    assert sorted(ours(name)) == sorted(stock(name)), name
+print(len(ours("sqs")))
+"""
+
+
+def test_every_service_has_the_regions_that_boto3_knows(emulator):
+    if emulator.kind != "localstack":
+        pytest.skip("ministack takes any region")
+    python = psutil.Process(emulator.pid).cmdline()[0]
+    command = [python, "-c", _COMPARE_REGIONS]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 20

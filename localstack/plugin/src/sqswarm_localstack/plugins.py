@@ -47,12 +47,16 @@ def prepare() -> None:
         message_groups,
         metrics,
         reset,
+        service_index,
     )
 
     gateway.listen_where_told()
     gateway.save_work_per_request()
-    first_use.keep_service_index()
+    service_index.use_kept_index()
     first_use.link_code_with_one_client()
+    first_use.know_regions_without_sessions()
+    first_use.start_functions_beside_those_that_end()
+    first_use.wait_in_short_steps()
     first_use.load_services_one_at_a_time()
     event_sources.use_concurrent_sqs_poller()
     event_sources.make_no_needless_clients()
