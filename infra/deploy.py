@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -131,10 +132,9 @@ class _Deployer:
         if not exists:
             old = None
             wanted = Record(**{**vars(wanted), "stack_code_key": wanted.code_key})
-            self._reports.step("creating the stage's bucket")
-            alone = render_bucket_alone(template_names(self._plan.stage))
-            self._stack.create(self._reports.resource, TemplateBody=alone)
-        self._upload(wanted)
+            self._create_bucket(wanted)
+        else:
+            self._upload(wanted)
         if old is None or (old.template, old.stack_code_key) != (
             wanted.template,
             wanted.stack_code_key,
@@ -162,13 +162,24 @@ class _Deployer:
             return old.stack_code_key
         return self._bundle.key
 
+    def _create_bucket(self, wanted: Record) -> None:
+        """Create the bucket and put the code in, which is packed meanwhile."""
+        self._reports.step("creating the stage's bucket, packing the code")
+        alone = render_bucket_alone(template_names(self._plan.stage))
+        with ThreadPoolExecutor(1) as pool:
+            packing = pool.submit(self._bundle.archive)
+            self._stack.create(self._reports.resource, TemplateBody=alone)
+        self._upload_archive(wanted, packing.result())
+
+    def _upload_archive(self, wanted: Record, archive: bytes) -> None:
+        self._reports.step(f"uploading the code ({len(archive) / 1e6:.1f} MB)")
+        write_object(self._clients("s3"), self._names.bucket, wanted.code_key, archive)
+
     def _upload(self, wanted: Record) -> None:
         s3, bucket = self._clients("s3"), self._names.bucket
         if not object_exists(s3, bucket, wanted.code_key):
             self._reports.step("packing the code")
-            archive = self._bundle.archive()
-            self._reports.step(f"uploading the code ({len(archive) / 1e6:.1f} MB)")
-            write_object(s3, bucket, wanted.code_key, archive)
+            self._upload_archive(wanted, self._bundle.archive())
         if not object_exists(s3, bucket, wanted.stack_code_key):
             # Pruned or deleted by hand: the stack's next new function would not find it.
             write_object(s3, bucket, wanted.stack_code_key, self._bundle.archive())

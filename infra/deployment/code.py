@@ -10,6 +10,7 @@ from sqswarm.backends.aws.caller import ClientFactory, translated
 from sqswarm.infra.resources import Topology
 
 _THREADS = 8
+_LOOK_EVERY_S = 0.05
 
 
 def replace_code(topology: Topology, clients: ClientFactory, *, key: str) -> None:
@@ -21,8 +22,9 @@ def replace_code(topology: Topology, clients: ClientFactory, *, key: str) -> Non
             client.update_function_code(
                 FunctionName=function, S3Bucket=topology.names.bucket, S3Key=key
             )
-            client.get_waiter("function_updated_v2").wait(
-                FunctionName=function, WaiterConfig={"Delay": 0, "MaxAttempts": 600}
+            # Not function_updated_v2: its GetFunction makes the emulator sign a link each time.
+            client.get_waiter("function_updated").wait(
+                FunctionName=function, WaiterConfig={"Delay": _LOOK_EVERY_S, "MaxAttempts": 1200}
             )
         except (ClientError, BotoCoreError) as error:
             raise translated(error, "lambda") from error

@@ -15,6 +15,10 @@ from sqswarm.schemas.errors import DeployFailed
 _FAILED_ALONGSIDE = ("cancelled", "Rollback requested", "The following resource(s) failed")
 """Reasons of resources that failed only because another one did."""
 
+_REPORT_EVERY_S = 1.0
+"""How often events are asked for, seconds. They come as a whole each time, and an emulator that
+makes them up for us does not work on the stack meanwhile."""
+
 _AT_REST = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
 """What a stack is when all went well."""
 
@@ -166,18 +170,20 @@ class Stack:
     def _finish(self, watch: Watch, *, since: set[str]) -> str | None:
         """Report events until the stack is at rest; return its status, None if it is gone."""
         seen = set(since)
-        last, since_s = "", 0.0
+        last, since_s, reported_s = "", 0.0, time.monotonic()
         while True:
-            status = self.status()
-            for event_id, event in self._events(seen):
-                seen.add(event_id)
-                watch(event)
-            if status is None or status in _AT_REST:
-                return status
+            status, now_s = self.status(), time.monotonic()
             if status != last:
-                last, since_s = status, time.monotonic()
-            settled = time.monotonic() - since_s >= self._settle_s
-            if settled and not status.endswith("IN_PROGRESS"):
+                last, since_s = status or "", now_s
+            settled = now_s - since_s >= self._settle_s
+            rests = status is None or status in _AT_REST
+            ended = rests or (settled and not last.endswith("IN_PROGRESS"))
+            if ended or now_s - reported_s >= _REPORT_EVERY_S:
+                reported_s = now_s
+                for event_id, event in self._events(seen):
+                    seen.add(event_id)
+                    watch(event)
+            if ended:
                 return status
             time.sleep(self._poll_s)
 

@@ -22,6 +22,7 @@ from sqswarm.infra.local.running import status
 # Written last: an environment without it was interrupted, and is made again.
 _COMPLETE = ".complete"
 _OLDEST, _NEWEST = (3, 11), (3, 13)
+_INDEX = "sqswarm_localstack.service_index"
 _TAIL_LINES = 15
 _KEEP_UNUSED_S = 24 * 3600
 
@@ -127,6 +128,7 @@ def _uv_commands(uv: str, kind: EmulatorKind, folder: Path) -> list[tuple[str, l
     ]
     if plugin := sources.plugin(kind):
         commands.append(("installing the plugin", [*pip, str(plugin)]))
+        commands.append(("indexing AWS's services", [python, "-m", _INDEX]))
     return commands
 
 
@@ -140,6 +142,7 @@ def _pip_commands(kind: EmulatorKind, folder: Path) -> list[tuple[str, list[str]
     ]
     if plugin := sources.plugin(kind):
         commands.append(("installing the plugin", [*pip, str(plugin)]))
+        commands.append(("indexing AWS's services", [python, "-m", _INDEX]))
     return commands
 
 

@@ -77,6 +77,20 @@ def test_every_event_is_reported_once():
     assert [e.status for e in seen] == ["CREATE_IN_PROGRESS", "CREATE_COMPLETE"]
 
 
+def test_events_are_asked_for_seldom_while_the_stack_is_worked_on():
+    """An emulator makes them up, all of them each time, in the time that the stack needs."""
+    script = Scripted(
+        ["UPDATE_IN_PROGRESS"] * 50 + ["UPDATE_COMPLETE"],
+        events=[event(1, "Q", "CREATE_COMPLETE")],
+    )
+    asked, seen = [], []
+    stock = script.describe_stack_events
+    script.describe_stack_events = lambda **request: asked.append(1) or stock(**request)
+    assert stack(script).update(seen.append)
+    assert len(asked) < 10
+    assert [e.status for e in seen] == ["CREATE_COMPLETE"]
+
+
 def test_nothing_to_update_is_no_error():
     script = Scripted(["UPDATE_COMPLETE"])
 

@@ -237,3 +237,49 @@ def test_the_health_report_names_the_services(emulator):
         code, body = request(emulator.port, "GET", "/_localstack/health")
         assert code == http.client.OK
         assert json.loads(body)["services"]["dynamodb"] in {"available", "running"}
+
+
+def test_services_load_before_they_are_used(another):
+    if another.kind != "localstack":
+        pytest.skip("ministack has nothing to load")
+
+    def states():
+        return json.loads(request(another.port, "GET", "/_localstack/health")[1])["services"]
+
+    needed = {"cloudformation", "cloudwatch", "dynamodb", "events", "iam", "lambda", "s3", "sns"}
+    wait_for(lambda: all(states()[name] == "running" for name in needed), timeout_s=60)
+
+
+def test_the_index_of_services_is_made_once_for_all_emulators(emulator, another, cloud):
+    if emulator.kind != "localstack":
+        pytest.skip("ministack has no index")
+    cloud.sts.get_caller_identity()
+    down(port=another.port)
+    again = up(emulator=another.kind, port=another.port)
+    Cloud(again.endpoint_url).sts.get_caller_identity()
+    assert not list((run_dir(again.port) / "data").rglob("service-catalog-*"))
+
+
+_COMPARE_REGIONS = """
+from sqswarm_localstack.lock_annotations import allow_lock_annotations
+allow_lock_annotations()
+from sqswarm_localstack import first_use, settings
+from localstack.services import stores
+stock = stores.get_valid_regions_for_service
+first_use.know_regions_without_sessions()
+ours = stores.get_valid_regions_for_service
+assert ours is not stock
+for name in settings.SERVICES.split(","):
+    assert sorted(ours(name)) == sorted(stock(name)), name
+print(len(ours("sqs")))
+"""
+
+
+def test_every_service_has_the_regions_that_boto3_knows(emulator):
+    if emulator.kind != "localstack":
+        pytest.skip("ministack takes any region")
+    python = psutil.Process(emulator.pid).cmdline()[0]
+    command = [python, "-c", _COMPARE_REGIONS]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 20

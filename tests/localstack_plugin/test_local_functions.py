@@ -1,8 +1,11 @@
 """Functions run as processes on AWS's runtime interface client, and end as on AWS."""
 
+import io
 import os
 import signal
 import time
+import urllib.request
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -177,6 +180,37 @@ def test_code_is_compiled_when_it_is_deployed(cloud, sqswarm_home):
     file = Path(cloud.invoke(name).payload)
     assert sqswarm_home in file.parents
     assert list((file.parent / "__pycache__").glob("main.*.pyc"))
+
+
+@pytest.mark.usefixtures("localstack_only")  # ministack has no links
+def test_functions_with_the_same_archive_share_its_unpacked_code(cloud, sqswarm_home):
+    code = "def handler(e, c): import os; return os.path.realpath(__file__)"
+    names = [cloud.function(code) for _ in range(3)]
+    (file,) = {Path(cloud.invoke(name).payload) for name in names}
+    assert sqswarm_home in file.parents
+    for name in names[:2]:
+        cloud.lambda_.delete_function(FunctionName=name)
+    cloud.invoke(cloud.function("def handler(e, c): return 'another'"))
+    assert file.exists()
+    cloud.lambda_.delete_function(FunctionName=names[2])
+    wait_for(lambda: not _linked(file))
+    cloud.invoke(cloud.function("def handler(e, c): return 'a third'"))
+    assert not file.exists()
+
+
+def _linked(file: Path) -> bool:
+    links = (link for link in file.parents[2].glob("*/*/code") if link.is_symlink())
+    return any(link.readlink() == file.parent for link in links)
+
+
+@pytest.mark.usefixtures("localstack_only")  # ministack's link leads nowhere
+def test_the_link_to_a_functions_code_leads_to_its_archive(cloud):
+    names = [cloud.function(f"def handler(e, c): return {n}") for n in range(2)]
+    for n, name in enumerate(names):
+        link = cloud.lambda_.get_function(FunctionName=name)["Code"]["Location"]
+        with urllib.request.urlopen(link) as answer:
+            archive = zipfile.ZipFile(io.BytesIO(answer.read()))
+        assert archive.read("main.py").decode().endswith(f"return {n}")
 
 
 def _runs(pid: int) -> bool:

@@ -4,6 +4,7 @@ import json
 import time
 
 import pytest
+from botocore.exceptions import ClientError
 
 from .conftest import wait_for
 
@@ -66,6 +67,13 @@ def source(cloud, notes):
     yield make
     for mapping in mappings:
         cloud.lambda_.delete_event_source_mapping(UUID=mapping)
+
+
+def test_an_event_source_without_its_queue_is_refused(cloud):
+    name = cloud.function("def handler(e, c): pass")
+    arn = "arn:aws:sqs:us-east-1:000000000000:no-such-queue"
+    with pytest.raises(ClientError, match="InvalidParameterValueException"):
+        cloud.lambda_.create_event_source_mapping(EventSourceArn=arn, FunctionName=name)
 
 
 def test_bodies_arrive_byte_for_byte(cloud, source, notes):

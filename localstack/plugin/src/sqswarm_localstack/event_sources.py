@@ -1,8 +1,11 @@
 """Make LocalStack's event source mappings use our SQS poller."""
 
+from collections.abc import Callable
+from functools import cached_property, partial
 from typing import Any
 
-from localstack.services.lambda_.event_source_mapping import esm_worker_factory
+from localstack.services.lambda_ import provider as lambda_provider
+from localstack.services.lambda_.event_source_mapping import esm_worker_factory, pipe_utils
 from localstack.services.lambda_.event_source_mapping.esm_worker import EsmState, EsmWorker
 from localstack.services.sqs import provider as sqs
 from localstack.utils.scheduler import Scheduler
@@ -25,6 +28,38 @@ def use_concurrent_sqs_poller() -> None:
         return worker
 
     esm_worker_factory.EsmWorkerFactory.get_esm_worker = get_esm_worker
+
+
+class _ClientWhenUsed:
+    """Stands for a boto3 client, which is made with the first use of any of its parts."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+
+    @cached_property
+    def _client(self) -> Any:
+        return self._make()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+
+def make_no_needless_clients() -> None:
+    """Spare each event source three boto3 clients, 0.1 s of processor time.
+
+    Our poller uses none of the two that it is given, and the check whether a queue exists needs
+    none that has assumed the function's role: nothing here enforces one.
+    """
+    stock = pipe_utils.get_internal_client
+
+    def when_used(arn: str, **options: Any) -> _ClientWhenUsed:
+        return _ClientWhenUsed(partial(stock, arn, **options))
+
+    def without_role(arn: str, **_role: Any) -> Any:
+        return stock(arn)  # which LocalStack keeps
+
+    esm_worker_factory.get_internal_client = when_used
+    lambda_provider.get_internal_client = without_role
 
 
 _LOOK_EVERY_S = 0.2

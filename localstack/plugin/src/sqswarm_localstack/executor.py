@@ -1,9 +1,7 @@
 """LocalStack's Lambda executor for machines without Docker: functions are local processes."""
 
-import compileall
 import contextlib
 import os
-import subprocess
 import threading
 import time
 import weakref
@@ -17,7 +15,7 @@ from localstack.services.lambda_.invocation.runtime_executor import (
     RuntimeExecutor,
 )
 
-from sqswarm_localstack import log_lines
+from sqswarm_localstack import code_archives, log_lines
 from sqswarm_localstack.sandbox import Answer, Invocation, Sandbox, SandboxError, TimedOutError
 
 # Names that only LocalStack's own init binary understands.
@@ -67,24 +65,12 @@ class HostRuntimeExecutor(RuntimeExecutor):
 
     @classmethod
     def prepare_version(cls, function_version: FunctionVersion) -> None:
-        """Unpack the code and compile it, so that no cold start has to."""
+        """Unpack the code and compile what came without, so that no cold start has to."""
         runtime = function_version.config.runtime or "none"
         if not runtime.startswith("python"):
             message = f"runtime {runtime}: local processes run Python functions only"
             raise LambdaRuntimeException(message)
-        code = function_version.config.code
-        code.prepare_for_execution()
-        location = str(code.get_unzipped_code_location())
-        # By the functions' own interpreter: bytecode of another version would be ignored.
-        with contextlib.suppress(subprocess.SubprocessError):
-            subprocess.run(  # noqa: S603 - our own interpreter
-                [function_python(), "-I", "-S", "-m", compileall.__name__, "-q", location],
-                check=False,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                stdin=subprocess.DEVNULL,
-                timeout=60,
-            )
+        code_archives.unpack(function_version.config.code, python=function_python())
 
     @classmethod
     def cleanup_version(cls, function_version: FunctionVersion) -> None:

@@ -41,22 +41,39 @@ def prepare() -> None:
     """Put right what stock LocalStack does differently from AWS, or wastefully."""
     from sqswarm_localstack import (
         event_sources,
+        first_use,
         function_logs,
         gateway,
         message_groups,
         metrics,
         reset,
+        service_index,
     )
 
     gateway.listen_where_told()
     gateway.save_work_per_request()
+    service_index.use_kept_index()
+    first_use.link_code_with_one_client()
+    first_use.know_regions_without_sessions()
+    first_use.start_functions_beside_those_that_end()
+    first_use.wait_in_short_steps()
+    first_use.load_services_one_at_a_time()
     event_sources.use_concurrent_sqs_poller()
+    event_sources.make_no_needless_clients()
     event_sources.look_at_visibility_more_often()
     event_sources.keep_replaced_workers_quiet()
     message_groups.lock_message_groups()
     metrics.buffer_metrics()
     function_logs.batch_function_logs()
     reset.register_reset_endpoint()
+
+
+@hooks.on_infra_ready()
+def use_the_time_until_asked() -> None:
+    """Go on starting after LocalStack has said that it is ready."""
+    from sqswarm_localstack import first_use
+
+    first_use.load_services_early()
 
 
 @hooks.on_infra_shutdown(priority=1000)

@@ -62,6 +62,9 @@ class ConcurrentSqsPoller(SqsPoller):
         arn = parse_arn(self.source_arn)
         self._context = request_context("sqs", arn["account"], arn["region"])
 
+    def _register_client_hooks(self) -> None:
+        """Leave LocalStack's client alone: this poller has no use for it."""
+
     def poll_events(self) -> None:
         """Receive one batch and hand it to a free thread.
 
