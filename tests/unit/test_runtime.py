@@ -192,6 +192,15 @@ async def test_one_failing_task_of_ten_does_not_repeat_the_others(memory):
     assert statuses == [Status.COMPLETED] * 9 + [Status.WORKING]
 
 
+async def test_a_settle_that_fails_costs_no_neighbour_its_retry(memory):
+    await memory.submit(moody, "fine", "raises")
+    memory.store.crash_before = "settle"
+    assert len((await memory.work(moody)).keep) == 2
+    memory.clock.advance(seconds=3)  # the backoff is over, and no lease would be
+    await memory.work(moody)
+    assert ("raises", 2) in RUNS
+
+
 async def test_an_agent_that_raises_is_retried_with_growing_delays_then_recorded_failed(memory):
     [task_id] = await memory.submit(moody, "raises")
     waits = []

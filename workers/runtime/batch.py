@@ -177,16 +177,10 @@ class Runtime:
                 else:
                     finished.append(run)
             if finished and (not running or time.monotonic() >= flush_at):
-                dispositions.update(await self._conclude(finished))
+                told = await settle_runs(self._worker, finished)
+                ids = [run.job.delivery.message_id for run in finished]
+                dispositions.update(dict(zip(ids, told, strict=True)))
                 finished = []
-
-    async def _conclude(self, runs: Sequence[Run]) -> dict[str, Disposition]:
-        try:
-            dispositions = await settle_runs(self._worker, runs)
-        except Exception as error:
-            self._worker.log.error("settle.failed", error=repr(error), tasks=len(runs))
-            dispositions = [Disposition.KEEP] * len(runs)
-        return {run.job.delivery.message_id: f for run, f in zip(runs, dispositions, strict=True)}
 
     async def _run(self, job: Job, lease: Lease, ends: float | None) -> Run | Disposition:
         """Run one attempt; its message's disposition at once where the lease was lost meanwhile."""
