@@ -92,12 +92,7 @@ def swarm(emulator):
             WorkerContext(
                 agent=one,
                 spec=one.spec,
-                names=ports.names,
-                store=ports.store,
-                bus=ports.bus,
-                blobs=ports.blobs,
-                runner=AsyncRunner(),
-                ttl_s=1000,
+                connection=replace(connection, principal=one.name, operator=True),
                 log=Log(stream=log),
             )
         )

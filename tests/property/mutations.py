@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -14,7 +15,6 @@ import sqswarm.dispatcher.submit
 import sqswarm.workers.durable.journal
 import sqswarm.workers.runtime.acquire
 import sqswarm.workers.runtime.batch
-import sqswarm.workers.runtime.job
 import sqswarm.workers.runtime.standing
 from simulation.process import here
 from sqswarm.dispatcher.lifecycle.dead_letter_sweep import DeadLetterSweeper
@@ -87,7 +87,7 @@ def delete_before_settle():
         await worker.bus.delete(worker.queue, [run.job.delivery.receipt for run in runs])
         return await real(worker, runs)
 
-    with patch.object(sqswarm.workers.runtime.batch, "conclude", settle_runs):
+    with patch.object(sqswarm.workers.runtime.batch, "settle_runs", settle_runs):
         yield
 
 
@@ -118,7 +118,7 @@ def lease_shorter_than_the_run():
 
 @mutation
 def fence_by_owner_without_a_fresh_version():
-    with patch.object(sqswarm.workers.runtime.job, "new_version", lambda: here().name):
+    with patch.object(sqswarm.workers.runtime.batch, "new_version", lambda bits: here().name):
         yield
 
 
@@ -180,7 +180,7 @@ def delete_while_another_lease_is_live():
     def standing(record, **given):
         found = real(record, **given)
         if isinstance(found, sqswarm.workers.runtime.standing.LeasedByAnother):
-            return sqswarm.workers.runtime.standing.Parked()
+            return sqswarm.workers.runtime.standing.Waiting()
         return found
 
     with patch.object(sqswarm.workers.runtime.standing, "standing", standing):
@@ -329,7 +329,7 @@ def answers_that_overwrite_each_other():
 @mutation(workload="people")
 def redrive_that_makes_a_new_task_every_time():
     def derived(origin, key, *, at_ms):
-        return new_task_id(at_ms)
+        return new_task_id(at_ms, secrets.randbits)
 
     with patch.object(sqswarm.dispatcher.lifecycle.redrive, "derive_task_id", derived):
         yield

@@ -41,6 +41,9 @@ class Clock(AsyncRunner):
     async def sleep(self, seconds):
         self.advance(seconds=seconds)
 
+    def jitter(self):
+        return 0.5
+
 
 class CrashedError(Exception):
     """What a planned crash raises."""
@@ -154,14 +157,8 @@ class MemorySwarm:
         return WorkerContext(
             agent=one,
             spec=one.spec,
-            names=NAMES,
-            store=self.store,
-            bus=self.bus,
-            blobs=self.blobs,
-            runner=self.clock,
-            ttl_s=14 * 86_400,
+            connection=self.connection_for(one.name, operator=True),
             log=Log(stream=self.log),
-            jitter=lambda: 0.5,
         )
 
     def connection_for(self, principal, *, operator=False):

@@ -40,7 +40,7 @@ class Throttle:
             self._until_ms = max(self._until_ms, item["until"] if item else 0)
         if self._until_ms <= now:
             return 0
-        return self._until_ms - now + round(_SPREAD_MS * self._worker.jitter())
+        return self._until_ms - now + round(_SPREAD_MS * self._worker.runner.jitter())
 
     async def note(self, throttled: Throttled, *, times: int) -> None:
         """Tell every worker to wait, longer each time a call is refused again."""

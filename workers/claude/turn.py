@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from hashlib import sha256
@@ -18,7 +17,6 @@ from sqswarm.workers.claude.budget import Reservation, Spend
 from sqswarm.workers.claude.client import client_of
 from sqswarm.workers.claude.config import Model
 from sqswarm.workers.claude.throttle import Throttle, Throttled
-from sqswarm.workers.claude.tools import station_of
 from sqswarm.workers.durable.context import TaskContext
 from sqswarm.workers.runtime.outcome import Fail, Retry
 
@@ -36,7 +34,7 @@ class Turns:
 
     def __init__(self, model: Model, ctx: TaskContext, request: JsonObject) -> None:
         """Take turns with `request`, to which each adds its messages."""
-        worker = station_of(ctx)
+        worker = ctx.worker
         self._model = model
         self._ctx = ctx
         self._worker = worker
@@ -137,14 +135,15 @@ class Turns:
             metadata={"user_id": who},
             extra_headers=headers,
         )
-        shown_at = time.monotonic()
+        monotonic = self._worker.runner.monotonic
+        shown_at = monotonic()
         async with stream as events:
             async for event in events:
                 if event.type in {"message_start", "message_delta"}:
                     usage = events.current_message_snapshot.usage
                     self._so_far = Tokens.of(usage.to_dict())
-                if event.type == "text" and time.monotonic() - shown_at >= _SHOW_EVERY_S:
-                    shown_at = time.monotonic()
+                if event.type == "text" and monotonic() - shown_at >= _SHOW_EVERY_S:
+                    shown_at = monotonic()
                     await self._show(number, event.snapshot)
             message = await events.get_final_message()
         if message.stop_reason is None:

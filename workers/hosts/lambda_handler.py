@@ -12,9 +12,10 @@ import sys
 from typing import Any
 
 from sqswarm.backends.aws.caller import ThreadedCaller
-from sqswarm.backends.aws.connect import backends, client_factory, names_of
+from sqswarm.backends.aws.connect import client_factory
 from sqswarm.backends.log import Log
 from sqswarm.backends.runner import AsyncRunner
+from sqswarm.dispatcher.connection import connect
 from sqswarm.schemas.errors import UnknownAgent
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.settings import Settings
@@ -39,18 +40,12 @@ class Worker:
             message = f"no agent {name!r} in {environment['SQSWARM_AGENTS']}"
             raise UnknownAgent(message)
         agent = agents[name]
-        runner = AsyncRunner()
-        ports = backends(settings, ThreadedCaller(client_factory(settings)), runner)
+        caller = ThreadedCaller(client_factory(settings))
         self._loop = asyncio.new_event_loop()
         self._worker = WorkerContext(
             agent=agent,
             spec=agent.spec,
-            names=names_of(settings),
-            store=ports.store,
-            bus=ports.bus,
-            blobs=ports.blobs,
-            runner=runner,
-            ttl_s=settings.ttl_s,
+            connection=connect(settings, caller, AsyncRunner(), principal=name, operator=True),
             log=Log().bind(agent=name),
         )
         self._runtime = Runtime(self._worker)

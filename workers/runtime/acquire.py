@@ -153,10 +153,15 @@ async def _next_step(  # noqa: C901 - one case a standing
             return Disposition.DELETE
         case at.Waiting():
             # Its worker may have died between the plan and the children, or a count and the join.
-            await repair_waiting(await worker.connection(), record)
+            await repair_waiting(await worker.connection.with_catalogue(), record)
             return Disposition.DELETE
         case at.Asleep(for_s=0):
-            return protocol.wake(record, v=new_version(), now_ms=now, due_at_ms=now + DUE_GRACE_MS)
+            return protocol.wake(
+                record,
+                v=new_version(worker.runner.random_bits),
+                now_ms=now,
+                due_at_ms=now + DUE_GRACE_MS,
+            )
         case at.Asleep(for_s=seconds) if seconds <= DELAY_LIMIT_S:
             await worker.hide(job, seconds=seconds)
             return Disposition.KEEP

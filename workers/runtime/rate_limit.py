@@ -84,6 +84,6 @@ async def _reserve(worker: WorkerContext, rate: Rate, slots: int) -> list[int]:
         if isinstance(outcome, Applied):
             return [-(-start // 1000) for start in starts]
         before = outcome.item
-        await worker.runner.sleep(0.01 + 0.05 * worker.jitter())
+        await worker.runner.sleep(0.01 + 0.05 * worker.runner.jitter())
     message = f"the rate bucket of {name!r} is too busy"
     raise RuntimeError(message)

@@ -64,7 +64,7 @@ async def suspend(worker: WorkerContext, job: Job, lease: Lease, park: Suspend) 
         wake_at_ms=record.wake_at_ms,
     )
     if children:
-        await spawn(await worker.connection(), record)
+        await spawn(await worker.connection.with_catalogue(), record)
     elif not asks:
         await _set_timer(worker, record)
     return Disposition.DELETE

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
-import time
 
 from sqswarm.backends.ports.bus import Delivery
 from sqswarm.schemas.errors import NotDeployed
@@ -33,14 +31,18 @@ class Poller:
         self._hands = InFlightMessages(worker)
         self._batches: set[asyncio.Task[None]] = set()
         self._giving_up = asyncio.Event()
-        self.seen_s = time.monotonic()
-        """When SQS last answered (monotonic seconds)."""
+        self._seen_s = worker.runner.monotonic()
         self.runtime.keep_leases(self._giving_up)
 
     @property
     def busy(self) -> int:
         """Return how many tasks are in hand."""
         return self._hands.held
+
+    @property
+    def silent_s(self) -> float:
+        """Return how many seconds ago SQS answered last."""
+        return self.worker.runner.monotonic() - self._seen_s
 
     async def run(self, stopping: asyncio.Event, *, grace_s: float) -> None:
         """Work until `stopping` is set, or a thread hangs, then drain.
@@ -75,12 +77,12 @@ class Poller:
                 if not failures:
                     self.worker.log.error("poll.failed", error=repr(error))
                 failures += 1
-                await _rest(failures, stopping)
+                await self._rest(failures, stopping)
                 continue
             if failures:
                 self.worker.log.info("poll.recovered", after=failures)
             failures = 0
-            self.seen_s = time.monotonic()
+            self._seen_s = self.worker.runner.monotonic()
             if stopping.is_set():
                 await self._hands.put_back(deliveries)
             elif deliveries:
@@ -112,12 +114,13 @@ class Poller:
 
         await self.runtime.handle(deliveries, tell=tell)
 
-
-async def _rest(failures: int, stopping: asyncio.Event) -> None:
-    """Wait for a while that grows with the failures, full jitter; not once `stopping` is set."""
-    longest = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(failures, 10))
-    try:
-        async with asyncio.timeout(random.uniform(_FIRST_PAUSE_S / 2, longest)):
-            await stopping.wait()
-    except TimeoutError:
-        return
+    async def _rest(self, failures: int, stopping: asyncio.Event) -> None:
+        """Wait ever longer, with full jitter, the more has failed; not once `stopping` is set."""
+        longest = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(failures, 10))
+        shortest = _FIRST_PAUSE_S / 2
+        wait_s = shortest + (longest - shortest) * self.worker.runner.jitter()
+        try:
+            async with asyncio.timeout(wait_s):
+                await stopping.wait()
+        except TimeoutError:
+            return

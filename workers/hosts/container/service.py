@@ -6,16 +6,15 @@ import asyncio
 import contextlib
 import os
 import signal
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqswarm.backends.aws.caller import AioCaller
-from sqswarm.backends.aws.connect import backends, client_options, identify
+from sqswarm.backends.aws.connect import client_options, identify
 from sqswarm.backends.log import Log
 from sqswarm.backends.runner import AsyncRunner
-from sqswarm.dispatcher.connection import open_connection
+from sqswarm.dispatcher.connection import connect, open_connection
 from sqswarm.schemas.settings import Settings
 from sqswarm.workers.agent import AnyAgent
 from sqswarm.workers.hosts.container.poller import Poller
@@ -85,24 +84,17 @@ async def _pollers(
     orders: WorkerOptions,
     log: Log,
 ) -> list[Poller]:
-    runner = AsyncRunner()
     known = await identify(settings, caller)
-    ports = backends(known, caller, runner)
-    stations = [
+    workers = [
         WorkerContext(
             agent=agent,
             spec=agent.spec,
-            names=ports.names,
-            store=ports.store,
-            bus=ports.bus,
-            blobs=ports.blobs,
-            runner=runner,
-            ttl_s=known.ttl_s,
+            connection=connect(known, caller, AsyncRunner(), principal=name, operator=True),
             log=log.bind(agent=name),
         )
         for name, agent in agents.items()
     ]
-    return [Poller(one, slots=orders.slots or one.spec.concurrency) for one in stations]
+    return [Poller(one, slots=orders.slots or one.spec.concurrency) for one in workers]
 
 
 async def _run(pollers: list[Poller], stopping: asyncio.Event, grace_s: float) -> None:
@@ -130,8 +122,7 @@ def _heed_signals(stopping: asyncio.Event, log: Log) -> None:
 async def _be_seen(pollers: list[Poller], file: Path | None) -> None:
     """Touch the health file while every poller hears from SQS, or has its hands full."""
     while file is not None:
-        now = time.monotonic()
-        if all(p.busy or now - p.seen_s < _SILENT_S for p in pollers):
+        if all(p.busy or p.silent_s < _SILENT_S for p in pollers):
             with contextlib.suppress(OSError):
                 file.touch()  # noqa: ASYNC240 - one inode, on a local disk
         await asyncio.sleep(_BEAT_S)
