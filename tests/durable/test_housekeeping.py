@@ -159,7 +159,7 @@ async def test_a_letter_whose_task_is_leased_stays_until_the_lease_is_over(memor
     from sqswarm.dispatcher.lifecycle.dead_letter_sweep import DeadLetterSweeper
 
     keeper = DeadLetterSweeper(
-        memory.housekeeper._connection, Log(stream=memory.log), memory.housekeeper
+        memory.housekeeper._connection, Log.to(memory.log), memory.housekeeper
     )
     assert await keeper.sweep() == {"left": 1}
     assert memory.bus.bodies(dead) == [body]

@@ -40,7 +40,7 @@ class ProcessLog(Log):
         """Return a log that adds these fields."""
         return ProcessLog(process=self.process, bound={**self.bound, **fields})
 
-    def _write(self, level: str, event: str, fields: dict[str, Any]) -> None:
+    def _write(self, level: int, event: str, fields: dict[str, Any]) -> None:
         del level
         task_id = fields.pop("task_id", None) or self.bound.get("task_id", "")
         self.process.world.note(self.process, event, str(task_id), fields)

@@ -133,7 +133,7 @@ class MemorySwarm:
         self.runtimes = {one.name: self._build(one) for one in agents}
         self.connection = self.connection_for("me")
         self.housekeeper = Housekeeper(
-            self.connection_for("keeper", operator=True), Log(stream=self.log)
+            self.connection_for("keeper", operator=True), Log.to(self.log)
         )
 
     def _build(self, one):
@@ -158,7 +158,7 @@ class MemorySwarm:
             agent=one,
             spec=one.spec,
             connection=self.connection_for(one.name, operator=True),
-            log=Log(stream=self.log),
+            log=Log.to(self.log),
         )
 
     def connection_for(self, principal, *, operator=False):
@@ -210,7 +210,7 @@ class MemorySwarm:
             self.clock.advance(seconds=60)
             await self.housekeeper.sweep()
             keeper = DeadLetterSweeper(
-                self.housekeeper._connection, Log(stream=self.log), self.housekeeper
+                self.housekeeper._connection, Log.to(self.log), self.housekeeper
             )
             await keeper.sweep()
             await self.settle_down()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
@@ -146,10 +145,6 @@ class ClaudeAgent(Agent[..., Any]):
         run.__doc__ = description or first_line or f"Ask {self._model.name}."
         run.__name__ = run.__qualname__ = name
         run.__annotations__ = {"prompt": str, "ctx": TaskContext, "return": self._output}
-        frame = inspect.currentframe()
-        caller = frame.f_back.f_back if frame and frame.f_back else None
-        if caller is not None:
-            run.__module__ = str(caller.f_globals.get("__name__", __name__))
         return run
 
     def _check_price(self, name: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqswarm.backends.aws.caller import ThreadedCaller
 from sqswarm.backends.aws.connect import client_factory
-from sqswarm.backends.log import Log
+from sqswarm.backends.log import Log, configure_logging
 from sqswarm.backends.runner import AsyncRunner
 from sqswarm.dispatcher.connection import connect
 from sqswarm.schemas.errors import UnknownAgent
@@ -33,6 +33,7 @@ class Worker:
 
         Raises InvalidAgent or UnknownAgent, which Lambda reports as an init error.
         """
+        configure_logging(environment)
         settings = Settings.from_env(environment)
         name = environment["SQSWARM_AGENT"]
         agents = load_agents(environment["SQSWARM_AGENTS"].split(","))
@@ -46,7 +47,7 @@ class Worker:
             agent=agent,
             spec=agent.spec,
             connection=connect(settings, caller, AsyncRunner(), principal=name, operator=True),
-            log=Log().bind(agent=name),
+            log=Log.of_agent(name),
         )
         self._runtime = Runtime(self._worker)
 

@@ -195,6 +195,7 @@ class Runtime:
     async def _run(self, job: Job, lease: Lease, ends: float | None) -> Run | Disposition:
         """Run one attempt; its message's disposition at once where the lease was lost meanwhile."""
         log = self._worker.log.bind(task_id=job.task_id, attempt=lease.attempt)
+        log.attach()
         timeout_s = float(self._worker.spec.timeout_s)
         if ends is not None:
             timeout_s = min(timeout_s, max(0.1, ends - self._worker.runner.monotonic()))

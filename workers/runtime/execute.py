@@ -15,6 +15,7 @@ from sqswarm.schemas.errors import (
     InvalidReturn,
     LeaseLost,
     RemoteFailed,
+    SecretNotFound,
     StepFailed,
     UsageError,
 )
@@ -135,8 +136,15 @@ def _failure(error: Exception, context: TaskContext) -> Outcome:
             return Failed(error_type=error.type, message=str(error))
         case InvalidReturn():
             return Failed(error_type="InvalidReturn", message=str(error), code=INTERNAL_ERROR)
-        case ChildFailed() | RemoteFailed() | AskTimedOut() | AskDeclined() | UsageError():
-            # JournalEntry for good, or wrong however often it is tried: the agent did not catch it.
+        case (
+            ChildFailed()
+            | RemoteFailed()
+            | AskTimedOut()
+            | AskDeclined()
+            | UsageError()
+            | SecretNotFound()
+        ):
+            # Recorded for good, or wrong however often it is tried: the agent did not catch it.
             return Failed(error_type=type(error).__name__, message=str(error))
         case StepFailed():
             return Broke(error_type=error.error_type, message=error.reason)

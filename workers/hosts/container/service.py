@@ -45,7 +45,7 @@ class WorkerOptions:
 
 
 async def work(
-    settings: Settings, agents: Mapping[str, AnyAgent], orders: WorkerOptions, *, log: Log
+    settings: Settings, agents: Mapping[str, AnyAgent], options: WorkerOptions, *, log: Log
 ) -> bool:
     """Work until SIGTERM or SIGINT, then drain; a second signal ends the process at once.
 
@@ -58,16 +58,16 @@ async def work(
     stopping = asyncio.Event()
     caller = AioCaller(aioboto3.Session(), lambda service: client_options(settings, service))
     try:
-        pollers = await _pollers(settings, caller, agents, orders, log)
+        pollers = await _pollers(settings, caller, agents, options)
         _heed_signals(stopping, log)
         log.info("worker.started", agents=list(agents), slots={
-            p.worker.spec.name: orders.slots or p.worker.spec.concurrency for p in pollers
+            p.worker.spec.name: options.slots or p.worker.spec.concurrency for p in pollers
         })  # fmt: skip
-        background = [asyncio.create_task(_be_seen(pollers, orders.health_file))]
-        if orders.housekeeping:
-            background.append(asyncio.create_task(_keep_house(settings, caller, log)))
+        background = [asyncio.create_task(_be_seen(pollers, options.health_file))]
+        if options.housekeeping:
+            background.append(asyncio.create_task(_keep_house(settings, caller)))
         try:
-            await _run(pollers, stopping, orders.grace_s)
+            await _run(pollers, stopping, options.grace_s)
         finally:
             for task in background:
                 task.cancel()
@@ -81,8 +81,7 @@ async def _pollers(
     settings: Settings,
     caller: AioCaller,
     agents: Mapping[str, AnyAgent],
-    orders: WorkerOptions,
-    log: Log,
+    options: WorkerOptions,
 ) -> list[Poller]:
     known = await identify(settings, caller)
     workers = [
@@ -90,11 +89,11 @@ async def _pollers(
             agent=agent,
             spec=agent.spec,
             connection=connect(known, caller, AsyncRunner(), principal=name, operator=True),
-            log=log.bind(agent=name),
+            log=Log.of_agent(name),
         )
         for name, agent in agents.items()
     ]
-    return [Poller(one, slots=orders.slots or one.spec.concurrency) for one in workers]
+    return [Poller(one, slots=options.slots or one.spec.concurrency) for one in workers]
 
 
 async def _run(pollers: list[Poller], stopping: asyncio.Event, grace_s: float) -> None:
@@ -128,9 +127,9 @@ async def _be_seen(pollers: list[Poller], file: Path | None) -> None:
         await asyncio.sleep(_BEAT_S)
 
 
-async def _keep_house(settings: Settings, caller: AioCaller, log: Log) -> None:
+async def _keep_house(settings: Settings, caller: AioCaller) -> None:
     """Do a round of housekeeping every minute, with the catalogue as it is then."""
-    log = log.bind(agent="housekeeping")
+    log = Log.of_agent("housekeeping")
     while True:
         try:
             connection = await open_connection(settings, caller, AsyncRunner(), operator=True)
