@@ -180,7 +180,7 @@ def _entry(message: Outgoing, target: str, *, body: str) -> dict[str, Any]:
 
 
 def _group(principal: str) -> str:
-    """Return a message group id: at most 128 characters, dead letters, digits and punctuation."""
+    """Return a message group id: at most 128 characters, letters, digits and punctuation."""
     if len(principal) <= _GROUP_LENGTH and all("!" <= c <= "~" for c in principal):
         return principal
     return sha256(principal.encode()).hexdigest()

@@ -145,15 +145,15 @@ def test_a_declaration_that_cannot_work_is_refused_where_it_stands(options):
         agent(**options)(lambda: None)
 
 
-async def _yields(n: int):
+async def yields(n: int):
     yield n
 
 
-def _counts(n: int):
+def counts(n: int):
     yield n
 
 
-@pytest.mark.parametrize("function", [_yields, _counts])
+@pytest.mark.parametrize("function", [yields, counts])
 def test_a_generator_is_refused_when_it_is_declared(function):
     with pytest.raises(InvalidAgent, match="yields") as caught:
         agent(function)

@@ -42,7 +42,7 @@ class McpServer:
             message = f"the MCP server {self.name!r} needs a command or a url"
             raise InvalidAgent(message, hint=_EXAMPLE)
         if not self.name.replace("-", "").replace("_", "").isalnum():
-            message = f"an MCP server is called {self.name!r}; dead letters, digits, - and _ do"
+            message = f"an MCP server is called {self.name!r}; letters, digits, - and _ do"
             raise InvalidAgent(message)
 
     def allows(self, tool: str) -> bool:

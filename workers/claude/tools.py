@@ -56,7 +56,7 @@ class Tool(ABC):
     def __post_init__(self) -> None:
         """Refuse a name that the API would refuse."""
         if not _NAME.match(self.name):
-            message = f"a tool is called {self.name!r}; dead letters, digits, _ and - are possible"
+            message = f"a tool is called {self.name!r}; letters, digits, _ and - are possible"
             raise InvalidAgent(message, hint="Give it another: tool(function, name=...).")
 
     @abstractmethod
