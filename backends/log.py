@@ -21,7 +21,7 @@ from sqswarm.schemas.errors import InvalidSettings
 from sqswarm.schemas.json import dumps
 
 _LOGGER = logging.getLogger("sqswarm")
-_QUIET = ("aiobotocore", "anthropic", "asyncio", "boto3", "botocore", "httpx", "httpx2", "mcp",
+_QUIET = ("aiobotocore", "anthropic", "asyncio", "boto3", "botocore", "httpx", "httpx2", "mangum", "mcp",
           "urllib3")  # fmt: skip
 """Libraries whose every request is no event of ours: from WARNING on they are heard."""
 
@@ -44,7 +44,9 @@ class Log:
     def to(cls, stream: TextIO) -> Log:
         """Return a log that writes to a stream and to nothing else."""
         logger = logging.Logger("sqswarm", logging.INFO)  # noqa: LOG001 - one of its own
-        logger.addHandler(_handler(stream))
+        handler = logging.StreamHandler(stream)
+        handler.setFormatter(JsonFormatter())
+        logger.addHandler(handler)
         return cls(logger=logger)
 
     def bind(self, **fields: Any) -> Log:
@@ -98,6 +100,18 @@ class JsonFormatter(logging.Formatter):
         return hide(text)
 
 
+class _StandardOutput(logging.StreamHandler):  # type: ignore[type-arg] # generic in stubs only
+    """Writes to whatever standard output is by then: Lambda's runtime puts its own in place."""
+
+    @property
+    def stream(self) -> TextIO:
+        return sys.stdout
+
+    @stream.setter
+    def stream(self, stream: TextIO) -> None:
+        """Leave it: there is nothing to keep."""
+
+
 class _WithTask(logging.Filter):
     """Gives records the task they belong to, for formatters of whatever making."""
 
@@ -131,18 +145,14 @@ def configure_logging(environment: Mapping[str, str] | None = None) -> Log:
     if "AWS_LAMBDA_FUNCTION_NAME" in environment and not ours:
         root.handlers.clear()
     if not root.handlers:
-        root.addHandler(_handler(sys.stdout))
-    for handler in root.handlers:
-        handler.addFilter(_WITH_TASK)
+        handler = _StandardOutput()
+        handler.setFormatter(JsonFormatter())
+        root.addHandler(handler)
+    for one in root.handlers:
+        one.addFilter(_WITH_TASK)
     root.setLevel(level)
     for quiet in _QUIET:
         logger = logging.getLogger(quiet)
         if logger.level == logging.NOTSET:
             logger.setLevel(max(level, logging.WARNING))
     return Log()
-
-
-def _handler(stream: TextIO) -> logging.Handler:
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(JsonFormatter())
-    return handler

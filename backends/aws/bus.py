@@ -202,3 +202,21 @@ def _delivery(message: dict[str, Any]) -> Delivery:
         attributes={name: value.get("StringValue", "") for name, value in custom.items()},
         group=system.get("MessageGroupId"),
     )
+
+
+def delivery_of(record: dict[str, Any]) -> Delivery:
+    """Return the delivery in one record of a Lambda SQS event.
+
+    Source: Lambda Developer Guide, "Using Lambda with SQS".
+    """
+    system = record.get("attributes", {})
+    custom = record.get("messageAttributes", {})
+    return Delivery(
+        message_id=record["messageId"],
+        receipt=record["receiptHandle"],
+        body=record["body"],
+        receive_count=int(system.get("ApproximateReceiveCount", 1)),
+        sent_ms=int(system.get("SentTimestamp", 0)),
+        attributes={name: value.get("stringValue", "") for name, value in custom.items()},
+        group=system.get("MessageGroupId"),
+    )

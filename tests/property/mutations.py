@@ -15,7 +15,7 @@ import sqswarm.dispatcher.submit
 import sqswarm.workers.durable.journal
 import sqswarm.workers.runtime.acquire
 import sqswarm.workers.runtime.batch
-import sqswarm.workers.runtime.standing
+import sqswarm.workers.runtime.decide
 from simulation.process import here
 from sqswarm.dispatcher.lifecycle.dead_letter_sweep import DeadLetterSweeper
 from sqswarm.dispatcher.lifecycle.sweep import Housekeeper, Sweep
@@ -99,14 +99,14 @@ def retry_that_forgets_the_fence():
 
 @mutation(workload="zombies")
 def retry_that_trusts_its_own_token():
-    real = sqswarm.workers.runtime.standing.standing
+    real = sqswarm.workers.runtime.decide.standing
 
     def standing(record, *, token, max_attempts, now_ms):
         if record.v == token and not record.status.terminal:
-            return sqswarm.workers.runtime.standing.Ours()
+            return sqswarm.workers.runtime.decide.Standing.OURS, 0
         return real(record, token=token, max_attempts=max_attempts, now_ms=now_ms)
 
-    with patch.object(sqswarm.workers.runtime.standing, "standing", standing):
+    with patch.object(sqswarm.workers.runtime.decide, "standing", standing):
         yield
 
 
@@ -175,15 +175,15 @@ def resume_without_the_sweep_entry():
 
 @mutation
 def delete_while_another_lease_is_live():
-    real = sqswarm.workers.runtime.standing.standing
+    real = sqswarm.workers.runtime.decide.standing
 
     def standing(record, **given):
         found = real(record, **given)
-        if isinstance(found, sqswarm.workers.runtime.standing.LeasedByAnother):
-            return sqswarm.workers.runtime.standing.Waiting()
+        if found[0] is sqswarm.workers.runtime.decide.Standing.LEASED_BY_ANOTHER:
+            return sqswarm.workers.runtime.decide.Standing.WAITING, 0
         return found
 
-    with patch.object(sqswarm.workers.runtime.standing, "standing", standing):
+    with patch.object(sqswarm.workers.runtime.decide, "standing", standing):
         yield
 
 

@@ -15,9 +15,8 @@ from sqswarm.schemas.ledger import Budget
 from sqswarm.schemas.pricing import plain_model
 from sqswarm.workers.agent import Agent, agent
 from sqswarm.workers.claude.client import HANDED_ON, Account
-from sqswarm.workers.claude.config import Model
-from sqswarm.workers.claude.conversation import ClaudeConfig, converse
-from sqswarm.workers.claude.servers import McpServer, servers_of
+from sqswarm.workers.claude.config import ClaudeConfig, McpServer, Model, servers_of
+from sqswarm.workers.claude.conversation import converse
 from sqswarm.workers.claude.tools import Tool, tool
 from sqswarm.workers.durable.context import TaskContext
 

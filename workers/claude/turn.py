@@ -15,9 +15,8 @@ from sqswarm.schemas.json import JsonObject, dumps, size_bytes
 from sqswarm.schemas.ledger import day_of, worst_case
 from sqswarm.schemas.pricing import Tokens
 from sqswarm.workers.claude.budget import Reservation, Spend
-from sqswarm.workers.claude.client import client_of
+from sqswarm.workers.claude.client import Throttle, Throttled, client_of
 from sqswarm.workers.claude.config import Model
-from sqswarm.workers.claude.throttle import Throttle, Throttled
 from sqswarm.workers.durable.context import TaskContext
 from sqswarm.workers.runtime.outcome import Fail, Retry
 

@@ -46,7 +46,7 @@ async def run_children(
         if new:
             async with journal.machinery():
                 await _check(journal, new)
-            await journal.park(operation, [ChildrenWait(children=tuple(new))])
+            await journal.suspend(operation, [ChildrenWait(children=tuple(new))])
         async with journal.machinery():
             results = await _results(journal, planned)
     failed = next((r for r in results if isinstance(r, ChildFailed)), None)

@@ -185,7 +185,7 @@ class TaskContext:
 
         Up to 15 minutes it is exact to a second or two, for longer to a minute.
         """
-        from sqswarm.workers.durable.ask import run_sleep
+        from sqswarm.workers.durable.sleep import run_sleep
 
         await run_sleep(self._recorded("a sleep"), seconds)
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 from typing import Any
 
+from sqswarm.backends.aws.bus import delivery_of
 from sqswarm.backends.aws.caller import ThreadedCaller
 from sqswarm.backends.aws.connect import client_factory
 from sqswarm.backends.log import Log, configure_logging
@@ -16,7 +17,6 @@ from sqswarm.dispatcher.lifecycle.sweep import Housekeeper
 from sqswarm.dispatcher.schedule import submit_scheduled
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.settings import Settings
-from sqswarm.workers.hosts.lambda_event import delivery_of
 
 
 async def handle_event(event: JsonObject, environment: dict[str, str]) -> JsonObject:

@@ -11,6 +11,7 @@ import os
 import sys
 from typing import Any
 
+from sqswarm.backends.aws.bus import delivery_of
 from sqswarm.backends.aws.caller import ThreadedCaller
 from sqswarm.backends.aws.connect import client_factory
 from sqswarm.backends.log import Log, configure_logging
@@ -19,7 +20,6 @@ from sqswarm.dispatcher.connection import connect
 from sqswarm.schemas.errors import UnknownAgent
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.settings import Settings
-from sqswarm.workers.hosts.lambda_event import delivery_of
 from sqswarm.workers.registry import load_agents
 from sqswarm.workers.runtime.batch import BatchResult, Runtime
 from sqswarm.workers.runtime.worker_context import WorkerContext

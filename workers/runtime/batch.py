@@ -1,7 +1,7 @@
 """Runtime: acquire → run → settle, for a batch of deliveries of one agent's queue.
 
 The same code runs behind the Lambda handler and in the container worker. What it does with a
-delivery follows correctness.md; pure functions decide (standing.py, decide.py), this file carries
+delivery follows correctness.md; pure functions decide (decide.py), this file carries
 the decisions out.
 """
 
@@ -300,7 +300,7 @@ class Runtime:
 
 
 class _Dispositions(dict[str, Disposition]):
-    """Fates by message id; whoever wants to know is told as each comes."""
+    """Dispositions by message id; whoever wants to know is told as each comes."""
 
     def __init__(self, tell: Callable[[str, Disposition], None] | None) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Effects: what an ended task still owes the world. All may be repeated without harm."""
+"""Completion: what an ended task still owes the world. All of it may be repeated harmlessly."""
 
 from __future__ import annotations
 

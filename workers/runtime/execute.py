@@ -1,4 +1,4 @@
-"""Perform: run an agent's function on validated arguments and say what came of it."""
+"""Execute: run an agent's function on validated arguments and say what came of it."""
 
 from __future__ import annotations
 
@@ -98,13 +98,13 @@ class AgentExecutor:
         task groups as they mean it to.
         """
         running = asyncio.ensure_future(self._agent.function(**bound))
-        parked = asyncio.ensure_future(journal.suspended.wait())
+        suspended = asyncio.ensure_future(journal.suspended.wait())
         try:
-            await asyncio.wait({running, parked}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({running, suspended}, return_when=asyncio.FIRST_COMPLETED)
             return await running if running.done() else _SUSPENDED
         finally:
             journal.close()
-            parked.cancel()
+            suspended.cancel()
             running.cancel()
             # Its clean-up has a moment; what ignores being cancelled is left behind.
             _, stubborn = await asyncio.wait({running}, timeout=_CLEAN_UP_S)

@@ -28,7 +28,7 @@ class Run:
 
 
 async def settle_runs(worker: WorkerContext, runs: Sequence[Run]) -> list[Disposition]:
-    """Settle the finished runs in one call, park or release the others; return the dispositions."""
+    """Settle finished runs in one call, suspend or release the others; return dispositions."""
     ending = [run for run in runs if isinstance(run.decision, Complete | GiveUp)]
     endings = await worker.runner.gather([_ending(worker, run) for run in ending])
     writes = [_settle(worker, run, end) for run, end in zip(ending, endings, strict=True)]
@@ -44,10 +44,10 @@ async def settle_runs(worker: WorkerContext, runs: Sequence[Run]) -> list[Dispos
         ],
     )
     answers = iter(settled)
-    return await worker.runner.gather([_fate(worker, run, answers) for run in runs])
+    return await worker.runner.gather([_disposition(worker, run, answers) for run in runs])
 
 
-async def _fate(
+async def _disposition(
     worker: WorkerContext, run: Run, settled: Iterator[tuple[Run, Ending, WriteOutcome]]
 ) -> Disposition:
     match run.decision:

@@ -1,4 +1,4 @@
-"""Poller: take one agent's messages as fast as there are hands for them, and no faster."""
+"""Poller: take one agent's messages as fast as there are slots for them, and no faster."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Poller:
         self.worker = worker
         self.runtime = Runtime(worker, slots=slots)
         self._slots = slots
-        self._hands = InFlightMessages(worker)
+        self._in_flight = InFlightMessages(worker)
         self._batches: set[asyncio.Task[None]] = set()
         self._giving_up = asyncio.Event()
         self._seen_s = worker.runner.monotonic()
@@ -36,8 +36,8 @@ class Poller:
 
     @property
     def busy(self) -> int:
-        """Return how many tasks are in hand."""
-        return self._hands.held
+        """Return how many tasks are in flight."""
+        return self._in_flight.held
 
     @property
     def silent_s(self) -> float:
@@ -47,11 +47,11 @@ class Poller:
     async def run(self, stopping: asyncio.Event, *, grace_s: float) -> None:
         """Work until `stopping` is set, or a thread hangs, then drain.
 
-        What is in hand gets `grace_s` seconds from then on; what is not done by then is handed
+        What is in flight gets `grace_s` seconds from then on; what is not done by then is handed
         back. Raises NotDeployed without a queue; whatever else keeps SQS from answering is waited
         out: said once, then tried ever more seldom.
         """
-        keeper = asyncio.create_task(self._hands.keep())
+        keeper = asyncio.create_task(self._in_flight.keep_hidden())
         stop = asyncio.create_task(stopping.wait())
         polling = asyncio.create_task(self._poll(stopping))
         try:
@@ -61,12 +61,12 @@ class Poller:
         finally:
             for task in (keeper, stop, polling):
                 task.cancel()
-            await self._hands.flush()
+            await self._in_flight.flush()
 
     async def _poll(self, stopping: asyncio.Event) -> None:
         failures = 0
         while not stopping.is_set() and not self.runtime.hung:
-            free = await self._hands.free(self._slots, unless=stopping)
+            free = await self._in_flight.free(self._slots, unless=stopping)
             if not free:
                 continue
             try:
@@ -84,7 +84,7 @@ class Poller:
             failures = 0
             self._seen_s = self.worker.runner.monotonic()
             if stopping.is_set():
-                await self._hands.put_back(deliveries)
+                await self._in_flight.put_back(deliveries)
             elif deliveries:
                 self._start(deliveries)
 
@@ -101,7 +101,7 @@ class Poller:
         return await self.worker.bus.receive(self.worker.queue, limit=limit, wait_s=WAIT_S)
 
     def _start(self, deliveries: list[Delivery]) -> None:
-        self._hands.take(deliveries)
+        self._in_flight.hold(deliveries)
         batch = asyncio.create_task(self._work(deliveries))
         self._batches.add(batch)
         batch.add_done_callback(self._batches.discard)
@@ -110,7 +110,7 @@ class Poller:
         by_id = {delivery.message_id: delivery for delivery in deliveries}
 
         def tell(message_id: str, disposition: Disposition) -> None:
-            self._hands.let_go(by_id[message_id], delete=disposition is Disposition.DELETE)
+            self._in_flight.release(by_id[message_id], delete=disposition is Disposition.DELETE)
 
         await self.runtime.handle(deliveries, tell=tell)
 
