@@ -4,6 +4,7 @@ import json
 import random
 from collections import Counter
 from dataclasses import replace
+from secrets import randbits
 
 import pytest
 from benchmarks.faults.call import Call
@@ -24,7 +25,7 @@ from sqswarm.schemas.payload import Payload
 from sqswarm.schemas.protocol import Ending, Lease
 from sqswarm.schemas.task import TaskRecord
 
-ID = new_task_id(1)
+ID = new_task_id(1, randbits)
 LEASE = Lease(task_id=ID, v="mine", attempt=1, until_ms=5, durability=Durability.STANDARD)
 DONE = Ending(result=Payload(inline='{"result":3}'), wrapped=True)
 RECORD = TaskRecord(
@@ -258,7 +259,7 @@ def test_an_audit_counts_what_is_lost_doubled_or_stuck(changes, found):
     assert not verdict.kept
 
 
-CHILD = new_task_id(2)
+CHILD = new_task_id(2, randbits)
 
 
 @pytest.mark.parametrize(("acquired", "kept"), [(4, True), (3, False)])

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from secrets import randbits
 
 import pytest
 from memory_swarm import MemorySwarm
@@ -156,12 +157,16 @@ async def test_a_copy_that_comes_while_the_task_runs_is_left_until_the_lease_end
         pytest.param("not json", "not-json", id="not-json"),
         pytest.param('{"hello": 1}', "wrong-shape", id="wrong-shape"),
         pytest.param(
-            Message(id=new_task_id(0), name="nobody", arguments={}, principal="me").encode(),
+            Message(
+                id=new_task_id(0, randbits), name="nobody", arguments={}, principal="me"
+            ).encode(),
             "unknown-agent",
             id="unknown-agent",
         ),
         pytest.param(
-            Message(id=new_task_id(0), name="t", topic="t", arguments={}, principal="me").encode(),
+            Message(
+                id=new_task_id(0, randbits), name="t", topic="t", arguments={}, principal="me"
+            ).encode(),
             "unknown-topic",
             id="unknown-topic",
         ),
@@ -246,7 +251,7 @@ async def test_what_no_attempt_can_mend_fails_at_once(memory, text, error_type):
 
 
 async def test_arguments_that_went_around_the_dispatcher_fail_the_task(memory):
-    message = Message(id=new_task_id(0), name="echo", arguments={"no": 1}, principal="me")
+    message = Message(id=new_task_id(0, randbits), name="echo", arguments={"no": 1}, principal="me")
     await memory.bus.send(
         memory.queue(echo), [Outgoing(id="x", body=message.encode(), principal="me")]
     )
@@ -300,7 +305,9 @@ async def test_a_worker_that_dies_every_time_ends_the_task_with_the_reason(memor
         from sqswarm.workers.runtime.acquire import acquire
         from sqswarm.workers.runtime.job import job_of
 
-        await acquire(memory.worker(echo), [job_of(delivery, echo.spec)])
+        await acquire(
+            memory.worker(echo), [job_of(delivery, echo.spec, token=f"token-{delivery.receipt}")]
+        )
         memory.clock.advance(seconds=echo.spec.visibility_s)
     await memory.work(echo)
     error = (await memory.see(task_id)).record.error

@@ -11,14 +11,15 @@ import os
 import sys
 from typing import Any
 
+from sqswarm.backends.aws.bus import delivery_of
 from sqswarm.backends.aws.caller import ThreadedCaller
-from sqswarm.backends.aws.connect import backends, client_factory, names_of
-from sqswarm.backends.log import Log
+from sqswarm.backends.aws.connect import client_factory
+from sqswarm.backends.log import Log, configure_logging
 from sqswarm.backends.runner import AsyncRunner
+from sqswarm.dispatcher.connection import connect
 from sqswarm.schemas.errors import UnknownAgent
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.settings import Settings
-from sqswarm.workers.hosts.lambda_event import delivery_of
 from sqswarm.workers.registry import load_agents
 from sqswarm.workers.runtime.batch import BatchResult, Runtime
 from sqswarm.workers.runtime.worker_context import WorkerContext
@@ -32,6 +33,7 @@ class Worker:
 
         Raises InvalidAgent or UnknownAgent, which Lambda reports as an init error.
         """
+        configure_logging(environment)
         settings = Settings.from_env(environment)
         name = environment["SQSWARM_AGENT"]
         agents = load_agents(environment["SQSWARM_AGENTS"].split(","))
@@ -39,19 +41,13 @@ class Worker:
             message = f"no agent {name!r} in {environment['SQSWARM_AGENTS']}"
             raise UnknownAgent(message)
         agent = agents[name]
-        runner = AsyncRunner()
-        ports = backends(settings, ThreadedCaller(client_factory(settings)), runner)
+        caller = ThreadedCaller(client_factory(settings))
         self._loop = asyncio.new_event_loop()
         self._worker = WorkerContext(
             agent=agent,
             spec=agent.spec,
-            names=names_of(settings),
-            store=ports.store,
-            bus=ports.bus,
-            blobs=ports.blobs,
-            runner=runner,
-            ttl_s=settings.ttl_s,
-            log=Log().bind(agent=name),
+            connection=connect(settings, caller, AsyncRunner(), principal=name, operator=True),
+            log=Log.of_agent(name),
         )
         self._runtime = Runtime(self._worker)
 

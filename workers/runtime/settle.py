@@ -28,7 +28,7 @@ class Run:
 
 
 async def settle_runs(worker: WorkerContext, runs: Sequence[Run]) -> list[Disposition]:
-    """Settle the finished runs in one call, park or release the others; return the dispositions.
+    """Settle the finished runs in one call, suspend or release the others; return dispositions.
 
     A call that fails costs those it was about: the others' attempts are not lost with it.
     """
