@@ -28,7 +28,7 @@ async def cancel(connection: Connection, task_id: str, *, agent: str | None = No
     while True:
         record = await find(connection, task_id)
         if record is None:
-            write = protocol.cancel_unseen(_tombstone(connection, task_id, agent))
+            write = protocol.cancel_unrecorded(_tombstone(connection, task_id, agent))
         elif record.status.terminal:
             return record.status
         else:

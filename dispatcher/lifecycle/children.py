@@ -141,7 +141,7 @@ async def cancel_children(connection: Connection, parent: TaskRecord) -> None:
         for task_id, (number, child) in list(left.items()):
             item = items.get(task_key(task_id))
             if item is None:
-                writes[task_id] = protocol.cancel_unseen(
+                writes[task_id] = protocol.cancel_unrecorded(
                     _tombstone(connection, parent, task_id, number, child)
                 )
                 continue

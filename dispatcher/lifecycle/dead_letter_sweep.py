@@ -1,4 +1,4 @@
-"""Dead dead letters: what SQS itself gave up is looked at, ended or sent on; the rest has a reason.
+"""Dead letters: what SQS itself gave up is looked at, ended or sent on; the rest has a reason.
 
 A dead letter with the attribute `reason` was put there by us and stays for people. One without was
 moved by SQS, after its receives were used up: mostly by workers that died.
@@ -122,7 +122,9 @@ class DeadLetterSweeper:
         error = error_object("WorkerLost", "its worker was lost on every delivery")
         record = _unseen(entry, letter.delivery, message, task_id, now)
         outcome = await self._connection.store.write(
-            protocol.fail_unseen(record, error, now_ms=now, expires_s=self._connection.expires_s())
+            protocol.fail_unrecorded(
+                record, error, now_ms=now, expires_s=self._connection.expires_s()
+            )
         )
         if not isinstance(outcome, Applied):
             return False

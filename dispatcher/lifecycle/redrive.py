@@ -133,7 +133,7 @@ async def _redrive_letter(connection: Connection, letter: DeadLetter) -> Redrive
         principal=given.get("principal") or connection.principal,
         agent=letter.agent,
         group=letter.delivery.group if entry.ordered else None,
-        turn=f"-{connection.runner.now_ms()}",
+        dedup_suffix=f"-{connection.runner.now_ms()}",
     )
     await connection.bus.send(
         connection.names.queue(letter.agent, ordered=entry.ordered), [message]

@@ -54,5 +54,5 @@ def outgoing(record: TaskRecord) -> Outgoing:
         principal=record.principal,
         agent=record.agent,
         group=record.ordering_key,
-        turn=f"-{record.v}-{record.publishes}",
+        dedup_suffix=f"-{record.v}-{record.publishes}",
     )

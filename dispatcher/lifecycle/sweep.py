@@ -185,5 +185,5 @@ class Housekeeper:
         return "republished"
 
     async def _look_again(self, record: TaskRecord, due_at_ms: int | None) -> str:
-        await self._connection.store.write(protocol.look_again(record, due_at_ms=due_at_ms))
+        await self._connection.store.write(protocol.postpone(record, due_at_ms=due_at_ms))
         return "tended"

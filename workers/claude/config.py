@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from sqswarm.schemas.budget import Budget
 from sqswarm.schemas.json import JsonObject, loads
-from sqswarm.schemas.ledger import Budget
 from sqswarm.schemas.pricing import Price, own_prices, price_of
 from sqswarm.workers.claude.client import Account
 

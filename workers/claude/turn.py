@@ -11,8 +11,9 @@ from hashlib import sha256
 from typing import Any
 
 from sqswarm.backends.secrets import hide_all
+from sqswarm.schemas.budget import worst_case
 from sqswarm.schemas.json import JsonObject, dumps, size_bytes
-from sqswarm.schemas.ledger import day_of, worst_case
+from sqswarm.schemas.ledger import day_of
 from sqswarm.schemas.pricing import Tokens
 from sqswarm.workers.claude.budget import Reservation, Spend
 from sqswarm.workers.claude.client import client_of
