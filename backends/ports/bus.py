@@ -66,7 +66,7 @@ class Delivery:
 
 @dataclass(frozen=True, kw_only=True)
 class OutgoingDeadLetter:
-    """A message put aside with its reason, for a person to look at."""
+    """A message put aside with its reason, for a person to look at (dead_letters.py reads it)."""
 
     body: str
     reason: str

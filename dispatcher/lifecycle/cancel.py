@@ -13,6 +13,7 @@ from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.errors import TaskNotFound
 from sqswarm.schemas.ids import created_ms, new_version
 from sqswarm.schemas.lifecycle import Phase, Status
+from sqswarm.schemas.message import Message
 from sqswarm.schemas.task import TaskRecord, task_key
 from sqswarm.schemas.writes import Applied
 
@@ -54,14 +55,15 @@ def _owes(record: TaskRecord) -> bool:
 
 def _tombstone(connection: Connection, task_id: str, agent: str | None) -> TaskRecord:
     now_ms = connection.runner.now_ms()
-    return TaskRecord(
-        task_id=task_id,
-        agent=agent or "unknown",
-        principal=connection.principal,
-        status=Status.CANCELLED,
+    message = Message(
+        id=task_id, name=agent or "unknown", arguments=None, principal=connection.principal
+    )
+    return TaskRecord.from_message(
+        message,
         v=new_version(),
         durability=Durability.STANDARD,
-        created_ms=created_ms(task_id) or now_ms,
-        updated_ms=now_ms,
+        status=Status.CANCELLED,
+        now_ms=now_ms,
+        created_ms=created_ms(task_id),
         expires_s=connection.expires_s(),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqswarm.backends.aws.chunks import chunks
 from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
@@ -11,12 +12,12 @@ from sqswarm.dispatcher.lifecycle.join import count_in_parent, resume_parent
 from sqswarm.dispatcher.lifecycle.republish import republish
 from sqswarm.dispatcher.submit import arguments_key, new_traceparent
 from sqswarm.schemas import protocol
-from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.ids import created_ms, new_version
 from sqswarm.schemas.journal import PlannedChild, child_id, plan_entry
 from sqswarm.schemas.json import dumps, loads, size_bytes
 from sqswarm.schemas.lifecycle import Phase, Status
-from sqswarm.schemas.payload import INLINE_LIMIT_BYTES, Payload
+from sqswarm.schemas.message import Message
+from sqswarm.schemas.payload import INLINE_LIMIT_BYTES
 from sqswarm.schemas.task import TaskRecord, task_key
 from sqswarm.schemas.writes import Applied, Write
 
@@ -86,30 +87,34 @@ async def _create(
 async def _record(
     connection: Connection, parent: TaskRecord, number: int, child: PlannedChild
 ) -> TaskRecord:
-    task_id = child_id(parent.task_id, child.key)
-    text = dumps(child.arguments)
-    arguments = Payload(inline=text)
-    if size_bytes(text) > INLINE_LIMIT_BYTES:
-        ref = await connection.blobs.put(arguments_key(task_id), text.encode())
-        arguments = Payload(ref=ref)
-    now = connection.runner.now_ms()
-    return TaskRecord(
-        task_id=task_id,
-        agent=child.agent,
-        principal=parent.principal,
-        status=Status.WORKING,
-        v=new_version(),
-        durability=Durability.DURABLE,
-        depth=parent.depth + 1,
-        created_ms=now,
-        updated_ms=now,
-        due_at_ms=now + DUE_GRACE_MS,
-        arguments=arguments,
-        parent=f"{parent.task_id}#{number}",
+    message = replace(
+        _message(parent, number, child),
         session_id=child.session_id,
         ordering_key=child.ordering_key or child.session_id,
         deadline=parent.deadline,
         traceparent=_next_span(parent.traceparent),
+    )
+    text = dumps(child.arguments)
+    if size_bytes(text) > INLINE_LIMIT_BYTES:
+        ref = await connection.blobs.put(arguments_key(message.id), text.encode())
+        message = replace(message, payload_ref=ref)
+    else:
+        message = replace(message, arguments=child.arguments)
+    now = connection.runner.now_ms()
+    return TaskRecord.from_message(
+        message, depth=parent.depth + 1, now_ms=now, due_at_ms=now + DUE_GRACE_MS
+    )
+
+
+def _message(parent: TaskRecord, number: int, child: PlannedChild) -> Message:
+    """Return what names a child, without what it is to do."""
+    return Message(
+        id=child_id(parent.task_id, child.key),
+        name=child.agent,
+        arguments=None,
+        principal=parent.principal,
+        parent=f"{parent.task_id}#{number}",
+        v=new_version(),
     )
 
 
@@ -142,7 +147,7 @@ async def cancel_children(connection: Connection, parent: TaskRecord) -> None:
             item = items.get(task_key(task_id))
             if item is None:
                 writes[task_id] = protocol.cancel_unrecorded(
-                    _tombstone(connection, parent, task_id, number, child)
+                    _tombstone(connection, parent, number, child)
                 )
                 continue
             record = TaskRecord.from_item(item)
@@ -182,19 +187,14 @@ def cancelling(connection: Connection, record: TaskRecord, *, owes: bool) -> Wri
 
 
 def _tombstone(
-    connection: Connection, parent: TaskRecord, task_id: str, number: int, child: PlannedChild
+    connection: Connection, parent: TaskRecord, number: int, child: PlannedChild
 ) -> TaskRecord:
-    now = connection.runner.now_ms()
-    return TaskRecord(
-        task_id=task_id,
-        agent=child.agent,
-        principal=parent.principal,
+    message = _message(parent, number, child)
+    return TaskRecord.from_message(
+        message,
         status=Status.CANCELLED,
-        v=new_version(),
-        durability=Durability.DURABLE,
         depth=parent.depth + 1,
-        created_ms=created_ms(task_id),
-        updated_ms=now,
+        now_ms=connection.runner.now_ms(),
+        created_ms=created_ms(message.id),
         expires_s=connection.expires_s(),
-        parent=f"{parent.task_id}#{number}",
     )
