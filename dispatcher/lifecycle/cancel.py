@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sqswarm.dispatcher.connection import Connection
-from sqswarm.dispatcher.lifecycle.children import cancelling
-from sqswarm.dispatcher.lifecycle.completion import Completion, apply_completions
+from sqswarm.dispatcher.lifecycle.completion import Completion, apply_completions, cancel_write
 from sqswarm.dispatcher.view import find
 from sqswarm.schemas import protocol
 from sqswarm.schemas.agent_spec import Durability
@@ -33,7 +32,7 @@ async def cancel(connection: Connection, task_id: str, *, agent: str | None = No
         elif record.status.terminal:
             return record.status
         else:
-            write = cancelling(connection, record, owes=_owes(record))
+            write = cancel_write(connection, record, owes=_owes(record))
         if isinstance(await connection.store.write(write), Applied):
             if record is not None:
                 due_at_ms = 0 if _owes(record) else None
