@@ -1,4 +1,4 @@
-"""Dead dead letters: what was given up and why; running it again, once a person has agreed."""
+"""Dead letters: what was given up and why; running it again, once a person has agreed."""
 
 # No `from __future__ import annotations`: the SDK has to see the resolver in a tool's signature,
 # and that resolver is a function within a function, which no name leads to.
@@ -37,7 +37,7 @@ class DeadLetterInfo(Shape):
 
 
 class DeadLetters(Shape):
-    """Dead dead letters; they stay where they are."""
+    """Dead letters; they stay where they are."""
 
     letters: list[DeadLetterInfo]
     limited: bool = Field(description="True where there may be more.")

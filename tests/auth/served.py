@@ -137,7 +137,7 @@ class _Keep(logging.Handler):
 
 @contextlib.contextmanager
 def serve(app, access_for):
-    """Serve `app` behind a AuthMiddleware with the access that `access_for(log=…)` makes."""
+    """Serve `app` behind an AuthMiddleware with the access that `access_for(log=…)` makes."""
     stream, records = io.StringIO(), []
     handler = _Keep(records)
     root = logging.getLogger()
