@@ -43,7 +43,7 @@ _STAGE = "Stage"
 _TASKS = "Tasks"
 _WORKERS = "Workers"
 _CARE = "Care"
-_DOORS = "Doors"
+_SERVERS = "Servers"
 
 _EVERYWHERE = (
     "Everywhere: --json (stdout is JSON only), --stage NAME, --endpoint URL, --debug. "
@@ -117,7 +117,7 @@ _VERBS: dict[str, list[tuple[str, Callable[..., Any]]]] = {
         ("session", session),
         ("doctor", doctor),
     ],
-    _DOORS: [("serve", serve), ("mcp", mcp)],
+    _SERVERS: [("serve", serve), ("mcp", mcp)],
 }
 for _panel, _verbs in _VERBS.items():
     for _name, _verb in _verbs:

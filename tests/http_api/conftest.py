@@ -12,11 +12,11 @@ from tests.http_api.api import Api
 
 from sqswarm import AsyncSwarm
 from sqswarm.dispatcher.server.auth import access_from_environment
-from sqswarm.dispatcher.server.http import routes
+from sqswarm.dispatcher.server.http.routes import routes
 
 
-class OneDoor:
-    """A server onto one connected swarm: each caller's desk is the same but for who sits at it."""
+class OneSwarm:
+    """One connected swarm: the connection of each caller differs by the principal only."""
 
     def __init__(self):
         self._swarm = None
@@ -29,9 +29,9 @@ class OneDoor:
         finally:
             await self._swarm.close()
 
-    def swarm(self, caller):
+    def swarm(self, identity):
         mine = replace(
-            self._swarm._connection, principal=caller.principal, operator=caller.operator
+            self._swarm._connection, principal=identity.principal, operator=identity.operator
         )
         return AsyncSwarm(mine, self._swarm._caller)
 
@@ -45,7 +45,7 @@ def issuer():
 
 @pytest.fixture(scope="session")
 def served(deployed, issuer):  # noqa: F811
-    server = OneDoor()
+    server = OneSwarm()
     app = Starlette(routes=routes(server), lifespan=server.lifespan)
     env = {**os.environ, **issuer.environment()}
     with serve(app, lambda log: access_from_environment(env, log=log)) as running:

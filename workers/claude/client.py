@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 
 from sqswarm.backends.secrets import secret
 from sqswarm.schemas.errors import InvalidAgent
+from sqswarm.schemas.settings import LOOPBACK_HOSTS
 from sqswarm.workers.claude.throttle import Throttled
 
 PROVIDERS = ("anthropic", "bedrock")
@@ -50,8 +51,7 @@ class Account:
     @property
     def is_local(self) -> bool:
         """Tell whether it is this machine: then a key is not needed."""
-        host = urlsplit(self.base_url or "").hostname
-        return host in {"127.0.0.1", "localhost", "::1"}
+        return urlsplit(self.base_url or "").hostname in LOOPBACK_HOSTS
 
     @property
     def whom(self) -> str:

@@ -1,0 +1,193 @@
+"""What callers send and get, as pydantic models: they make the OpenAPI document.
+
+Requests are validated by them. The answers are the swarm's own JSON (`TaskView.to_json` and
+others); the tests hold every answer against these models.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic.alias_generators import to_camel
+
+from sqswarm.dispatcher.submit import SLEEP_LIMIT_S
+from sqswarm.schemas.agent_spec import Durability
+from sqswarm.schemas.lifecycle import Status
+
+LONGEST_WAIT_S = 20
+"""A long poll has to end before the proxies in between lose patience (API Gateway: 29 s)."""
+
+MOST_LISTED = 200
+
+_MessageGroup = Annotated[
+    str,
+    # Source: SQS SendMessage, MessageGroupId: 1 to 128 letters, digits and punctuation.
+    Field(pattern=r"^[!-~]{1,128}$"),
+]
+
+
+class NewTask(BaseModel):
+    """One task for one agent."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    agent: str = Field(description="The agent's name; GET /agents lists them.")
+    arguments: dict[str, Any] = Field(
+        default_factory=dict, description="What the agent's own schema asks for."
+    )
+    idempotency_key: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=255,
+        description="A repeat with the same key returns the first task.",
+    )
+    delay: int = Field(
+        default=0, ge=0, le=SLEEP_LIMIT_S, description="Seconds before a worker may see it."
+    )
+    ordering_key: _MessageGroup | None = Field(
+        default=None, description="Tasks of one key run in order, where the agent is ordered."
+    )
+    session_id: _MessageGroup | None = Field(
+        default=None, description="The conversation it belongs to."
+    )
+
+
+class Answers(RootModel[dict[str, Any]]):
+    """Answers by the keys of the questions."""
+
+    root: dict[str, Any] = Field(min_length=1)
+
+
+class Event(RootModel[dict[str, Any]]):
+    """An event's payload: the arguments of every agent that subscribes to the topic."""
+
+
+class OneTask(BaseModel):
+    """How to look at one task."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    wait: float = Field(
+        default=0,
+        ge=0,
+        le=LONGEST_WAIT_S,
+        allow_inf_nan=False,
+        description="Seconds to wait for the task's end, or for a question it asks.",
+    )
+
+
+class Listing(BaseModel):
+    """Which tasks to list, the newest first."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: Status | None = Field(default=None, description="Only tasks that stand so.")
+    agent: str | None = Field(default=None, description="Only tasks of this agent.")
+    limit: int = Field(default=50, ge=1, le=MOST_LISTED, description="How many at most.")
+
+
+class Publishing(BaseModel):
+    """How to publish an event."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=256,
+        description="The event's type: subscribers may filter on it.",
+    )
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel)
+
+
+class Task(_Answer):
+    """One task as it stands: MCP's task fields first, then the swarm's own."""
+
+    task_id: str
+    agent: str
+    status: Status
+    status_message: str = ""
+    progress: float = 0
+    created_at: str = Field(description="ISO 8601, UTC")
+    last_updated_at: str = Field(description="ISO 8601, UTC")
+    attempt: int = Field(description="Attempts so far; 0 before the first.")
+    durability: Durability
+    principal: str
+    parent: str = ""
+    topic: str = ""
+    session_id: str = ""
+    ordering_key: str = ""
+    deadline: str = ""
+    redriven_from: str = ""
+    redriven_as: str = ""
+    wake_at: str = ""
+    pending_children: int = 0
+    input_requests: dict[str, Any] = Field(
+        default_factory=dict, description="Open questions by key, as MCP elicitation requests."
+    )
+    error: dict[str, Any] = Field(
+        default_factory=dict, description="JSON-RPC error of a failed task."
+    )
+    result: dict[str, Any] = Field(
+        default_factory=dict, description="MCP CallToolResult of a completed task."
+    )
+
+
+class Tasks(_Answer):
+    """A list of tasks, the newest first."""
+
+    tasks: list[Task]
+
+
+class Started(_Answer):
+    """A task that an event has started."""
+
+    task_id: str
+    agent: str
+
+
+class Published(_Answer):
+    """An event's tasks, one of each subscribed agent."""
+
+    tasks: list[Started]
+
+
+class Agent(_Answer):
+    """One agent: its MCP tool definition and what the swarm adds."""
+
+    name: str
+    title: str
+    description: str
+    input_schema: dict[str, Any]
+    output_schema: dict[str, Any] = Field(default_factory=dict)
+    durability: Durability
+    ordered: bool
+    topics: list[dict[str, Any]]
+
+
+class Agents(_Answer):
+    """The deployed agents in the order of their names."""
+
+    agents: list[Agent]
+
+
+class Misfit(BaseModel):
+    """One place of a request that is wrong."""
+
+    at: str
+    message: str
+
+
+class Problem(BaseModel):
+    """Why a request was refused (RFC 9457)."""
+
+    type: str = Field(description="urn:sqswarm:problem:…, by the error's name")
+    title: str
+    status: int
+    detail: str
+    hint: str = Field(default="", description="What to do about it.")
+    errors: list[Misfit] = Field(default_factory=list)
