@@ -5,8 +5,6 @@ A task of another principal is like one that does not exist.
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,17 +14,16 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from sqswarm.dispatcher.async_client import AsyncSwarm
+from sqswarm.dispatcher.connection import Connection
+from sqswarm.dispatcher.follow import follow_task
 from sqswarm.dispatcher.server.http import models
 from sqswarm.dispatcher.submit import Request
-from sqswarm.dispatcher.view import TaskView
+from sqswarm.dispatcher.view import TaskView, opened
 from sqswarm.schemas.errors import UsageError
 from sqswarm.schemas.json import JsonObject, dumps
 from sqswarm.schemas.lifecycle import Status
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
-
-_FIRST_PAUSE_S = 0.05
-_LONGEST_PAUSE_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +31,7 @@ class Call:
     """One validated request. `body` and `query` are of the models that the operation names."""
 
     swarm: AsyncSwarm
+    connection: Connection
     request: HttpRequest
     body: Any = None
     query: Any = None
@@ -81,15 +79,16 @@ async def submit(call: Call) -> Response:
 
 async def get(call: Call) -> Response:
     """Look at one task, and wait a while for its end or for a question it asks."""
-    ends = time.monotonic() + call.query.wait
-    pause_s = _FIRST_PAUSE_S
-    while True:
-        view = await call.swarm.get(call.task_id)
-        left_s = ends - time.monotonic()
-        if view.status is not Status.WORKING or left_s <= 0 or await call.request.is_disconnected():
-            return _task_response(view)
-        await asyncio.sleep(min(pause_s, left_s))
-        pause_s = min(1.5 * pause_s, _LONGEST_PAUSE_S)
+    view = await call.swarm.get(call.task_id)  # raises for what is no id, or another's
+    if view.status is Status.WORKING and call.query.wait:
+        record = await follow_task(
+            call.connection,
+            call.task_id,
+            deadline_ms=call.connection.runner.now_ms() + round(1000 * call.query.wait),
+            meanwhile=lambda _: call.request.is_disconnected(),
+        )
+        view = await opened(call.connection, record)
+    return _task_response(view)
 
 
 async def listing(call: Call) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
@@ -11,8 +11,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from sqswarm.dispatcher.async_client import AsyncSwarm
-from sqswarm.dispatcher.server.auth.identity import Identity, identity_of
+from sqswarm.dispatcher.server.auth.identity import identity_of
+from sqswarm.dispatcher.server.context import ServerContext
 from sqswarm.dispatcher.server.http.openapi import document
 from sqswarm.dispatcher.server.http.operations import OPERATIONS, Call, Operation, json_response
 from sqswarm.dispatcher.server.problem import problem, problem_of, reason_of
@@ -45,14 +45,7 @@ class InvalidRequest(InvalidArguments):
         super().__init__(f"the body does not fit: {_sentence(self.errors)}")
 
 
-class SwarmSource(Protocol):
-    """What the API needs of a ServerContext."""
-
-    def swarm(self, identity: Identity) -> AsyncSwarm:
-        """Return the swarm as this identity sees it."""
-
-
-def routes(context: SwarmSource) -> list[Route]:
+def routes(context: ServerContext) -> list[Route]:
     """Return the routes of the API and of its OpenAPI document."""
 
     async def openapi(request: Request) -> Response:
@@ -65,13 +58,19 @@ def routes(context: SwarmSource) -> list[Route]:
     return [Route(path, _Methods(found)) for path, found in by_path.items()]
 
 
-def _endpoint(context: SwarmSource, operation: Operation) -> Endpoint:
+def _endpoint(context: ServerContext, operation: Operation) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         try:
             query = _read_query(request, operation.query)
             body = await _read_json(request, operation.body) if operation.body else None
-            swarm = context.swarm(identity_of(request))
-            call = Call(swarm=swarm, request=request, body=body, query=query)
+            identity = identity_of(request)
+            call = Call(
+                swarm=context.swarm(identity),
+                connection=context.connection(identity),
+                request=request,
+                body=body,
+                query=query,
+            )
             return await operation.act(call)
         except SwarmError as error:
             return _problem(request, error)

@@ -16,13 +16,14 @@ from mcp.shared.exceptions import MCPError
 from pydantic import BaseModel
 
 from sqswarm.dispatcher.connection import Connection
+from sqswarm.dispatcher.follow import read_records
 from sqswarm.dispatcher.server.auth.identity import identity_of
 from sqswarm.dispatcher.server.context import ServerContext
 from sqswarm.dispatcher.server.mcp.request_context import TASKS_EXTENSION, RequestContext
 from sqswarm.dispatcher.server.mcp.wire import detailed_task
-from sqswarm.dispatcher.view import opened, visible
+from sqswarm.dispatcher.view import opened
 from sqswarm.schemas.ids import is_task_id
-from sqswarm.schemas.task import TaskRecord, task_key
+from sqswarm.schemas.task import TaskRecord
 
 STREAMS_LIMIT = 200
 TASKS_LIMIT = 100
@@ -104,7 +105,7 @@ class _Stream:
 
     async def begin(self, task_ids: list[str]) -> None:
         """Acknowledge the caller's own tasks among `task_ids`, and send how each stands."""
-        records = await self._records([i for i in task_ids if is_task_id(i)])
+        records = await read_records(self._connection, [i for i in task_ids if is_task_id(i)])
         self._sent = {record.task_id: () for record in records}
         honored_ids = {"taskIds": list(self._sent)} if task_ids else {}
         honored = types.SubscriptionFilter.model_validate(
@@ -121,18 +122,11 @@ class _Stream:
 
     async def poll(self) -> None:
         """Send what has changed since."""
-        await self._send_changes(await self._records(list(self._sent)))
+        await self._send_changes(await read_records(self._connection, list(self._sent)))
         if self._tools and await self._context.refresh() != self._catalogue:
             self._catalogue = self._context.catalogue
             params = types.NotificationParams(_meta=self.meta)
             await self._send(types.ToolListChangedNotification(params=params))
-
-    async def _records(self, task_ids: list[str]) -> list[TaskRecord]:
-        if not task_ids:
-            return []
-        items = await self._connection.store.read_many([task_key(i) for i in task_ids])
-        found = [visible(self._connection, item) for item in items.values()]
-        return [record for record in found if record is not None]
 
     async def _send_changes(self, records: list[TaskRecord]) -> None:
         for record in records:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +10,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, CallToolRequestParams
 
 from sqswarm.dispatcher.connection import Connection
+from sqswarm.dispatcher.follow import follow_task
 from sqswarm.dispatcher.server.auth.identity import identity_of
 from sqswarm.dispatcher.server.context import ServerContext
 from sqswarm.dispatcher.server.mcp import elicitation
@@ -32,9 +31,6 @@ from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.naming import TASK_RESULT
 from sqswarm.schemas.task import TaskRecord, input_requests
-
-_FIRST_PAUSE_S = 0.02
-_LONGEST_PAUSE_S = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,22 +169,19 @@ class ToolCalls:
 
         Raises -32602 for an answer that breaks its question's schema.
         """
-        ends = time.monotonic() + self._context.settings.wait_s
-        pause_s = _FIRST_PAUSE_S
+        deadline_ms = connection.runner.now_ms() + round(1000 * self._context.settings.wait_s)
         while True:
-            record = await own_task(connection, task_id)
-            if record.status is Status.INPUT_REQUIRED and record.asks.keys() & responses.keys():
-                try:
-                    await elicitation.record_elicitation_results(connection, task_id, responses)
-                except InvalidArguments as error:
-                    raise MCPError(code=INVALID_PARAMS, message=str(error)) from error
-                continue
-            left_s = ends - time.monotonic()
-            if record.status is not Status.WORKING or left_s <= 0:
+            record = await follow_task(
+                connection, task_id, deadline_ms=deadline_ms, meanwhile=progress.report
+            )
+            if not (
+                record.status is Status.INPUT_REQUIRED and record.asks.keys() & responses.keys()
+            ):
                 return record
-            await progress.report(record)
-            await asyncio.sleep(min(pause_s, left_s))
-            pause_s = min(1.5 * pause_s, _LONGEST_PAUSE_S)
+            try:
+                await elicitation.record_elicitation_results(connection, task_id, responses)
+            except InvalidArguments as error:
+                raise MCPError(code=INVALID_PARAMS, message=str(error)) from error
 
 
 def _unfinished(record: TaskRecord, what: str) -> JsonObject:
