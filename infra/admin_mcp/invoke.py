@@ -42,7 +42,7 @@ class Invocation(Shape):
     seconds: float = Field(description="As seen from here, with the network.")
 
 
-def tools(site: AdminContext) -> Iterator[OperationTool]:
+def tools(context: AdminContext) -> Iterator[OperationTool]:
     """Yield the tools of this group."""
 
     def invoke_function(
@@ -61,7 +61,7 @@ def tools(site: AdminContext) -> Iterator[OperationTool]:
         succeeded. Do not invoke a swarm's own agents with it: use submit-task.
         """
         return invoked(
-            site, function_name, payload, qualifier=qualifier, shown=max_result_characters
+            context, function_name, payload, qualifier=qualifier, shown=max_result_characters
         )
 
     yield OperationTool(
@@ -73,7 +73,7 @@ def tools(site: AdminContext) -> Iterator[OperationTool]:
 
 
 def invoked(
-    site: AdminContext,
+    context: AdminContext,
     function_name: str,
     payload: Any,
     *,
@@ -89,8 +89,8 @@ def invoked(
     if size_bytes(text) > PAYLOAD_LIMIT_BYTES:
         message = f"the payload has {size_bytes(text):,} bytes; Lambda takes 6 MB"
         raise PayloadTooLarge(message, hint="Put the data in S3 and pass its address.")
-    timeout_s = described(site.client("lambda"), function_name)["Configuration"]["Timeout"]
-    once = client_without_retries(site.settings, timeout_s=timeout_s + _SLACK_S)
+    timeout_s = described(context.client("lambda"), function_name)["Configuration"]["Timeout"]
+    once = client_without_retries(context.settings, timeout_s=timeout_s + _SLACK_S)
     started = time.monotonic()
     options = {} if qualifier is None else {"Qualifier": qualifier}
     try:
