@@ -91,7 +91,7 @@ def tools(context: AdminContext) -> Iterator[OperationTool]:
             queues = [agent] if agent else [*(entry.name for entry in swarm.agents()), UNROUTED]
             found = [letter for name in queues for letter in swarm.dead_letters(name, limit=limit)]
         return DeadLetters(
-            letters=[_shown(letter) for letter in found[:limit]], limited=len(found) >= limit
+            letters=[_info_of(letter) for letter in found[:limit]], limited=len(found) >= limit
         )
 
     @with_fix
@@ -143,18 +143,18 @@ def tools(context: AdminContext) -> Iterator[OperationTool]:
         """
         with context.swarm() as swarm:
             letters = _chosen(swarm, agent, task_ids, limit)
-            shown = [_shown(letter) for letter in letters]
+            infos = [_info_of(letter) for letter in letters]
             if not letters:
-                return _done("nothing_there", "There are no such dead letters.", shown)
+                return _done("nothing_there", "There are no such dead letters.", infos)
             agreed = isinstance(decision, AcceptedElicitation) and decision.data.redrive
             if not agreed and _can_ask(ctx):
-                return _done("declined", "The user did not agree. Nothing was changed.", shown)
+                return _done("declined", "The user did not agree. Nothing was changed.", infos)
             if not agreed:
                 return _done(
                     "dry_run",
-                    f"Nothing was changed. {len(shown)} would be run again. Show this to "
+                    f"Nothing was changed. {len(infos)} would be run again. Show this to "
                     "the user; if they agree, call again with the same arguments and confirm=true.",
-                    shown,
+                    infos,
                 )
             results = [
                 Redriven(
@@ -164,7 +164,7 @@ def tools(context: AdminContext) -> Iterator[OperationTool]:
                 )
                 for result in swarm.redrive_dead_letters(agent, task_ids=task_ids, limit=limit)
             ]
-        return _done("redriven", "They are on their way: see get-task.", shown, results)
+        return _done("redriven", "They are on their way: see get-task.", infos, results)
 
     yield OperationTool(
         name="list-dead-letters", title="List dead letters", function=list_dead_letters
@@ -192,7 +192,7 @@ def _chosen(swarm: Swarm, agent: str, task_ids: list[str] | None, limit: int) ->
     return [one for one in letters if task_ids is None or one.task_id in task_ids][:limit]
 
 
-def _shown(letter: DeadLetter) -> DeadLetterInfo:
+def _info_of(letter: DeadLetter) -> DeadLetterInfo:
     fields = letter.to_json()
     return DeadLetterInfo.model_validate(
         {**fields, "body": cut_text(fields["body"], _BODY_LIMIT)[0]}

@@ -1,4 +1,4 @@
-"""People: tasks that wait for somebody's answer."""
+"""Questions: tasks that wait for somebody's answer."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def tools(context: AdminContext) -> Iterator[OperationTool]:
                         "taskId": view.id,
                         "agent": view.record.agent,
                         "key": key,
-                        "message": asked["params"]["message"],
-                        "answerSchema": asked["params"]["requestedSchema"],
+                        "message": question["params"]["message"],
+                        "answerSchema": question["params"]["requestedSchema"],
                         "askedAt": view.to_json()["lastUpdatedAt"],
                     }
                 )
                 for view in views
-                for key, asked in view.to_json().get("inputRequests", {}).items()
+                for key, question in view.to_json().get("inputRequests", {}).items()
             ]
         )
 

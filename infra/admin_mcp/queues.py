@@ -105,5 +105,7 @@ def _wanted(entries: dict[str, CatalogueEntry], agent: str | None) -> dict[str, 
 
 def _counts(sqs: Any, queue: str) -> dict[str, int]:
     url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
-    told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[*_COUNTS.values()])["Attributes"]
-    return {name: int(told.get(attribute, 0)) for name, attribute in _COUNTS.items()}
+    counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[*_COUNTS.values()])[
+        "Attributes"
+    ]
+    return {name: int(counts.get(attribute, 0)) for name, attribute in _COUNTS.items()}

@@ -145,11 +145,11 @@ def _tried(
 ) -> tuple[Invocation | None, str | None]:
     """Wait for the update and run the test event; return the run, or what went wrong.
 
-    Whatever goes wrong is told, not raised: the way back comes after it.
+    Whatever goes wrong is returned, not raised: the way back comes after it.
     """
     try:
         _finished(client, function_name)
-        return invoked(context, function_name, event, shown=_SHOWN), None
+        return invoked(context, function_name, event, max_characters=_SHOWN), None
     except Exception as error:
         return None, f"{type(error).__name__}: {error}"
 
@@ -167,9 +167,9 @@ def _rolled_back(client: Any, function_name: str, runtime: str) -> str | None:
 
 def _finished(client: Any, function_name: str) -> None:
     """Wait until an update has succeeded; raises SwarmError where it failed or takes too long."""
-    told = _settled(client, function_name)
-    if told.get("LastUpdateStatus") == "Failed":
-        message = f"Lambda could not update it: {told.get('LastUpdateStatusReason', 'no reason')}"
+    answer = _settled(client, function_name)
+    if answer.get("LastUpdateStatus") == "Failed":
+        message = f"Lambda could not update it: {answer.get('LastUpdateStatusReason', 'no reason')}"
         raise SwarmError(message, hint="See get-function.")
 
 
@@ -177,9 +177,9 @@ def _settled(client: Any, function_name: str) -> dict[str, Any]:
     """Wait until no update is under way, and return the configuration."""
     ends = time.monotonic() + _UPDATE_LIMIT_S
     while True:
-        told: dict[str, Any] = client.get_function_configuration(FunctionName=function_name)
-        if told.get("LastUpdateStatus") != "InProgress":
-            return told
+        answer: dict[str, Any] = client.get_function_configuration(FunctionName=function_name)
+        if answer.get("LastUpdateStatus") != "InProgress":
+            return answer
         if time.monotonic() > ends:
             message = f"the update of {function_name} has not finished after {_UPDATE_LIMIT_S} s"
             raise FunctionBusy(message)

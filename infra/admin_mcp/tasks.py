@@ -71,7 +71,7 @@ class Submitted(Shape):
 _OWN = ("taskId", "agent", "status", "createdAt", "lastUpdatedAt", "statusMessage", "error")
 
 
-def shown(view: TaskView) -> JsonObject:
+def task_fields(view: TaskView) -> JsonObject:
     """Return the fields of a Task."""
     fields = view.to_json()
     fields.pop("result", None)
@@ -97,7 +97,8 @@ def tools(context: AdminContext) -> Iterator[OperationTool]:
         with context.swarm() as swarm:
             views = swarm.list(status=status, agent=agent, limit=limit)
         return Tasks(
-            tasks=[Task.model_validate(shown(view)) for view in views], limited=len(views) == limit
+            tasks=[Task.model_validate(task_fields(view)) for view in views],
+            limited=len(views) == limit,
         )
 
     def get_task(task_id: TaskId) -> TaskWithResult:
@@ -110,7 +111,7 @@ def tools(context: AdminContext) -> Iterator[OperationTool]:
             view = swarm.get(task_id)
         text, was_cut = cut(view.to_json().get("result"), _SHOWN_RESULT)
         return TaskWithResult.model_validate(
-            {**shown(view), "resultJson": text, "resultCut": was_cut}
+            {**task_fields(view), "resultJson": text, "resultCut": was_cut}
         )
 
     def submit_task(

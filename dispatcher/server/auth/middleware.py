@@ -70,7 +70,7 @@ class AuthMiddleware:
     """
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
-        """Guard `app` as `access` says."""
+        """Stand before `app`, as `access` says."""
         self._app = app
         self._access = access
         self._origins = access.origins

@@ -96,7 +96,7 @@ def _authenticator(env: Mapping[str, str], mode: str) -> Authenticator:
 
 
 def _check_nothing_left_over(env: Mapping[str, str], mode: str) -> None:
-    """Refuse settings of a mode that is not on: somebody believes that they guard the server."""
+    """Refuse settings of a mode that is not on: somebody believes that they protect the server."""
     for name in sorted(env):
         of = "jwt" if name.startswith(_JWT) else "key" if name in KEY_SOURCES else mode
         if env[name] and of != mode:
