@@ -34,6 +34,7 @@ from sqswarm.infra.deployment.record import (
     write_record,
 )
 from sqswarm.infra.deployment.stack import ResourceEvent, Stack, StackResource, Watch
+from sqswarm.infra.deployment.start_check import check_start
 from sqswarm.infra.plan import Plan, architecture
 from sqswarm.infra.requirements import Requirements, pinned
 from sqswarm.infra.resources import Topology
@@ -95,6 +96,19 @@ def stack_of(settings: Settings, names: Names, clients: ClientFactory) -> Stack:
     return Stack(cloudformation, names.stack, poll_s=POLL_AWS_S)
 
 
+def bundle_of(plan: Plan, *, local: bool) -> Bundle:
+    """Return what the functions of a plan run; without requirements on a local emulator."""
+    project = plan.project
+    extra = (*project.requirements, *pinned(plan.requirements))
+    needs = None if local else Requirements(extra, architecture(), project.server is not None)
+    return bundle(
+        project.modules,
+        requirements=needs,
+        folders=(*project.pythonpath, project.root),
+        imported=plan.imported,
+    )
+
+
 class _Deployer:
     """One run of `deploy`: what its steps share."""
 
@@ -107,10 +121,7 @@ class _Deployer:
         self._names = names_of(self._settings)
         self._topology: Topology = plan.topology(self._names)
         self._stack = stack_of(settings, self._names, self._clients)
-        extra = (*plan.project.requirements, *pinned(plan.requirements))
-        server = plan.project.server is not None
-        needs = None if settings.local else Requirements(extra, architecture(), server)
-        self._bundle: Bundle = bundle(plan.project.modules, requirements=needs)
+        self._bundle = bundle_of(plan, local=settings.local)
         self._catalogue = plan.catalogue.dump().encode()
 
     def run(self) -> Deployment:
@@ -128,6 +139,9 @@ class _Deployer:
             if not any(drift.mend is None for drift in drifts):
                 return self._finished(wanted, changed=False, drifts=drifts)
             self._reports.step("some of it is gone: building it again")
+        if old is None or old.code_key != wanted.code_key:
+            self._reports.step("checking what the agents import")
+            self._bundle.check()
         exists = self._stack.prepare(self._reports.resource)
         if not exists:
             old = None
@@ -259,6 +273,8 @@ class _Deployer:
             time.sleep(_SETTLING_S)
             vital = [d for d in inspect(self._topology, self._clients) if d.vital]
             mend(vital)
+        self._reports.step("starting the functions")
+        check_start(self._topology, self._clients, local=self._settings.local)
         return Deployment(
             names=self._names,
             agents=tuple(self._plan.specs),

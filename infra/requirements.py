@@ -21,7 +21,12 @@ from packaging.requirements import Requirement
 from sqswarm.schemas.errors import DeployFailed
 
 _OURS = ("pydantic", "jsonschema")
-_DOORS = ("mcp", "mangum")
+_SERVER = ("mcp", "mangum")
+LAMBDA_BRINGS = frozenset(
+    ["awslambdaric", "boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"]
+)
+"""What functions on AWS can import besides. Source: Lambda's Python runtimes, November 2025."""
+
 _PLATFORMS = {"x86_64": "manylinux2014_x86_64", "arm64": "manylinux2014_aarch64"}
 
 
@@ -39,7 +44,7 @@ class Requirements:
     @cached_property
     def lines(self) -> tuple[str, ...]:
         """Return the requirements as pip takes them."""
-        ours = (*_OURS, *(_DOORS if self.server else ()))
+        ours = (*_OURS, *(_SERVER if self.server else ()))
         return tuple(dict.fromkeys((*pinned(ours), *self.extra)))
 
     @property

@@ -20,7 +20,7 @@ from sqswarm.dispatcher.server.settings import ServerSettings
 from sqswarm.dispatcher.server.stage import Stage
 from sqswarm.schemas.errors import InvalidSettings
 from sqswarm.schemas.json import JsonObject
-from sqswarm.schemas.settings import Settings
+from sqswarm.schemas.settings import START_CHECK, Settings
 
 API_STAGE_PATH = "/v1"
 """What a REST API puts before its paths (sqswarm.infra.template.server)."""
@@ -106,4 +106,6 @@ if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:  # only where this is the entry poi
 
     def handle(event: JsonObject, context: Any) -> JsonObject:
         """Handle one Lambda invocation."""
+        if event == START_CHECK:
+            return {"started": True}
         return _stage.handle(event, context)

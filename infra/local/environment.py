@@ -53,6 +53,16 @@ def environment_python(kind: EmulatorKind, progress: Callable[[str], None]) -> P
     return python
 
 
+def missing_needs(kind: EmulatorKind) -> EmulatorError | None:
+    """Return what functions would lack in this interpreter's environment, where they run."""
+    if kind != "localstack" or find_spec("awslambdaric") is not None:
+        return None
+    message = "functions run on awslambdaric, which is not installed here"
+    return EmulatorError(
+        message, hint="Install what the local AWS needs: pip install 'sqswarm[local]'"
+    )
+
+
 def child_environ(environ: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return the variables that an emulator or an installer inherits.
 

@@ -16,6 +16,7 @@ from sqswarm.schemas.errors import (
     LeaseLost,
     RemoteFailed,
     StepFailed,
+    SwarmError,
     UsageError,
 )
 from sqswarm.schemas.results import INTERNAL_ERROR, INVALID_PARAMS
@@ -125,6 +126,47 @@ class AgentExecutor:
             if not running.cancel() and not running.done():
                 self.hung += 1
             raise
+
+
+class NotLoaded:
+    """Stands in for an agent whose code does not load: every task gets the reason.
+
+    Code that is wrong stays wrong: its tasks fail at once. What broke otherwise while it was
+    loaded (a service that did not answer) may be better at the next attempt.
+    """
+
+    hung = 0
+
+    def __init__(self, error: BaseException) -> None:
+        """Keep why, and where in the agent's own code."""
+        self.reason = f"the agent's code does not load: {type(error).__name__}: {error}"
+        if (place := _place(error)) is not None:
+            self.reason += f" ({place})"
+        self._outcome: Outcome = (
+            Failed(error_type="AgentNotLoaded", message=self.reason)
+            if isinstance(error, ImportError | SyntaxError | SwarmError | NameError | SystemExit)
+            else Broke(error_type="AgentNotLoaded", message=self.reason)
+        )
+
+    async def execute(
+        self, arguments: Mapping[str, Any], context: TaskContext, *, timeout_s: float
+    ) -> Outcome:
+        """Return why there is no result."""
+        del arguments, context, timeout_s
+        return self._outcome
+
+
+def _place(error: BaseException) -> str | None:
+    """Return the last file and line that the error passed on its way, outside of imports' own."""
+    import traceback
+
+    while error.__cause__ is not None:
+        error = error.__cause__
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}, line {error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if not f.filename.startswith("<") and "importlib" not in f.filename]
+    return f"{own[-1].filename}, line {own[-1].lineno}" if own else None
 
 
 def _failure(error: Exception, context: TaskContext) -> Outcome:

@@ -22,7 +22,8 @@ from sqswarm.workers.runtime.job import Job
 class WorkerContext:
     """One agent's place of work: its ports, its names and a source of jitter (0 to 1)."""
 
-    agent: AnyAgent
+    agent: AnyAgent | None
+    """None where its code does not load: then the runtime is given an executor."""
     spec: AgentSpec
     names: Names
     store: Store
