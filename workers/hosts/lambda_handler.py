@@ -59,7 +59,7 @@ class Worker:
         except (Exception, SystemExit) as error:
             self._not_loaded = NotLoaded(error)
             self._log.error("agent.not-loaded", error=self._not_loaded.reason)
-            traceback.print_exception(error)
+            traceback.print_exception(self._not_loaded.error)
         else:
             self._not_loaded = None
 

@@ -139,6 +139,9 @@ class NotLoaded:
 
     def __init__(self, error: BaseException) -> None:
         """Keep why, and where in the agent's own code."""
+        while error.__cause__ is not None:
+            error = error.__cause__
+        self.error = error
         self.reason = f"the agent's code does not load: {type(error).__name__}: {error}"
         if (place := _place(error)) is not None:
             self.reason += f" ({place})"
@@ -157,16 +160,20 @@ class NotLoaded:
 
 
 def _place(error: BaseException) -> str | None:
-    """Return the last file and line that the error passed on its way, outside of imports' own."""
+    """Return the last file and line that the error passed, apart from the import machinery's."""
+    import sys
     import traceback
 
-    while error.__cause__ is not None:
-        error = error.__cause__
     if isinstance(error, SyntaxError):
-        return f"{error.filename}, line {error.lineno}"
+        return None  # its text says
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if not f.filename.startswith("<") and "importlib" not in f.filename]
-    return f"{own[-1].filename}, line {own[-1].lineno}" if own else None
+    if not own:
+        return None
+    file = own[-1].filename
+    for folder in sorted(filter(None, sys.path), key=len):
+        file = file.removeprefix(f"{folder}/")
+    return f"{file}, line {own[-1].lineno}"
 
 
 def _failure(error: Exception, context: TaskContext) -> Outcome:
