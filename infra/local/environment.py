@@ -85,7 +85,7 @@ def _check_platform(kind: EmulatorKind) -> None:
 
 
 def _install(kind: EmulatorKind, folder: Path, progress: Callable[[str], None]) -> None:
-    uv = _find_uv()
+    uv = find_uv()
     with tempfile.TemporaryDirectory(prefix="sqswarm-") as scratch:
         plugin = sources.plugin(kind)
         if plugin is not None:
@@ -126,7 +126,8 @@ def _install_with(
             raise EmulatorError(message, hint=hint)
 
 
-def _find_uv() -> str | None:
+def find_uv() -> str | None:
+    """Return the path of uv, if it is installed."""
     if find_spec("uv") is not None:
         from uv import find_uv_bin
 

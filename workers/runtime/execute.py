@@ -6,8 +6,10 @@ import asyncio
 import contextvars
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
+import sqswarm
 from sqswarm.schemas.errors import (
     AskDeclined,
     AskTimedOut,
@@ -161,7 +163,6 @@ class NotLoaded:
 
 def _place(error: BaseException) -> str | None:
     """Return the last file and line that the error passed, apart from the import machinery's."""
-    import sys
     import traceback
 
     if isinstance(error, SyntaxError):
@@ -170,10 +171,8 @@ def _place(error: BaseException) -> str | None:
     own = [f for f in frames if not f.filename.startswith("<") and "importlib" not in f.filename]
     if not own:
         return None
-    file = own[-1].filename
-    for folder in sorted(filter(None, sys.path), key=len):
-        file = file.removeprefix(f"{folder}/")
-    return f"{file}, line {own[-1].lineno}"
+    archive = str(Path(sqswarm.__file__).parents[1])  # the agent's code lies beside ours
+    return f"{own[-1].filename.removeprefix(f'{archive}/')}, line {own[-1].lineno}"
 
 
 def _failure(error: Exception, context: TaskContext) -> Outcome:
