@@ -6,10 +6,8 @@ import asyncio
 import contextvars
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
-import sqswarm
 from sqswarm.schemas.errors import (
     AskDeclined,
     AskTimedOut,
@@ -140,13 +138,12 @@ class NotLoaded:
     hung = 0
 
     def __init__(self, error: BaseException) -> None:
-        """Keep why, and where in the agent's own code."""
+        """Keep why: errors of our own say where in the agent's code."""
+        what = str(error) if isinstance(error, SwarmError) else f"{type(error).__name__}: {error}"
+        self.reason = f"the agent's code does not load: {what}"
         while error.__cause__ is not None:
             error = error.__cause__
         self.error = error
-        self.reason = f"the agent's code does not load: {type(error).__name__}: {error}"
-        if (place := _place(error)) is not None:
-            self.reason += f" ({place})"
         self._outcome: Outcome = (
             Failed(error_type="AgentNotLoaded", message=self.reason)
             if isinstance(error, ImportError | SyntaxError | SwarmError | NameError | SystemExit)
@@ -159,20 +156,6 @@ class NotLoaded:
         """Return why there is no result."""
         del arguments, context, timeout_s
         return self._outcome
-
-
-def _place(error: BaseException) -> str | None:
-    """Return the last file and line that the error passed, apart from the import machinery's."""
-    import traceback
-
-    if isinstance(error, SyntaxError):
-        return None  # its text says
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if not f.filename.startswith("<") and "importlib" not in f.filename]
-    if not own:
-        return None
-    archive = str(Path(sqswarm.__file__).parents[1])  # the agent's code lies beside ours
-    return f"{own[-1].filename.removeprefix(f'{archive}/')}, line {own[-1].lineno}"
 
 
 def _failure(error: Exception, context: TaskContext) -> Outcome:
