@@ -1,25 +1,27 @@
 """Bundle: the code archive that every function of a stage runs.
 
-Our packages and the agents' own, and for AWS what they import. Its key is a digest of what went
-in, so an unchanged tree is neither packed nor uploaded again.
+Our packages, the agents' own with all that they import from the project's folders, and for AWS
+the requirements. Its key is a digest of what went in, so an unchanged tree is neither packed nor
+uploaded again.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import os
 import py_compile
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import sqswarm
-from sqswarm.infra.requirements import Requirements
+from sqswarm.infra.imports import Import, Imports, imports_of, is_there, locations
+from sqswarm.infra.requirements import LAMBDA_BRINGS, Requirements
 from sqswarm.schemas.errors import DeployFailed, UsageError
 
 OUR_FOLDERS = ("schemas", "backends", "dispatcher", "workers")
@@ -28,6 +30,7 @@ OUR_FOLDERS = ("schemas", "backends", "dispatcher", "workers")
 ARCHIVE_LIMIT_BYTES = 250 * 1024 * 1024
 """Source: Lambda quotas, deployment package unzipped."""
 
+_NOT_PACKED = frozenset({"infra", "testing", "localstack"})
 _FORMAT = b"sqswarm code 1"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can tell
 
@@ -41,8 +44,46 @@ class Bundle:
     """
 
     files: dict[str, Path]
+    imports: Imports
     requirements: Requirements | None
     key: str
+
+    def check(self) -> None:
+        """Raise DeployFailed where functions could not import what the agents' code imports.
+
+        Where functions share this interpreter's environment, that is what is not installed here.
+        """
+        missing = [found for found in self.imports.others if not self._has(found)]
+        missing += self.imports.lost
+        if not missing:
+            return
+        places = {found.module: found for found in reversed(missing)}
+        lines = [f"  {f.file}, line {f.line}: {f.module}" for f in reversed(places.values())]
+        message = "\n".join(["functions would not find what the agents import:", *lines])
+        raise DeployFailed(message, hint=self._hint(missing[0]))
+
+    def _has(self, found: Import) -> bool:
+        if found.top == "sqswarm":
+            return len(found.parts) == 1 or found.parts[1] not in _NOT_PACKED
+        if self.requirements is None:
+            places = locations(found.top)
+            return any(place.is_file() for place in places) or is_there(
+                found.parts, {place.parent for place in places}
+            )
+        return found.top in LAMBDA_BRINGS or is_there(found.parts, [self.requirements.installed()])
+
+    def _hint(self, found: Import) -> str:
+        if found.top == "sqswarm":
+            return "Functions hold what agents need of sqswarm: import this elsewhere only."
+        if found in self.imports.lost:
+            return "Correct the name, or guard the import with try and except ImportError."
+        name = packages_distributions().get(found.top, [found.top])[0]
+        listed = f'Write requirements = ["{name}"] in [tool.sqswarm]'
+        install = f"Install it here: pip install {name}" if self.requirements is None else listed
+        return (
+            f"{install}. If it is your own code, name its folder in pythonpath; if it is optional, "
+            "guard the import with try and except ImportError."
+        )
 
     def archive(self) -> bytes:
         """Return the zip: sorted, without times, each module compiled beside its source.
@@ -66,19 +107,33 @@ class Bundle:
         return buffer.getvalue()
 
 
-def bundle(modules: Iterable[str], *, requirements: Requirements | None) -> Bundle:
+def bundle(
+    modules: Sequence[str],
+    *,
+    requirements: Requirements | None,
+    folders: Sequence[Path] = (),
+    imported: Iterable[str] = (),
+) -> Bundle:
     """Return what the agents in `modules` (already importable) need to run.
 
+    Of what they import, what lies below `folders` goes in, as whole packages with their data
+    files; `imported` names modules that were seen to be imported, as code may do by any name.
     `requirements` are packed too; None where functions share this interpreter's environment, as
     on a local emulator. Raises UsageError for a module that is no file.
     """
+    imports = imports_of(modules, folders=folders)
+    seen = {name.partition(".")[0] for name in imported} - {"sqswarm"}
+    dynamic = {name for name in seen if locations(name, folders)}
     root = Path(sqswarm.__file__).parent
     files = {"sqswarm/__init__.py": root / "__init__.py"}
     for folder in OUR_FOLDERS:
         files.update(_tree(root / folder, prefix=f"sqswarm/{folder}/"))
     for package in dict.fromkeys(m.partition(".")[0] for m in modules):
-        files.update(_package(package))
-    return Bundle(files=files, requirements=requirements, key=_key(files, requirements))
+        files.update(_package(package, locations(package)))
+    for package in sorted((imports.own | dynamic) - {m.partition(".")[0] for m in modules}):
+        files.update(_package(package, locations(package, folders)))
+    key = _key(files, requirements)
+    return Bundle(files=files, imports=imports, requirements=requirements, key=key)
 
 
 def _key(files: dict[str, Path], requirements: Requirements | None) -> str:
@@ -90,15 +145,15 @@ def _key(files: dict[str, Path], requirements: Requirements | None) -> str:
     return f"code/{digest.hexdigest()}.zip"
 
 
-def _package(name: str) -> dict[str, Path]:
-    spec = importlib.util.find_spec(name)
-    if spec is not None and spec.submodule_search_locations:
-        found: dict[str, Path] = {}
-        for location in reversed(list(spec.submodule_search_locations)):
-            found.update(_tree(Path(location), prefix=f"{name}/"))
+def _package(name: str, places: Sequence[Path]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for place in reversed(places):
+        if place.is_dir():
+            found.update(_tree(place, prefix=f"{name}/"))
+        elif place.suffix == ".py":
+            found[f"{name}.py"] = place
+    if found:
         return found
-    if spec is not None and spec.origin and spec.origin.endswith(".py"):
-        return {f"{name}.py": Path(spec.origin)}
     message = f"the agents' module {name!r} is no Python file or package that can be packed"
     raise UsageError(message, hint="List modules of your own in [tool.sqswarm] agents.")
 
@@ -112,7 +167,7 @@ def _is_no_part(name: str) -> bool:
     return (
         _is_compiled(name)
         or name.startswith(".")
-        or name in {"tests", "node_modules"}
+        or name in {"tests", "node_modules", "venv"}
         or name.endswith(".egg-info")
     )
 

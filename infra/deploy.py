@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
@@ -34,6 +34,7 @@ from sqswarm.infra.deployment.record import (
     write_record,
 )
 from sqswarm.infra.deployment.stack import ResourceEvent, Stack, StackResource, Watch
+from sqswarm.infra.deployment.start_check import check_start
 from sqswarm.infra.plan import Plan, architecture
 from sqswarm.infra.requirements import Requirements, pinned
 from sqswarm.infra.resources import Topology
@@ -42,7 +43,7 @@ from sqswarm.infra.template.containers import IMAGE
 from sqswarm.infra.template.functions import CODE_KEY
 from sqswarm.infra.template.limits import INLINE_LIMIT_BYTES
 from sqswarm.schemas.catalogue import CATALOGUE_KEY
-from sqswarm.schemas.errors import DeployFailed
+from sqswarm.schemas.errors import DeployFailed, SwarmError
 from sqswarm.schemas.json import size_bytes
 from sqswarm.schemas.naming import Names
 from sqswarm.schemas.settings import Settings
@@ -95,6 +96,19 @@ def stack_of(settings: Settings, names: Names, clients: ClientFactory) -> Stack:
     return Stack(cloudformation, names.stack, poll_s=POLL_AWS_S)
 
 
+def bundle_of(plan: Plan, *, local: bool) -> Bundle:
+    """Return what the functions of a plan run; without requirements on a local emulator."""
+    project = plan.project
+    extra = (*project.requirements, *pinned(plan.requirements))
+    needs = None if local else Requirements(extra, architecture(), project.server is not None)
+    return bundle(
+        project.modules,
+        requirements=needs,
+        folders=(*project.pythonpath, project.root),
+        imported=plan.imported,
+    )
+
+
 class _Deployer:
     """One run of `deploy`: what its steps share."""
 
@@ -107,10 +121,7 @@ class _Deployer:
         self._names = names_of(self._settings)
         self._topology: Topology = plan.topology(self._names)
         self._stack = stack_of(settings, self._names, self._clients)
-        extra = (*plan.project.requirements, *pinned(plan.requirements))
-        server = plan.project.server is not None
-        needs = None if settings.local else Requirements(extra, architecture(), server)
-        self._bundle: Bundle = bundle(plan.project.modules, requirements=needs)
+        self._bundle = bundle_of(plan, local=settings.local)
         self._catalogue = plan.catalogue.dump().encode()
 
     def run(self) -> Deployment:
@@ -126,8 +137,19 @@ class _Deployer:
             self._reports.step("nothing has changed: checking that all of it is there")
             drifts = inspect(self._topology, self._clients)
             if not any(drift.mend is None for drift in drifts):
-                return self._finished(wanted, changed=False, drifts=drifts)
+                finished = self._finished(wanted, changed=False, drifts=drifts)
+                try:
+                    self._check_start()
+                except DeployFailed:
+                    # Replaced by hand, perhaps: CloudFormation would see nothing to do.
+                    self._reports.step("giving the functions their code again")
+                    replace_code(self._topology, self._clients, key=wanted.code_key)
+                    self._check_start()
+                return finished
             self._reports.step("some of it is gone: building it again")
+        if old is None or old.code_key != wanted.code_key:
+            self._reports.step("checking what the agents import")
+            self._bundle.check()
         exists = self._stack.prepare(self._reports.resource)
         if not exists:
             old = None
@@ -146,6 +168,12 @@ class _Deployer:
         self._reports.step("checking every resource")
         drifts = inspect(self._topology, self._clients)
         finished = self._finished(wanted, changed=True, drifts=drifts)
+        try:
+            self._check_start()
+        except DeployFailed:
+            if old is not None:
+                self._take_back(old, wanted)
+            raise
         write_object(s3, bucket, CATALOGUE_KEY, self._catalogue)
         write_record(s3, bucket, wanted)
         keep = {wanted.code_key, wanted.stack_code_key, old.code_key if old else ""}
@@ -197,14 +225,35 @@ class _Deployer:
         if self._settings.local:
             self._remove(before)
 
-    def _roll_back(self, old: Record | None) -> None:
-        """Take a failed update back, as AWS does by itself.
+    def _check_start(self) -> None:
+        self._reports.step("starting the functions")
+        check_start(self._topology, self._clients, local=self._settings.local)
+
+    def _take_back(self, old: Record, wanted: Record) -> None:
+        """Give the functions the code and the template they had: what is new does not start.
+
+        Until that is done the record says that nothing is as it should be.
+        """
+        s3, bucket = self._clients("s3"), self._names.bucket
+        write_record(s3, bucket, replace(old, template="", code_key=""))
+        same_stack = (old.template, old.stack_code_key) == (wanted.template, wanted.stack_code_key)
+        taken_back = same_stack or self._roll_back(old)
+        with suppress(SwarmError):  # what is told is why it does not start
+            if self._settings.local:
+                self._reports.step("taking the functions' code back")
+                replace_code(self._topology, self._clients, key=old.code_key)
+            if taken_back:
+                write_record(s3, bucket, old)
+
+    def _roll_back(self, old: Record | None) -> bool:
+        """Take a failed update back, as AWS does by itself; return whether it was.
 
         LocalStack keeps what failed as if it stood, and then has "no updates to perform"; it says
         the same for a moment after the failure, until it has noted which template it came to.
         """
         self._reports.step("taking back what was done")
-        time.sleep(SETTLE_LOCAL_S)
+        if self._settings.local:
+            time.sleep(SETTLE_LOCAL_S)
         before = self._stack.resources()
         with suppress(DeployFailed, ClientError):
             if old is None:
@@ -214,7 +263,10 @@ class _Deployer:
                 url = self._template_url(_template_key(old.template))
                 request = self._request({"TemplateURL": url}, old)
                 self._stack.update(self._reports.resource, **request)
-            self._remove(before)
+            if self._settings.local:
+                self._remove(before)
+            return True
+        return False
 
     def _remove(self, before: dict[str, StackResource]) -> None:
         """Delete what the stack listed before, lists no more, and an emulator left there."""

@@ -31,6 +31,8 @@ class Plan:
     project: Project
     specs: Mapping[str, AgentSpec]
     template: str
+    imported: frozenset[str] = frozenset()
+    """Modules that importing the agents has loaded, beside those that stood loaded before."""
 
     @property
     def template_digest(self) -> str:
@@ -60,11 +62,13 @@ def plan(project: Project, *, stage: str) -> Plan:
     from sqswarm.workers.registry import load_agents
 
     project.activate()
+    before = {*sys.modules}
     specs = {
         name: _with_handed_on(agent.spec, os.environ)
         for name, agent in load_agents(project.modules).items()
     }
-    return plan_of(specs, project, stage=stage)
+    made = plan_of(specs, project, stage=stage)
+    return replace(made, imported=frozenset(sys.modules.keys() - before))
 
 
 def _with_handed_on(spec: AgentSpec, environment: Mapping[str, str]) -> AgentSpec:

@@ -1,10 +1,12 @@
 """Project: what `[tool.sqswarm]` in pyproject.toml says about a user's agents.
 
+docs/settings.md says the same for people; a test keeps the keys alike.
+
 [tool.sqswarm]
 agents = ["my_agents"]           # modules; each one's @agent functions are deployed
 pythonpath = ["src"]             # where they are found, relative to this file; default "."
 requirements = ["httpx>=0.28"]   # what they need beside sqswarm's own, packed for AWS
-server = true                      # deploy the MCP server too; or a table of its options:
+server = true                    # deploy the MCP server too; or a table of its options:
 
 [tool.sqswarm.server]
 auth = "AWS_IAM"                 # of its Function URL, or "NONE" where access guards it
@@ -32,6 +34,7 @@ from sqswarm.infra.resources import Fleet
 from sqswarm.schemas.errors import UsageError
 
 _EXAMPLE = 'Write `[tool.sqswarm]` and `agents = ["my_agents"]` in pyproject.toml, or --agents.'
+_RENAMED = {"door": "server"}
 _FIELDS = ("agents", "pythonpath", "requirements", "container", "server")
 
 
@@ -89,7 +92,10 @@ def _project(file: Path, table: dict[str, Any], modules: Sequence[str]) -> Proje
     unknown = sorted(table.keys() - set(_FIELDS))
     if unknown:
         message = f"{file}: [tool.sqswarm] has no setting {unknown[0]!r}"
-        raise UsageError(message, hint=f"It has {', '.join(_FIELDS)}.")
+        hint = f"It has {', '.join(_FIELDS)}."
+        if unknown[0] in _RENAMED:
+            hint = f"It is called {_RENAMED[unknown[0]]!r} now."
+        raise UsageError(message, hint=hint)
     listed = tuple(modules) or texts(file, table, "agents", default=())
     if not listed:
         message = f"{file}: [tool.sqswarm] lists no agents"

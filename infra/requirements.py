@@ -14,14 +14,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
 from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from sqswarm.infra.local.environment import find_uv
 from sqswarm.schemas.errors import DeployFailed
 
 _OURS = ("pydantic", "jsonschema")
-_DOORS = ("mcp", "mangum")
+_SERVER = ("mcp", "mangum")
+LAMBDA_BRINGS = frozenset(
+    ["awslambdaric", "boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"]
+)
+"""What functions on AWS can import besides. Source: Lambda's Python runtimes, November 2025."""
+
 _PLATFORMS = {"x86_64": "manylinux2014_x86_64", "arm64": "manylinux2014_aarch64"}
 
 
@@ -39,7 +46,7 @@ class Requirements:
     @cached_property
     def lines(self) -> tuple[str, ...]:
         """Return the requirements as pip takes them."""
-        ours = (*_OURS, *(_DOORS if self.server else ()))
+        ours = (*_OURS, *(_SERVER if self.server else ()))
         return tuple(dict.fromkeys((*pinned(ours), *self.extra)))
 
     @property
@@ -58,13 +65,7 @@ class Requirements:
             return folder
         draft = folder.with_name(f".{folder.name}.{os.getpid()}")
         done = subprocess.run(  # noqa: S603 - our own command
-            [
-                *(sys.executable, "-m", "pip", "install", "--quiet", "--no-compile"),
-                *("--disable-pip-version-check", "--only-binary=:all:", "--target", str(draft)),
-                *("--platform", _PLATFORMS[self.architecture], "--implementation", "cp"),
-                *("--python-version", _python()),
-                *self.lines,
-            ],
+            [*self._installer(), "--target", str(draft), *self.lines],
             capture_output=True,
             text=True,
             check=False,
@@ -77,6 +78,20 @@ class Requirements:
         shutil.rmtree(draft / "bin", ignore_errors=True)
         draft.replace(folder)
         return folder
+
+    def _installer(self) -> list[str]:
+        """Return pip's command, or uv's: environments that uv makes have no pip."""
+        common = ["--quiet", "--only-binary=:all:", "--python-version", _python()]
+        platform = _PLATFORMS[self.architecture]
+        if find_spec("pip") is not None:
+            pip = [sys.executable, "-m", "pip", "install", "--no-compile"]
+            pip += ["--disable-pip-version-check", "--implementation", "cp"]
+            return [*pip, *common, "--platform", platform]
+        if (uv := find_uv()) is not None:
+            kind, _, machine = platform.partition("_")
+            return [uv, "pip", "install", *common, "--python-platform", f"{machine}-{kind}"]
+        message = "packing requirements takes pip or uv, and neither is installed here"
+        raise DeployFailed(message, hint="Install one: pip install uv.")
 
 
 def pinned(names: tuple[str, ...]) -> tuple[str, ...]:

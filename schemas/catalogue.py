@@ -56,6 +56,24 @@ class CatalogueEntry:
             as_tool=spec.tool,
         )
 
+    def spec(self) -> AgentSpec:
+        """Return what is known of the declaration, for a worker that cannot load the agent."""
+        return AgentSpec(
+            name=self.name,
+            title=self.title,
+            description=self.description,
+            input_schema=self.input_schema,
+            output_schema=self.output_schema,
+            wrapped=self.wrapped,
+            durability=self.durability,
+            ordered=self.ordered,
+            max_attempts=self.max_attempts,
+            timeout_s=self.timeout_s,
+            subscriptions=self.subscriptions,
+            schedules=self.schedules,
+            tool=self.as_tool,
+        )
+
     def tool(self) -> JsonObject:
         """Return the agent as an MCP `Tool` definition."""
         tool: JsonObject = {

@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 
 from sqswarm.schemas.errors import InvalidSettings
 
+START_CHECK = {"sqswarm": "start"}
+"""The event that asks a function whether it has started, and nothing else of it."""
+
 DEFAULT_STAGE = "dev"
 DEFAULT_REGION = "us-east-1"
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})

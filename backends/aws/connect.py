@@ -47,11 +47,15 @@ def settings_from_environment(env: Mapping[str, str] | None = None) -> Settings:
     """
     env = os.environ if env is None else env
     settings = Settings.from_env(env)
-    if settings.endpoint_url or any(
-        env.get(n) for n in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_LAMBDA_FUNCTION_NAME")
-    ):
+    if is_chosen(settings, env):
         return settings
     return replace(settings, endpoint_url=running_emulator(env))
+
+
+def is_chosen(settings: Settings, env: Mapping[str, str]) -> bool:
+    """Whether the environment says which AWS is meant: an endpoint, a profile or credentials."""
+    names = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_LAMBDA_FUNCTION_NAME")
+    return bool(settings.endpoint_url) or any(env.get(name) for name in names)
 
 
 def running_emulator(env: Mapping[str, str]) -> str | None:

@@ -16,7 +16,7 @@ from sqswarm.dispatcher.server.app import build_app
 from sqswarm.dispatcher.server.auth import access_from_environment
 from sqswarm.dispatcher.server.context import ServerContext, ServerSettings
 from sqswarm.schemas.json import JsonObject
-from sqswarm.schemas.settings import Settings
+from sqswarm.schemas.settings import START_CHECK, Settings
 
 API_STAGE_PATH = "/v1"
 """What a REST API puts before its paths (sqswarm.infra.template.server)."""
@@ -60,4 +60,6 @@ if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:  # only where this is the entry poi
 
     def handle(event: JsonObject, context: Any) -> JsonObject:
         """Handle one Lambda invocation."""
+        if event == START_CHECK:
+            return {"started": True}
         return _server.handle(event, context)

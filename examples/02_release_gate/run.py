@@ -20,11 +20,12 @@ from rich.table import Table
 from story import Line, steps_done, whole_story
 
 from sqswarm import Swarm, Task
-from sqswarm.backends.aws.connect import client_factory, names_of, settings_from_environment
+from sqswarm.backends.aws.connect import client_factory, names_of
 from sqswarm.infra.deploy import Reports, deploy
+from sqswarm.infra.local import ensure_running
 from sqswarm.infra.plan import plan
 from sqswarm.infra.project import find_project
-from sqswarm.schemas.errors import SwarmError, UsageError
+from sqswarm.schemas.errors import SwarmError
 from sqswarm.schemas.lifecycle import Status
 
 HERE = Path(__file__).parent
@@ -39,11 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _options(argv)
     console = Console()
     try:
-        settings = settings_from_environment()
-        if not settings.local:
-            message = "this example deploys to a local AWS only"
-            raise UsageError(message, hint="Start one with `sqswarm up`.")
-        settings = replace(settings, stage=STAGE)
+        settings = ensure_running(stage=STAGE, progress=console.print)
         deployed = deploy(settings, plan(find_project(HERE), stage=STAGE), Reports())
         with Swarm.connect(settings) as swarm, _chaos(options.kill, console):
             task = swarm.submit(
@@ -164,7 +161,7 @@ def _workers() -> Iterator[tuple[str, psutil.Process]]:
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="run.py",
-        description="Take a release through its gate, on a running local AWS (`sqswarm up`).",
+        description="Take a release through its gate, on the local AWS.",
         epilog="Exit codes: 0 done, 1 it failed, 2 wrong usage, 3 no swarm, 4 timed out.",
     )
     parser.add_argument(

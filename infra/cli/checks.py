@@ -14,6 +14,7 @@ from sqswarm.schemas.settings import Settings
 
 if TYPE_CHECKING:
     from sqswarm.backends.aws.caller import ClientFactory
+    from sqswarm.infra.plan import Plan
     from sqswarm.schemas.naming import Names
 
 _OLDEST = (3, 11)
@@ -74,8 +75,11 @@ def _agents(session: Session, modules: Sequence[str]) -> Iterator[Finding]:
 
 def _emulator(settings: Settings) -> Finding:
     from sqswarm.infra.local import current
+    from sqswarm.infra.local.environment import missing_needs
 
     running = current()
+    if running is not None and (lack := missing_needs(running.kind)) is not None:
+        return _failed("local AWS", lack)
     if running is not None:
         return _ok("local AWS", f"{running.kind} at {running.endpoint_url}")
     return Finding(
@@ -103,7 +107,7 @@ def _deployment(session: Session, settings: Settings, modules: Sequence[str]) ->
         yield _failed("endpoint and credentials", error)
         return
     yield _ok(f"stage {settings.stage!r}", f"{len(agents)} agents: {', '.join(agents)}")
-    yield from _drifts(session, modules, names, clients)
+    yield from _drifts(session, modules, names, clients, local=settings.local)
 
 
 def _deployed(settings: Settings) -> list[str]:
@@ -113,8 +117,39 @@ def _deployed(settings: Settings) -> list[str]:
         return [entry.name for entry in swarm.agents()]
 
 
+def _functions(
+    plan: Plan, names: Names, clients: ClientFactory, *, local: bool
+) -> Iterator[Finding]:
+    """Look at what functions import, and whether they start."""
+    from sqswarm.infra.deploy import bundle_of
+    from sqswarm.infra.deployment.start_check import start_check
+
+    try:
+        bundle_of(plan, local=local).check()
+    except SwarmError as error:
+        yield _failed("imports", error)
+    else:
+        yield _ok("imports", "functions find all that the agents import")
+    try:
+        failed = start_check(plan.topology(names), clients, local=local)
+    except SwarmError as error:
+        yield _failed("functions", error)
+        return
+    if not failed:
+        yield _ok("functions", "start")
+    for found in failed:
+        yield Finding(
+            what="functions", verdict="fail", found=str(found), fix=found.hint(local=local)
+        )
+
+
 def _drifts(
-    session: Session, modules: Sequence[str], names: Names, clients: ClientFactory
+    session: Session,
+    modules: Sequence[str],
+    names: Names,
+    clients: ClientFactory,
+    *,
+    local: bool,
 ) -> Iterator[Finding]:
     from sqswarm.infra.deployment.inspect import inspect
 
@@ -122,6 +157,7 @@ def _drifts(
         plan = session.plan(modules, names.stage)
     except SwarmError:
         return  # said above
+    yield from _functions(plan, names, clients, local=local)
     try:
         drifts = inspect(plan.topology(names), clients)
     except SwarmError as error:

@@ -20,15 +20,21 @@ def up(
 
     Example: sqswarm up --port 4570
     """
+    from sqswarm.infra.local import status
     from sqswarm.infra.local import up as start
     from sqswarm.infra.local.emulator import KINDS
+    from sqswarm.infra.local.trial import try_function
 
     session = session_of(context)
     kind = next((kind for kind in KINDS if kind == emulator), None)
     if kind is None:
         message = f"there is no emulator {emulator!r}"
         raise UsageError(message, hint=f"Choose one of {', '.join(KINDS)}.")
+    ran_before = bool(status(port))
     running = start(emulator=kind, port=port, progress=session.note)
+    if not ran_before and kind != "docker":  # whose functions have the archive's packages only
+        session.note("trying a function")
+        try_function(running)
     if session.json:
         print_json(
             {

@@ -12,7 +12,7 @@ from sqswarm.infra.local.errors import EmulatorError
 from sqswarm.infra.local.health import is_healthy
 from sqswarm.infra.local.reset import reset
 from sqswarm.infra.local.running import current, status
-from sqswarm.infra.local.start import up
+from sqswarm.infra.local.start import ensure_running, up
 from sqswarm.infra.local.stop import down
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "EmulatorKind",
     "current",
     "down",
+    "ensure_running",
     "is_healthy",
     "reset",
     "status",

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 from collections.abc import Callable, Iterable
 from importlib.util import find_spec
@@ -52,6 +53,16 @@ def environment_python(kind: EmulatorKind, progress: Callable[[str], None]) -> P
     return python
 
 
+def missing_needs(kind: EmulatorKind) -> EmulatorError | None:
+    """Return what functions would lack in this interpreter's environment, where they run."""
+    if kind != "localstack" or find_spec("awslambdaric") is not None:
+        return None
+    message = "functions run on awslambdaric, which is not installed here"
+    return EmulatorError(
+        message, hint="Install what the local AWS needs: pip install 'sqswarm[local]'"
+    )
+
+
 def child_environ(environ: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return the variables that an emulator or an installer inherits.
 
@@ -74,17 +85,22 @@ def _check_platform(kind: EmulatorKind) -> None:
 
 
 def _install(kind: EmulatorKind, folder: Path, progress: Callable[[str], None]) -> None:
-    uv = _find_uv()
-    if uv:
-        try:
-            _install_with(_uv_commands(uv, kind, folder), kind, progress)
-        except EmulatorError:
-            # uv does not read pip's configuration: an index that only pip knows is still there.
-            progress("uv could not install it; trying pip")
-            shutil.rmtree(folder, ignore_errors=True)
-        else:
-            return
-    _install_with(_pip_commands(kind, folder), kind, progress)
+    uv = find_uv()
+    with tempfile.TemporaryDirectory(prefix="sqswarm-") as scratch:
+        plugin = sources.plugin(kind)
+        if plugin is not None:
+            # Built from a copy: site-packages may be read-only, and stays as it was installed.
+            plugin = shutil.copytree(plugin, Path(scratch, "plugin"))
+        if uv:
+            try:
+                _install_with(_uv_commands(uv, kind, folder, plugin), kind, progress)
+            except EmulatorError:
+                # uv does not read pip's configuration: an index that only pip knows is still there.
+                progress("uv could not install it; trying pip")
+                shutil.rmtree(folder, ignore_errors=True)
+            else:
+                return
+        _install_with(_pip_commands(kind, folder, plugin), kind, progress)
 
 
 def _install_with(
@@ -110,7 +126,8 @@ def _install_with(
             raise EmulatorError(message, hint=hint)
 
 
-def _find_uv() -> str | None:
+def find_uv() -> str | None:
+    """Return the path of uv, if it is installed."""
     if find_spec("uv") is not None:
         from uv import find_uv_bin
 
@@ -118,7 +135,9 @@ def _find_uv() -> str | None:
     return shutil.which("uv")
 
 
-def _uv_commands(uv: str, kind: EmulatorKind, folder: Path) -> list[tuple[str, list[str]]]:
+def _uv_commands(
+    uv: str, kind: EmulatorKind, folder: Path, plugin: Path | None
+) -> list[tuple[str, list[str]]]:
     python = str(folder / "bin" / "python")
     pip = [uv, "pip", "install", "--python", python, "--no-deps", "--compile-bytecode"]
     packages = sources.constraints(kind)
@@ -126,13 +145,15 @@ def _uv_commands(uv: str, kind: EmulatorKind, folder: Path) -> list[tuple[str, l
         ("creating it", [uv, "venv", "--quiet", "--python", sys.executable, str(folder)]),
         (f"installing the packages of {packages.name}", [*pip, "-r", str(packages)]),
     ]
-    if plugin := sources.plugin(kind):
+    if plugin is not None:
         commands.append(("installing the plugin", [*pip, str(plugin)]))
         commands.append(("indexing AWS's services", [python, "-m", _INDEX]))
     return commands
 
 
-def _pip_commands(kind: EmulatorKind, folder: Path) -> list[tuple[str, list[str]]]:
+def _pip_commands(
+    kind: EmulatorKind, folder: Path, plugin: Path | None
+) -> list[tuple[str, list[str]]]:
     python = str(folder / "bin" / "python")
     pip = [python, "-m", "pip", "install", "--no-deps", "--disable-pip-version-check", "--compile"]
     packages = sources.constraints(kind)
@@ -140,7 +161,7 @@ def _pip_commands(kind: EmulatorKind, folder: Path) -> list[tuple[str, list[str]
         ("creating it", [sys.executable, "-m", "venv", str(folder)]),
         (f"installing the packages of {packages.name}", [*pip, "-r", str(packages)]),
     ]
-    if plugin := sources.plugin(kind):
+    if plugin is not None:
         commands.append(("installing the plugin", [*pip, str(plugin)]))
         commands.append(("indexing AWS's services", [python, "-m", _INDEX]))
     return commands

@@ -3,18 +3,13 @@
 import hashlib
 from pathlib import Path
 
+import sqswarm
 from sqswarm.infra.local.emulator import EmulatorKind
-from sqswarm.infra.local.errors import EmulatorError
 
 
 def localstack_folder() -> Path:
-    """Return the folder. Raises EmulatorError where only the wheel of sqswarm is installed."""
-    folder = Path(__file__).resolve().parents[2] / "localstack"
-    if not (folder / "constraints.txt").is_file():
-        message = f"the local emulator's sources are not at {folder}"
-        hint = "Install sqswarm from a checkout: `pip install -e .` in a clone of the repository."
-        raise EmulatorError(message, hint=hint)
-    return folder
+    """Return the folder: data of the package, in a wheel as in a checkout."""
+    return Path(sqswarm.__file__).parent / "localstack"
 
 
 def constraints(kind: EmulatorKind) -> Path:

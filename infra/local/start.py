@@ -1,23 +1,28 @@
 """Bring an emulator up."""
 
 import contextlib
+import os
 import shutil
 import socket
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import psutil
 
+from sqswarm.backends.aws.connect import is_chosen, settings_from_environment
 from sqswarm.infra.local import docker
 from sqswarm.infra.local.commands import command
 from sqswarm.infra.local.emulator import Emulator, EmulatorKind
-from sqswarm.infra.local.environment import environment_python
+from sqswarm.infra.local.environment import environment_python, missing_needs
 from sqswarm.infra.local.errors import EmulatorError
 from sqswarm.infra.local.health import health_report, is_healthy
 from sqswarm.infra.local.home import locked, run_dir, write_atomically
 from sqswarm.infra.local.processes import end
-from sqswarm.infra.local.running import make_current, recorded, runs
+from sqswarm.infra.local.running import current, make_current, recorded, runs
+from sqswarm.schemas.errors import UsageError
+from sqswarm.schemas.settings import Settings
 
 # One second is usual; a cold disk and two busy cores are allowed for.
 _START_TIMEOUT_S = 90.0
@@ -36,9 +41,11 @@ def up(
     `progress` is told what is being done, in words. On first use the emulator's environment is
     made, which takes about half a minute. Its log is in `Emulator.log_path`.
 
-    Raises EmulatorError when the port is taken, the platform does not fit, the environment
-    cannot be made, docker is missing, or the emulator does not come up.
+    Raises EmulatorError when functions would lack a package here, the port is taken, the platform
+    does not fit, the environment cannot be made, docker is missing, or it does not come up.
     """
+    if (lack := missing_needs(emulator)) is not None:
+        raise lack
     tell = progress or (lambda _: None)
     folder = run_dir(port)
     with locked(folder / "lock"):
@@ -54,6 +61,24 @@ def up(
                 tell(f"{emulator} is ready after {time.monotonic() - begun:.1f} s")
         make_current(running)
         return running
+
+
+def ensure_running(
+    *, stage: str | None = None, progress: Callable[[str], None] | None = None
+) -> Settings:
+    """Return the settings of the local AWS; start one where none runs and none is named.
+
+    For examples and scripts. Raises UsageError where the environment chooses another AWS than
+    this machine's, EmulatorError as `up` does.
+    """
+    named = Settings.from_env(os.environ)
+    if not is_chosen(named, os.environ) and current() is None:
+        up(progress=progress)
+    settings = settings_from_environment()
+    if not settings.local:
+        message = "this runs on a local AWS only, and the environment chooses another one"
+        raise UsageError(message, hint="Unset AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_ENDPOINT_URL.")
+    return settings if stage is None else replace(settings, stage=stage)
 
 
 def _running(kind: EmulatorKind, port: int) -> Emulator | None:

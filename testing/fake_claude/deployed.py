@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from sqswarm import Swarm
-from sqswarm.backends.aws.connect import client, settings_from_environment
+from sqswarm.backends.aws.connect import client
 from sqswarm.infra.deploy import Reports, deploy
+from sqswarm.infra.local import ensure_running
 from sqswarm.infra.plan import plan
 from sqswarm.infra.project import find_project
-from sqswarm.schemas.errors import UsageError
 from sqswarm.schemas.json import loads
-from sqswarm.schemas.settings import Settings
 from sqswarm.testing.fake_claude.run import FakeClaude, fake_claude
 from sqswarm.testing.fake_claude.script import Script
 
@@ -30,10 +29,11 @@ def deployed_with_claude(
     """Deploy the project in `folder` to `stage` of the local AWS, and connect to it.
 
     With ANTHROPIC_API_KEY set the agents ask Claude (the key goes into the emulator's Parameter
-    Store); without, they ask a rehearsal of `script`, which is given too. Raises UsageError where
-    the endpoint is not this machine: nothing is spent on AWS by accident.
+    Store); without, they ask a rehearsal of `script`, which is given too. The local AWS is started
+    where none runs. Raises UsageError where the endpoint is not this machine: nothing is spent on
+    AWS by accident.
     """
-    settings = _here(stage)
+    settings = ensure_running(stage=stage, progress=lambda text: print(text, file=sys.stderr))  # noqa: T201 - a first start takes half a minute
     with contextlib.ExitStack() as stack:
         rehearsal = None
         key = os.environ.get("ANTHROPIC_API_KEY")
@@ -48,14 +48,6 @@ def deployed_with_claude(
             stack.callback(_restore, "ANTHROPIC_BASE_URL", before)
         deploy(settings, plan(find_project(folder), stage=stage), Reports())
         yield stack.enter_context(Swarm.connect(settings)), rehearsal
-
-
-def _here(stage: str) -> Settings:
-    settings = settings_from_environment()
-    if not settings.local:
-        message = "this example deploys to a local AWS only"
-        raise UsageError(message, hint="Start one with `sqswarm up`.")
-    return replace(settings, stage=stage)
 
 
 def _restore(name: str, value: str | None) -> None:

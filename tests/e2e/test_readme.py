@@ -42,7 +42,9 @@ def test_the_readme_works_from_top_to_bottom(emulator, tmp_path):
     printed = ""
     for mark, _, text in blocks(ROOT / "README.md"):
         if mark.startswith("file: "):
-            (tmp_path / mark.removeprefix("file: ")).write_text(text)
+            file = tmp_path / mark.removeprefix("file: ")
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(text)
         elif mark == "run":
             # The emulator of these tests runs already, on a port of its own.
             up = f"sqswarm up --emulator {emulator.kind} --port {emulator.port}\n"

@@ -24,6 +24,15 @@ from sqswarm.schemas.settings import Settings
 pytestmark = [pytest.mark.localstack, pytest.mark.timeout(300)]
 
 
+AGENTS = """
+from sqswarm import agent
+def one(text: str) -> str:
+    return text
+for name in ("echo", "licence", "ledger", "added", "taken"):
+    globals()[name] = agent(name=name)(one)
+"""
+
+
 class Stage:
     """One stage on the emulator, and what the tests ask about it."""
 
@@ -69,7 +78,7 @@ class Stage:
 @pytest.fixture(scope="module")
 def stage(emulator, tmp_path_factory):
     folder = tmp_path_factory.mktemp("project")
-    (folder / "deployed_agents.py").write_text("X = 1\n")
+    (folder / "deployed_agents.py").write_text(AGENTS)
     sys.path.insert(0, str(folder))
     place = Stage(emulator.endpoint_url, "deploy", folder)
     yield place
@@ -115,7 +124,7 @@ def test_new_code_reaches_every_function(stage):
         return client.get_function_configuration(FunctionName=name)["CodeSha256"]
 
     before = code()
-    (stage.project.root / "deployed_agents.py").write_text("X = 2\n")
+    (stage.project.root / "deployed_agents.py").write_text(f"{AGENTS}X = 2\n")
     assert stage.deploy(PLAIN, LISTENER, ORDERED).changed
     assert code() != before
 

@@ -16,7 +16,7 @@ from sqswarm.dispatcher.lifecycle.dead_letter_sweep import DeadLetterSweeper, de
 from sqswarm.dispatcher.lifecycle.sweep import Housekeeper
 from sqswarm.dispatcher.schedule import submit_scheduled
 from sqswarm.schemas.json import JsonObject
-from sqswarm.schemas.settings import Settings
+from sqswarm.schemas.settings import START_CHECK, Settings
 
 
 async def handle_event(event: JsonObject, environment: dict[str, str]) -> JsonObject:
@@ -55,4 +55,6 @@ async def run_housekeeping(connection: Connection, log: Log) -> JsonObject:
 def handle(event: JsonObject, context: Any) -> JsonObject:
     """Handle one Lambda invocation."""
     del context
+    if event == START_CHECK:
+        return {"started": True}
     return asyncio.run(handle_event(event, dict(os.environ)))

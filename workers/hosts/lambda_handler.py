@@ -17,11 +17,14 @@ from sqswarm.backends.aws.connect import client_factory
 from sqswarm.backends.log import Log, configure_logging
 from sqswarm.backends.runner import AsyncRunner
 from sqswarm.dispatcher.connection import connect
+from sqswarm.schemas.agent_spec import AgentSpec
 from sqswarm.schemas.errors import UnknownAgent
 from sqswarm.schemas.json import JsonObject
-from sqswarm.schemas.settings import Settings
+from sqswarm.schemas.settings import START_CHECK, Settings
+from sqswarm.workers.agent import AnyAgent
 from sqswarm.workers.registry import load_agents
 from sqswarm.workers.runtime.batch import BatchResult, Runtime
+from sqswarm.workers.runtime.execute import NotLoaded
 from sqswarm.workers.runtime.worker_context import WorkerContext
 
 
@@ -31,31 +34,69 @@ class Worker:
     def __init__(self, environment: dict[str, str]) -> None:
         """Read the environment and import the agent's module.
 
-        Raises InvalidAgent or UnknownAgent, which Lambda reports as an init error.
+        What keeps the agent from loading is kept: left to Lambda, it would show in a log only,
+        and the tasks would go round until their receives are used up.
         """
         configure_logging(environment)
+        self._environment = environment
         settings = Settings.from_env(environment)
-        name = environment["SQSWARM_AGENT"]
-        agents = load_agents(environment["SQSWARM_AGENTS"].split(","))
-        if name not in agents:
-            message = f"no agent {name!r} in {environment['SQSWARM_AGENTS']}"
-            raise UnknownAgent(message)
-        agent = agents[name]
-        caller = ThreadedCaller(client_factory(settings))
+        self._name = environment["SQSWARM_AGENT"]
         self._loop = asyncio.new_event_loop()
-        self._worker = WorkerContext(
-            agent=agent,
-            spec=agent.spec,
-            connection=connect(settings, caller, AsyncRunner(), principal=name, operator=True),
-            log=Log.of_agent(name),
+        caller = ThreadedCaller(client_factory(settings))
+        self._connection = connect(
+            settings, caller, AsyncRunner(), principal=self._name, operator=True
         )
-        self._runtime = Runtime(self._worker)
+        self._log = Log.of_agent(self._name)
+        self._not_loaded: NotLoaded | None = None
+        self._load()
+
+    def _load(self) -> None:
+        """Make the runtime of the agent, or remember why there is none."""
+        modules = self._environment["SQSWARM_AGENTS"]
+        try:
+            agent = _agent(self._name, modules)
+            self._worker = self._context(agent, agent.spec)
+            self._runtime = Runtime(self._worker)
+        except (Exception, SystemExit) as error:
+            self._not_loaded = NotLoaded(error)
+            self._log.error("agent.not-loaded", error=self._not_loaded.reason)
+            import traceback
+
+            traceback.print_exception(self._not_loaded.error)
+        else:
+            self._not_loaded = None
+
+    def _stand_in(self, not_loaded: NotLoaded) -> None:
+        """Make a runtime that gives every task the reason; the catalogue says what is promised.
+
+        Raises NotDeployed or UnknownAgent where it says nothing, as before the first deployment.
+        """
+        known = self._loop.run_until_complete(self._connection.with_catalogue(fresh=True))
+        spec = known.catalogue.agent(self._name).spec()
+        self._worker = self._context(None, spec)
+        self._runtime = Runtime(self._worker, executor=not_loaded)
+
+    def _context(self, agent: AnyAgent | None, spec: AgentSpec) -> WorkerContext:
+        return WorkerContext(
+            agent=agent,
+            spec=spec,
+            connection=self._connection,
+            log=self._log,
+        )
 
     def handle(self, event: JsonObject, remaining_s: float) -> JsonObject:
         """Carry an SQS batch through and return which of its messages must come again.
 
-        Source: Lambda with SQS, "Reporting batch item failures".
+        Source: Lambda with SQS, "Reporting batch item failures". START_CHECK is answered with
+        whether the agent has loaded, and if not, why.
         """
+        if self._not_loaded is not None:
+            self._load()  # what it lacked may be there by now
+        if event == START_CHECK:
+            failed = self._not_loaded
+            return {"started": failed is None, "error": failed and failed.reason}
+        if self._not_loaded is not None:
+            self._stand_in(self._not_loaded)
         deliveries = [delivery_of(record) for record in event["Records"]]
         # The last second is for settling: an attempt that is cut here can still be recorded.
         work = self._runtime.handle(deliveries, budget_s=remaining_s - 1.0)
@@ -74,6 +115,14 @@ class Worker:
         self._worker.log.error("process.abandoned", why="an agent ran past its time-out")
         sys.stdout.flush()
         os._exit(1)
+
+
+def _agent(name: str, modules: str) -> AnyAgent:
+    agents = load_agents(modules.split(","))
+    if name not in agents:
+        message = f"no agent {name!r} in {modules}"
+        raise UnknownAgent(message)
+    return agents[name]
 
 
 if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:  # only where this is the entry point

@@ -26,7 +26,7 @@ from sqswarm.workers.durable.journal import Journal
 from sqswarm.workers.runtime.acquire import Disposition, acquire
 from sqswarm.workers.runtime.completion import dead_letter_poison
 from sqswarm.workers.runtime.decide import decide
-from sqswarm.workers.runtime.execute import AgentExecutor
+from sqswarm.workers.runtime.execute import AgentExecutor, NotLoaded
 from sqswarm.workers.runtime.heartbeat import WorkerStopping, heartbeat
 from sqswarm.workers.runtime.job import Job, job_of
 from sqswarm.workers.runtime.outcome import Broke, Failed, Outcome, Returned
@@ -51,13 +51,25 @@ class BatchResult:
 class Runtime:
     """One agent's worker: hand it deliveries, it hands back what to do with their messages."""
 
-    def __init__(self, worker: WorkerContext, *, slots: int | None = None) -> None:
+    def __init__(
+        self,
+        worker: WorkerContext,
+        *,
+        slots: int | None = None,
+        executor: AgentExecutor | NotLoaded | None = None,
+    ) -> None:
         """Prepare for the worker's agent: compiles its signature.
 
         `slots` is the most tasks that are handed in at a time (default: the agent's batch).
+        `executor` stands in for an agent that cannot be loaded.
         """
         self._worker = worker
-        self._executor = AgentExecutor(worker.agent, slots=slots or worker.spec.batch_size)
+        if executor is None:
+            if worker.agent is None:
+                message = "a worker without an agent needs an executor"
+                raise TypeError(message)
+            executor = AgentExecutor(worker.agent, slots=slots or worker.spec.batch_size)
+        self._executor = executor
         self._stopping: asyncio.Event | None = None
 
     def keep_leases(self, stopping: asyncio.Event) -> None:

@@ -17,6 +17,7 @@ from sqswarm.schemas.errors import (
     RemoteFailed,
     SecretNotFound,
     StepFailed,
+    SwarmError,
     UsageError,
 )
 from sqswarm.schemas.results import INTERNAL_ERROR, INVALID_PARAMS
@@ -126,6 +127,36 @@ class AgentExecutor:
             if not running.cancel() and not running.done():
                 self.hung += 1
             raise
+
+
+class NotLoaded:
+    """Stands in for an agent whose code does not load: every task gets the reason.
+
+    Code that is wrong stays wrong: its tasks fail at once. What broke otherwise while it was
+    loaded (a service that did not answer) may be better at the next attempt.
+    """
+
+    hung = 0
+
+    def __init__(self, error: BaseException) -> None:
+        """Keep why: errors of our own say where in the agent's code."""
+        what = str(error) if isinstance(error, SwarmError) else f"{type(error).__name__}: {error}"
+        self.reason = f"the agent's code does not load: {what}"
+        while error.__cause__ is not None:
+            error = error.__cause__
+        self.error = error
+        self._outcome: Outcome = (
+            Failed(error_type="AgentNotLoaded", message=self.reason)
+            if isinstance(error, ImportError | SyntaxError | SwarmError | NameError | SystemExit)
+            else Broke(error_type="AgentNotLoaded", message=self.reason)
+        )
+
+    async def execute(
+        self, arguments: Mapping[str, Any], context: TaskContext, *, timeout_s: float
+    ) -> Outcome:
+        """Return why there is no result."""
+        del arguments, context, timeout_s
+        return self._outcome
 
 
 def _failure(error: Exception, context: TaskContext) -> Outcome:

@@ -22,7 +22,8 @@ class WorkerContext:
     The connection's catalogue is read when it is first needed: by few agents.
     """
 
-    agent: AnyAgent
+    agent: AnyAgent | None
+    """None where its code does not load: then the runtime is given an executor."""
     spec: AgentSpec
     connection: Connection
     log: Log = field(default_factory=Log)
