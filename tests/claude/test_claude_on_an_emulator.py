@@ -15,7 +15,7 @@ from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.pricing import Tokens, price_of
 from sqswarm.testing.fake_claude import Script, fake_claude
 
-pytestmark = [pytest.mark.localstack, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.localstack
 
 HERE = Path(__file__).parent
 MODEL = "claude-sonnet-5-5"
@@ -85,6 +85,7 @@ def check_ledger(stage, agent):
     assert round(told["usd"] * MICRO) == micro_usd
 
 
+@pytest.mark.proof
 def test_a_worker_that_is_killed_after_any_step_repeats_none(swarm, stage, tmp_path):
     steps = 6  # turn, two notes side by side, turn (with a child task), note, turn
     scenes = []
@@ -117,6 +118,7 @@ def test_a_worker_that_is_killed_after_any_step_repeats_none(swarm, stage, tmp_p
     check_ledger(stage, "planner")
 
 
+@pytest.mark.proof
 def test_fifty_conversations_through_a_busy_api(swarm, stage, tmp_path):
     path = tmp_path / "notes"
     turns = [{"use": [note(path, f"{n}")]} for n in range(5)]
@@ -150,6 +152,7 @@ def test_fifty_conversations_through_a_busy_api(swarm, stage, tmp_path):
         assert used == ["0", "1", "2", "3", "4"]
 
 
+@pytest.mark.proof
 def test_workers_that_are_told_to_wait_do_not_stampede(swarm, stage):
     faults = {"requests_per_s": 12, "retry_after_ms": 1000}
     play(stage, {"scenes": [{"turns": [{"say": "ok"}]}], "faults": faults})

@@ -37,7 +37,7 @@ def test_children_are_worked_for_too(swarm, start, notes):
     assert task.result(timeout=30) == 6
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.proof
 def test_a_long_task_runs_once_and_a_killed_workers_comes_back(swarm, start, notes, soon, tmp_path):
     """Both take longer than a lease and a visibility, so they are waited for together."""
     long_notes = tmp_path / "long"
@@ -110,6 +110,7 @@ def test_an_ordered_agent_keeps_the_order_of_each_key(swarm, start, notes):
     assert [x for x in lines if x[0] == "b"] == [f"b{n}" for n in range(6)]
 
 
+@pytest.mark.proof
 def test_a_stolen_task_is_let_go(swarm, start, notes, soon, aws):
     worker = start("slow")
     task = swarm.submit("slow", seconds=45, notes=str(notes))

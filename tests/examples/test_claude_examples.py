@@ -9,7 +9,7 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
-pytestmark = [pytest.mark.localstack, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.localstack
 
 
 @pytest.mark.parametrize("example", ["03_patterns", "04_travel_desk"])

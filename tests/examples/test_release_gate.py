@@ -70,8 +70,8 @@ def swarm(emulator):
             yield connected
 
 
+@pytest.mark.proof
 @pytest.mark.localstack
-@pytest.mark.timeout(280)
 def test_a_kill_at_any_point_does_nothing_twice(swarm, tmp_path):
     """Twelve releases side by side, each killed at another point; one of them has 100 children."""
     sources = tmp_path / "sources"

@@ -9,7 +9,7 @@ from tests.faults.moments import settles, takes_a_lease
 
 from sqswarm.schemas.lifecycle import Status
 
-pytestmark = pytest.mark.localstack
+pytestmark = [pytest.mark.localstack, pytest.mark.proof]
 
 N = 6
 PATIENCE_S = 60

@@ -16,7 +16,7 @@ from sqswarm.schemas.errors import Unreachable
 from sqswarm.schemas.ids import derive_task_id
 from sqswarm.schemas.lifecycle import Status
 
-pytestmark = pytest.mark.localstack
+pytestmark = [pytest.mark.localstack, pytest.mark.proof]
 
 ROOT = Path(__file__).parents[2]
 N = 8

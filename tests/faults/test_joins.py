@@ -5,7 +5,7 @@ from benchmarks.faults import Fault, Rule
 from benchmarks.soak.agents import value
 from tests.faults.moments import counts, fires, plans
 
-pytestmark = pytest.mark.localstack
+pytestmark = [pytest.mark.localstack, pytest.mark.proof]
 
 N = 4
 WIDTH = 3

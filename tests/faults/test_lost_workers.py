@@ -17,7 +17,7 @@ from tests.faults.moments import fires, plans, settles
 from sqswarm.schemas.errors import TaskFailed
 from sqswarm.schemas.ids import derive_task_id
 
-pytestmark = pytest.mark.localstack
+pytestmark = [pytest.mark.localstack, pytest.mark.proof]
 
 N = 6
 PATIENCE_S = 90

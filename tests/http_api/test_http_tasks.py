@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-pytestmark = [pytest.mark.localstack, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.localstack
 
 
 def problem(answer):

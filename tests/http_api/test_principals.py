@@ -8,7 +8,7 @@ from tests.http_api.api import Api
 
 from sqswarm.schemas.ids import new_task_id
 
-pytestmark = [pytest.mark.localstack, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.localstack
 
 
 def shown(answer, task_id):

@@ -14,7 +14,7 @@ from sqswarm.schemas.lifecycle import Status
 
 from .conftest import Remote
 
-pytestmark = [pytest.mark.localstack, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.localstack
 
 STAGE = "remote"
 AGENTS = '''
@@ -132,6 +132,7 @@ def test_a_long_task_is_waited_for_without_a_worker_and_made_once(swarm, remote,
     assert key.startswith(f"{task.id}/mcp slow.")
 
 
+@pytest.mark.proof
 def test_a_worker_that_is_killed_while_it_waits_leaves_one_remote_task(swarm, remote, notes):
     call = {"url": remote.url, "tool": "slow", "arguments": {"seconds": 5, "text": "x"}}
     task = swarm.submit("caller", **call, notes=str(notes), durable=True)

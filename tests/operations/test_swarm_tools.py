@@ -9,7 +9,7 @@ from sqswarm.schemas.lifecycle import Status
 
 from .conftest import DECLINE, accept, assistant, until
 
-pytestmark = [pytest.mark.localstack, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.localstack
 
 
 @pytest.fixture
