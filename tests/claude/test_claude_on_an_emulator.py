@@ -61,7 +61,7 @@ def sqswarm(*arguments):
         text=True,
         check=False,
         env=os.environ,
-        timeout=60,
+        timeout=180,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return json.loads(ran.stdout)
@@ -182,9 +182,12 @@ async def test_a_key_comes_from_the_parameter_store(swarm):
     assert await secret("ssm:/not/there", default="none") == "none"
 
 
-def test_a_session_is_shown_exported_and_deleted(swarm, stage):
-    play(stage, {"scenes": [{"turns": [{"say": "hello"}]}]})
-    swarm.submit("talker", prompt="hi", session_id="mine").result(timeout=60)
+def test_a_session_is_shown_exported_and_deleted(swarm, stage, tmp_path):
+    path = tmp_path / "notes"
+    play(stage, {"scenes": [{"turns": [{"use": [note(path, "it")]}, {"say": "said {last}"}]}]})
+    task = swarm.submit("talker", prompt="hi", session_id="mine")
+    assert task.result(timeout=120) == "said noted it"
+    assert path.read_text() == "it\n"
     told = sqswarm("session", "mine", "--json")
     assert next(m["content"] for m in told["turns"][0]["messages"]) == "hi"
     assert sqswarm("session", "mine", "--delete", "--json")["turns"] == 1
@@ -192,6 +195,7 @@ def test_a_session_is_shown_exported_and_deleted(swarm, stage):
         sqswarm("session", "mine", "--json")
 
 
+@pytest.mark.proof
 def test_a_daily_budget_holds_over_all_workers(swarm, stage):
     play(stage, {"scenes": [{"turns": [{"say": "x", "tokens": 1000}]}]})
     tasks = [swarm.submit("thrifty", prompt=f"{n}") for n in range(30)]

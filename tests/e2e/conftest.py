@@ -52,7 +52,7 @@ def notes(tmp_path):
 def letters(aws):
     """Return the dead letters of a queue, waiting until one satisfies the question."""
 
-    def find(agent, wanted, *, timeout_s=20):
+    def find(agent, wanted, *, timeout_s=120):
         url = aws("sqs").get_queue_url(QueueName=f"sqswarm-dev-{agent}-dlq")["QueueUrl"]
         ends = time.monotonic() + timeout_s
         while time.monotonic() < ends:

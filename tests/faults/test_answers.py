@@ -12,7 +12,7 @@ from sqswarm.schemas.lifecycle import Status
 pytestmark = [pytest.mark.localstack, pytest.mark.proof]
 
 N = 6
-PATIENCE_S = 60
+PATIENCE_S = 180
 SDK_RETRIES = 3
 """What sqswarm.backends.aws.connect gives the SDK against an emulator: four tries in all."""
 

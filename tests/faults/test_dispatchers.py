@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.localstack, pytest.mark.proof]
 
 ROOT = Path(__file__).parents[2]
 N = 8
-PATIENCE_S = 60
+PATIENCE_S = 180
 
 
 @pytest.fixture

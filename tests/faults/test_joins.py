@@ -9,7 +9,7 @@ pytestmark = [pytest.mark.localstack, pytest.mark.proof]
 
 N = 4
 WIDTH = 3
-PATIENCE_S = 90
+PATIENCE_S = 180
 
 
 @pytest.mark.parametrize("loses", [plans, counts, fires], ids=["plan", "count", "fire"])

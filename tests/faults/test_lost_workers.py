@@ -20,7 +20,7 @@ from sqswarm.schemas.ids import derive_task_id
 pytestmark = [pytest.mark.localstack, pytest.mark.proof]
 
 N = 6
-PATIENCE_S = 90
+PATIENCE_S = 180
 MORE_THAN_THE_SDK_TRIES = 4
 
 
