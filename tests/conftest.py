@@ -22,6 +22,7 @@ TOGETHER = ({"e2e", "http_api"}, {"mcp_server", "conformance"})
 """Suites of one deployed stage. One process of `make test` has it: a deployment costs seconds."""
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist's own puts the groups into the tests' names
 def pytest_collection_modifyitems(items):
     """Keep the tests of a suite that uses the emulator in one process, and those of a file."""
     for item in items:

@@ -5,7 +5,7 @@ import time
 import pytest
 from benchmarks.faults import Fault, Rule
 from benchmarks.soak.agents import value
-from tests.faults.moments import settles, takes_a_lease
+from moments import settles, takes_a_lease
 
 from sqswarm.schemas.lifecycle import Status
 

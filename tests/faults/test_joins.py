@@ -3,7 +3,7 @@
 import pytest
 from benchmarks.faults import Fault, Rule
 from benchmarks.soak.agents import value
-from tests.faults.moments import counts, fires, plans
+from moments import counts, fires, plans
 
 pytestmark = [pytest.mark.localstack, pytest.mark.proof]
 

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 from benchmarks.faults import Fault, Rule
 from benchmarks.soak.agents import FRAGILE_ATTEMPTS, value
-from tests.faults.moments import fires, plans, settles
+from moments import fires, plans, settles
 
 from sqswarm.schemas.errors import TaskFailed
 from sqswarm.schemas.ids import derive_task_id

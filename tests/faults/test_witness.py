@@ -10,7 +10,7 @@ from benchmarks.faults.call import Call
 from benchmarks.faults.rules import STANDARD, Fault, Rule
 from benchmarks.faults.witness import Witness
 from benchmarks.soak.audit import Evidence, audit
-from benchmarks.soak.memory import DeadLetter
+from benchmarks.soak.inspector import DeadLetter
 from benchmarks.soak.order import PROFILES, Order, Row, draw
 
 from sqswarm.backends.aws.expressions import statement_of, transaction_entry, update_of

@@ -3,8 +3,8 @@
 import time
 
 import pytest
-from tests.auth.test_tokens import FORGED
-from tests.http_api.api import Api
+from forged_tokens import FORGED
+from http_api_client import Api
 
 from sqswarm.schemas.ids import new_task_id
 
