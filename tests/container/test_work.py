@@ -68,7 +68,7 @@ def test_what_does_not_finish_in_time_is_handed_back_at_once(
     swarm, start, notes, soon, aws, queue_url
 ):
     worker = start("slow", "--grace", "0")
-    task = swarm.submit("slow", seconds=12, notes=str(notes))
+    task = swarm.submit("slow", seconds=600, notes=str(notes))
     soon("start")
     assert worker.stop() == 0
     assert task.status() == "working"
