@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run test conformance check format up down bench clean
+.PHONY: help install run test proof conformance check format up down bench clean
 
 PYTHON ?= python3
 PORT ?= 4566
@@ -42,12 +42,21 @@ run: $(VENV)/installed ## Start the local AWS, deploy, and review this project's
 	@$(LOCAL) $(BIN)/sqswarm deploy
 	@$(LOCAL) $(BIN)/python examples/01_dependency_review/run.py $(ARGS)
 
-test: $(VENV)/installed ## Run every test, against an emulator of their own
-	@$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder --emulator=$(EMULATOR) $(ARGS)
+# Its groups are tests/conftest.py's: what uses one stage runs in one process.
+PYTEST := $(BIN)/pytest --numprocesses=$(JOBS) --dist=loadgroup --no-loadscope-reorder --emulator=$(EMULATOR)
+
+test: $(VENV)/installed ## Test every feature, against an emulator of the tests' own
+	@$(PYTEST) $(ARGS)
+
+# The longest first; pytest's closing line last.
+proof: $(VENV)/installed ## Prove the promises: 20,000 storms, a soak of 10,000, kills, MCP (half an hour)
+	@$(BIN)/python tests/simulation --storms 20000 --jobs $(JOBS)
+	@$(BIN)/python -m benchmarks.soak --tasks 10000 --faults standard
+	@$(PYTEST) -m proof $(ARGS)
 
 conformance: $(VENV)/installed ## Run the official MCP suite against both hostings (needs npm)
 	@$(BIN)/python tests/conformance/install.py
-	@SQSWARM_CONFORMANCE=required $(BIN)/python -m pytest tests/conformance tests/mcp_server $(ARGS)
+	@SQSWARM_CONFORMANCE=required $(BIN)/pytest -m "" tests/conformance tests/mcp_server $(ARGS)
 
 check: $(VENV)/installed ## Lint, types, import directions, CloudFormation
 	@$(BIN)/ruff check .

@@ -23,8 +23,8 @@ from benchmarks.soak import order
 from benchmarks.soak.audit import audit
 from benchmarks.soak.report import details, figures
 from benchmarks.soak.run import SHORT, Soak
-from benchmarks.soak.storm import State
 from benchmarks.soak.swarm import deploy_behind
+from benchmarks.soak.workload import State
 from sqswarm.infra.local.isolated import isolated_emulator
 
 _STAGE = "soak"

@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.faults.witness import Granted, Witness
 from benchmarks.soak.agents import AGENTS, value
-from benchmarks.soak.house import DeadLetter
+from benchmarks.soak.inspector import DeadLetter
 from benchmarks.soak.order import ALWAYS, Order, Row
 from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.journal import parent_of

@@ -14,8 +14,8 @@ from benchmarks.soak import function_process, order
 from benchmarks.soak.audit import Evidence
 from benchmarks.soak.containers import Containers, worker_command
 from benchmarks.soak.dispatchers import Dispatchers
-from benchmarks.soak.house import House
-from benchmarks.soak.storm import State, Storm
+from benchmarks.soak.inspector import Inspector
+from benchmarks.soak.workload import State, Workload
 from sqswarm import Swarm
 from sqswarm.backends.aws.connect import client_factory, settings_from_environment
 from sqswarm.schemas.naming import Names
@@ -74,12 +74,12 @@ class Soak:
                 folder=folder,
                 chance=random.Random(f"containers-{self.seed}"),
             )
-            storm = Storm(
+            workload = Workload(
                 order=ordered,
                 mischief=mischief,
                 rates=rules.PROFILES[self.faults],
                 proxy=proxy,
-                house=House(names=names, clients=client_factory(settings)),
+                inspector=Inspector(names=names, clients=client_factory(settings)),
                 swarm=swarm,
                 dispatchers=dispatchers,
                 containers=containers,
@@ -88,4 +88,4 @@ class Soak:
                 deadline_s=self.deadline_s,
                 tell=self.tell,
             )
-            return storm.run()
+            return workload.run()

@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 
 import pytest
-from tests.auth.served import Issuer, echo, serve
+from served import Issuer, echo, serve
 
 from sqswarm.dispatcher.server.auth import access_from_environment
 

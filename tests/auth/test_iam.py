@@ -6,7 +6,7 @@ import json
 
 import pytest
 from mangum import Mangum
-from tests.auth.served import echo
+from served import echo
 
 from sqswarm.dispatcher.server.auth import AuthMiddleware, access_from_environment
 

@@ -1,6 +1,8 @@
 """A conversation is a task like any other: its turns and tools are steps."""
 
 import asyncio
+from collections import Counter
+from itertools import count
 
 import pytest
 from asking import ask
@@ -212,6 +214,35 @@ async def test_a_broken_api_is_tried_again_by_another_attempt(memory, play):
         await one.settle_down()
         assert (await one.record(task_id)).status is Status.FAILED
     assert len(stage.takes) == 2 * 4  # the SDK's three retries in each attempt
+
+
+async def test_a_worker_that_dies_after_any_step_repeats_none(memory, play):
+    planner = ClaudeAgent("planner", model=MODEL, tools=[weather, plain])
+    turns = (
+        {"use": [use("weather", city="Rome"), use("weather", city="Oslo")]},
+        {"use": [use("plain", number=4)]},
+        {"say": "Found {last}"},
+    )
+    for steps in count(1):
+        CALLS.clear()
+        with play(*turns) as stage:
+            one = memory(planner)
+            task_id = await one.submit(planner, prompt="go")
+            one.store.dies_after, one.store.of_kind = steps, "step"
+            await one.settle_down()
+            died, one.store.dead = one.store.dead, False
+            one.clock.advance(seconds=planner.spec.visibility_s)
+            await one.settle_down()
+        assert (await one.see(task_id)).result() == 'Found {"double":8}', steps
+        assert stage.repeated() == {}
+        assert len(stage.paid) == 3
+        # Of two tools side by side, the one that is not on record yet may run again.
+        again = [call for call, times in Counter(CALLS).items() if times > 1]
+        assert set(CALLS) == {"Rome", "Oslo", 4}
+        assert again in ([], ["Oslo"]), steps
+        if not died:
+            break
+    assert steps == 7  # three turns, three tools, and a run in which nobody died
 
 
 @agent(timeout=20)

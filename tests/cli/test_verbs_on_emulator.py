@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from sqswarm.infra.cli.app import app
 
-pytestmark = [pytest.mark.localstack, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.localstack
 
 AGENTS = '''
 from sqswarm import Fail, agent

@@ -4,7 +4,7 @@ import pytest
 import suite
 from server_fixtures import serving
 
-pytestmark = pytest.mark.localstack
+pytestmark = [pytest.mark.localstack, pytest.mark.proof]
 
 
 @pytest.mark.parametrize(

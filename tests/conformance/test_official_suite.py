@@ -3,7 +3,7 @@
 import pytest
 import suite
 
-pytestmark = pytest.mark.localstack
+pytestmark = [pytest.mark.localstack, pytest.mark.proof]
 
 
 @pytest.mark.parametrize("scenario", suite.TASKS)

@@ -84,14 +84,14 @@ class Worker:
         lines = self.log.read_text().splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
-    def wait_for(self, event, *, timeout_s=20):
+    def wait_for(self, event, *, timeout_s=120):
         ends = time.monotonic() + timeout_s
         while not any(e["event"] == event for e in self.events()):
             assert time.monotonic() < ends, f"no {event}: {self.log.read_text()}"
             assert self.process.poll() is None, self.log.read_text()
             time.sleep(0.05)
 
-    def stop(self, number=signal.SIGTERM, *, timeout_s=30):
+    def stop(self, number=signal.SIGTERM, *, timeout_s=120):
         self.process.send_signal(number)
         return self.process.wait(timeout_s)
 
@@ -124,7 +124,7 @@ def start(tmp_path, settings):
 def soon(notes):
     """Wait until a line of the notes starts with a word; return such lines."""
 
-    def find(word, *, number=1, timeout_s=20):
+    def find(word, *, number=1, timeout_s=120):
         ends = time.monotonic() + timeout_s
         while True:
             found = [x for x in notes.read_text().splitlines() if x.startswith(word)]
@@ -143,7 +143,7 @@ def cli_in_crew():
     def run(*words):
         command = [str(Path(sys.executable).with_name("sqswarm")), "--json", *words]
         return subprocess.run(
-            command, cwd=CREW, capture_output=True, text=True, timeout=60, check=False
+            command, cwd=CREW, capture_output=True, text=True, timeout=180, check=False
         )
 
     return run

@@ -8,9 +8,6 @@ import pytest
 
 pytestmark = pytest.mark.localstack
 
-QUICK = 5
-"""Seconds within which a message that was given back is taken up again."""
-
 
 def left(aws, url):
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
@@ -21,7 +18,7 @@ def left(aws, url):
 def test_two_workers_share_the_tasks_and_do_each_once(swarm, start, notes, aws, queue_url):
     rows = [{"number": n, "notes": str(notes)} for n in range(200)]
     workers = [start("count"), start("count")]
-    results = [done.value for done in swarm.map("count", rows, timeout=60)]
+    results = [done.value for done in swarm.map("count", rows, timeout=120)]
     assert results == list(range(200))
     ran = [line.split() for line in notes.read_text().splitlines()]
     assert sorted(int(number) for number, _, _ in ran) == list(range(200))
@@ -34,10 +31,10 @@ def test_two_workers_share_the_tasks_and_do_each_once(swarm, start, notes, aws, 
 def test_children_are_worked_for_too(swarm, start, notes):
     start("parent", "count")
     task = swarm.submit("parent", numbers=[1, 2, 3], notes=str(notes))
-    assert task.result(timeout=30) == 6
+    assert task.result(timeout=120) == 6
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.proof
 def test_a_long_task_runs_once_and_a_killed_workers_comes_back(swarm, start, notes, soon, tmp_path):
     """Both take longer than a lease and a visibility, so they are waited for together."""
     long_notes = tmp_path / "long"
@@ -51,10 +48,10 @@ def test_a_long_task_runs_once_and_a_killed_workers_comes_back(swarm, start, not
     soon("start")
     doomed.process.kill()
     start("slow", "--concurrency", "1")
-    assert long_task.result(timeout=100) == 1
+    assert long_task.result(timeout=120) == 1
     ran = [line.split()[:2] for line in long_notes.read_text().splitlines()]
     assert ran == [["step", "1"], ["start", "1"], ["end", "1"]]
-    assert task.result(timeout=110) == 2
+    assert task.result(timeout=120) == 2
     assert len(soon("step")) == 1
 
 
@@ -67,24 +64,25 @@ def test_a_stopped_worker_lets_its_task_finish(swarm, start, notes, soon):
     assert [event["event"] for event in worker.events()][-1] == "worker.stopped"
 
 
-def test_what_does_not_finish_in_time_is_handed_back_at_once(swarm, start, notes, soon):
+def test_what_does_not_finish_in_time_is_handed_back_at_once(
+    swarm, start, notes, soon, aws, queue_url
+):
     worker = start("slow", "--grace", "0")
-    task = swarm.submit("slow", seconds=12, notes=str(notes))
+    task = swarm.submit("slow", seconds=600, notes=str(notes))
     soon("start")
     assert worker.stop() == 0
     assert task.status() == "working"
+    assert left(aws, queue_url("slow")) == [1, 0]
     again = start("slow")
-    begun = time.monotonic()
-    soon("start", number=2, timeout_s=QUICK)
-    assert time.monotonic() - begun < QUICK
-    assert task.result(timeout=30) == 2
+    soon("start", number=2)
+    assert task.result(timeout=120) == 2
     assert len(soon("step")) == 1
     assert again.stop(signal.SIGINT) == 0
 
 
 def test_no_more_tasks_at_a_time_than_there_are_slots(swarm, start, notes, aws, queue_url):
     start("busy")
-    list(swarm.map("busy", [{"notes": str(notes)}] * 12, timeout=60))
+    list(swarm.map("busy", [{"notes": str(notes)}] * 12, timeout=120))
     events = sorted(
         (float(at), 1 if what == "in" else -1)
         for what, at in map(str.split, notes.read_text().splitlines())
@@ -104,12 +102,13 @@ def test_an_ordered_agent_keeps_the_order_of_each_key(swarm, start, notes):
     ]
     start("orderly")
     for task in tasks:
-        task.result(timeout=60)
+        task.result(timeout=120)
     lines = notes.read_text().splitlines()
     assert [x for x in lines if x[0] == "a"] == [f"a{n}" for n in range(6)]
     assert [x for x in lines if x[0] == "b"] == [f"b{n}" for n in range(6)]
 
 
+@pytest.mark.proof
 def test_a_stolen_task_is_let_go(swarm, start, notes, soon, aws):
     worker = start("slow")
     task = swarm.submit("slow", seconds=45, notes=str(notes))
@@ -122,7 +121,7 @@ def test_a_stolen_task_is_let_go(swarm, start, notes, soon, aws):
         UpdateExpression="SET v = :v",
         ExpressionAttributeValues={":v": {"S": "another"}},
     )
-    worker.wait_for("lease.lost", timeout_s=30)
+    worker.wait_for("lease.lost", timeout_s=120)
     assert len(soon("start")) == 1
     assert not [line for line in notes.read_text().splitlines() if line.startswith("end")]
     swarm.get(task.id)

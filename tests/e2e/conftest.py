@@ -1,43 +1,10 @@
-"""One deployed swarm for the session: the probe agents on the emulator."""
+"""Fixtures of the end-to-end tests: the probe swarm, what its agents note, its dead letters."""
 
 import json
 import time
-from pathlib import Path
 
 import pytest
-
-HERE = Path(__file__).parent
-
-
-@pytest.fixture(scope="session")
-def deployed(emulator):
-    """Deploy the probe swarm once."""
-    from sqswarm.backends.aws.connect import settings_from_environment
-    from sqswarm.infra.deploy import Reports, deploy
-    from sqswarm.infra.plan import plan
-    from sqswarm.infra.project import find_project
-
-    project = find_project(HERE / "probe_swarm")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(HERE / "probe_swarm"))
-        deploy(settings_from_environment(), plan(project, stage="dev"), Reports())
-        yield emulator
-
-
-@pytest.fixture(scope="session")
-def swarm(deployed):
-    from sqswarm import Swarm
-
-    with Swarm.connect() as connected:
-        yield connected
-
-
-@pytest.fixture(scope="session")
-def aws(deployed):
-    """Clients by service name."""
-    from sqswarm.backends.aws.connect import client_factory, settings_from_environment
-
-    return client_factory(settings_from_environment())
+from probe_stage import aws, deployed, swarm  # noqa: F401
 
 
 @pytest.fixture
@@ -49,10 +16,10 @@ def notes(tmp_path):
 
 
 @pytest.fixture
-def letters(aws):
+def letters(aws):  # noqa: F811
     """Return the dead letters of a queue, waiting until one satisfies the question."""
 
-    def find(agent, wanted, *, timeout_s=20):
+    def find(agent, wanted, *, timeout_s=120):
         url = aws("sqs").get_queue_url(QueueName=f"sqswarm-dev-{agent}-dlq")["QueueUrl"]
         ends = time.monotonic() + timeout_s
         while time.monotonic() < ends:
@@ -75,7 +42,7 @@ def letters(aws):
 
 
 @pytest.fixture
-def publish_raw(aws):
+def publish_raw(aws):  # noqa: F811
     """Publish a body to the topic `tasks` as it is, with the attribute `agent`."""
 
     def publish(body, agent=None):

@@ -9,10 +9,12 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
-pytestmark = [pytest.mark.localstack, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.localstack
 
 
-@pytest.mark.parametrize("example", ["03_patterns", "04_travel_desk"])
+@pytest.mark.parametrize(
+    "example", [pytest.param("03_patterns", marks=pytest.mark.proof), "04_travel_desk"]
+)
 def test_the_example_checks_itself(emulator, example):
     environment = {n: v for n, v in os.environ.items() if n != "ANTHROPIC_API_KEY"}
     ran = subprocess.run(

@@ -3,15 +3,22 @@
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
+from memory_swarm import CrashedError, MemorySwarm
+
+from sqswarm.dispatcher.lifecycle.answer import answer
+from sqswarm.schemas.lifecycle import Status
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "02_release_gate"
 if str(EXAMPLE) not in sys.path:
     sys.path.insert(0, str(EXAMPLE))
 
+from release_gate import agents  # noqa: E402
 from release_gate.agents import list_files, sum_up  # noqa: E402
 from release_gate.measure import measure  # noqa: E402
 from release_gate.report import report  # noqa: E402
@@ -52,6 +59,53 @@ def test_a_report_names_each_file(tmp_path):
     assert sum_up(found).startswith("2 files, 3 lines, 1 functions")
 
 
+async def test_a_death_after_any_write_does_nothing_twice(tmp_path, monkeypatch):
+    """Whoever makes the write dies: a release's worker, a file's, a person's, housekeeping."""
+    for n in range(3):
+        (tmp_path / f"m{n}.py").write_text("def f():\n    pass\n")
+    ran = Counter()
+
+    def counted(function):
+        def call(*given):
+            ran[function.__name__] += 1
+            return function(*given)
+
+        return call
+
+    for function in (agents.list_files, agents.sum_up, agents.report):
+        monkeypatch.setattr(agents, function.__name__, counted(function))
+    for writes in count(1):
+        memory = MemorySwarm(agents.gate, agents.inspect_file)
+        ran.clear()
+        given = {"folder": str(tmp_path), "version": "1.0", "out": str(tmp_path / "r.md")}
+        task_id = await memory.submit(agents.gate, **given)
+        memory.store.dies_after = writes
+        died = await lives(memory, task_id)
+        outcome = (await memory.see(task_id)).result()
+        assert (outcome["files"], outcome["approved"]) == (3, True), writes
+        assert ran == {"list_files": 1, "sum_up": 1, "report": 1}, writes
+        assert memory.store.counts["settle"] == 4, writes
+        if not died:
+            break
+    assert writes > 25
+
+
+async def lives(memory, task_id):
+    """Let minutes pass until a release has come out; whether somebody died meanwhile."""
+    died = False
+    for _ in range(20):
+        with suppress(CrashedError):
+            await memory.settle_down()
+            if (await memory.see(task_id)).status is Status.INPUT_REQUIRED:
+                said = {"approved": True, "note": "go"}
+                await answer(memory.connection, task_id, "release", value=said)
+            await memory.housekeep()
+        died, memory.store.dead = died or memory.store.dead, False
+        if (await memory.see(task_id)).status.terminal:
+            return died
+    raise AssertionError(memory.log.getvalue())
+
+
 @pytest.fixture(scope="module")
 def swarm(emulator):
     from sqswarm import Swarm
@@ -70,8 +124,8 @@ def swarm(emulator):
             yield connected
 
 
+@pytest.mark.proof
 @pytest.mark.localstack
-@pytest.mark.timeout(280)
 def test_a_kill_at_any_point_does_nothing_twice(swarm, tmp_path):
     """Twelve releases side by side, each killed at another point; one of them has 100 children."""
     sources = tmp_path / "sources"

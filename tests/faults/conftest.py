@@ -104,7 +104,7 @@ def letters(behind, aws):
 
 @pytest.fixture(scope="session")
 def until():
-    def wait(question, *, timeout_s=60):
+    def wait(question, *, timeout_s=120):
         ends = time.monotonic() + timeout_s
         while time.monotonic() < ends:
             if found := question():

@@ -5,14 +5,14 @@ import time
 import pytest
 from benchmarks.faults import Fault, Rule
 from benchmarks.soak.agents import value
-from tests.faults.moments import settles, takes_a_lease
+from moments import settles, takes_a_lease
 
 from sqswarm.schemas.lifecycle import Status
 
-pytestmark = pytest.mark.localstack
+pytestmark = [pytest.mark.localstack, pytest.mark.proof]
 
 N = 6
-PATIENCE_S = 60
+PATIENCE_S = 180
 SDK_RETRIES = 3
 """What sqswarm.backends.aws.connect gives the SDK against an emulator: four tries in all."""
 

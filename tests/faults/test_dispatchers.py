@@ -16,11 +16,11 @@ from sqswarm.schemas.errors import Unreachable
 from sqswarm.schemas.ids import derive_task_id
 from sqswarm.schemas.lifecycle import Status
 
-pytestmark = pytest.mark.localstack
+pytestmark = [pytest.mark.localstack, pytest.mark.proof]
 
 ROOT = Path(__file__).parents[2]
 N = 8
-PATIENCE_S = 60
+PATIENCE_S = 180
 
 
 @pytest.fixture

@@ -3,13 +3,13 @@
 import pytest
 from benchmarks.faults import Fault, Rule
 from benchmarks.soak.agents import value
-from tests.faults.moments import counts, fires, plans
+from moments import counts, fires, plans
 
-pytestmark = pytest.mark.localstack
+pytestmark = [pytest.mark.localstack, pytest.mark.proof]
 
 N = 4
 WIDTH = 3
-PATIENCE_S = 90
+PATIENCE_S = 180
 
 
 @pytest.mark.parametrize("loses", [plans, counts, fires], ids=["plan", "count", "fire"])

@@ -12,15 +12,15 @@ from types import SimpleNamespace
 import pytest
 from benchmarks.faults import Fault, Rule
 from benchmarks.soak.agents import FRAGILE_ATTEMPTS, value
-from tests.faults.moments import fires, plans, settles
+from moments import fires, plans, settles
 
 from sqswarm.schemas.errors import TaskFailed
 from sqswarm.schemas.ids import derive_task_id
 
-pytestmark = pytest.mark.localstack
+pytestmark = [pytest.mark.localstack, pytest.mark.proof]
 
 N = 6
-PATIENCE_S = 90
+PATIENCE_S = 180
 MORE_THAN_THE_SDK_TRIES = 4
 
 

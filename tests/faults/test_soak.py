@@ -8,7 +8,7 @@ from benchmarks.soak.agents import AGENTS
 from benchmarks.soak.audit import audit
 from benchmarks.soak.run import Soak
 
-pytestmark = [pytest.mark.localstack, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.localstack, pytest.mark.proof]
 
 TASKS = 300
 

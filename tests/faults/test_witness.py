@@ -12,7 +12,7 @@ from benchmarks.faults.rules import STANDARD, Fault, Rule
 from benchmarks.faults.witness import Granted, Witness
 from benchmarks.soak.agents import AGENTS
 from benchmarks.soak.audit import Evidence, audit
-from benchmarks.soak.house import DeadLetter
+from benchmarks.soak.inspector import DeadLetter
 from benchmarks.soak.order import PROFILES, Order, Row, draw
 
 from sqswarm.backends.aws.expressions import statement_of, transaction_entry, update_of

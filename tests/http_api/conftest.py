@@ -4,10 +4,10 @@ import asyncio
 import os
 
 import pytest
+from http_api_client import Api
+from probe_stage import aws, deployed  # noqa: F401
+from served import Issuer, serve
 from starlette.applications import Starlette
-from tests.auth.served import Issuer, serve
-from tests.e2e.conftest import aws, deployed  # noqa: F401
-from tests.http_api.api import Api
 
 from sqswarm.backends.aws.connect import settings_from_environment
 from sqswarm.dispatcher.server.auth import access_from_environment

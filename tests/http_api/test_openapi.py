@@ -7,7 +7,7 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-pytestmark = [pytest.mark.localstack, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.localstack
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from sqswarm.schemas.ids import adopted_task_id, new_task_id
 from sqswarm.schemas.message import Message
 
-pytestmark = [pytest.mark.localstack, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.localstack
 
 PREFIX = "sqswarm-dev"
 QUEUE = f"arn:aws:sqs:us-east-1:000000000000:{PREFIX}-echo"

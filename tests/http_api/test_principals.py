@@ -4,12 +4,12 @@ import time
 from secrets import randbits
 
 import pytest
-from tests.auth.test_tokens import FORGED
-from tests.http_api.api import Api
+from forged_tokens import FORGED
+from http_api_client import Api
 
 from sqswarm.schemas.ids import new_task_id
 
-pytestmark = [pytest.mark.localstack, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.localstack
 
 
 def shown(answer, task_id):

@@ -21,7 +21,7 @@ from sqswarm.schemas.json import loads
 from sqswarm.schemas.naming import Names
 from sqswarm.schemas.settings import Settings
 
-pytestmark = [pytest.mark.localstack, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.localstack
 
 
 AGENTS = """

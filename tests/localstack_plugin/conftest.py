@@ -22,7 +22,7 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def wait_for(what, *, timeout_s: float = 10.0):
+def wait_for(what, *, timeout_s: float = 120):
     """Return the first true answer of `what`; an emulator's effects are not immediate."""
     deadline = time.monotonic() + timeout_s
     while not (answer := what()):

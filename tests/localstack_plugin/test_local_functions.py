@@ -3,7 +3,6 @@
 import io
 import os
 import signal
-import time
 import urllib.request
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -42,22 +41,28 @@ def handler(event, context):
 
 @pytest.fixture(scope="module")
 def function(cloud):
-    return cloud.function(CODE, timeout=2, COLOUR="blue")
+    return cloud.function(CODE, timeout=60, COLOUR="blue")
 
 
 def test_a_warm_environment_is_used_again(cloud, function):
     first, second = cloud.invoke(function), cloud.invoke(function)
     assert first.payload["pid"] == second.payload["pid"]
-    assert 1000 < second.payload["left"] <= 2000
+    assert 1000 < second.payload["left"] <= 60_000
 
 
 def test_concurrent_invocations_get_environments_of_their_own(cloud, notes):
-    name = cloud.function("import os, time\ndef handler(e, c): time.sleep(0.6); return os.getpid()")
-    begun = time.monotonic()
+    """Each waits until it has seen the others."""
+    code = (
+        "import os, pathlib, time\n"
+        "def handler(folder, c):\n"
+        "    (pathlib.Path(folder) / str(os.getpid())).touch()\n"
+        "    while len(os.listdir(folder)) < 4: time.sleep(0.01)\n"
+        "    return os.getpid()"
+    )
+    name = cloud.function(code, timeout=60)
     with ThreadPoolExecutor(4) as pool:
-        pids = {reply.payload for reply in pool.map(cloud.invoke, [name] * 4)}
+        pids = {reply.payload for reply in pool.map(cloud.invoke, [name] * 4, [str(notes)] * 4)}
     assert len(pids) == 4
-    assert time.monotonic() - begun < 2.3
 
 
 def test_the_function_sees_lambdas_variables_and_the_projects_packages(cloud, function, emulator):
@@ -85,11 +90,10 @@ def test_an_exception_is_reported_with_its_type_and_trace(cloud, function, kind)
         assert "handler" in reply.payload["stackTrace"][0]
 
 
-def test_a_timeout_kills_the_process_and_what_it_started(cloud, function, notes, kind):
+def test_a_timeout_kills_the_process_and_what_it_started(cloud, notes, kind):
+    function = cloud.function(CODE, timeout=2)
     note = notes / "pids"
-    begun = time.monotonic()
     reply = cloud.invoke(function, {"do": "sleep", "s": 30, "note": str(note)})
-    assert 1.9 < time.monotonic() - begun < 4
     assert reply.error == "Unhandled"
     assert "Task timed out after 2.00 seconds" in reply.payload["errorMessage"]
     handler, child = map(int, note.read_text().split())
@@ -100,9 +104,7 @@ def test_a_timeout_kills_the_process_and_what_it_started(cloud, function, notes,
 
 
 def test_a_killed_process_fails_its_invocation_at_once(cloud, function, kind):
-    begun = time.monotonic()
     reply = cloud.invoke(function, {"do": "kill"})
-    assert time.monotonic() - begun < 1.5
     assert reply.error == "Unhandled"
     if kind == "localstack":
         assert reply.payload["errorType"] == "Runtime.ExitError"
@@ -120,14 +122,24 @@ def test_a_process_that_died_while_idle_is_replaced_unnoticed(cloud, function):
 
 
 def test_an_update_of_the_code_lets_the_running_invocation_finish(cloud, function, notes):
-    code = "import os, time\ndef handler(e, c): time.sleep(e.get('s', 0)); return "
-    name = cloud.function(code + "'old'")
-    cloud.invoke(name)
+    code = (
+        "import os, time\n"
+        "def handler(e, c):\n"
+        "    if 'begun' in e:\n"
+        "        open(e['begun'], 'w').close()\n"
+        "        while not os.path.exists(e['go on']): time.sleep(0.01)\n"
+        "    return "
+    )
+    name = cloud.function(code + "'old'", timeout=60)
+    begun, go_on = notes / "begun", notes / "go on"
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(cloud.invoke, name, {"s": 1.5})
-        time.sleep(0.4)
-        cloud.lambda_.update_function_code(FunctionName=name, ZipFile=archive(code + "'new'"))
-        wait_for(lambda: cloud.invoke(name).payload == "new")
+        running = pool.submit(cloud.invoke, name, {"begun": str(begun), "go on": str(go_on)})
+        try:
+            wait_for(begun.exists)
+            cloud.lambda_.update_function_code(FunctionName=name, ZipFile=archive(code + "'new'"))
+            wait_for(lambda: cloud.invoke(name).payload == "new")
+        finally:
+            go_on.touch()
         assert running.result().payload == "old"
 
 
@@ -164,6 +176,7 @@ def test_responses_are_limited_to_six_megabytes(cloud, function):
 
 @pytest.mark.usefixtures("localstack_only")  # ministack logs the output only
 def test_output_reaches_cloudwatch_between_start_and_report(cloud, function):
+    cloud.invoke(function)  # a first invocation's log tells of the start, too
     tail = cloud.invoke(function, {"marker": "m-17"}).log.splitlines()
     assert [line.split()[0] for line in tail] == ["START", "out", "err", "END", "REPORT"]
 

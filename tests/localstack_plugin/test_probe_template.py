@@ -33,7 +33,7 @@ def outputs(cloud):
         stack = cloud.cloudformation.describe_stacks(StackName="probe")["Stacks"][0]
         return None if stack["StackStatus"].endswith("_IN_PROGRESS") else stack
 
-    stack = wait_for(settled, timeout_s=60)
+    stack = wait_for(settled, timeout_s=120)
     assert stack["StackStatus"] == "CREATE_COMPLETE"
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 

@@ -68,7 +68,7 @@ class Rpc:
     async def call(self, tool, arguments=None, **more):
         return await self("tools/call", name=tool, arguments=arguments or {}, **more)
 
-    async def until(self, task_id, *statuses, timeout_s=20):
+    async def until(self, task_id, *statuses, timeout_s=120):
         """Poll until the task has one of `statuses`, or has ended."""
         ends = time.monotonic() + timeout_s
         while True:

@@ -201,7 +201,7 @@ def test_the_inspector_lists_tools_and_completes_a_task(served):
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=180,
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)

@@ -165,7 +165,7 @@ def accept(**content):
 DECLINE = ElicitResult(action="decline")
 
 
-def until(question, *, timeout_s=60):
+def until(question, *, timeout_s=120):
     ends = time.monotonic() + timeout_s
     while time.monotonic() < ends:
         if found := question():

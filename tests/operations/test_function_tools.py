@@ -7,7 +7,7 @@ import pytest
 
 from .conftest import assistant
 
-pytestmark = [pytest.mark.localstack, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.localstack
 
 
 @pytest.fixture(scope="module")

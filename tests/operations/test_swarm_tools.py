@@ -9,7 +9,7 @@ from sqswarm.schemas.lifecycle import Status
 
 from .conftest import DECLINE, accept, assistant, until
 
-pytestmark = [pytest.mark.localstack, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.localstack
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ async def test_a_question_reaches_the_assistant_and_its_answer_the_task(swarm):
         assert "InvalidArguments" in wrong
         assert "fix:" in wrong
         await ask("answer-question", task_id=task.id, key="approve", answer={"approved": True})
-    assert task.result(timeout=60) is True
+    assert task.result(timeout=120) is True
 
 
 async def test_a_task_is_cancelled_and_an_unknown_one_is_told(swarm):

@@ -50,29 +50,46 @@ class CrashedError(Exception):
 
 
 class CountingStore(MemoryStore):
-    """Counts every write that is carried out, by what it changes; may crash before one."""
+    """Counts every write that is carried out, by what it changes; may crash before one.
+
+    Or after any, or any `of_kind`: whoever makes write number `dies_after` gets no answer, and
+    writes nothing more until the test says that it is `dead` no longer. So dies a killed process.
+    """
 
     def __init__(self):
         super().__init__()
         self.counts = Counter()
         self.crash_before = None
+        self.dies_after = self.of_kind = None
+        self.dead = False
 
     async def write(self, write):
         self._watch(write)
         outcome = await super().write(write)
         refused = isinstance(outcome, Refused)
         self.counts[f"refused {kind_of(write)}" if refused else kind_of(write)] += 1
+        self._count_down(write)
         return outcome
 
     async def transact(self, writes):
         self._watch(writes[-1])
         self.counts["transaction"] += 1
-        return await super().transact(writes)
+        outcomes = await super().transact(writes)
+        self._count_down(writes[-1])
+        return outcomes
 
     def _watch(self, write):
-        if self.crash_before is not None and kind_of(write) == self.crash_before:
+        if self.dead or (self.crash_before is not None and kind_of(write) == self.crash_before):
             self.crash_before = None
             raise CrashedError(kind_of(write))
+
+    def _count_down(self, write):
+        if self.dies_after is None or self.of_kind not in {None, kind_of(write)}:
+            return
+        self.dies_after -= 1
+        if self.dies_after == 0:
+            self.dies_after, self.dead = None, True
+            raise CrashedError("killed")
 
 
 def kind_of(write):  # noqa: C901 - a table
@@ -121,9 +138,9 @@ class CrashingBus(MemoryBus):
 class MemorySwarm:
     """A swarm of the given agents."""
 
-    def __init__(self, *agents):
+    def __init__(self, *agents, clock=None):
         self.agents = agents
-        self.clock = Clock()
+        self.clock = clock or Clock()
         self.store = CountingStore()
         self.blobs = MemoryBlobs()
         self.bus = CrashingBus(self.clock.now_ms)

@@ -1,4 +1,4 @@
-"""House: what the soak itself asks of the swarm, round the proxy: housekeeping, queues, records."""
+"""Inspector: what the soak asks of the swarm, round the proxy: housekeeping, queues, records."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, kw_only=True)
-class House:
+class Inspector:
     """One deployed soak swarm. `clients` reach the emulator itself, without faults."""
 
     names: Names

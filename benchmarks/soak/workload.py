@@ -1,4 +1,4 @@
-"""Storm: runs a soak's order through the swarm until all of it has ended, or patience has."""
+"""Workload: runs a soak's order through the swarm until all of it has ended, or patience has."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benchmarks.faults import Proxy, Rates
 from benchmarks.soak.audit import Evidence
 from benchmarks.soak.containers import Containers
 from benchmarks.soak.dispatchers import Dispatchers
-from benchmarks.soak.house import House
+from benchmarks.soak.inspector import Inspector
 from benchmarks.soak.order import Mischief, Order
 from benchmarks.soak.processes import Processes
 from sqswarm import Swarm
@@ -42,14 +42,14 @@ class State:
 
 
 @dataclass(kw_only=True)
-class Storm:
+class Workload:
     """One soak on a deployed swarm. `tell` hears of its state now and then."""
 
     order: Order
     mischief: Mischief
     rates: Rates
     proxy: Proxy
-    house: House
+    inspector: Inspector
     swarm: Swarm
     """A dispatcher that answers questions, through the proxy."""
     dispatchers: Dispatchers
@@ -65,7 +65,7 @@ class Storm:
         processes = Processes(folder=self.notes, chance=chance)
         begun, since_ms = time.monotonic(), time.time_ns() // 1_000_000
         self.proxy.rates = self.rates
-        with ThreadPoolExecutor(4, thread_name_prefix="storm") as pool:
+        with ThreadPoolExecutor(4, thread_name_prefix="workload") as pool:
             rounds = _Rounds(self, pool, processes, begun)
             try:
                 while not self._over(begun):
@@ -83,12 +83,12 @@ class Storm:
             order=self.order,
             expected=self.dispatchers.expected(),
             handles=dict(self.dispatchers.handles),
-            records=self.house.records(since_ms=since_ms),
+            records=self.inspector.records(since_ms=since_ms),
             witness=self.proxy.witness,
             skew_s=self.mischief.skew_s,
             notes=processes.notes(),
             died=processes.died,
-            letters=list(self.house.letters()),
+            letters=list(self.inspector.letters()),
             left=left,
             due=due,
             problems=[*self.dispatchers.broken, *rounds.problems],
@@ -113,8 +113,8 @@ class Storm:
         ends = time.monotonic() + _SETTLING_S
         while True:
             rounds.look()
-            self.house.keep()
-            left, due = self.house.left(), self.house.due()
+            self.inspector.keep()
+            left, due = self.inspector.left(), self.inspector.due()
             if not (left or due) or time.monotonic() > ends:
                 return left, due
             time.sleep(_LOOK_S)
@@ -124,33 +124,33 @@ class _Rounds:
     """What goes on beside the tasks, looked at twice a second."""
 
     def __init__(
-        self, storm: Storm, pool: ThreadPoolExecutor, processes: Processes, begun: float
+        self, workload: Workload, pool: ThreadPoolExecutor, processes: Processes, begun: float
     ) -> None:
-        self._storm = storm
+        self._workload = workload
         self._pool = pool
         self._processes = processes
         self._begun = begun
         self._asked = 0
-        self._poison = list(storm.order.poison)
-        self._kills = round(len(storm.order.rows) * storm.mischief.outside_kills)
-        self._container_kills = round(len(storm.order.rows) * storm.mischief.container_kills)
+        self._poison = list(workload.order.poison)
+        self._kills = round(len(workload.order.rows) * workload.mischief.outside_kills)
+        self._container_kills = round(len(workload.order.rows) * workload.mischief.container_kills)
         self._housekeeping: Future[dict[str, Any]] | None = None
         self._kept_house = begun
         self._answers: list[Future[None]] = []
         self.problems: list[str] = []
 
     def step(self) -> None:
-        self._storm.dispatchers.step()
+        self._workload.dispatchers.step()
         self.look()
-        share = len(self._storm.ended()) / len(self._storm.order.rows)
-        total = len(self._storm.order.poison)
+        share = len(self._workload.ended()) / len(self._workload.order.rows)
+        total = len(self._workload.order.poison)
         while self._poison and len(self._poison) > total * (1 - share) - 1:
-            self._storm.house.poison(*self._poison.pop())
+            self._workload.inspector.poison(*self._poison.pop())
         self._kill(share)
         if time.monotonic() - self._kept_house > _KEEP_HOUSE_S and (
             self._housekeeping is None or self._housekeeping.done()
         ):
-            self._housekeeping = self._pool.submit(self._storm.house.keep)
+            self._housekeeping = self._pool.submit(self._workload.inspector.keep)
             self._kept_house = time.monotonic()
 
     def _kill(self, share: float) -> None:
@@ -158,27 +158,27 @@ class _Rounds:
         due = min(1.0, max(0.0, share - 0.05) / 0.8)
         if self._processes.killed < self._kills * due:
             self._processes.kill_one()
-        containers = self._storm.containers
+        containers = self._workload.containers
         if containers.killed < self._container_kills * due:
             containers.kill_one()
         containers.step()
 
     def look(self) -> None:
         """See who died, answer what is asked, tell how far it is."""
-        storm = self._storm
+        workload = self._workload
         self._processes.step()
-        asking = storm.proxy.witness.asking
+        asking = workload.proxy.witness.asking
         while self._asked < len(asking):
             self._answers.append(self._pool.submit(self._answer, asking[self._asked]))
             self._asked += 1
-        ended = storm.ended()
-        storm.tell(
+        ended = workload.ended()
+        workload.tell(
             State(
-                expected=len(storm.order.rows),
-                submitted=len(storm.dispatchers.handles),
+                expected=len(workload.order.rows),
+                submitted=len(workload.dispatchers.handles),
                 ended=len(ended),
                 failed=ended.count("failed"),
-                faults=sum(storm.proxy.injected.values()),
+                faults=sum(workload.proxy.injected.values()),
                 kills=len(self._processes.died),
             )
         )
@@ -187,7 +187,7 @@ class _Rounds:
         """Answer a task's question; a dispatcher that met too many faults tries again."""
         for _ in range(20):
             with suppress(SwarmError, ClientError, BotoCoreError):
-                self._storm.swarm.answer(task_id, "zero", 0)
+                self._workload.swarm.answer(task_id, "zero", 0)
                 return
             time.sleep(_LOOK_S)
         self.problems.append(f"the question of task {task_id} could not be answered")
