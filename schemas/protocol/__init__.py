@@ -2,6 +2,8 @@
 
 Pure: times come in as Unix milliseconds, versions as values. `v` is the fence: every write of a
 worker is a compare-and-set on it, and time alone never is.
+
+What only some workers do is imported from its own module: `ledger` (Claude agents), `rate_limit`.
 """
 
 from sqswarm.schemas.protocol.end import (
@@ -17,7 +19,6 @@ from sqswarm.schemas.protocol.end import (
     settle,
     settle_lean,
 )
-from sqswarm.schemas.protocol.ledger import enter, pause, pause_key, reserve, settle_up
 from sqswarm.schemas.protocol.run import (
     Lease,
     acquire,
@@ -45,7 +46,6 @@ __all__ = [
     "clear_due",
     "count",
     "create",
-    "enter",
     "fail_exhausted",
     "fail_unseen",
     "fence",
@@ -54,8 +54,6 @@ __all__ = [
     "link_redriven",
     "look_again",
     "mark_due",
-    "pause",
-    "pause_key",
     "plan",
     "progress",
     "record_failure",
@@ -63,10 +61,8 @@ __all__ = [
     "release",
     "renew",
     "republish",
-    "reserve",
     "settle",
     "settle_lean",
-    "settle_up",
     "sleep",
     "step_key",
     "wake",

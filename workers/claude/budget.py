@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqswarm.schemas import protocol
 from sqswarm.schemas.ids import new_version
 from sqswarm.schemas.ledger import Budget, BudgetAccount, CostCeiling, LedgerEntry, day_of
 from sqswarm.schemas.pricing import Price, Tokens
+from sqswarm.schemas.protocol import ledger
 from sqswarm.schemas.writes import Item, Refused, Write, WriteOutcome
 from sqswarm.workers.runtime.outcome import Fail
 from sqswarm.workers.runtime.worker_context import WorkerContext
@@ -94,7 +94,7 @@ class Spend:
             reservation.ceiling if sure else CostCeiling(micro_usd=micro_usd, tokens=tokens.total)
         )
         writes = [
-            protocol.settle_up(account, freed, micro_usd=micro_usd, tokens=tokens.total)
+            ledger.settle_up(account, freed, micro_usd=micro_usd, tokens=tokens.total)
             for account in reservation.accounts
         ]
         if tokens.total:
@@ -108,7 +108,7 @@ class Spend:
                 tokens=tokens,
                 micro_usd=micro_usd,
             )
-            writes.append(protocol.enter(entry, expires_s=self._expires_s()))
+            writes.append(ledger.enter(entry, expires_s=self._expires_s()))
         if writes:
             await persistently(self._worker, writes)
         return micro_usd
@@ -119,7 +119,7 @@ class Spend:
         """Return the accounts that refused, and what they hold; none where all is committed."""
         writes: list[Write] = []
         for account in accounts:
-            write = protocol.reserve(
+            write = ledger.reserve(
                 account, ceiling, fresh=account.key.pk in fresh, expires_s=self._expires_s()
             )
             if write is None:
