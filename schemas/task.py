@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.json import JsonObject, loads
 from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.payload import Payload
+from sqswarm.schemas.value import dataclass
 from sqswarm.schemas.writes import Item, Key
 
 TASK_SORT_KEY = "task"

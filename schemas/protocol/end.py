@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sqswarm.schemas.json import JsonObject, dumps
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.payload import Payload
 from sqswarm.schemas.protocol.run import AWAKE, WORKING, Lease, all_of, due_from, held, payload_of
 from sqswarm.schemas.task import TaskRecord, task_key
+from sqswarm.schemas.value import dataclass
 from sqswarm.schemas.writes import Absent, Change, Eq, Le, Missing, Remove, Set, Write
 
 

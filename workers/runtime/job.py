@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sqswarm.backends.ports.bus import Delivery
 from sqswarm.schemas.agent_spec import AgentSpec, Durability
 from sqswarm.schemas.errors import PoisonMessage
@@ -14,6 +12,7 @@ from sqswarm.schemas.message import Message, decode
 from sqswarm.schemas.payload import Payload
 from sqswarm.schemas.protocol import Lease
 from sqswarm.schemas.task import TaskRecord
+from sqswarm.schemas.value import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
