@@ -12,19 +12,20 @@ import os
 import sys
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import field
 from time import gmtime, strftime
 from typing import Any, TextIO
 
 from sqswarm.backends.redact import hide, hide_all
 from sqswarm.schemas.errors import InvalidSettings
 from sqswarm.schemas.json import dumps
+from sqswarm.schemas.value import dataclass
 
 _LOGGER = logging.getLogger("sqswarm")
 _QUIET = (
-    "aiobotocore", "anthropic", "asyncio", "boto3", "botocore", "httpx", "httpx2", "mangum", "mcp",
-    "urllib3",
-)  # fmt: skip
+    *("aiobotocore", "anthropic", "asyncio", "boto3", "botocore"),
+    *("httpx", "httpx2", "mangum", "mcp", "urllib3"),
+)
 """Libraries whose every request is no event of ours: from WARNING on they are heard."""
 
 _current: ContextVar[Mapping[str, Any]] = ContextVar("sqswarm_log_fields")
