@@ -8,6 +8,7 @@ coroutines on asyncio.
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,10 @@ T = TypeVar("T")
 
 
 class Runner(Protocol):
-    """What the core needs of its surroundings besides calls: several things at once, and time."""
+    """What the core needs besides calls: several things at once, time and chance.
+
+    All of it can be made up, so nothing has to be patched where a test wants its own.
+    """
 
     async def gather(self, work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
         """Run all of `work` side by side and return their results in order."""
@@ -30,6 +34,38 @@ class Runner(Protocol):
     def now_ms(self) -> int:
         """Return the time (Unix epoch, milliseconds)."""
         ...
+
+    def monotonic(self) -> float:
+        """Return seconds that only ever grow, from some start."""
+        ...
+
+    def random_bits(self, bits: int) -> int:
+        """Return a number of that many bits that nobody can guess."""
+        ...
+
+    def jitter(self) -> float:
+        """Return a number from 0 up to 1 that spreads a crowd out; it may be guessed."""
+        ...
+
+
+class _System:
+    """The machine's own time and chance."""
+
+    def now_ms(self) -> int:
+        """Return the time (Unix epoch, milliseconds)."""
+        return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        """Return the machine's monotonic seconds."""
+        return time.monotonic()
+
+    def random_bits(self, bits: int) -> int:
+        """Return random bits of the operating system."""
+        return random.SystemRandom().getrandbits(bits)
+
+    def jitter(self) -> float:
+        """Return a number from 0 up to 1."""
+        return random.random()
 
 
 def run_straight(work: Coroutine[Any, Any, T]) -> T:
@@ -47,7 +83,7 @@ def run_straight(work: Coroutine[Any, Any, T]) -> T:
     raise RuntimeError(message)
 
 
-class BlockingRunner:
+class BlockingRunner(_System):
     """Runs the core without an event loop; side-by-side work goes to a few threads."""
 
     def __init__(self, *, threads: int = 4) -> None:
@@ -67,10 +103,6 @@ class BlockingRunner:
         """Block this thread."""
         time.sleep(seconds)  # noqa: ASYNC251 - blocking is what this runner is for
 
-    def now_ms(self) -> int:
-        """Return the time (Unix epoch, milliseconds)."""
-        return time.time_ns() // 1_000_000
-
     def close(self) -> None:
         """End the threads."""
         if self._pool is not None:
@@ -78,7 +110,7 @@ class BlockingRunner:
             self._pool = None
 
 
-class AsyncRunner:
+class AsyncRunner(_System):
     """Runs the core on the current asyncio event loop."""
 
     async def gather(self, work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
@@ -92,7 +124,3 @@ class AsyncRunner:
     async def sleep(self, seconds: float) -> None:
         """Let the loop do something else."""
         await asyncio.sleep(seconds)
-
-    def now_ms(self) -> int:
-        """Return the time (Unix epoch, milliseconds)."""
-        return time.time_ns() // 1_000_000

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from secrets import randbits
 from typing import Any
 
 from benchmarks.report import Comparison, alternate
@@ -68,7 +69,7 @@ def _timed(handle: Callable[[JsonObject], None]) -> float:
 def _event() -> JsonObject:
     records = []
     for number in range(BATCH):
-        task_id = new_task_id(time.time_ns() // 1_000_000)
+        task_id = new_task_id(time.time_ns() // 1_000_000, randbits)
         message = Message(
             id=task_id, name="noop", arguments={"number": number}, principal="benchmark"
         )

@@ -31,20 +31,37 @@ def expires_s(now_ms: int, ttl_s: int, *, child: bool) -> int:
     return now_ms // 1000 + (max(ttl_s, CHILD_TTL_S) if child else ttl_s)
 
 
+UNREAD = Catalogue(agents={})
+
+
 @dataclass(kw_only=True)
 class Connection:
-    """The dispatcher's surroundings. `operator` sees every principal's tasks."""
+    """The dispatcher's surroundings. `operator` sees every principal's tasks.
+
+    The catalogue is UNREAD where a worker has had no need of it yet.
+    """
 
     names: Names
     store: Store
     bus: Bus
     blobs: Blobs
     runner: Runner
-    catalogue: Catalogue
     principal: str
     operator: bool = False
     ttl_s: int
+    catalogue: Catalogue = UNREAD
     _validators: dict[str, Validator] = field(default_factory=dict)
+
+    async def with_catalogue(self, *, fresh: bool = False) -> Connection:
+        """Return this connection with its catalogue read, once, and again where it must be `fresh`.
+
+        Raises NotDeployed where the stage has none.
+        """
+        if fresh or self.catalogue is UNREAD:
+            self.catalogue = await read_catalogue(self.blobs, self.names)
+            if fresh:
+                self._validators = {}
+        return self
 
     def validator(self, entry: CatalogueEntry) -> Validator:
         """Return the compiled validator of an agent's arguments."""
@@ -66,17 +83,24 @@ async def open_connection(
     Raises Unreachable where nothing answers, NotDeployed where the stage has no swarm.
     """
     known = await identify(settings, caller)
-    ports = backends(known, caller, runner)
+    connection = connect(known, caller, runner, principal=str(known.principal), operator=operator)
+    return await connection.with_catalogue()
+
+
+def connect(
+    settings: Settings, caller: AwsCaller, runner: Runner, *, principal: str, operator: bool
+) -> Connection:
+    """Return a connection for settings whose account is known; nothing is called yet."""
+    ports = backends(settings, caller, runner)
     return Connection(
         names=ports.names,
         store=ports.store,
         bus=ports.bus,
         blobs=ports.blobs,
         runner=runner,
-        catalogue=await read_catalogue(ports.blobs, ports.names),
-        principal=str(known.principal),
+        principal=principal,
         operator=operator,
-        ttl_s=known.ttl_s,
+        ttl_s=settings.ttl_s,
     )
 
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from sqswarm.backends.ports.bus import Outgoing
 from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
-from sqswarm.dispatcher.submit import Submitted, arguments_key, new_traceparent
+from sqswarm.dispatcher.submit import Submitted, arguments_key
 from sqswarm.dispatcher.validate import encode
 from sqswarm.schemas import protocol
 from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.catalogue import CatalogueEntry
 from sqswarm.schemas.errors import UnknownTopic
-from sqswarm.schemas.ids import event_task_id, new_task_id, new_version
+from sqswarm.schemas.ids import event_task_id, new_task_id, new_traceparent, new_version
 from sqswarm.schemas.json import JsonObject, canonical, size_bytes
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.message import Message
@@ -48,7 +48,13 @@ async def publish(
     durable = [entry for entry in subscribers if entry.durability is Durability.DURABLE]
     drafts = await connection.runner.gather(
         [
-            _draft(connection, topic, payload, text, new_version() if durable else None)
+            _draft(
+                connection,
+                topic,
+                payload,
+                text,
+                new_version(connection.runner.random_bits) if durable else None,
+            )
             for payload, text in zip(payloads, texts, strict=True)
         ]
     )
@@ -89,7 +95,7 @@ def _validated(
 async def _draft(
     connection: Connection, topic: str, payload: JsonObject, text: str, version: str | None
 ) -> _Draft:
-    event_id = new_task_id(connection.runner.now_ms())
+    event_id = new_task_id(connection.runner.now_ms(), connection.runner.random_bits)
     large = size_bytes(text) > INLINE_LIMIT_BYTES
     ref = await connection.blobs.put(arguments_key(event_id), text.encode()) if large else None
     message = Message(
@@ -100,7 +106,7 @@ async def _draft(
         payload_ref=ref,
         principal=connection.principal,
         v=version,
-        traceparent=new_traceparent(),
+        traceparent=new_traceparent(connection.runner.random_bits),
     )
     return _Draft(message=message, text=text)
 

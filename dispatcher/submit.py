@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -13,7 +12,7 @@ from sqswarm.schemas import protocol
 from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.catalogue import CatalogueEntry
 from sqswarm.schemas.errors import IdempotencyConflict, UsageError
-from sqswarm.schemas.ids import derive_task_id, new_task_id, new_version
+from sqswarm.schemas.ids import derive_task_id, new_task_id, new_traceparent, new_version
 from sqswarm.schemas.json import JsonObject, canonical, size_bytes
 from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.message import Message
@@ -105,7 +104,7 @@ def _check_delays(requests: Sequence[Request]) -> None:
 def _draft(connection: Connection, entry: CatalogueEntry, request: Request, text: str) -> _Draft:
     now = connection.runner.now_ms()
     if request.idempotency_key is None:
-        task_id, fingerprint = new_task_id(now), None
+        task_id, fingerprint = new_task_id(now, connection.runner.random_bits), None
     else:
         origin = f"{connection.principal}\x00{entry.name}"
         task_id = derive_task_id(origin, request.idempotency_key, at_ms=0)
@@ -123,11 +122,11 @@ def _draft(connection: Connection, entry: CatalogueEntry, request: Request, text
         name=entry.name,
         arguments=request.arguments,
         principal=connection.principal,
-        v=new_version() if durable else None,
+        v=new_version(connection.runner.random_bits) if durable else None,
         session_id=request.session_id,
         ordering_key=(request.ordering_key or request.session_id) if entry.ordered else None,
         redriven_from=request.redriven_from,
-        traceparent=new_traceparent(),
+        traceparent=new_traceparent(connection.runner.random_bits),
     )
     return _Draft(
         message=message,
@@ -240,8 +239,3 @@ async def _publish(connection: Connection, entry: CatalogueEntry, drafts: Sequen
         await connection.bus.publish(
             connection.names.topic(TASKS_TOPIC, ordered=entry.ordered), now
         )
-
-
-def new_traceparent() -> str:
-    """Return a fresh sampled trace context (W3C Trace Context, `traceparent` version 00)."""
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"

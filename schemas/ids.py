@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
-import secrets
+from collections.abc import Callable
 from typing import NewType
 
 TaskId = NewType("TaskId", str)
 """A UUIDv7 in its canonical text form (RFC 9562 §5.7): 48 bits of time, 74 random bits."""
 
+RandomBits = Callable[[int], int]
+"""Returns a number of so many bits that nobody can guess: `Runner.random_bits`."""
+
 _TASK_ID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
 _UUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 _RANDOM_BITS = 74
+_VERSION_BYTES = 9
 
 
 def _uuid7(unix_ms: int, random_bits: int) -> TaskId:
@@ -25,9 +30,9 @@ def _uuid7(unix_ms: int, random_bits: int) -> TaskId:
     return TaskId(f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}")
 
 
-def new_task_id(now_ms: int) -> TaskId:
+def new_task_id(now_ms: int, random_bits: RandomBits) -> TaskId:
     """Return a fresh task id for a task created at `now_ms` (Unix epoch, milliseconds)."""
-    return _uuid7(now_ms, secrets.randbits(_RANDOM_BITS))
+    return _uuid7(now_ms, random_bits(_RANDOM_BITS))
 
 
 def derive_task_id(origin: str, key: str, *, at_ms: int) -> TaskId:
@@ -68,6 +73,20 @@ def adopted_task_id(given: str, name: str) -> TaskId | None:
     return derive_task_id(given, name, at_ms=0) if _UUID.match(given) else None
 
 
-def new_version() -> str:
+def new_version(random_bits: RandomBits) -> str:
     """Return a fresh random version `v`: the fence of correctness.md (72 random bits)."""
-    return secrets.token_urlsafe(9)
+    value = random_bits(8 * _VERSION_BYTES)
+    return base64.urlsafe_b64encode(value.to_bytes(_VERSION_BYTES, "big")).decode()
+
+
+def new_traceparent(random_bits: RandomBits) -> str:
+    """Return a fresh sampled trace context (W3C Trace Context, `traceparent` version 00)."""
+    return f"00-{random_bits(128):032x}-{random_bits(64):016x}-01"
+
+
+def next_span(traceparent: str | None, random_bits: RandomBits) -> str:
+    """Return a trace context within the same trace; a new one where there is none."""
+    parts = (traceparent or "").split("-")
+    if len(parts) != 4:  # noqa: PLR2004 - version, trace, span, flags
+        return new_traceparent(random_bits)
+    return f"00-{parts[1]}-{random_bits(64):016x}-{parts[3]}"

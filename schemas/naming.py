@@ -29,9 +29,7 @@ def check_name(name: str, *, what: str) -> str:
     """
     if not _NAME.match(name):
         message = f"{what} name {name!r} is not 1 to 40 characters of a-z, 0-9, '-' and '_'"
-        raise InvalidAgent(
-            message, hint="Start with a dead letter and use small dead letters: `my-agent`."
-        )
+        raise InvalidAgent(message, hint="Start with a letter and use small letters: `my-agent`.")
     if name in _RESERVED or name.endswith("-dlq"):
         message = f"{what} name {name!r} is taken by the swarm itself"
         raise InvalidAgent(message, hint="Choose another name.")

@@ -52,7 +52,6 @@ class Agent(Generic[P, R]):
         """Agents are made by the `agent` decorator."""
         self.function = function
         self.name = name
-        self.module = function.__module__
         self._options = options
         update_wrapper(self, function)
 
@@ -61,8 +60,8 @@ class Agent(Generic[P, R]):
         return self.function(*args, **kwargs)
 
     def __repr__(self) -> str:
-        """Show the name and where it is declared."""
-        return f"<agent {self.name!r} from {self.module}>"
+        """Show what it is and its name."""
+        return f"<{type(self).__name__} {self.name!r}>"
 
     @property
     def options(self) -> Mapping[str, Any]:
@@ -167,6 +166,12 @@ def agent(
             message = f"@agent decorates functions, not {target!r}"
             raise InvalidAgent(message)
         named = check_name(name or target.__name__, what="agent")
+        if inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target):
+            message = f"agent {named!r} is a generator: it yields, and a task has one result"
+            raise InvalidAgent(
+                message,
+                hint="Return a list instead of yielding; show how far it is with ctx.progress().",
+            )
         for option, value in given.items():
             low, high = _LIMITS[option]
             if not low <= value <= high:

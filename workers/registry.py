@@ -17,6 +17,7 @@ def load_agents(modules: Sequence[str]) -> dict[str, AnyAgent]:
     share a name.
     """
     found: dict[str, AnyAgent] = {}
+    home: dict[str, str] = {}
     for module_name in modules:
         try:
             module = importlib.import_module(module_name)
@@ -47,9 +48,9 @@ def load_agents(modules: Sequence[str]) -> dict[str, AnyAgent]:
             message = f"the module {module_name!r} declares no agent"
             raise InvalidAgent(message, hint="Decorate a function with @agent, or import one.")
         for agent in agents:
-            other = found.setdefault(agent.name, agent)
-            if other is not agent:
-                message = f"two agents are called {agent.name!r}: {other!r} and {agent!r}"
+            where = home.setdefault(agent.name, module_name)
+            if found.setdefault(agent.name, agent) is not agent:
+                message = f"two agents are called {agent.name!r}, in {where} and in {module_name}"
                 raise InvalidAgent(message, hint="Rename one: @agent(name=...).")
     return dict(sorted(found.items()))
 

@@ -180,7 +180,7 @@ def _entry(message: Outgoing, target: str, *, body: str) -> dict[str, Any]:
 
 
 def _group(principal: str) -> str:
-    """Return a message group id: at most 128 characters, dead letters, digits and punctuation."""
+    """Return a message group id: at most 128 characters, letters, digits and punctuation."""
     if len(principal) <= _GROUP_LENGTH and all("!" <= c <= "~" for c in principal):
         return principal
     return sha256(principal.encode()).hexdigest()
@@ -200,5 +200,23 @@ def _delivery(message: dict[str, Any]) -> Delivery:
         receive_count=int(system.get("ApproximateReceiveCount", 1)),
         sent_ms=int(system.get("SentTimestamp", 0)),
         attributes={name: value.get("StringValue", "") for name, value in custom.items()},
+        group=system.get("MessageGroupId"),
+    )
+
+
+def delivery_of(record: dict[str, Any]) -> Delivery:
+    """Return the delivery in one record of a Lambda SQS event.
+
+    Source: Lambda Developer Guide, "Using Lambda with SQS".
+    """
+    system = record.get("attributes", {})
+    custom = record.get("messageAttributes", {})
+    return Delivery(
+        message_id=record["messageId"],
+        receipt=record["receiptHandle"],
+        body=record["body"],
+        receive_count=int(system.get("ApproximateReceiveCount", 1)),
+        sent_ms=int(system.get("SentTimestamp", 0)),
+        attributes={name: value.get("stringValue", "") for name, value in custom.items()},
         group=system.get("MessageGroupId"),
     )

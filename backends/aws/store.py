@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -56,7 +55,7 @@ class DynamoStore:
                 # A transaction has the item in hand; the SDK does not retry this one.
                 if code != "TransactionConflictException" or not tries_left:
                     raise
-            await self._runner.sleep(_pause_s(tries_left))
+            await self._runner.sleep(self._pause_s(tries_left))
         raise AssertionError  # the last try returned or raised
 
     async def transact(self, writes: Sequence[Write]) -> list[WriteOutcome]:
@@ -80,7 +79,7 @@ class DynamoStore:
                     raise
             else:
                 return [Applied() for _ in writes]
-            await self._runner.sleep(_pause_s(tries_left))
+            await self._runner.sleep(self._pause_s(tries_left))
         raise AssertionError  # the last try returned or raised
 
     async def write_many(self, writes: Sequence[Write]) -> list[WriteOutcome]:
@@ -196,6 +195,10 @@ class DynamoStore:
         )
         return [Key(pk=w["pk"]["S"], sk=w["sk"]["S"]) for w in response["Items"]]
 
+    def _pause_s(self, tries_left: int) -> float:
+        ceiling = 0.05 * 2.0 ** (_TRIES - tries_left)
+        return ceiling * (1 + self._runner.jitter()) / 2
+
     async def scan_tasks(self, *, cursor: str | None, limit: int) -> Page:
         """Return one page of task records with Scan."""
         request: dict[str, Any] = {
@@ -210,11 +213,6 @@ class DynamoStore:
         last = response.get("LastEvaluatedKey")
         items = tuple(item_of(wire) for wire in response["Items"])
         return Page(items=items, cursor=dumps(last) if last else None)
-
-
-def _pause_s(tries_left: int) -> float:
-    ceiling = 0.05 * 2.0 ** (_TRIES - tries_left)
-    return float(random.uniform(ceiling / 2, ceiling))
 
 
 def _outcome_of(reason: dict[str, Any]) -> WriteOutcome:

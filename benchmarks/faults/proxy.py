@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
-import time
 from collections import Counter
 from collections.abc import Mapping
 from types import TracebackType
@@ -22,10 +21,6 @@ from benchmarks.faults.witness import Witness
 _HELD_S = 0.3
 """How long a request that will be dropped is held: callers only notice that it took a while."""
 
-_BROKEN = 500
-_LATE_S = 5.0
-"""An answer that takes so long, on a busy machine, may cost an attempt its lease."""
-
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length"})
 _START_S = 10
 
@@ -34,8 +29,7 @@ class Proxy:
     """A context manager: the proxy runs on a thread of its own, on a free port of this machine.
 
     Change `rates` at any time, add rules with `add`. What was injected is in `injected` (fault →
-    how often) and `misfortunes` (task id → faults of requests that named it, and what nobody
-    ordered: answers that were late, were errors, or reached nobody).
+    how often), what the emulator accepted is known to `witness`.
     """
 
     def __init__(self, upstream: str, *, rates: Rates = NONE, seed: int = 0) -> None:
@@ -45,7 +39,6 @@ class Proxy:
         self.witness = Witness()
         self.calls: Counter[str] = Counter()
         self.injected: Counter[Fault] = Counter()
-        self.misfortunes: Counter[str] = Counter()
         self.endpoint_url = ""
         self._chance = random.Random(seed)
         self._rules: list[Rule] = []
@@ -112,7 +105,6 @@ class Proxy:
         if fault is None:
             return await self._forward(request, call)
         self.injected[fault] += 1
-        self._mishap(call)
         try:
             return await self._meet(fault, rule, request, call)
         finally:
@@ -149,12 +141,7 @@ class Proxy:
                 return answer
         return await self._forward(request, call)
 
-    def _mishap(self, call: Call) -> None:
-        for task_id in call.task_ids:
-            self.misfortunes[task_id] += 1
-
     async def _forward(self, request: web.BaseRequest, call: Call) -> web.Response:
-        begun = time.monotonic()
         headers = _end_to_end(request.headers)
         url = self.upstream + request.path_qs
         try:
@@ -162,13 +149,10 @@ class Proxy:
                 request.method, url, data=call.body, headers=headers, allow_redirects=False
             ) as response:
                 answer = await response.read()
-        except aiohttp.ClientError:
-            self._mishap(call)
+        except (aiohttp.ClientError, TimeoutError):
+            self.witness.saw_no_answer(call)
             return _drop(request)
         self.witness.saw(call, response.status, answer)
-        gone = request.transport is None or request.transport.is_closing()
-        if gone or response.status >= _BROKEN or time.monotonic() - begun > _LATE_S:
-            self._mishap(call)  # nobody ordered it: the machine is that busy
         given = _end_to_end(response.headers)
         return web.Response(status=response.status, body=answer, headers=given)
 

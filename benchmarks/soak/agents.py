@@ -114,7 +114,7 @@ async def inorder(n: int, key: str, mischief: str = "", *, ctx: TaskContext) -> 
 @agent(timeout=TIMEOUT_S, max_attempts=MAX_ATTEMPTS, concurrency=2)
 async def fan(n: int, width: int, *, ctx: TaskContext) -> int:
     """Fan out to child tasks, of which one misbehaves once, and join them."""
-    process.note("run", task=ctx.task_id, attempt=ctx.attempt, n=n, v=None)
+    _begin(ctx, n, "")
     children = [
         ctx.task("kept", n=n + i, mischief="raise:1" if i == n % width else "")
         for i in range(width)

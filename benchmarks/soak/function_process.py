@@ -14,8 +14,11 @@ import urllib.request
 from pathlib import Path
 from typing import Any, TextIO
 
+from sqswarm.backends.aws.caller import AioCaller, ThreadedCaller
 from sqswarm.backends.runner import AsyncRunner
+from sqswarm.schemas.errors import LeaseLost
 from sqswarm.workers.hosts.lambda_handler import Worker
+from sqswarm.workers.runtime import batch
 
 NOTES = "SOAK_NOTES"
 """The folder of the notes: one file a process, one JSON object a line."""
@@ -106,8 +109,41 @@ def _show(emulator: str, records: list[Any]) -> None:
     note("duplicate", count=len(records))
 
 
+def _note_calls_given_up(caller: type[AioCaller | ThreadedCaller]) -> None:
+    """Note the calls that failed for good, as the worker knows it: also what never got far."""
+    plain = caller.call
+
+    async def call(self: Any, service: str, operation: str, /, **params: Any) -> Any:
+        try:
+            return await plain(self, service, operation, **params)
+        except Exception as error:
+            if "ConditionalCheckFailed" not in str(error):  # that is an answer
+                told = {"operation": operation, "error": repr(error), "params": repr(params)}
+                note("gave-up", **told)
+            raise
+
+    caller.call = call  # type: ignore[method-assign]
+
+
+def _note_leases_let_go() -> None:
+    """Note the attempts that a container worker ends since their lease could not be renewed."""
+    plain = batch.heartbeat  # type: ignore[attr-defined]
+
+    async def noted(worker: Any, lease: Any, *rest: Any, **more: Any) -> Any:
+        try:
+            return await plain(worker, lease, *rest, **more)
+        except LeaseLost:
+            note("let-go", lease=None if lease is None else lease.v)
+            raise
+
+    batch.heartbeat = noted  # type: ignore[attr-defined]
+
+
 def _prepare() -> None:
     chance = random.Random(f"{os.environ.get(SEED)}-{os.getpid()}")
+    _note_calls_given_up(ThreadedCaller)
+    _note_calls_given_up(AioCaller)
+    _note_leases_let_go()
     if limit_s := float(os.environ.get(SKEW_S) or 0):
         _skew_clock(limit_s, chance)
     if share := float(os.environ.get(DUPLICATES) or 0):

@@ -74,6 +74,7 @@ class Storm:
                 seconds = time.monotonic() - begun
                 self.proxy.rates = Rates()
                 left, due = self._settle(rounds)
+                processes.step()  # from here on containers die of our own hand
             finally:
                 self.dispatchers.stop()
                 self.containers.stop()
@@ -84,7 +85,7 @@ class Storm:
             handles=dict(self.dispatchers.handles),
             records=self.house.records(since_ms=since_ms),
             witness=self.proxy.witness,
-            misfortunes=self.proxy.misfortunes,
+            skew_s=self.mischief.skew_s,
             notes=processes.notes(),
             died=processes.died,
             letters=list(self.house.letters()),

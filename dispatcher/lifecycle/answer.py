@@ -62,7 +62,7 @@ async def give(connection: Connection, record: TaskRecord, answered: JsonObject)
         protocol.answer(
             record,
             answered,
-            v=new_version(),
+            v=new_version(connection.runner.random_bits),
             now_ms=now,
             due_at_ms=now + DUE_GRACE_MS,
             due_still_ms=min((a["timeoutAt"] for a in left if "timeoutAt" in a), default=None),

@@ -59,7 +59,7 @@ def _tombstone(connection: Connection, task_id: str, agent: str | None) -> TaskR
         agent=agent or "unknown",
         principal=connection.principal,
         status=Status.CANCELLED,
-        v=new_version(),
+        v=new_version(connection.runner.random_bits),
         durability=Durability.STANDARD,
         created_ms=created_ms(task_id) or now_ms,
         updated_ms=now_ms,

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 
 from sqswarm.backends.aws.chunks import chunks
 from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
 from sqswarm.dispatcher.lifecycle.join import count_in_parent, resume_parent
 from sqswarm.dispatcher.lifecycle.republish import republish
-from sqswarm.dispatcher.submit import arguments_key, new_traceparent
+from sqswarm.dispatcher.submit import arguments_key
 from sqswarm.schemas import protocol
 from sqswarm.schemas.agent_spec import Durability
-from sqswarm.schemas.ids import created_ms, new_version
+from sqswarm.schemas.ids import created_ms, new_version, next_span
 from sqswarm.schemas.journal import PlannedChild, child_id, plan_entry
 from sqswarm.schemas.json import dumps, loads, size_bytes
 from sqswarm.schemas.lifecycle import Phase, Status
@@ -98,7 +97,7 @@ async def _record(
         agent=child.agent,
         principal=parent.principal,
         status=Status.WORKING,
-        v=new_version(),
+        v=new_version(connection.runner.random_bits),
         durability=Durability.DURABLE,
         depth=parent.depth + 1,
         created_ms=now,
@@ -109,16 +108,8 @@ async def _record(
         session_id=child.session_id,
         ordering_key=child.ordering_key or child.session_id,
         deadline=parent.deadline,
-        traceparent=_next_span(parent.traceparent),
+        traceparent=next_span(parent.traceparent, connection.runner.random_bits),
     )
-
-
-def _next_span(traceparent: str | None) -> str:
-    """Return a trace context within the same trace (W3C Trace Context)."""
-    parts = (traceparent or "").split("-")
-    if len(parts) != 4:  # noqa: PLR2004 - version, trace, span, flags
-        return new_traceparent()
-    return f"00-{parts[1]}-{secrets.token_hex(8)}-{parts[3]}"
 
 
 async def cancel_children(connection: Connection, parent: TaskRecord) -> None:
@@ -190,7 +181,7 @@ def _tombstone(
         agent=child.agent,
         principal=parent.principal,
         status=Status.CANCELLED,
-        v=new_version(),
+        v=new_version(connection.runner.random_bits),
         durability=Durability.DURABLE,
         depth=parent.depth + 1,
         created_ms=created_ms(task_id),

@@ -120,7 +120,7 @@ class DeadLetterSweeper:
         now = self._connection.runner.now_ms()
         received = letter.delivery.receive_count
         error = error_object("WorkerLost", "its worker was lost on every delivery")
-        record = _unseen(entry, letter.delivery, message, task_id, now)
+        record = self._unseen(entry, letter.delivery, message, task_id)
         outcome = await self._connection.store.write(
             protocol.fail_unseen(record, error, now_ms=now, expires_s=self._connection.expires_s())
         )
@@ -150,29 +150,30 @@ class DeadLetterSweeper:
         queue = dead_letter_queue(self._connection, entry.name)
         await self._connection.bus.dead_letter(queue, put, group=delivery.group)
 
-
-def _unseen(
-    entry: CatalogueEntry, delivery: Delivery, message: Message, task_id: str, now_ms: int
-) -> TaskRecord:
-    return TaskRecord(
-        task_id=task_id,
-        agent=entry.name,
-        principal=message.principal,
-        status=Status.FAILED,
-        v=new_version(),
-        durability=entry.durability,
-        created_ms=delivery.sent_ms or now_ms,
-        updated_ms=now_ms,
-        arguments=Payload(ref=message.payload_ref)
-        if message.payload_ref
-        else Payload(inline=dumps(message.arguments or {})),
-        topic=message.topic,
-        session_id=message.session_id,
-        ordering_key=message.ordering_key,
-        deadline=message.deadline,
-        traceparent=message.traceparent,
-        redriven_from=message.redriven_from,
-    )
+    def _unseen(
+        self, entry: CatalogueEntry, delivery: Delivery, message: Message, task_id: str
+    ) -> TaskRecord:
+        runner = self._connection.runner
+        now_ms = runner.now_ms()
+        return TaskRecord(
+            task_id=task_id,
+            agent=entry.name,
+            principal=message.principal,
+            status=Status.FAILED,
+            v=new_version(runner.random_bits),
+            durability=entry.durability,
+            created_ms=delivery.sent_ms or now_ms,
+            updated_ms=now_ms,
+            arguments=Payload(ref=message.payload_ref)
+            if message.payload_ref
+            else Payload(inline=dumps(message.arguments or {})),
+            topic=message.topic,
+            session_id=message.session_id,
+            ordering_key=message.ordering_key,
+            deadline=message.deadline,
+            traceparent=message.traceparent,
+            redriven_from=message.redriven_from,
+        )
 
 
 async def dead_letter_unrouted(

@@ -44,7 +44,12 @@ async def resume_parent(connection: Connection, parent: TaskRecord) -> bool:
     if parent.phase is Phase.WAITING and not parent.pending:
         now = connection.runner.now_ms()
         fired = await connection.store.write(
-            protocol.fire(parent.task_id, v=new_version(), now_ms=now, due_at_ms=now + DUE_GRACE_MS)
+            protocol.fire(
+                parent.task_id,
+                v=new_version(connection.runner.random_bits),
+                now_ms=now,
+                due_at_ms=now + DUE_GRACE_MS,
+            )
         )
         if fired.item is None:
             return False

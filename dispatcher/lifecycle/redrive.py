@@ -9,12 +9,12 @@ from sqswarm.backends.ports.bus import Outgoing
 from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
 from sqswarm.dispatcher.lifecycle.dead_letters import DeadLetter, dead_letter_queue, taken
 from sqswarm.dispatcher.lifecycle.republish import republish
-from sqswarm.dispatcher.submit import Submitted, new_traceparent
+from sqswarm.dispatcher.submit import Submitted
 from sqswarm.dispatcher.view import find
 from sqswarm.schemas import protocol
 from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.errors import SwarmError, TaskNotFound, UsageError
-from sqswarm.schemas.ids import created_ms, derive_task_id, new_version
+from sqswarm.schemas.ids import created_ms, derive_task_id, new_traceparent, new_version
 from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.writes import Refused
@@ -57,7 +57,7 @@ def _again(connection: Connection, old: TaskRecord) -> TaskRecord:
         agent=old.agent,
         principal=old.principal,
         status=Status.WORKING,
-        v=new_version(),
+        v=new_version(connection.runner.random_bits),
         durability=Durability.DURABLE,
         created_ms=now,
         updated_ms=now,
@@ -65,7 +65,7 @@ def _again(connection: Connection, old: TaskRecord) -> TaskRecord:
         arguments=old.arguments,
         session_id=old.session_id,
         ordering_key=old.ordering_key,
-        traceparent=new_traceparent(),
+        traceparent=new_traceparent(connection.runner.random_bits),
         redriven_from=old.task_id,
     )
 

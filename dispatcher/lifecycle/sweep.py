@@ -167,7 +167,12 @@ class Housekeeper:
         if (record.wake_at_ms or 0) > now:
             return await self._look_again(record, record.wake_at_ms)
         outcome = await self._connection.store.write(
-            protocol.wake(record, v=new_version(), now_ms=now, due_at_ms=now + DUE_GRACE_MS)
+            protocol.wake(
+                record,
+                v=new_version(self._connection.runner.random_bits),
+                now_ms=now,
+                due_at_ms=now + DUE_GRACE_MS,
+            )
         )
         if not isinstance(outcome, Applied) or outcome.item is None:
             return "tended"

@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import io
 import json
-import os
 import platform
+import re
 import sys
-from collections.abc import Iterable, Iterator
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from dependency_review.package import (
-    EntryPoint,
-    Environment,
-    InstalledFile,
-    Package,
-    TextFile,
-    canonical_name,
-)
-from graph import Graph
-from requirements_file import wanted_names
-from source_zip import zip_sources
+from dependency_review.dependencies import parse
+from dependency_review.package import Package
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 MAX_TEXT_BYTES = 256 * 1024
+MAX_ZIP_BYTES = 6 * 1024 * 1024
 MAX_FILES_LISTED = 20_000
-LICENCE_WORDS = ("licen", "copying", "unlicense", "copyright")
-NOT_TEXT = (".py", ".pyc", ".pyi", ".so", ".json", ".html", ".js", ".css")
+_LICENCE = re.compile(r"licen|copying|copyright", re.IGNORECASE)
+_NOT_TEXT = (".py", ".pyc", ".pyi", ".so", ".json", ".html", ".js", ".css")
 
 
 def collect(
-    *,
-    site_packages: Path | None = None,
-    requirements: Path | None = None,
-    limit: int | None = None,
+    *, site_packages: Path | None = None, requirements: Path | None = None, limit: int | None = None
 ) -> list[Package]:
     """Read distributions in the order of the alphabet.
 
@@ -44,182 +41,154 @@ def collect(
     for path in (site_packages, requirements):
         if path is not None and not path.exists():
             raise FileNotFoundError(path)
-    found = installed(site_packages)
-    graph = Graph.of(found, marker_environment())
-    names = sorted(found)
-    if requirements is not None:
-        names = sorted(graph.closure(wanted_names(requirements)))
-    return [_package(name, found.get(name), graph) for name in names[:limit]]
-
-
-def installed(site_packages: Path | None) -> dict[str, metadata.Distribution]:
-    """Every distribution by its normalised name; of duplicates the first on the path counts."""
-    paths = [str(site_packages)] if site_packages else sys.path
     found: dict[str, metadata.Distribution] = {}
-    for distribution in metadata.distributions(path=paths):
-        name = _name(distribution)
-        if name:
-            found.setdefault(canonical_name(name), distribution)
-    return found
-
-
-def marker_environment() -> dict[str, str]:
-    """The marker variables of the running interpreter. Source: PEP 508."""
-    return {
-        "python_version": ".".join(platform.python_version_tuple()[:2]),
-        "python_full_version": platform.python_version(),
-        "os_name": os.name,
-        "sys_platform": sys.platform,
-        "platform_machine": platform.machine(),
-        "platform_python_implementation": platform.python_implementation(),
-        "platform_release": platform.release(),
-        "platform_system": platform.system(),
-        "platform_version": platform.version(),
-        "implementation_name": sys.implementation.name,
-        "implementation_version": platform.python_version(),
-        "extra": "",
-    }
-
-
-def _name(distribution: metadata.Distribution) -> str | None:
-    """The declared name, or the one in the folder's name when the metadata has none."""
-    name = _headers(distribution).get("name", [""])[0].strip()
-    if name:
-        return name
-    folder = getattr(distribution, "_path", None)
-    return PurePosixPath(str(folder)).name.split("-")[0] if folder else None
-
-
-def _headers(distribution: metadata.Distribution) -> dict[str, list[str]]:
-    try:
-        message = distribution.metadata
-    except (OSError, UnicodeDecodeError):
-        return {}
-    if message is None:  # a folder without METADATA, whatever the annotation says
-        return {}
-    # A header that repeats is named once for each of its values.
-    names = dict.fromkeys(key.lower() for key in message)
-    return {name: [_clean(str(v)) for v in message.get_all(name) or ()] for name in names}
-
-
-def _package(name: str, distribution: metadata.Distribution | None, graph: Graph) -> Package:
-    environment = Environment(
-        python_version=platform.python_version(),
-        collected_on=datetime.now(UTC).date(),
-        required_by=graph.required_by(name),
-        missing=graph.missing(name),
-        cycle=graph.cycle(name),
+    for one in metadata.distributions(path=[str(site_packages)] if site_packages else sys.path):
+        if name := _name(one):
+            found.setdefault(canonicalize_name(name), one)  # of duplicates the first counts
+    graph = Graph(
+        {name: parse(_headers(one).get("requires-dist", ()))[0] for name, one in found.items()}
     )
-    if distribution is None:
-        return Package(name=name, installed=False, environment=environment)
-    headers = _headers(distribution)
-    readme = "\n\n".join(headers.pop("description", [])) or _body(distribution)
-    recorded = _recorded(distribution)
-    sources = zip_sources(_located(distribution, recorded or [], (".py",)))
+    names = graph.closure(wanted(requirements)) if requirements else set(found)
+    return [_package(name, found.get(name), graph) for name in sorted(names)[:limit]]
+
+
+def wanted(path: Path, seen: frozenset[Path] = frozenset()) -> dict[str, set[str]]:
+    """Map each distribution that a requirements file names (normalised) to the extras asked for.
+
+    Follows `-r other.txt`; reads names out of URLs with `#egg=`; skips options and hashes.
+    """
+    names: dict[str, set[str]] = {}
+    for raw in path.read_text(errors="replace").replace("\\\n", " ").splitlines():
+        line = re.sub(r"(^|\s)#.*$", "", raw).strip()
+        if include := re.match(r"(?:-r|--requirement)[= ]\s*(\S+)", line):
+            other = (path.parent / include[1]).resolve()
+            more = {} if other in seen else wanted(other, seen | {path.resolve()})
+        elif egg := re.search(r"[#&]egg=([\w.-]+)", line):
+            more = {canonicalize_name(egg[1]): set()}
+        else:
+            parsed, _ = parse([re.split(r"(?:^|\s)-", line, maxsplit=1)[0]])
+            more = {canonicalize_name(r.name): r.extras for r in parsed}
+        for name, extras in more.items():
+            names.setdefault(name, set()).update(extras)
+    return names
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Who needs whom among the installed distributions (by normalised name)."""
+
+    requirements: Mapping[str, list[Requirement]]
+
+    def needs(self, name: str, extras: Iterable[str] = ()) -> dict[str, set[str]]:
+        """What a distribution needs here, each with the extras of it that are asked for."""
+        needed: dict[str, set[str]] = {}
+        for r in self.requirements.get(name, ()):
+            if not r.marker or any(r.marker.evaluate({"extra": e}) for e in ("", *extras)):
+                needed.setdefault(canonicalize_name(r.name), set()).update(r.extras)
+        return needed
+
+    def closure(self, names: Mapping[str, Iterable[str]]) -> set[str]:
+        """The names (with their extras) and everything they need, installed or not."""
+        seen: set[tuple[str, frozenset[str]]] = set()
+        todo = {(name, frozenset(extras)) for name, extras in names.items()}
+        while todo:
+            seen |= todo
+            needs = [self.needs(*one).items() for one in todo]
+            todo = {(n, frozenset(extras)) for need in needs for n, extras in need} - seen
+        return {name for name, _ in seen}
+
+    def cycle(self, name: str) -> list[str]:
+        """The shortest way from a distribution back to itself; empty when there is none."""
+        paths, seen = [[name]], set[str]()
+        while paths:
+            path = paths.pop(0)
+            needs = sorted(self.needs(path[-1]))
+            if name in needs:
+                return [*path, name]
+            paths += [[*path, need] for need in needs if need not in seen]
+            seen.update(needs)
+        return []
+
+
+def _package(name: str, found: metadata.Distribution | None, graph: Graph) -> Package:
+    place: dict[str, Any] = {
+        "python_version": platform.python_version(),
+        "collected_on": datetime.now(UTC).date(),
+        "required_by": sorted(o for o in graph.requirements if name in graph.needs(o).keys() - {o}),
+        "missing": sorted(graph.needs(name).keys() - graph.requirements.keys()),
+        "cycle": graph.cycle(name),
+    }
+    if found is None:
+        return Package(name=name, installed=False, **place)
+    headers = _headers(found)
+    readme = "\n".join(headers.pop("description", [])).strip()
+    recorded = [str(f) for f in found.files or () if f.suffix != ".pyc"][:MAX_FILES_LISTED]
+    files = {path: Path(str(found.locate_file(path))) for path in recorded}
+    zipped, included = zip_sources({p: at for p, at in files.items() if p.endswith(".py")})
     return Package(
-        name=_name(distribution) or name,
+        name=_name(found) or name,
         version=(headers.get("version") or [""])[0].strip() or None,
         headers=headers,
         readme=readme[:MAX_TEXT_BYTES],
-        files=None if recorded is None else _sizes(distribution, recorded),
-        entry_points=[
-            EntryPoint(group=e.group, name=e.name, value=e.value) for e in distribution.entry_points
-        ],
-        licence_files=_texts(_located(distribution, [p for p in recorded or [] if _is_licence(p)])),
-        start_up_files=_texts(_located(distribution, recorded or [], (".pth",))),
-        wheel=_wheel(distribution),
-        direct_url=_direct_url(distribution),
-        installer=(distribution.read_text("INSTALLER") or "").strip() or None,
-        top_level=(distribution.read_text("top_level.txt") or "").split(),
-        environment=environment,
-        source_zip_b64=sources.b64,
-        source_files_total=sources.total,
-        source_files_included=sources.included,
-        source_truncated=sources.included < sources.total,
+        file_sizes=None if found.files is None else {p: _size(at) for p, at in files.items()},
+        console_scripts=[e.name for e in found.entry_points if e.group.endswith("_scripts")],
+        licence_files={p: _text(at) for p, at in files.items() if _is_licence(p)},
+        start_up_files={p: _text(at) for p, at in files.items() if p.endswith(".pth")},
+        direct_url=json.loads(found.read_text("direct_url.json") or "{}").get("url"),  # PEP 610
+        source_zip_b64=zipped,
+        source_files_total=sum(path.endswith(".py") for path in files),
+        source_files_included=included,
+        **place,
     )
 
 
-def _body(distribution: metadata.Distribution) -> str:
-    """The README: since metadata 2.1 it is the message's body."""
-    try:
-        message = distribution.metadata
-        payload = message.get_payload() if message else ""  # type: ignore[attr-defined]
-    except (OSError, UnicodeDecodeError):
-        return ""
-    return _clean(payload) if isinstance(payload, str) else ""
+def _headers(found: metadata.Distribution) -> dict[str, list[str]]:
+    """The metadata's headers, lower-case; none where it is missing or not UTF-8."""
+    headers: dict[str, list[str]] = {}
+    with contextlib.suppress(OSError, UnicodeDecodeError, AttributeError):
+        message: Any = found.metadata
+        for key, value in message.items():
+            headers.setdefault(key.lower(), []).append(_clean(value))
+        # Since metadata 2.1 the README is the message's body.
+        headers.setdefault("description", [_clean(message.get_payload())])
+    return headers
 
 
-def _clean(text: str) -> str:
+def _name(found: metadata.Distribution) -> str:
+    """The declared name, or the one in the folder's name when the metadata has none."""
+    folder = PurePosixPath(str(getattr(found, "_path", ""))).name.split("-")[0]
+    return _headers(found).get("name", [""])[0].strip() or folder
+
+
+def _clean(text: object) -> str:
     """Replace lone surrogates (bytes that were not UTF-8): they cannot travel as JSON."""
-    return text.encode("utf-8", errors="surrogateescape").decode("utf-8", errors="replace")
-
-
-def _recorded(distribution: metadata.Distribution) -> list[str] | None:
-    """Paths in the installer's record; None when it kept none."""
-    try:
-        files = distribution.files
-    except (OSError, ValueError):
-        return None
-    if files is None:
-        return None
-    return [str(f) for f in files][:MAX_FILES_LISTED]
-
-
-def _located(
-    distribution: metadata.Distribution,
-    recorded: Iterable[str],
-    suffixes: tuple[str, ...] = (),
-) -> Iterator[tuple[str, Path]]:
-    for path in recorded:
-        if suffixes and not path.endswith(suffixes):
-            continue
-        yield path, Path(str(distribution.locate_file(path)))
-
-
-def _sizes(distribution: metadata.Distribution, recorded: list[str]) -> list[InstalledFile]:
-    listed = []
-    for path, place in _located(distribution, recorded):
-        # Byte code is the installer's doing: it says nothing about the package.
-        if path.endswith(".pyc"):
-            continue
-        try:
-            listed.append(InstalledFile(path=path, size_bytes=place.stat().st_size))
-        except OSError:
-            listed.append(InstalledFile(path=path))
-    return listed
+    return str(text or "").encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _is_licence(path: str) -> bool:
-    name = PurePosixPath(path).name.lower()
-    in_folder = "-info/licenses/" in path
-    return (in_folder or any(w in name for w in LICENCE_WORDS)) and not name.endswith(NOT_TEXT)
+    named = _LICENCE.search(PurePosixPath(path).name) or "-info/licenses/" in path
+    return bool(named) and not path.endswith(_NOT_TEXT)
 
 
-def _texts(places: Iterable[tuple[str, Path]]) -> list[TextFile]:
-    texts = []
-    for path, place in places:
-        try:
-            content = place.read_bytes()[:MAX_TEXT_BYTES]
-        except OSError:
-            continue
-        texts.append(TextFile(path=path, text=content.decode("utf-8", errors="replace")))
-    return texts
+def _text(place: Path) -> str:
+    content = place.read_bytes()[:MAX_TEXT_BYTES] if place.is_file() else b""
+    return content.decode(errors="replace")
 
 
-def _wheel(distribution: metadata.Distribution) -> dict[str, list[str]]:
-    """The WHEEL file's fields: which tool built it, for which platforms."""
-    fields: dict[str, list[str]] = {}
-    for line in (distribution.read_text("WHEEL") or "").splitlines():
-        key, _, value = line.partition(":")
-        if value:
-            fields.setdefault(key.strip().lower(), []).append(value.strip())
-    return fields
+def _size(place: Path) -> int | None:
+    return place.stat().st_size if place.exists() else None
 
 
-def _direct_url(distribution: metadata.Distribution) -> str | None:
-    """Where it was installed from when not from an index. Source: PEP 610."""
-    try:
-        url = json.loads(distribution.read_text("direct_url.json") or "{}").get("url")
-    except (ValueError, AttributeError):
-        return None
-    return str(url) if url else None
+def zip_sources(places: Mapping[str, Path], max_bytes: int = MAX_ZIP_BYTES) -> tuple[str, int]:
+    """Zip files from small to large up to a size; return it as base64, and how many went in."""
+    there = sorted((size, path) for path, at in places.items() if (size := _size(at)) is not None)
+    buffer, included = io.BytesIO(), 0
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as archive:
+        for size, path in there:
+            # Source shrinks to a quarter or less; a third leaves room for the directory.
+            if buffer.tell() + size // 3 > max_bytes:
+                break
+            # A fixed time stamp: the same source makes the same event.
+            archive.writestr(zipfile.ZipInfo(path), places[path].read_bytes(), zipfile.ZIP_DEFLATED)
+            included += 1
+    return base64.b64encode(buffer.getvalue()).decode("ascii"), included

@@ -46,12 +46,13 @@ def work(
 
     Example: sqswarm work transcribe --concurrency 4
     """
-    from sqswarm.backends.log import Log
+    from sqswarm.backends.log import configure_logging
     from sqswarm.schemas.settings import Settings
     from sqswarm.workers.hosts.container.service import WorkerOptions
     from sqswarm.workers.hosts.container.service import work as serve
     from sqswarm.workers.registry import load_agents
 
+    log = configure_logging()
     session = session_of(context)
     project = session.project(modules_of(modules))
     project.activate()
@@ -69,7 +70,7 @@ def work(
     )
     import asyncio
 
-    if not asyncio.run(serve(settings, wanted, orders, log=Log())):
+    if not asyncio.run(serve(settings, wanted, orders, log=log)):
         # A thread that hangs would keep the interpreter from ending.
         sys.stdout.flush()
         os._exit(_HUNG)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sqswarm.schemas.ledger import Budget
     from sqswarm.workers.agent import Agent, agent
     from sqswarm.workers.claude.agent import ClaudeAgent
-    from sqswarm.workers.claude.servers import McpServer
+    from sqswarm.workers.claude.config import McpServer
     from sqswarm.workers.claude.tools import Tool, ask_person, tool
     from sqswarm.workers.durable.context import TaskContext
     from sqswarm.workers.runtime.outcome import Fail, Retry
@@ -84,7 +84,7 @@ _HOMES = {
     "Done": "dispatcher.map",
     "Fail": "workers.runtime.outcome",
     "LeaseLost": "schemas.errors",
-    "McpServer": "workers.claude.servers",
+    "McpServer": "workers.claude.config",
     "RemoteFailed": "schemas.errors",
     "Request": "dispatcher.submit",
     "Retry": "workers.runtime.outcome",

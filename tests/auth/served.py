@@ -145,7 +145,7 @@ def serve(app, access_for):
     root.addHandler(handler)
     root.setLevel(logging.DEBUG)
     port = free_port()
-    guarded = AuthMiddleware(app, access_for(Log(stream=stream)))
+    guarded = AuthMiddleware(app, access_for(Log.to(stream)))
     # The server's own access log would hold whole addresses, with what callers put into them.
     config = uvicorn.Config(guarded, port=port, log_config=None, access_log=False, ws="none")
     server = uvicorn.Server(config)

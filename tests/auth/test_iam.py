@@ -67,12 +67,12 @@ def test_the_signer_is_the_principal(arn, principal):
 
 
 @pytest.mark.parametrize("iam", [None, {"userArn": None}, {"accountId": "1"}])
-def test_without_a_signer_nobody_is_let_in(iam, capsys):
+def test_without_a_signer_nobody_is_let_in(iam, caplog):
     status, _, headers = call(event(iam=iam))
     assert status == 401
     assert headers["www-authenticate"] == "AWS4-HMAC-SHA256"
-    [line] = capsys.readouterr().out.splitlines()
-    assert json.loads(line)["client"] == "203.0.113.9"
+    [said] = [record.fields for record in caplog.records if record.name == "sqswarm"]
+    assert said["client"] == "203.0.113.9"
 
 
 def test_another_host_is_misdirected_there_too():

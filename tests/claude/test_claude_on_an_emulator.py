@@ -164,7 +164,8 @@ def test_workers_that_are_told_to_wait_do_not_stampede(swarm, stage):
 
 async def test_a_key_comes_from_the_parameter_store(swarm):
     from sqswarm.backends.aws.connect import client, settings_from_environment
-    from sqswarm.backends.secrets import hide, secret
+    from sqswarm.backends.redact import hide
+    from sqswarm.backends.secrets import secret
 
     settings = settings_from_environment()
     client(settings, "ssm").put_parameter(

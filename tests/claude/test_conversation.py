@@ -187,6 +187,20 @@ async def test_every_end_that_is_no_answer_has_a_name(memory, play, turn, kind):
     assert len(stage.takes) == (3 if kind == "TurnsExceeded" else 1)
 
 
+async def test_a_key_that_is_not_there_fails_the_task_at_once(memory, play, monkeypatch):
+    monkeypatch.delenv("NOBODYS_KEY", raising=False)
+    planner = ClaudeAgent(
+        "planner", model=MODEL, api_key="env:NOBODYS_KEY", base_url="https://api.example.invalid"
+    )
+    with play({"say": "never"}) as stage:
+        seen = await ask(memory(planner), planner)
+    assert seen.status is Status.FAILED
+    assert seen.record.attempt == 1
+    assert seen.record.error["data"]["type"] == "NotAuthorised"
+    assert "env:NOBODYS_KEY" in seen.record.error["message"]
+    assert not stage.takes
+
+
 async def test_a_broken_api_is_tried_again_by_another_attempt(memory, play):
     planner = ClaudeAgent("planner", model=MODEL, max_attempts=2)
     with play({"error": {"status": 500, "message": "oops"}}) as stage:

@@ -1,7 +1,6 @@
 """Money: checked before a call, entered after it, to the token."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 from asking import ask
@@ -101,7 +100,8 @@ class Yielding(Clock):
 async def test_a_budget_holds_with_many_workers_at_once(memory):
     agent = ClaudeAgent("a", model=MODEL, budget=Budget(agent_usd_per_day=1.0))
     one = memory(agent)
-    worker = replace(one.worker(agent), runner=Yielding())
+    worker = one.worker(agent)
+    worker.connection.runner = Yielding()
     ceiling = CostCeiling(micro_usd=90_000, tokens=1)
     price = Price(input=0, output=1000, cache_write=0, cache_read=0)
     refused = 0

@@ -15,8 +15,8 @@ from inventory import inventory
 from sqswarm import ClaudeAgent, McpServer
 from sqswarm.schemas.errors import InvalidAgent
 from sqswarm.schemas.lifecycle import Status
+from sqswarm.workers.claude.config import servers_of
 from sqswarm.workers.claude.mcp import disconnect, tool_name
-from sqswarm.workers.claude.servers import servers_of
 
 MODEL = "claude-sonnet-5-5"
 PROGRAM = str(Path(__file__).parent / "inventory.py")

@@ -9,7 +9,8 @@ import pytest
 from asking import ask
 
 from sqswarm import ClaudeAgent
-from sqswarm.backends.secrets import hide, hide_all, is_reference, secret, statements
+from sqswarm.backends.redact import hide, hide_all
+from sqswarm.backends.secrets import is_reference, secret, statements
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.workers.claude.tool_output import OUTPUT_LIMIT, RULE, marked, shown
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from secrets import randbits
 
 import pytest
 
@@ -37,11 +38,11 @@ NOW = 1_800_000_000_000
 
 def record(**changes):
     fields = {
-        "task_id": new_task_id(NOW),
+        "task_id": new_task_id(NOW, randbits),
         "agent": "keywords",
         "principal": "me",
         "status": Status.WORKING,
-        "v": new_version(),
+        "v": new_version(randbits),
         "durability": Durability.DURABLE,
         "created_ms": NOW,
         "updated_ms": NOW,
@@ -53,7 +54,7 @@ def record(**changes):
 
 
 def fresh_key():
-    return Key(pk=f"test#{new_task_id(NOW)}", sk="x")
+    return Key(pk=f"test#{new_task_id(NOW, randbits)}", sk="x")
 
 
 def lease_of(made, *, v, attempt=1):

@@ -415,7 +415,9 @@ async def test_a_parent_whose_worker_dies_after_the_join_has_its_whole_budget_ag
     await memory.work(double)
     for _ in range(2):  # two workers take it and die
         [delivery] = await memory.bus.receive(memory.queue(total), limit=1, wait_s=0)
-        await acquire(memory.worker(total), [job_of(delivery, total.spec)])
+        await acquire(
+            memory.worker(total), [job_of(delivery, total.spec, token=f"token-{delivery.receipt}")]
+        )
         memory.clock.advance(seconds=400)
     await memory.settle_down()
     seen = await memory.see(task_id)

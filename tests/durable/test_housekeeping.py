@@ -1,5 +1,7 @@
 """Housekeeping and dead letters: no task stays on its way for ever, every failure has a reason."""
 
+from secrets import randbits
+
 import pytest
 from memory_swarm import MemorySwarm
 
@@ -50,7 +52,9 @@ def lose_messages(memory, one):
 async def take_and_die(memory, one):
     """A worker acquires and is killed."""
     [delivery] = await memory.bus.receive(memory.queue(one), limit=1, wait_s=0)
-    await acquire(memory.worker(one), [job_of(delivery, one.spec)])
+    await acquire(
+        memory.worker(one), [job_of(delivery, one.spec, token=f"token-{delivery.receipt}")]
+    )
     memory.clock.advance(seconds=one.spec.visibility_s + 1)
 
 
@@ -89,7 +93,9 @@ async def test_a_task_nobody_ever_ends_fails_in_the_end_and_leaves_its_letter(me
 async def test_a_leased_task_is_left_alone_and_does_not_block_the_index(memory):
     await memory.submit(solid, n=1)
     [delivery] = await memory.bus.receive(memory.queue(solid), limit=1, wait_s=0)
-    await acquire(memory.worker(solid), [job_of(delivery, solid.spec)])
+    await acquire(
+        memory.worker(solid), [job_of(delivery, solid.spec, token=f"token-{delivery.receipt}")]
+    )
     memory.clock.advance(seconds=1)
     [key] = memory.store.items
     item = dict(memory.store.items[key])
@@ -144,14 +150,16 @@ async def test_a_letter_whose_task_is_leased_stays_until_the_lease_is_over(memor
     task_id = await memory.submit(solid, n=1)
     [body] = memory.waiting(solid)
     [delivery] = await memory.bus.receive(memory.queue(solid), limit=1, wait_s=0)
-    await acquire(memory.worker(solid), [job_of(delivery, solid.spec)])
+    await acquire(
+        memory.worker(solid), [job_of(delivery, solid.spec, token=f"token-{delivery.receipt}")]
+    )
     await sqs_gives_up(memory, solid)
     dead = "sqswarm-test-solid-dlq"
     from sqswarm.backends.log import Log
     from sqswarm.dispatcher.lifecycle.dead_letter_sweep import DeadLetterSweeper
 
     keeper = DeadLetterSweeper(
-        memory.housekeeper._connection, Log(stream=memory.log), memory.housekeeper
+        memory.housekeeper._connection, Log.to(memory.log), memory.housekeeper
     )
     assert await keeper.sweep() == {"left": 1}
     assert memory.bus.bodies(dead) == [body]
@@ -193,7 +201,9 @@ async def test_what_cannot_be_parsed_gets_a_reason_and_stays(memory):
 
 
 async def test_a_message_for_a_finished_wait_of_an_unknown_task_is_not_lost(memory):
-    message = Message(id=new_task_id(0), name="solid", arguments={"n": 4}, principal="me", v="x")
+    message = Message(
+        id=new_task_id(0, randbits), name="solid", arguments={"n": 4}, principal="me", v="x"
+    )
     out = Outgoing(id="x", body=message.encode(), principal="me", agent="solid")
     await memory.bus.send(memory.queue(solid), [out])
     await memory.settle_down()

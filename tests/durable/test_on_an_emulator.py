@@ -92,13 +92,8 @@ def swarm(emulator):
             WorkerContext(
                 agent=one,
                 spec=one.spec,
-                names=ports.names,
-                store=ports.store,
-                bus=ports.bus,
-                blobs=ports.blobs,
-                runner=AsyncRunner(),
-                ttl_s=1000,
-                log=Log(stream=log),
+                connection=replace(connection, principal=one.name, operator=True),
+                log=Log.to(log),
             )
         )
         for one in AGENTS
@@ -183,10 +178,10 @@ async def test_a_task_waits_for_children_people_and_time(swarm):
     assert seen.result() == [5, expected, 1]
     assert sorted(STEPS) == ["broken", *(f"note {n}" for n in range(4))]
     assert "ERROR" not in log.getvalue()
-    keeper = Housekeeper(replace(connection, operator=True), Log(stream=log))
+    keeper = Housekeeper(replace(connection, operator=True), Log.to(log))
     swept = await keeper.sweep()
     assert (swept.republished, swept.failed, swept.broken) == (0, 0, 0)
-    assert await DeadLetterSweeper(connection, Log(stream=log), keeper).sweep() == {}
+    assert await DeadLetterSweeper(connection, Log.to(log), keeper).sweep() == {}
 
     # A rate holds over the same table.
     start = time.monotonic()

@@ -88,7 +88,7 @@ def test_no_window_of_any_rate_sees_more_than_its_count(count, per_s, arrivals):
     rate = Rate(count=count, per_s=per_s)
     bucket, starts = 0, []
     for now in sorted(arrivals):
-        [start], bucket = reserve(bucket, now_us=now, turns=1, rate=rate)
+        [start], bucket = reserve(bucket, now_us=now, slots=1, rate=rate)
         assert start >= now
         starts.append(start)
     assert starts == sorted(starts)

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from secrets import randbits
 
 import pytest
 from memory_swarm import MemorySwarm
@@ -77,7 +78,7 @@ async def test_what_has_not_ended_cannot_be_redriven(memory):
     with pytest.raises(UsageError, match="still on its way"):
         await redrive(memory.connection, task_id)
     with pytest.raises(TaskNotFound):
-        await redrive(memory.connection, new_task_id(0))
+        await redrive(memory.connection, new_task_id(0, randbits))
 
 
 async def fail(memory, count):

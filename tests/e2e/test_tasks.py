@@ -1,6 +1,7 @@
 """Tasks through the real stack: SNS, SQS, the Lambda event source mapping, DynamoDB, S3."""
 
 import time
+from secrets import randbits
 
 import pytest
 
@@ -82,7 +83,7 @@ def test_large_arguments_and_results_go_by_claim_check(swarm):
 
 
 def test_a_duplicate_delivery_runs_once_and_yields_one_result(swarm, notes, publish_raw):
-    task_id = new_task_id(time.time_ns() // 1_000_000)
+    task_id = new_task_id(time.time_ns() // 1_000_000, randbits)
     message = Message(
         id=task_id,
         name="echo",
@@ -105,14 +106,18 @@ def test_a_duplicate_delivery_runs_once_and_yields_one_result(swarm, notes, publ
         pytest.param(
             "echo",
             "echo",
-            Message(id=new_task_id(1), name="nobody", arguments={}, principal="me").encode(),
+            Message(
+                id=new_task_id(1, randbits), name="nobody", arguments={}, principal="me"
+            ).encode(),
             "unknown-agent",
             id="a-name-that-is-not-the-queues",
         ),
         pytest.param(
             "unrouted",
             "nobody",
-            Message(id=new_task_id(2), name="nobody", arguments={}, principal="me").encode(),
+            Message(
+                id=new_task_id(2, randbits), name="nobody", arguments={}, principal="me"
+            ).encode(),
             "unknown-agent",
             id="an-agent-nobody-deployed",
         ),
@@ -185,9 +190,9 @@ def test_bad_requests_are_refused_before_anything_is_published(swarm):
     with pytest.raises(InvalidArguments, match="text"):
         swarm.submit("echo", text=3)
     with pytest.raises(TaskNotFound):
-        swarm.get(new_task_id(0))
+        swarm.get(new_task_id(0, randbits))
     with pytest.raises(TimedOut):
-        list(swarm.wait([new_task_id(0)], timeout=0.2))
+        list(swarm.wait([new_task_id(0, randbits)], timeout=0.2))
 
 
 async def test_the_asynchronous_client_has_the_same_names(deployed):

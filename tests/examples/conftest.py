@@ -16,7 +16,7 @@ if str(EXAMPLE) not in sys.path:
 @pytest.fixture
 def package():
     """Make a Package from headers, files and sources, all optional."""
-    from dependency_review.package import InstalledFile, Package, TextFile
+    from dependency_review.package import Package
 
     def make(*, sources=None, licences=None, pth=None, files=None, **fields):
         content = {}
@@ -36,15 +36,23 @@ def package():
             **{
                 "name": "demo",
                 "version": "1.0",
-                "files": [InstalledFile(path=p, size_bytes=10) for p in listed],
-                "licence_files": [TextFile(path=p, text=t) for p, t in (licences or {}).items()],
-                "start_up_files": [TextFile(path=p, text=t) for p, t in (pth or {}).items()],
+                "file_sizes": dict.fromkeys(listed, 10),
+                "licence_files": licences or {},
+                "start_up_files": pth or {},
                 **content,
                 **fields,
             }
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def installed():
+    """Every distribution that this environment really has, by name."""
+    from collect import collect
+
+    return {package.name: package for package in collect()}
 
 
 class FakeTask:
@@ -62,6 +70,11 @@ class FakeTask:
 
 class FakeSwarm:
     """Runs agents in place, through the same signature that workers use."""
+
+    enriching = (
+        *("api_surface", "dependencies", "installation", "licence"),
+        *("maintenance", "readme", "risk"),
+    )
 
     def __init__(self, broken=()):
         self.broken, self.tasks, self.interrupt = broken, {}, False
@@ -83,10 +96,8 @@ class FakeSwarm:
         return task
 
     def publish_many(self, topic, payloads):
-        from dependency_review.profile import JOINED
-
         assert topic == "packages"
-        return [[self._run(name, payload) for name in JOINED] for payload in payloads]
+        return [[self._run(name, payload) for name in self.enriching] for payload in payloads]
 
     def submit(self, agent, /, **arguments):
         return self._run(agent, arguments)

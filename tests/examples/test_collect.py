@@ -1,13 +1,14 @@
 # ruff: noqa: E501 - a row of a table stays one row
 """Reading site-packages: well-formed, broken and absent distributions."""
 
+import base64
+import io
 import json
+import zipfile
 
 import pytest
-from collect import collect
-from dependency_review.source import parse
-from requirements_file import wanted_names
-from source_zip import zip_sources
+from collect import collect, wanted, zip_sources
+from dependency_review.source import modules
 
 
 @pytest.fixture
@@ -38,10 +39,10 @@ def test_a_distribution_is_read_whole(site):
          files={"demo/__init__.py": "x = 1", "demo-1.0.dist-info/licenses/LICENSE": "MIT", "demo.pth": "import demo"})  # fmt: skip
     (found,) = collect(site_packages=site.path)
     assert (found.name, found.version, found.readme) == ("demo", "1.0", "The README.")
-    assert [s.path for s in found.sources()] == ["demo/__init__.py"]
-    assert [f.text for f in found.licence_files] == ["MIT"]
-    assert [f.text for f in found.start_up_files] == ["import demo"]
-    assert found.environment.missing == ["gone"]
+    assert [m.path for m in modules(found)] == ["demo/__init__.py"]
+    assert list(found.licence_files.values()) == ["MIT"]
+    assert list(found.start_up_files.values()) == ["import demo"]
+    assert found.missing == ["gone"]
     assert found.header_all("requires-dist") == ["gone"]
 
 
@@ -63,12 +64,12 @@ def test_bytes_that_are_not_utf_8_do_not_stop_the_reading(site):
     )
     (found,) = collect(site_packages=site.path)
     found.model_dump_json().encode()
-    assert found.licence_files[0].text == "caf\ufffd"
+    assert list(found.licence_files.values()) == ["caf\ufffd"]
 
 
 def test_without_a_record_the_files_are_unknown(site):
     site("demo", record=False)
-    assert collect(site_packages=site.path)[0].files is None
+    assert collect(site_packages=site.path)[0].file_sizes is None
 
 
 def test_metadata_without_version_or_name_is_read(site):
@@ -82,7 +83,7 @@ def test_a_recorded_file_that_is_gone_has_no_size(site):
     info = site("demo")
     (info / "RECORD").write_text("demo/gone.py,,\n")
     (found,) = collect(site_packages=site.path)
-    assert found.files[0].size_bytes is None
+    assert found.file_sizes == {"demo/gone.py": None}
     assert found.source_files_total == 1
 
 
@@ -102,13 +103,13 @@ def test_requirements_bring_what_they_need_and_what_is_missing(site, tmp_path):
 def test_requirement_files_include_one_another_once(tmp_path):
     (tmp_path / "a.txt").write_text("-r b.txt\none[x]>=1 --hash=sha256:00\n")
     (tmp_path / "b.txt").write_text("-r a.txt\ntwo; python_version > '3'\n")
-    assert wanted_names(tmp_path / "a.txt") == {"one": {"x"}, "two": set()}
+    assert wanted(tmp_path / "a.txt") == {"one": {"x"}, "two": set()}
 
 
 def test_a_dependency_cycle_is_found(site):
     site("a", metadata="Requires-Dist: b\n")
     site("b", metadata="Requires-Dist: a\n")
-    cycles = {p.name: p.environment.cycle for p in collect(site_packages=site.path)}
+    cycles = {p.name: p.cycle for p in collect(site_packages=site.path)}
     assert cycles == {"a": ["a", "b", "a"], "b": ["b", "a", "b"]}
 
 
@@ -122,10 +123,14 @@ def test_the_largest_files_are_left_out_of_an_archive_that_would_grow_too_large(
 
     for number, size in enumerate((100, 200_000, 50)):
         (tmp_path / f"{number}.py").write_bytes(random.Random(number).randbytes(size))
-    places = [(p.name, p) for p in sorted(tmp_path.iterdir())]
-    packed = zip_sources(places, max_zip_bytes=10_000)
-    assert (packed.total, packed.included) == (3, 2)
+    places = {p.name: p for p in tmp_path.iterdir()}
+    zipped, included = zip_sources(places, max_bytes=10_000)
+    assert included == 2
+    archive = zipfile.ZipFile(io.BytesIO(base64.b64decode(zipped)))
+    assert archive.namelist() == ["2.py", "0.py"]
 
 
-def test_a_declared_encoding_is_honoured():
-    assert parse("# coding: latin-1\nx = '\u00e9'\n".encode("latin-1")).body
+def test_a_declared_encoding_is_honoured(package):
+    source = "# coding: latin-1\nx = '\u00e9'\n".encode("latin-1")
+    (module,) = modules(package(sources={"demo.py": source}))
+    assert module.tree.body

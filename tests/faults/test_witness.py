@@ -4,13 +4,15 @@ import json
 import random
 from collections import Counter
 from dataclasses import replace
+from secrets import randbits
 
 import pytest
 from benchmarks.faults.call import Call
 from benchmarks.faults.rules import STANDARD, Fault, Rule
-from benchmarks.faults.witness import Witness
+from benchmarks.faults.witness import Granted, Witness
+from benchmarks.soak.agents import AGENTS
 from benchmarks.soak.audit import Evidence, audit
-from benchmarks.soak.memory import DeadLetter
+from benchmarks.soak.house import DeadLetter
 from benchmarks.soak.order import PROFILES, Order, Row, draw
 
 from sqswarm.backends.aws.expressions import statement_of, transaction_entry, update_of
@@ -23,7 +25,7 @@ from sqswarm.schemas.payload import Payload
 from sqswarm.schemas.protocol import Ending, Lease
 from sqswarm.schemas.task import TaskRecord
 
-ID = new_task_id(1)
+ID = new_task_id(1, randbits)
 LEASE = Lease(task_id=ID, v="mine", attempt=1, until_ms=5, durability=Durability.STANDARD)
 DONE = Ending(result=Payload(inline='{"result":3}'), wrapped=True)
 RECORD = TaskRecord(
@@ -65,7 +67,7 @@ def test_it_counts_what_was_accepted_in_each_of_the_store_s_languages():
         told({}, {}, {}, {"Error": {"Code": "ConditionalCheckFailed"}}),
     )
     assert witness.endings[ID] == ["completed"] * 3
-    assert witness.acquired[ID] == 1
+    assert [*witness.leases[ID]] == ["mine", "t"]
 
 
 def test_it_takes_a_transaction_that_the_sdk_repeats_for_one():
@@ -79,14 +81,77 @@ def test_it_takes_a_transaction_that_the_sdk_repeats_for_one():
     assert [*witness.steps.values()] == [2]
 
 
-def test_it_tells_a_released_lease_and_a_wait():
+REFUSED = json.dumps({"__type": "x#ConditionalCheckFailedException"}).encode()
+
+
+def acquire(*, after, token):
+    return protocol.acquire(
+        ID, expected=after, max_attempts=4, token=token, now_ms=1, lease_until_ms=9
+    )
+
+
+def release():
+    return protocol.release(LEASE, now_ms=1, message="attempt 1: KeyError: x")
+
+
+def sleep():
+    return protocol.sleep(LEASE, waits="[]", wake_at_ms=5, now_ms=1, due_at_ms=5)
+
+
+@pytest.mark.parametrize(
+    ("write", "ended"),
+    [
+        pytest.param(settle(), "settled", id="a-result"),
+        pytest.param(sleep(), "parked", id="a-wait"),
+        pytest.param(release(), "released", id="a-failed-attempt"),
+        pytest.param(protocol.hand_back(LEASE, now_ms=1), "released", id="a-stopped-worker"),
+        pytest.param(protocol.renew(LEASE, lease_until_ms=20), "", id="a-heartbeat"),
+    ],
+)
+@pytest.mark.parametrize("batch", [True, False])
+def test_it_knows_how_each_lease_ended(write, ended, batch):
     witness = Witness()
-    release = protocol.release(LEASE, now_ms=1, message="attempt 1: KeyError: x")
-    sleep = protocol.sleep(LEASE, waits="[]", wake_at_ms=5, now_ms=1, due_at_ms=5)
-    for write in (release, sleep):
-        witness.saw(dynamodb("UpdateItem", update_of(write)), 200, b"{}")
-    assert witness.released[ID] == 1
-    assert witness.suspensions(ID) == 1
+    for wanted in (acquire(after="old", token="mine"), write):
+        statement = statement_of(wanted, "table") if batch else None
+        if statement is None:
+            witness.saw(dynamodb("UpdateItem", update_of(wanted)), 200, b"{}")
+        else:
+            body = {"Statements": [statement]}
+            witness.saw(dynamodb("BatchExecuteStatement", body), 200, told({}))
+    [lease] = witness.leases[ID].values()
+    assert (lease.after, lease.length_ms, lease.ended) == ("old", 8, ended)
+    assert lease.until_ms == (20 if write.changes[0].value == 20 else 9)
+    assert witness.lost(ID) == (ended not in {"settled", "parked"})
+    assert witness.suspensions(ID) == (ended == "parked")
+
+
+def test_it_knows_a_worker_that_came_too_late_and_nobody_else():
+    witness = Witness()
+    others = [
+        acquire(after="mine", token="theirs"),
+        protocol.fail_exhausted(ID, expected="mine", error={}, now_ms=1, expires_s=1, owes=False),
+        protocol.republish(replace(RECORD, due_at_ms=1), due_at_ms=5),
+        protocol.mark_due(RECORD, due_at_ms=1),
+    ]
+    for write in others:
+        witness.saw(dynamodb("UpdateItem", update_of(write)), 400, REFUSED)
+    assert not witness.leases[ID]
+    place = Place(position=0, alone=True)
+    fence, step = protocol.record_step(LEASE, "s", Payload(inline="{}"), at=place, ttl_s=1)
+    items = [transaction_entry(write, "table") for write in (fence, step)]
+    reasons = [{"Code": "ConditionalCheckFailed"}, {"Code": "None"}]
+    answer = {"__type": "x#TransactionCanceledException", "CancellationReasons": reasons}
+    body = {"TransactItems": items, "ClientRequestToken": "t"}
+    witness.saw(dynamodb("TransactWriteItems", body), 400, json.dumps(answer).encode())
+    assert witness.leases[ID]["mine"].refused
+    assert not witness.steps
+
+
+def run(v, at=1.0, process="1-1", task=ID):
+    return {"what": "run", "task": task, "process": process, "at": at, "v": v}
+
+
+LEASE_MS = 1000 * AGENTS["standard"].spec.lease_s
 
 
 def evidence(**changes):
@@ -94,6 +159,7 @@ def evidence(**changes):
     ended = replace(RECORD, status=Status.COMPLETED, result=DONE.result, wrapped=True)
     witness = Witness()
     witness.endings[ID] = ["completed"]
+    witness.leases[ID] = {"mine": Granted(v="mine", length_ms=LEASE_MS, ended="settled")}
     row = Row(number=0, agent="standard", arguments={"n": 0})
     kept = Evidence(
         order=Order(rows=(row,)),
@@ -101,8 +167,7 @@ def evidence(**changes):
         handles={0: ID},
         records={ID: ended},
         witness=witness,
-        misfortunes=Counter(),
-        notes=[{"what": "run", "task": ID, "process": "1-1", "at": 1.0, "v": "mine"}],
+        notes=[run("mine")],
         died={},
         letters=[],
         left={},
@@ -115,10 +180,6 @@ def evidence(**changes):
     return replace(kept, **changes)
 
 
-def run(v):
-    return {"what": "run", "task": ID, "process": "1-1", "at": 1.0, "v": v}
-
-
 def doubled():
     witness = Witness()
     witness.endings[ID] = ["completed", "failed"]
@@ -129,6 +190,49 @@ def joined_twice():
     witness = Witness()
     witness.phases[ID].update(waiting=1, children_done=2)
     return witness
+
+
+def leased(**first):
+    """Return a witness of two leases: the second was taken at 5 s, the first is as told."""
+    witness = Witness()
+    witness.endings[ID] = ["completed"]
+    given = {"length_ms": LEASE_MS, "at_ms": 1_000, "until_ms": 5_000, **first}
+    witness.leases[ID] = {
+        "a": Granted(v="a", **given),
+        "mine": Granted(v="mine", after="a", at_ms=5_000, length_ms=LEASE_MS, ended="settled"),
+    }
+    return witness
+
+
+TWO_RUNS = [run("a"), run("mine", at=20.0, process="2-2")]
+CALL = {"what": "gave-up", "params": "{':0': {'S': 'a'}}", "at": 2.0, "process": "1-1"}
+LET_GO = {"what": "let-go", "lease": "a", "at": 2.0, "process": "1-1"}
+HANGS = {"what": "hang", "task": ID, "process": "1-1", "at": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("changes", "kept"),
+    [
+        pytest.param({"notes": TWO_RUNS}, False, id="nobody-knows"),
+        pytest.param({"witness": leased(ended="released")}, True, id="given-back"),
+        pytest.param({"witness": leased(refused=True)}, True, id="outlived-its-lease"),
+        pytest.param({"notes": [*TWO_RUNS, LET_GO]}, True, id="let-go"),
+        pytest.param({"notes": [*TWO_RUNS, CALL]}, True, id="a-call-was-given-up"),
+        pytest.param({"died": {"1-1": 900.0}}, True, id="died-and-was-found-late"),
+        pytest.param(
+            {"notes": [HANGS, *TWO_RUNS], "died": {"1-1": 2.0}}, True, id="killed-while-it-hung"
+        ),
+        pytest.param({"died": {"2-2": 30.0}}, False, id="another-process-died"),
+        pytest.param(
+            {"notes": [*TWO_RUNS, run("x", at=21.0, task="y")], "died": {"1-1": 30.0}},
+            False,
+            id="died-much-later",
+        ),
+    ],
+)
+def test_a_second_execution_is_explained_by_what_is_on_record_of_the_first(changes, kept):
+    seen = evidence(**{"witness": leased(), "notes": TWO_RUNS, **changes})
+    assert audit(seen).kept is kept, audit(seen).breaches
 
 
 FAILED = replace(RECORD, status=Status.FAILED, error={"message": "m", "data": {"type": "KeyError"}})
@@ -155,7 +259,7 @@ def test_an_audit_counts_what_is_lost_doubled_or_stuck(changes, found):
     assert not verdict.kept
 
 
-CHILD = new_task_id(2)
+CHILD = new_task_id(2, randbits)
 
 
 @pytest.mark.parametrize(("acquired", "kept"), [(4, True), (3, False)])
@@ -168,7 +272,8 @@ def test_a_parent_may_fail_by_a_child_that_was_lost_on_every_attempt(acquired, k
         order=Order(rows=(Row(number=0, agent="fan", arguments={"n": 0}),)),
         records={ID: replace(FAILED, agent="fan", error=error("ChildFailed")), CHILD: lost},
     )
-    seen.witness.acquired[CHILD] = acquired
+    for n in range(acquired):
+        seen.witness.leases[CHILD][str(n)] = Granted(v=str(n))
     broken = {breach.law for breach in audit(seen).breaches}
     assert ("results-are-right" not in broken) is kept
 
@@ -184,9 +289,11 @@ def test_a_parent_may_fail_by_a_child_that_was_lost_on_every_attempt(acquired, k
         pytest.param({"records": {ID: FAILED}}, "results-are-right", id="an-unexplained-failure"),
         pytest.param({"records": {ID: FAILED}}, "failures-have-letters", id="no-letter"),
         pytest.param(
-            {"notes": [run("a"), run("b")]}, "executions-are-explained", id="an-execution-too-many"
+            {"notes": [run("a"), run("mine")]}, "executions-are-explained", id="no-lease-no-end"
         ),
         pytest.param({"notes": [run("a"), run("a")]}, "one-run-a-lease", id="one-lease-twice"),
+        pytest.param({"witness": leased(until_ms=9_000)}, "leases-are-kept", id="a-theft"),
+        pytest.param({"witness": leased(length_ms=1)}, "leases-are-kept", id="a-short-lease"),
         pytest.param(
             {"letters": [DeadLetter(agent="standard", body="x", task_id=None, reason=None)]},
             "letters-have-reasons",

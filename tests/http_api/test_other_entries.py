@@ -2,6 +2,7 @@
 
 import json
 import time
+from secrets import randbits
 
 import pytest
 
@@ -43,7 +44,7 @@ def found(api):
 
 
 def test_a_message_sent_to_an_agents_queue_is_a_task(aws, found, bo):
-    task_id = new_task_id(time.time_ns() // 1_000_000)
+    task_id = new_task_id(time.time_ns() // 1_000_000, randbits)
     url = aws("sqs").get_queue_url(QueueName=f"{PREFIX}-echo")["QueueUrl"]
     body = json.dumps(message(task_id, "by hand"))
     for _ in range(2):  # a repeat is the same task
@@ -55,7 +56,7 @@ def test_a_message_sent_to_an_agents_queue_is_a_task(aws, found, bo):
 
 
 def test_the_message_by_hand_is_the_one_the_swarm_writes():
-    task_id = new_task_id(1)
+    task_id = new_task_id(1, randbits)
     made = Message(id=task_id, name="echo", arguments={"text": "x"}, principal="ada")
     written = json.loads(made.encode())
     del written["params"]["_meta"]["progressToken"]  # may be left out

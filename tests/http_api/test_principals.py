@@ -1,6 +1,7 @@
 """Another principal's task is exactly like one that does not exist."""
 
 import time
+from secrets import randbits
 
 import pytest
 from tests.auth.test_tokens import FORGED
@@ -40,7 +41,7 @@ def test_anothers_task_is_byte_for_byte_like_an_unknown_one(bo, asking, method, 
     task_id, key = asking
     if body:
         body = {key: body["approve"]}
-    unknown = new_task_id(time.time_ns() // 1_000_000)
+    unknown = new_task_id(time.time_ns() // 1_000_000, randbits)
     answers = [shown(bo(method, f"/tasks/{i}{rest}", json=body), i) for i in (task_id, unknown)]
     assert answers[0] == answers[1]
     assert answers[0][0] == 404
@@ -60,7 +61,7 @@ def test_the_owner_still_has_it_untouched_and_the_other_never_lists_it(api, bo, 
 
 
 def test_cancelling_an_unknown_task_leaves_nothing_behind(bo, api):
-    unknown = new_task_id(time.time_ns() // 1_000_000)
+    unknown = new_task_id(time.time_ns() // 1_000_000, randbits)
     assert bo("POST", f"/tasks/{unknown}/cancel").status_code == 404
     assert bo("GET", f"/tasks/{unknown}").status_code == 404
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -14,8 +15,7 @@ import sqswarm.dispatcher.submit
 import sqswarm.workers.durable.journal
 import sqswarm.workers.runtime.acquire
 import sqswarm.workers.runtime.batch
-import sqswarm.workers.runtime.job
-import sqswarm.workers.runtime.standing
+import sqswarm.workers.runtime.decide
 from simulation.process import here
 from sqswarm.dispatcher.lifecycle.dead_letter_sweep import DeadLetterSweeper
 from sqswarm.dispatcher.lifecycle.sweep import Housekeeper, Sweep
@@ -87,7 +87,7 @@ def delete_before_settle():
         await worker.bus.delete(worker.queue, [run.job.delivery.receipt for run in runs])
         return await real(worker, runs)
 
-    with patch.object(sqswarm.workers.runtime.batch, "conclude", settle_runs):
+    with patch.object(sqswarm.workers.runtime.batch, "settle_runs", settle_runs):
         yield
 
 
@@ -99,14 +99,14 @@ def retry_that_forgets_the_fence():
 
 @mutation(workload="zombies")
 def retry_that_trusts_its_own_token():
-    real = sqswarm.workers.runtime.standing.standing
+    real = sqswarm.workers.runtime.decide.standing
 
     def standing(record, *, token, max_attempts, now_ms):
         if record.v == token and not record.status.terminal:
-            return sqswarm.workers.runtime.standing.Ours()
+            return sqswarm.workers.runtime.decide.Standing.OURS, 0
         return real(record, token=token, max_attempts=max_attempts, now_ms=now_ms)
 
-    with patch.object(sqswarm.workers.runtime.standing, "standing", standing):
+    with patch.object(sqswarm.workers.runtime.decide, "standing", standing):
         yield
 
 
@@ -118,7 +118,7 @@ def lease_shorter_than_the_run():
 
 @mutation
 def fence_by_owner_without_a_fresh_version():
-    with patch.object(sqswarm.workers.runtime.job, "new_version", lambda: here().name):
+    with patch.object(sqswarm.workers.runtime.batch, "new_version", lambda bits: here().name):
         yield
 
 
@@ -175,15 +175,15 @@ def resume_without_the_sweep_entry():
 
 @mutation
 def delete_while_another_lease_is_live():
-    real = sqswarm.workers.runtime.standing.standing
+    real = sqswarm.workers.runtime.decide.standing
 
     def standing(record, **given):
         found = real(record, **given)
-        if isinstance(found, sqswarm.workers.runtime.standing.LeasedByAnother):
-            return sqswarm.workers.runtime.standing.Parked()
+        if found[0] is sqswarm.workers.runtime.decide.Standing.LEASED_BY_ANOTHER:
+            return sqswarm.workers.runtime.decide.Standing.WAITING, 0
         return found
 
-    with patch.object(sqswarm.workers.runtime.standing, "standing", standing):
+    with patch.object(sqswarm.workers.runtime.decide, "standing", standing):
         yield
 
 
@@ -329,7 +329,7 @@ def answers_that_overwrite_each_other():
 @mutation(workload="people")
 def redrive_that_makes_a_new_task_every_time():
     def derived(origin, key, *, at_ms):
-        return new_task_id(at_ms)
+        return new_task_id(at_ms, secrets.randbits)
 
     with patch.object(sqswarm.dispatcher.lifecycle.redrive, "derive_task_id", derived):
         yield

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from simulation.agents import AGENTS
@@ -14,7 +14,7 @@ from simulation.renewed_leases import RenewedSpec
 from simulation.world import CATALOGUE, NAMES, Watcher, World
 from sqswarm.backends.log import Log
 from sqswarm.backends.runner import run_straight
-from sqswarm.dispatcher.connection import Connection
+from sqswarm.dispatcher.connection import UNREAD, Connection
 from sqswarm.dispatcher.validate import Validator
 from sqswarm.schemas.task import TASK_SORT_KEY
 from sqswarm.workers.agent import AnyAgent
@@ -40,7 +40,7 @@ class ProcessLog(Log):
         """Return a log that adds these fields."""
         return ProcessLog(process=self.process, bound={**self.bound, **fields})
 
-    def _write(self, level: str, event: str, fields: dict[str, Any]) -> None:
+    def _write(self, level: int, event: str, fields: dict[str, Any]) -> None:
         del level
         task_id = fields.pop("task_id", None) or self.bound.get("task_id", "")
         self.process.world.note(self.process, event, str(task_id), fields)
@@ -164,18 +164,13 @@ class Poller:
                 self.wake()
 
     def _worker(self, process: Process) -> WorkerContext:
-        world = self._world
+        # Its catalogue is unread yet: reading it is a request like any other.
+        connection = connection_for(process, self._spec.name, operator=True)
         return WorkerContext(
             agent=self._agent,
             spec=self._spec,
-            names=NAMES,
-            store=FaultyStore(process, world.store),
-            bus=FaultyBus(process, world.bus),
-            blobs=FaultyBlobs(process, world.blobs),
-            runner=ProcessRunner(process),
-            ttl_s=TTL_S,
+            connection=replace(connection, catalogue=UNREAD),
             log=ProcessLog(process=process),
-            jitter=world.chance.random,
         )
 
 

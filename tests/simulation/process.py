@@ -85,7 +85,7 @@ class Process:
 
 
 class ProcessRunner(AsyncRunner):
-    """Runs a process's code by the process's own clock."""
+    """Runs a process's code by the process's own clock, and by the storm's chance."""
 
     def __init__(self, process: Process) -> None:
         """Use the clock of `process`."""
@@ -94,6 +94,18 @@ class ProcessRunner(AsyncRunner):
     def now_ms(self) -> int:
         """Return what the process takes for the time (Unix epoch, milliseconds)."""
         return self._process.world.now_ms() + self._process.skew_ms
+
+    def monotonic(self) -> float:
+        """Return virtual seconds since the storm began."""
+        return self._process.world.loop.time()
+
+    def random_bits(self, bits: int) -> int:
+        """Return a number of the storm's own."""
+        return self._process.world.entropy.getrandbits(bits)
+
+    def jitter(self) -> float:
+        """Return a number from 0 up to 1, of the storm's own."""
+        return self._process.world.chance.random()
 
 
 def here() -> Process:

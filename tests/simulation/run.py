@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import gc
-import random
 from dataclasses import dataclass
 
 from simulation.actors import Actors
 from simulation.callers import Callers
-from simulation.determinism import deterministic
 from simulation.fault_plan import FaultPlan
 from simulation.invariants import INVARIANTS, Violation
 from simulation.observation import Observation
@@ -42,17 +40,14 @@ def simulate(fault_plan: FaultPlan) -> Report:
     collecting = gc.isenabled()
     gc.disable()
     try:
-        with deterministic(random.Random(f"ids {fault_plan.seed}"), world.loop.time):
-            actors = Actors.of(world)
-            callers = Callers(world)
-            actors.on_ask = callers.asked
-            callers.begin()
-            quiet = world.loop.run(until_s=LONGEST_S, turns=MOST_TURNS)
-            seen = Observation(world=world, callers=callers, quiet=quiet)
-            violations = tuple(
-                violation for invariant in INVARIANTS for violation in invariant(seen)
-            )
-            world.close()
+        actors = Actors.of(world)
+        callers = Callers(world)
+        actors.on_ask = callers.asked
+        callers.begin()
+        quiet = world.loop.run(until_s=LONGEST_S, turns=MOST_TURNS)
+        seen = Observation(world=world, callers=callers, quiet=quiet)
+        violations = tuple(violation for invariant in INVARIANTS for violation in invariant(seen))
+        world.close()
     finally:
         if collecting:
             gc.enable()

@@ -55,6 +55,7 @@ class World:
         """Set up the stage; nothing moves yet."""
         self.fault_plan = fault_plan
         self.chance = random.Random(f"world {fault_plan.seed}")
+        self.entropy = random.Random(f"ids {fault_plan.seed}")
         self.loop = VirtualLoop()  # type: ignore[abstract] # it reaches nothing outside
         self._misfortunes = {one.at: one for one in fault_plan.misfortunes}
         self._aims = {(one.on, one.nth): one for one in fault_plan.aims}

@@ -41,6 +41,9 @@ class Clock(AsyncRunner):
     async def sleep(self, seconds):
         self.advance(seconds=seconds)
 
+    def jitter(self):
+        return 0.5
+
 
 class CrashedError(Exception):
     """What a planned crash raises."""
@@ -130,7 +133,7 @@ class MemorySwarm:
         self.runtimes = {one.name: self._build(one) for one in agents}
         self.connection = self.connection_for("me")
         self.housekeeper = Housekeeper(
-            self.connection_for("keeper", operator=True), Log(stream=self.log)
+            self.connection_for("keeper", operator=True), Log.to(self.log)
         )
 
     def _build(self, one):
@@ -154,14 +157,8 @@ class MemorySwarm:
         return WorkerContext(
             agent=one,
             spec=one.spec,
-            names=NAMES,
-            store=self.store,
-            bus=self.bus,
-            blobs=self.blobs,
-            runner=self.clock,
-            ttl_s=14 * 86_400,
-            log=Log(stream=self.log),
-            jitter=lambda: 0.5,
+            connection=self.connection_for(one.name, operator=True),
+            log=Log.to(self.log),
         )
 
     def connection_for(self, principal, *, operator=False):
@@ -213,7 +210,7 @@ class MemorySwarm:
             self.clock.advance(seconds=60)
             await self.housekeeper.sweep()
             keeper = DeadLetterSweeper(
-                self.housekeeper._connection, Log(stream=self.log), self.housekeeper
+                self.housekeeper._connection, Log.to(self.log), self.housekeeper
             )
             await keeper.sweep()
             await self.settle_down()

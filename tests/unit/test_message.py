@@ -1,6 +1,7 @@
 """The message: what we encode MCP's own types accept, and what is broken is named."""
 
 import json
+from secrets import randbits
 
 import pytest
 
@@ -8,7 +9,7 @@ from sqswarm.schemas.errors import PoisonMessage
 from sqswarm.schemas.ids import new_task_id
 from sqswarm.schemas.message import Message, decode
 
-ID = new_task_id(1_700_000_000_000)
+ID = new_task_id(1_700_000_000_000, randbits)
 
 
 def message(**changes):

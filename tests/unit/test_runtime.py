@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from secrets import randbits
 
 import pytest
 from memory_swarm import MemorySwarm
@@ -156,12 +157,16 @@ async def test_a_copy_that_comes_while_the_task_runs_is_left_until_the_lease_end
         pytest.param("not json", "not-json", id="not-json"),
         pytest.param('{"hello": 1}', "wrong-shape", id="wrong-shape"),
         pytest.param(
-            Message(id=new_task_id(0), name="nobody", arguments={}, principal="me").encode(),
+            Message(
+                id=new_task_id(0, randbits), name="nobody", arguments={}, principal="me"
+            ).encode(),
             "unknown-agent",
             id="unknown-agent",
         ),
         pytest.param(
-            Message(id=new_task_id(0), name="t", topic="t", arguments={}, principal="me").encode(),
+            Message(
+                id=new_task_id(0, randbits), name="t", topic="t", arguments={}, principal="me"
+            ).encode(),
             "unknown-topic",
             id="unknown-topic",
         ),
@@ -190,6 +195,15 @@ async def test_one_failing_task_of_ten_does_not_repeat_the_others(memory):
     assert sorted(RUNS) == sorted([*((t, 1) for t in texts), ("raises", 2)])
     statuses = [(await memory.see(task_id)).status for task_id in ids]
     assert statuses == [Status.COMPLETED] * 9 + [Status.WORKING]
+
+
+async def test_a_settle_that_fails_costs_no_neighbour_its_retry(memory):
+    await memory.submit(moody, "fine", "raises")
+    memory.store.crash_before = "settle"
+    assert len((await memory.work(moody)).keep) == 2
+    memory.clock.advance(seconds=3)  # the backoff is over, and no lease would be
+    await memory.work(moody)
+    assert ("raises", 2) in RUNS
 
 
 async def test_an_agent_that_raises_is_retried_with_growing_delays_then_recorded_failed(memory):
@@ -237,7 +251,7 @@ async def test_what_no_attempt_can_mend_fails_at_once(memory, text, error_type):
 
 
 async def test_arguments_that_went_around_the_dispatcher_fail_the_task(memory):
-    message = Message(id=new_task_id(0), name="echo", arguments={"no": 1}, principal="me")
+    message = Message(id=new_task_id(0, randbits), name="echo", arguments={"no": 1}, principal="me")
     await memory.bus.send(
         memory.queue(echo), [Outgoing(id="x", body=message.encode(), principal="me")]
     )
@@ -291,7 +305,9 @@ async def test_a_worker_that_dies_every_time_ends_the_task_with_the_reason(memor
         from sqswarm.workers.runtime.acquire import acquire
         from sqswarm.workers.runtime.job import job_of
 
-        await acquire(memory.worker(echo), [job_of(delivery, echo.spec)])
+        await acquire(
+            memory.worker(echo), [job_of(delivery, echo.spec, token=f"token-{delivery.receipt}")]
+        )
         memory.clock.advance(seconds=echo.spec.visibility_s)
     await memory.work(echo)
     error = (await memory.see(task_id)).record.error

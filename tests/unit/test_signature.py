@@ -143,3 +143,18 @@ def test_a_signature_that_json_cannot_fill_is_refused_with_a_hint(function):
 def test_a_declaration_that_cannot_work_is_refused_where_it_stands(options):
     with pytest.raises(InvalidAgent):
         agent(**options)(lambda: None)
+
+
+async def yields(n: int):
+    yield n
+
+
+def counts(n: int):
+    yield n
+
+
+@pytest.mark.parametrize("function", [yields, counts])
+def test_a_generator_is_refused_when_it_is_declared(function):
+    with pytest.raises(InvalidAgent, match="yields") as caught:
+        agent(function)
+    assert "Return a list" in caught.value.hint

@@ -5,7 +5,7 @@ Nothing here imports `anthropic` or `mcp` before such an agent runs.
 
 from sqswarm.schemas.ledger import Budget
 from sqswarm.workers.claude.agent import ClaudeAgent
-from sqswarm.workers.claude.servers import McpServer
+from sqswarm.workers.claude.config import McpServer
 from sqswarm.workers.claude.tools import Tool, ask_person, tool
 
 __all__ = ["Budget", "ClaudeAgent", "McpServer", "Tool", "ask_person", "tool"]

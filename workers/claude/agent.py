@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
@@ -16,9 +15,8 @@ from sqswarm.schemas.ledger import Budget
 from sqswarm.schemas.pricing import plain_model
 from sqswarm.workers.agent import Agent, agent
 from sqswarm.workers.claude.client import HANDED_ON, Account
-from sqswarm.workers.claude.config import Model
-from sqswarm.workers.claude.conversation import ClaudeConfig, converse
-from sqswarm.workers.claude.servers import McpServer, servers_of
+from sqswarm.workers.claude.config import ClaudeConfig, McpServer, Model, servers_of
+from sqswarm.workers.claude.conversation import converse
 from sqswarm.workers.claude.tools import Tool, tool
 from sqswarm.workers.durable.context import TaskContext
 
@@ -146,10 +144,6 @@ class ClaudeAgent(Agent[..., Any]):
         run.__doc__ = description or first_line or f"Ask {self._model.name}."
         run.__name__ = run.__qualname__ = name
         run.__annotations__ = {"prompt": str, "ctx": TaskContext, "return": self._output}
-        frame = inspect.currentframe()
-        caller = frame.f_back.f_back if frame and frame.f_back else None
-        if caller is not None:
-            run.__module__ = str(caller.f_globals.get("__name__", __name__))
         return run
 
     def _check_price(self, name: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from sqswarm.backends.secrets import hide
+from sqswarm.backends.redact import hide
 from sqswarm.schemas.json import JsonObject, dumps
 from sqswarm.workers.claude.tools import Tool, ToolCall, ToolError
 

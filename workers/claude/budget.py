@@ -51,7 +51,12 @@ class Spend:
         accounts = self._budget.accounts(
             task_id=self._task_id, agent=agent, principal=self._principal, day=day
         )
-        reservation = Reservation(accounts=accounts, ceiling=ceiling, day=day, call=new_version())
+        reservation = Reservation(
+            accounts=accounts,
+            ceiling=ceiling,
+            day=day,
+            call=new_version(self._worker.runner.random_bits),
+        )
         fresh: set[str] = set()
         waited_s = 0.0
         while accounts:
@@ -66,7 +71,7 @@ class Spend:
                     reason = f"calls on their way hold what is left per {account.name}"
                 if reason is not None:
                     raise Fail(reason, type="BudgetExceeded")
-            pause_s = _WAIT_S * (0.5 + self._worker.jitter())
+            pause_s = _WAIT_S * (0.5 + self._worker.runner.jitter())
             waited_s += pause_s
             await self._worker.runner.sleep(pause_s)
         return reservation
@@ -154,5 +159,5 @@ async def persistently(worker: WorkerContext, writes: Sequence[Write]) -> list[W
         except Exception:  # throttled, in conflict, cut off: the store has tried already
             if not left:
                 raise
-        await worker.runner.sleep(0.1 + 0.4 * worker.jitter())
+        await worker.runner.sleep(0.1 + 0.4 * worker.runner.jitter())
     raise AssertionError  # the last try returned or raised

@@ -1,4 +1,4 @@
-"""Loop: turns and tools until the model is done. The whole conversation can be replayed.
+"""Conversation: turns and tools until the model is done. The whole conversation can be replayed.
 
 What the model said and what tools did are steps, children and questions of the task, in an order
 that follows from them alone; so a worker that is killed anywhere costs the call it was in.
@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqswarm.schemas.json import JsonObject, dumps, loads
 from sqswarm.schemas.pricing import Tokens
 from sqswarm.schemas.results import WRAPPED_KEY
-from sqswarm.workers.claude.config import Model
-from sqswarm.workers.claude.servers import McpServer
+from sqswarm.workers.claude.config import ClaudeConfig
 from sqswarm.workers.claude.tool_output import RULE
 from sqswarm.workers.claude.toolbox import Toolbox, toolbox
-from sqswarm.workers.claude.tools import Tool
 from sqswarm.workers.claude.turn import Turns
 from sqswarm.workers.durable.context import TaskContext
 from sqswarm.workers.runtime.outcome import Fail
@@ -31,23 +28,6 @@ _ENDS = {
     "max_tokens": ("OutputTruncated", "a reply needs more than max_tokens"),
     "model_context_window_exceeded": ("ContextOverflow", "the conversation is too long"),
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClaudeConfig:
-    """What an agent thinks with.
-
-    `output` is the adapter of its answer, None for plain text; `schema` is what the API is told,
-    an object: other values are `wrapped` in one.
-    """
-
-    model: Model
-    tools: tuple[Tool, ...]
-    servers: tuple[McpServer, ...]
-    output: Any = None
-    schema: JsonObject | None = None
-    wrapped: bool = False
-    memory_tokens: int = 0
 
 
 async def converse(config: ClaudeConfig, prompt: str, ctx: TaskContext) -> Any:
@@ -64,7 +44,7 @@ async def converse(config: ClaudeConfig, prompt: str, ctx: TaskContext) -> Any:
         memory = ctx.session(ctx.session_id, tokens=config.memory_tokens)
     past = await memory.messages() if memory else []
     messages = [*past, {"role": "user", "content": prompt}]
-    talk = _Talk(config, ctx, box, Turns(config.model, ctx, request), messages)
+    talk = _Conversation(config, ctx, box, Turns(config.model, ctx, request), messages)
     answer = await talk.answer()
     if memory:
         await memory.append([_lasting(message) for message in messages[len(past) :]])
@@ -79,7 +59,7 @@ def _lasting(message: JsonObject) -> JsonObject:
     return {**message, "content": kept or [{"type": "text", "text": "…"}]}
 
 
-class _Talk:
+class _Conversation:
     """One conversation; `messages` grow."""
 
     def __init__(
@@ -90,7 +70,7 @@ class _Talk:
         turns: Turns,
         messages: list[JsonObject],
     ) -> None:
-        self._mind = config
+        self._config = config
         self._ctx = ctx
         self._box = box
         self._turns = turns
@@ -106,9 +86,9 @@ class _Talk:
             match reply["stop_reason"]:
                 case "end_turn" | "stop_sequence":
                     text = _text(reply["content"])
-                    if self._mind.output is None:
+                    if self._config.output is None:
                         return text
-                    value, problem = _parsed(self._mind, text)
+                    value, problem = _parsed(self._config, text)
                     if problem is None:
                         return value
                     self._say(problem)
@@ -122,7 +102,7 @@ class _Talk:
                     raise Fail(f"{why}: {said[-500:]}" if said else why, type=kind)
 
     async def _reply(self) -> JsonObject:
-        limit = self._mind.model.budget.turns
+        limit = self._config.model.budget.turns
         if self._taken >= limit:
             message = f"no answer within {limit} turns"
             raise Fail(message, type="TurnsExceeded")

@@ -19,7 +19,7 @@ from mcp.shared.exceptions import MCPError
 
 from sqswarm.backends.secrets import is_reference, secret
 from sqswarm.schemas.json import JsonObject, dumps
-from sqswarm.workers.claude.servers import McpServer
+from sqswarm.workers.claude.config import McpServer
 from sqswarm.workers.claude.tools import Tool, ToolCall, ToolError, recorded, told
 from sqswarm.workers.durable.context import TaskContext
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sqswarm.backends.secrets import hide
+from sqswarm.backends.redact import hide
 from sqswarm.schemas.json import dumps
 
 OUTPUT_LIMIT = 40_000

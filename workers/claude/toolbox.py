@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sqswarm.schemas.json import JsonObject
-from sqswarm.workers.claude.servers import McpServer
+from sqswarm.workers.claude.config import McpServer
 from sqswarm.workers.claude.tool_output import marked
 from sqswarm.workers.claude.tools import Tool, ToolCall, ToolError
 from sqswarm.workers.durable.context import TaskContext

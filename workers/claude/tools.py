@@ -56,7 +56,7 @@ class Tool(ABC):
     def __post_init__(self) -> None:
         """Refuse a name that the API would refuse."""
         if not _NAME.match(self.name):
-            message = f"a tool is called {self.name!r}; dead letters, digits, _ and - are possible"
+            message = f"a tool is called {self.name!r}; letters, digits, _ and - are possible"
             raise InvalidAgent(message, hint="Give it another: tool(function, name=...).")
 
     @abstractmethod
@@ -173,11 +173,11 @@ class AgentTool(Tool):
 
     async def definition(self, ctx: TaskContext) -> JsonObject:
         """Return what the deployed catalogue says; raises Fail where it says nothing."""
-        connection = await station_of(ctx).connection()
+        connection = await ctx.worker.connection.with_catalogue()
         try:
             entry = connection.catalogue.agent(self.agent)
         except UnknownAgent:
-            connection = await station_of(ctx).connection(fresh=True)
+            connection = await ctx.worker.connection.with_catalogue(fresh=True)
             try:
                 entry = connection.catalogue.agent(self.agent)
             except UnknownAgent as error:
@@ -265,11 +265,3 @@ def tool(
 def ask_person(*, name: str = "ask_person", timeout: float | None = None) -> Tool:
     """Return a tool that asks people; after `timeout` seconds the model hears that nobody did."""
     return PersonTool(name=name, timeout_s=timeout)
-
-
-def station_of(ctx: TaskContext) -> Any:
-    """Return the worker a task runs at; raises Fail where it keeps no record."""
-    if ctx.journal is None:
-        message = "a Claude agent needs a record of its task: it cannot be lean"
-        raise Fail(message, type="NeedsRecord")
-    return ctx.journal.worker

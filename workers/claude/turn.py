@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from typing import Any
 
-from sqswarm.backends.secrets import hide_all
+from sqswarm.backends.redact import hide_all
+from sqswarm.schemas.errors import SecretNotFound
 from sqswarm.schemas.json import JsonObject, dumps, size_bytes
 from sqswarm.schemas.ledger import day_of, worst_case
 from sqswarm.schemas.pricing import Tokens
 from sqswarm.workers.claude.budget import Reservation, Spend
-from sqswarm.workers.claude.client import client_of
+from sqswarm.workers.claude.client import Throttle, Throttled, client_of
 from sqswarm.workers.claude.config import Model
-from sqswarm.workers.claude.throttle import Throttle, Throttled
-from sqswarm.workers.claude.tools import station_of
 from sqswarm.workers.durable.context import TaskContext
 from sqswarm.workers.runtime.outcome import Fail, Retry
 
@@ -36,7 +34,7 @@ class Turns:
 
     def __init__(self, model: Model, ctx: TaskContext, request: JsonObject) -> None:
         """Take turns with `request`, to which each adds its messages."""
-        worker = station_of(ctx)
+        worker = ctx.worker
         self._model = model
         self._ctx = ctx
         self._worker = worker
@@ -65,6 +63,7 @@ class Turns:
     async def _called(
         self, number: int, messages: Sequence[JsonObject], known: Tokens | None
     ) -> JsonObject:
+        client = await self._client()
         price = self._model.price(day_of(self._worker.now_ms()))
         ceiling = worst_case(
             known=known,
@@ -75,7 +74,7 @@ class Turns:
         reservation = await self._spend.reserve(ceiling, patience_s=_PATIENCE_S)
         self._so_far = Tokens()
         try:
-            reply = await self._patiently(number, messages)
+            reply = await self._patiently(client, number, messages)
         except asyncio.CancelledError:
             # Out of time: what is known is entered, while the clean-up's moment lasts.
             if self._so_far.total:
@@ -94,6 +93,13 @@ class Turns:
             )
         return reply
 
+    async def _client(self) -> Any:
+        """Return the API's client; a key that is not there is no matter of another attempt."""
+        try:
+            return await client_of(self._model.account)
+        except SecretNotFound as error:
+            raise Fail(f"{error}. {error.hint}", type="NotAuthorised") from error
+
     async def _settle(self, reservation: Reservation, *, sure: bool) -> int:
         price = self._model.price(reservation.day)
         return await self._spend.settle(
@@ -106,7 +112,9 @@ class Turns:
         last = max(n for n, one in enumerate(messages) if one["role"] == "assistant")
         return size_bytes(dumps(list(messages[last + 1 :])))
 
-    async def _patiently(self, number: int, messages: Sequence[JsonObject]) -> JsonObject:
+    async def _patiently(
+        self, client: Any, number: int, messages: Sequence[JsonObject]
+    ) -> JsonObject:
         """Call until the API takes it, or until waiting for it is no longer a worker's business."""
         waited_s = 0.0
         times = 0
@@ -121,14 +129,15 @@ class Turns:
                 await self._worker.runner.sleep(wait_s)
                 continue
             try:
-                return await self._streamed(number, messages)
+                return await self._streamed(client, number, messages)
             except Throttled as throttled:
                 times += 1
                 self._ctx.log.info("call.throttled", turn=number, status=throttled.status)
                 await self._throttle.note(throttled, times=times)
 
-    async def _streamed(self, number: int, messages: Sequence[JsonObject]) -> JsonObject:
-        client = await client_of(self._model.account)
+    async def _streamed(
+        self, client: Any, number: int, messages: Sequence[JsonObject]
+    ) -> JsonObject:
         headers = {"Idempotency-Key": f"{self._ctx.task_id}/{number}"}
         who = sha256(self._ctx.principal.encode()).hexdigest()[:32]
         stream = client.messages.stream(
@@ -137,14 +146,15 @@ class Turns:
             metadata={"user_id": who},
             extra_headers=headers,
         )
-        shown_at = time.monotonic()
+        monotonic = self._worker.runner.monotonic
+        shown_at = monotonic()
         async with stream as events:
             async for event in events:
                 if event.type in {"message_start", "message_delta"}:
                     usage = events.current_message_snapshot.usage
                     self._so_far = Tokens.of(usage.to_dict())
-                if event.type == "text" and time.monotonic() - shown_at >= _SHOW_EVERY_S:
-                    shown_at = time.monotonic()
+                if event.type == "text" and monotonic() - shown_at >= _SHOW_EVERY_S:
+                    shown_at = monotonic()
                     await self._show(number, event.snapshot)
             message = await events.get_final_message()
         if message.stop_reason is None:

@@ -8,13 +8,8 @@ from sqswarm.dispatcher.lifecycle.answer import DECLINED_KEY, VALUE_KEY
 from sqswarm.schemas.errors import AskDeclined, AskTimedOut
 from sqswarm.schemas.json import JsonObject
 from sqswarm.workers.durable.journal import Journal
-from sqswarm.workers.durable.journal_entry import ask_name, sleep_name
-from sqswarm.workers.runtime.outcome import AskWait, Fail, SleepWait
-
-EARLY_MS = 2000
-"""A sleeper that is woken this much early by another's clock is awake."""
-
-SLEEP_LIMIT_S = 366 * 24 * 3600
+from sqswarm.workers.durable.journal_entry import ask_name
+from sqswarm.workers.runtime.outcome import AskWait, Fail
 
 
 class _Raise:
@@ -60,7 +55,7 @@ async def run_ask(
                     asked["default"] = adapter.dump_python(
                         adapter.validate_python(on_timeout), mode="json"
                     )
-            await journal.park(operation, [AskWait(name=name, asked=asked)])
+            await journal.suspend(operation, [AskWait(name=name, asked=asked)])
     if given.get("timedOut"):
         raise AskTimedOut(name)
     if given.get(DECLINED_KEY):
@@ -76,7 +71,7 @@ async def run_form(journal: Journal, key: str, message: str, schema: JsonObject)
         given = answers.get(key) if ask_name(key) in found else None
         if given is None:
             asked = {"message": message, "schema": schema}
-            await journal.park(operation, [AskWait(name=key, asked=asked)])
+            await journal.suspend(operation, [AskWait(name=key, asked=asked)])
     return given[VALUE_KEY]
 
 
@@ -97,21 +92,3 @@ def _asked(message: str, adapter: Any) -> JsonObject:
     if definitions:
         wrapped["$defs"] = definitions
     return {"message": message, "schema": wrapped, "wrapped": True}
-
-
-async def run_sleep(journal: Journal, seconds: float) -> None:
-    """Suspend until `seconds` from when this sleep was first met; return at once after that."""
-    if not 0 <= seconds <= SLEEP_LIMIT_S:
-        message = f"a sleep of {seconds} s; 0 to {SLEEP_LIMIT_S} are possible"
-        raise Fail(message, type="InvalidSleep")
-    await nap(journal, str(journal.number("sleep")), seconds)
-
-
-async def nap(journal: Journal, name: str, seconds: float) -> None:
-    """Sleep under a name of one's own; once it is recorded, `seconds` no longer count."""
-    async with journal.operation([sleep_name(name)]) as (operation, found):
-        recorded = found.get(sleep_name(name))
-        now = journal.worker.now_ms()
-        until_ms = now + round(1000 * seconds) if recorded is None else recorded.until_ms
-        if recorded is None or until_ms > now + EARLY_MS:
-            await journal.park(operation, [SleepWait(name=name, until_ms=until_ms)])

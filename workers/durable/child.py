@@ -46,7 +46,7 @@ async def run_children(
         if new:
             async with journal.machinery():
                 await _check(journal, new)
-            await journal.park(operation, [ChildrenWait(children=tuple(new))])
+            await journal.suspend(operation, [ChildrenWait(children=tuple(new))])
         async with journal.machinery():
             results = await _results(journal, planned)
     failed = next((r for r in results if isinstance(r, ChildFailed)), None)
@@ -79,12 +79,12 @@ async def _check(journal: Journal, children: Sequence[PlannedChild]) -> None:
     if len(children) > WIDTH_LIMIT:
         message = f"{len(children):,} child tasks at a time; {WIDTH_LIMIT:,} are possible"
         raise Fail(message, type="TooWide")
-    connection = await journal.worker.connection()
+    connection = await journal.worker.connection.with_catalogue()
     for child in children:
         try:
             entry = connection.catalogue.agent(child.agent)
         except UnknownAgent:  # this worker may be older than the agent
-            connection = await journal.worker.connection(fresh=True)
+            connection = await journal.worker.connection.with_catalogue(fresh=True)
             entry = connection.catalogue.agent(child.agent)
         connection.validator(entry).encode(
             child.arguments, what=f"arguments of the child task of {child.agent!r}"
@@ -92,7 +92,7 @@ async def _check(journal: Journal, children: Sequence[PlannedChild]) -> None:
 
 
 async def _results(journal: Journal, children: Sequence[PlannedChild]) -> list[Any]:
-    connection = await journal.worker.connection()
+    connection = await journal.worker.connection.with_catalogue()
     ids = [child_id(journal.lease.task_id, child.key) for child in children]
     items = await connection.store.read_many([task_key(task_id) for task_id in ids])
     records = [

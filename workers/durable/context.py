@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,6 +16,7 @@ if TYPE_CHECKING:  # they come from modules that need this one
     from sqswarm.workers.durable.journal import Journal
     from sqswarm.workers.durable.remote import Remote
     from sqswarm.workers.durable.session import Session
+    from sqswarm.workers.runtime.worker_context import WorkerContext
 
 Report = Callable[[float, str | None], Awaitable[None]]
 """Records progress (0 to 1) and a message; raises LeaseLost where the task is another's."""
@@ -32,6 +32,7 @@ class TaskContext:
     attempt: int
     principal: str
     log: Log
+    worker: WorkerContext = field(repr=False)
     session_id: str | None = None
     parent: str | None = None
     deadline_s: float = field(repr=False)
@@ -40,7 +41,7 @@ class TaskContext:
 
     def remaining_seconds(self) -> float:
         """Return how many seconds this attempt still has; 0 when it is over."""
-        return max(0.0, self.deadline_s - time.monotonic())
+        return max(0.0, self.deadline_s - self.worker.runner.monotonic())
 
     async def progress(self, fraction: float, message: str | None = None) -> None:
         """Show how far the task is: `fraction` 0 to 1, `message` as MCP's statusMessage.
@@ -184,7 +185,7 @@ class TaskContext:
 
         Up to 15 minutes it is exact to a second or two, for longer to a minute.
         """
-        from sqswarm.workers.durable.ask import run_sleep
+        from sqswarm.workers.durable.sleep import run_sleep
 
         await run_sleep(self._recorded("a sleep"), seconds)
 

@@ -56,7 +56,7 @@ class Operation:
 
 
 class Journal(Quiescence):
-    """One run's view of its task: `operation` opens each call, `park` ends the run in a wait."""
+    """One run's view of its task: `operation` opens each call, `suspend` ends the run in a wait."""
 
     def __init__(self, worker: WorkerContext, lease: Lease) -> None:
         """Open the journal of the task under `lease`; nothing is read before it is needed."""
@@ -196,7 +196,7 @@ class Journal(Quiescence):
                 self._recorded = await read_past(self.worker, self.lease)
         return self._recorded
 
-    async def park(self, operation: Operation, waits: Sequence[Wait]) -> NoReturn:
+    async def suspend(self, operation: Operation, waits: Sequence[Wait]) -> NoReturn:
         """Wait, for ever as far as this run is concerned: it ends once nothing else moves.
 
         The run's coroutine is then cancelled, which no `except Exception` can swallow.

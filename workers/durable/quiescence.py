@@ -18,14 +18,14 @@ TICKS = 10
 
 
 class Quiescence:
-    """One run's movements. `suspended` is set when the run is to be ended by its performer."""
+    """One run's movements. `suspended` is set when the run is to be ended by the executor."""
 
     def __init__(self) -> None:
         """Start with everything on the move."""
         self.suspended = asyncio.Event()
         self.closed = False
         self.broke: Exception | None = None
-        self._parked: list[asyncio.Future[None]] = []
+        self._waiting: list[asyncio.Future[None]] = []
         self._wants = False
         self._busy = 0
         self._turn = 0
@@ -65,7 +65,7 @@ class Quiescence:
     async def forever(self) -> NoReturn:
         """Stay here until the run is over."""
         forever: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._parked.append(forever)
+        self._waiting.append(forever)
         await forever
         raise AssertionError  # nobody resolves it
 
@@ -86,5 +86,5 @@ class Quiescence:
     def close(self) -> None:
         """End the run's calls: what its branches still do is neither begun nor recorded."""
         self.closed = True
-        for future in self._parked:
+        for future in self._waiting:
             future.cancel()

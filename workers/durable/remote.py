@@ -13,13 +13,22 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqswarm.schemas.errors import RemoteFailed, TaskNotFound, TimedOut, Unreachable
+from sqswarm.schemas.errors import (
+    InputRequired,
+    RemoteFailed,
+    TaskCancelled,
+    TaskFailed,
+    TaskNotFound,
+    TimedOut,
+    Unreachable,
+)
 from sqswarm.schemas.json import JsonObject, canonical
-from sqswarm.workers.durable.ask import nap, run_form
+from sqswarm.schemas.results import WRAPPED_KEY
+from sqswarm.workers.durable.ask import run_form
 from sqswarm.workers.durable.journal import Journal
 from sqswarm.workers.durable.journal_entry import sleep_name, step_name
-from sqswarm.workers.durable.remote_result import ending, failure, form
 from sqswarm.workers.durable.remote_server import RemoteServer
+from sqswarm.workers.durable.sleep import sleep_under
 from sqswarm.workers.durable.step import run_step
 from sqswarm.workers.runtime.outcome import Fail
 
@@ -85,7 +94,7 @@ class Remote:
         while True:
             place = f"{base}.{number}"
             if await journal.knows(sleep_name(place)):
-                await nap(journal, place, 0)
+                await sleep_under(journal, place, 0)
             elif await journal.knows(step_name(f"{place} asked#0")):
                 await self._question(tool, place, created, {})
             elif await journal.knows(step_name(f"{end}#0")):
@@ -93,7 +102,7 @@ class Remote:
             else:
                 told = await self._poll(created)
                 if told is None:
-                    await nap(journal, place, self._pause_s(number))
+                    await sleep_under(journal, place, self._pause_s(number))
                 elif "asked" in told:
                     await self._question(tool, place, created, told["asked"])
                 else:
@@ -207,3 +216,46 @@ def _later(work: Callable[..., Awaitable[T]], *arguments: Any) -> Callable[[], A
         return await work(*arguments)
 
     return call
+
+
+async def ending(handle: TaskHandle) -> JsonObject:
+    """Return how a task that has ended did so."""
+    try:
+        result = await handle.result()
+    except TaskFailed as error:
+        data = error.error.get("data")
+        kind = data.get("type") if isinstance(data, dict) else None
+        return failure(str(kind or error.error.get("code")), str(error.error.get("message", "")))
+    except TaskCancelled as error:
+        return failure("Cancelled", str(error))
+    except InputRequired as error:
+        return failure("InputRequired", str(error))
+    texts = [block.text for block in result.content if block.type == "text"]
+    if result.is_error:
+        return failure("ToolError", "\n".join(texts))
+    value: Any = result.structured_content
+    if value is None:
+        value = "\n".join(texts)
+    elif set(value) == {WRAPPED_KEY}:
+        value = value[WRAPPED_KEY]
+    return {"value": value}
+
+
+def form(asked: dict[str, JsonObject]) -> JsonObject:
+    """Return the first form among a task's questions, as `asked`; an end where there is none."""
+    for key, request in asked.items():
+        params = request.get("params") or {}
+        if request.get("method") == "elicitation/create" and "requestedSchema" in params:
+            return {
+                "asked": {
+                    "key": key,
+                    "message": str(params.get("message", "")),
+                    "schema": params["requestedSchema"],
+                }
+            }
+    return failure("Unanswerable", "it asks for what no person can be asked for here")
+
+
+def failure(kind: str, message: str) -> JsonObject:
+    """Return the end of a call that failed."""
+    return {"error": {"type": kind, "message": message}}

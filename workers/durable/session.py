@@ -61,7 +61,7 @@ class Session:
                     self._read = False
                     return True
                 history = history.of_item(outcome.item)
-                await self._worker.runner.sleep(0.02 * self._worker.jitter())
+                await self._worker.runner.sleep(0.02 * self._worker.runner.jitter())
             message = f"session {self.session_id!r} is too busy"
             raise Retry(message)
 

@@ -86,7 +86,7 @@ async def _attempts(journal: Journal, name: str, call: Callable[[], Any], retrie
             if attempt > retries:
                 raise
             after = error.after if isinstance(error, Retry) else None
-            jitter = journal.worker.jitter()
+            jitter = journal.worker.runner.jitter()
             wait_s = float(backoff_s(attempt, jitter=jitter)) / 2 if after is None else after
             journal.worker.log.warning(
                 "step.failed",

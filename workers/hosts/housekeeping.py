@@ -6,9 +6,10 @@ import asyncio
 import os
 from typing import Any
 
+from sqswarm.backends.aws.bus import delivery_of
 from sqswarm.backends.aws.caller import ThreadedCaller
 from sqswarm.backends.aws.connect import client_factory
-from sqswarm.backends.log import Log
+from sqswarm.backends.log import Log, configure_logging
 from sqswarm.backends.runner import AsyncRunner
 from sqswarm.dispatcher.connection import Connection, open_connection
 from sqswarm.dispatcher.lifecycle.dead_letter_sweep import DeadLetterSweeper, dead_letter_unrouted
@@ -16,7 +17,6 @@ from sqswarm.dispatcher.lifecycle.sweep import Housekeeper
 from sqswarm.dispatcher.schedule import submit_scheduled
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.settings import START_CHECK, Settings
-from sqswarm.workers.hosts.lambda_event import delivery_of
 
 
 async def handle_event(event: JsonObject, environment: dict[str, str]) -> JsonObject:
@@ -29,7 +29,8 @@ async def handle_event(event: JsonObject, environment: dict[str, str]) -> JsonOb
     settings = Settings.from_env(environment)
     caller = ThreadedCaller(client_factory(settings))
     connection = await open_connection(settings, caller, AsyncRunner(), operator=True)
-    log = Log().bind(agent="housekeeping")
+    configure_logging(environment)
+    log = Log.of_agent("housekeeping")
     if "Records" in event:
         deliveries = [delivery_of(record) for record in event["Records"]]
         keep = await dead_letter_unrouted(connection, log, deliveries)

@@ -9,20 +9,19 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-import traceback
 from typing import Any
 
+from sqswarm.backends.aws.bus import delivery_of
 from sqswarm.backends.aws.caller import ThreadedCaller
-from sqswarm.backends.aws.connect import backends, client_factory
-from sqswarm.backends.log import Log
+from sqswarm.backends.aws.connect import client_factory
+from sqswarm.backends.log import Log, configure_logging
 from sqswarm.backends.runner import AsyncRunner
-from sqswarm.dispatcher.connection import read_catalogue
+from sqswarm.dispatcher.connection import connect
 from sqswarm.schemas.agent_spec import AgentSpec
 from sqswarm.schemas.errors import UnknownAgent
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.settings import START_CHECK, Settings
 from sqswarm.workers.agent import AnyAgent
-from sqswarm.workers.hosts.lambda_event import delivery_of
 from sqswarm.workers.registry import load_agents
 from sqswarm.workers.runtime.batch import BatchResult, Runtime
 from sqswarm.workers.runtime.execute import NotLoaded
@@ -38,28 +37,28 @@ class Worker:
         What keeps the agent from loading is kept: left to Lambda, it would show in a log only,
         and the tasks would go round until their receives are used up.
         """
-        self._environment = environment
-        self._settings = Settings.from_env(environment)
+        configure_logging(environment)
+        settings = Settings.from_env(environment)
         self._name = environment["SQSWARM_AGENT"]
+        self._modules = environment["SQSWARM_AGENTS"].split(",")
+        caller = ThreadedCaller(client_factory(settings))
+        self._connection = connect(
+            settings, caller, AsyncRunner(), principal=self._name, operator=True
+        )
         self._loop = asyncio.new_event_loop()
-        self._runner = AsyncRunner()
-        caller = ThreadedCaller(client_factory(self._settings))
-        self._ports = backends(self._settings, caller, self._runner)
-        self._log = Log().bind(agent=self._name)
+        self._log = Log.of_agent(self._name)
         self._not_loaded: NotLoaded | None = None
         self._load()
 
     def _load(self) -> None:
-        """Make the runtime of the agent, or remember why there is none."""
-        modules = self._environment["SQSWARM_AGENTS"]
+        """Make the runtime of the agent, or keep why there is none."""
         try:
-            agent = _agent(self._name, modules)
+            agent = _agent(self._name, self._modules)
             self._worker = self._context(agent, agent.spec)
             self._runtime = Runtime(self._worker)
         except (Exception, SystemExit) as error:
             self._not_loaded = NotLoaded(error)
             self._log.error("agent.not-loaded", error=self._not_loaded.reason)
-            traceback.print_exception(self._not_loaded.error)
         else:
             self._not_loaded = None
 
@@ -68,24 +67,12 @@ class Worker:
 
         Raises NotDeployed or UnknownAgent where it says nothing, as before the first deployment.
         """
-        blobs, names = self._ports.blobs, self._ports.names
-        catalogue = self._loop.run_until_complete(read_catalogue(blobs, names))
-        spec = catalogue.agent(self._name).spec()
-        self._worker = self._context(None, spec)
+        self._loop.run_until_complete(self._connection.with_catalogue())
+        self._worker = self._context(None, self._connection.catalogue.agent(self._name).spec())
         self._runtime = Runtime(self._worker, executor=not_loaded)
 
     def _context(self, agent: AnyAgent | None, spec: AgentSpec) -> WorkerContext:
-        return WorkerContext(
-            agent=agent,
-            spec=spec,
-            names=self._ports.names,
-            store=self._ports.store,
-            bus=self._ports.bus,
-            blobs=self._ports.blobs,
-            runner=self._runner,
-            ttl_s=self._settings.ttl_s,
-            log=self._log,
-        )
+        return WorkerContext(agent=agent, spec=spec, connection=self._connection, log=self._log)
 
     def handle(self, event: JsonObject, remaining_s: float) -> JsonObject:
         """Carry an SQS batch through and return which of its messages must come again.
@@ -120,10 +107,10 @@ class Worker:
         os._exit(1)
 
 
-def _agent(name: str, modules: str) -> AnyAgent:
-    agents = load_agents(modules.split(","))
+def _agent(name: str, modules: list[str]) -> AnyAgent:
+    agents = load_agents(modules)
     if name not in agents:
-        message = f"no agent {name!r} in {modules}"
+        message = f"no agent {name!r} in {', '.join(modules)}"
         raise UnknownAgent(message)
     return agents[name]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
+from typing import Literal
 
 from sqswarm.backends.ports.bus import DELAY_LIMIT_S
 from sqswarm.dispatcher.connection import DUE_GRACE_MS
@@ -15,8 +16,9 @@ from sqswarm.schemas.protocol import Lease
 from sqswarm.schemas.results import error_object
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.writes import Applied, Refused, Write, WriteOutcome
-from sqswarm.workers.runtime import standing as at
+from sqswarm.workers.runtime import decide
 from sqswarm.workers.runtime.completion import Ended, run_completions
+from sqswarm.workers.runtime.decide import Standing
 from sqswarm.workers.runtime.job import Job
 from sqswarm.workers.runtime.worker_context import WorkerContext
 
@@ -127,7 +129,7 @@ async def _decide(
             continue
         record = TaskRecord.from_item(outcome.item)
         answer = await _next_step(worker, job, record)
-        if isinstance(answer, at.Ours):
+        if answer is Standing.OURS:
             return _lease(worker, job, record, asked_ms)
         if not isinstance(answer, Write):
             return answer
@@ -142,35 +144,40 @@ async def _decide(
 
 async def _next_step(  # noqa: C901 - one case a standing
     worker: WorkerContext, job: Job, record: TaskRecord
-) -> Write | at.Ours | Disposition:
+) -> Write | Literal[Standing.OURS] | Disposition:
     now = worker.now_ms()
     limit = worker.spec.max_attempts
-    match at.standing(record, token=job.token, max_attempts=limit, now_ms=now):
-        case at.Ended():
+    match decide.standing(record, token=job.token, max_attempts=limit, now_ms=now):
+        case Standing.ENDED, _:
             await run_completions(worker, [Ended.of(job, record)])
             return Disposition.DELETE
-        case at.AwaitingInput():
+        case Standing.AWAITING_INPUT, _:
             return Disposition.DELETE
-        case at.Waiting():
+        case Standing.WAITING, _:
             # Its worker may have died between the plan and the children, or a count and the join.
-            await repair_waiting(await worker.connection(), record)
+            await repair_waiting(await worker.connection.with_catalogue(), record)
             return Disposition.DELETE
-        case at.Asleep(for_s=0):
-            return protocol.wake(record, v=new_version(), now_ms=now, due_at_ms=now + DUE_GRACE_MS)
-        case at.Asleep(for_s=seconds) if seconds <= DELAY_LIMIT_S:
+        case Standing.ASLEEP, 0:
+            return protocol.wake(
+                record,
+                v=new_version(worker.runner.random_bits),
+                now_ms=now,
+                due_at_ms=now + DUE_GRACE_MS,
+            )
+        case Standing.ASLEEP, seconds if seconds <= DELAY_LIMIT_S:
             await worker.hide(job, seconds=seconds)
             return Disposition.KEEP
-        case at.Asleep():
+        case Standing.ASLEEP, _:
             return Disposition.DELETE
-        case at.LeasedByAnother(for_s=seconds):
+        case Standing.LEASED_BY_ANOTHER, seconds:
             worker.log.info("delivery.repeated", task_id=job.task_id, hidden_s=seconds)
             await worker.hide(job, seconds=seconds)
             return Disposition.KEEP
-        case at.Ours() as ours:
-            return ours
-        case at.Free():
+        case Standing.OURS, _:
+            return Standing.OURS
+        case Standing.FREE, _:
             return _acquire(worker, job, record.v)
-        case at.Exhausted():
+        case Standing.EXHAUSTED, _:
             return protocol.fail_exhausted(
                 job.task_id,
                 expected=record.v,

@@ -1,14 +1,13 @@
 """Runtime: acquire → run → settle, for a batch of deliveries of one agent's queue.
 
 The same code runs behind the Lambda handler and in the container worker. What it does with a
-delivery follows correctness.md; pure functions decide (standing.py, decide.py), this file carries
+delivery follows correctness.md; pure functions decide (decide.py), this file carries
 the decisions out.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 from sqswarm.backends.ports.bus import Delivery
 from sqswarm.schemas import protocol
 from sqswarm.schemas.errors import LeaseLost, PayloadTooLarge, PoisonMessage
+from sqswarm.schemas.ids import new_version
 from sqswarm.schemas.json import JsonObject, loads
 from sqswarm.schemas.payload import check_size
 from sqswarm.schemas.protocol import Lease
@@ -93,12 +93,16 @@ class Runtime:
         `budget_s` is how long this worker may still run (None: as long as the agent may). `tell`
         hears each message's disposition as soon as it is known.
         """
-        ends = None if budget_s is None else time.monotonic() + budget_s
+        ends = None if budget_s is None else self._worker.runner.monotonic() + budget_s
         lanes: dict[str, list[Job]] = {}
         dispositions = _Dispositions(tell)
         for delivery in deliveries:
             try:
-                job = job_of(delivery, self._worker.spec)
+                job = job_of(
+                    delivery,
+                    self._worker.spec,
+                    token=new_version(self._worker.runner.random_bits),
+                )
             except PoisonMessage as poison:
                 dispositions[delivery.message_id] = await self._poisoned(delivery, poison)
                 continue
@@ -176,45 +180,41 @@ class Runtime:
         finished: list[Run] = []
         flush_at = 0.0
         while running:
-            wait_s = max(0.0, flush_at - time.monotonic()) if finished else None
+            wait_s = max(0.0, flush_at - self._worker.runner.monotonic()) if finished else None
             done, running = await asyncio.wait(
                 running, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED
             )
             if done and not finished:
-                flush_at = time.monotonic() + _FLUSH_S
+                flush_at = self._worker.runner.monotonic() + _FLUSH_S
             for task in done:
                 run = task.result()
                 if isinstance(run, Disposition):
                     dispositions[jobs_of[task].delivery.message_id] = run
                 else:
                     finished.append(run)
-            if finished and (not running or time.monotonic() >= flush_at):
-                dispositions.update(await self._conclude(finished))
+            if finished and (not running or self._worker.runner.monotonic() >= flush_at):
+                told = await settle_runs(self._worker, finished)
+                ids = [run.job.delivery.message_id for run in finished]
+                dispositions.update(dict(zip(ids, told, strict=True)))
                 finished = []
-
-    async def _conclude(self, runs: Sequence[Run]) -> dict[str, Disposition]:
-        try:
-            dispositions = await settle_runs(self._worker, runs)
-        except Exception as error:
-            self._worker.log.error("settle.failed", error=repr(error), tasks=len(runs))
-            dispositions = [Disposition.KEEP] * len(runs)
-        return {run.job.delivery.message_id: f for run, f in zip(runs, dispositions, strict=True)}
 
     async def _run(self, job: Job, lease: Lease, ends: float | None) -> Run | Disposition:
         """Run one attempt; its message's disposition at once where the lease was lost meanwhile."""
         log = self._worker.log.bind(task_id=job.task_id, attempt=lease.attempt)
+        log.attach()
         timeout_s = float(self._worker.spec.timeout_s)
         if ends is not None:
-            timeout_s = min(timeout_s, max(0.1, ends - time.monotonic()))
+            timeout_s = min(timeout_s, max(0.1, ends - self._worker.runner.monotonic()))
         journal = None if job.is_lean(self._worker.spec) else Journal(self._worker, lease)
         context = TaskContext(
             task_id=job.task_id,
             attempt=lease.attempt,
             principal=job.message.principal,
             log=log,
+            worker=self._worker,
             session_id=job.message.session_id,
             parent=job.message.parent,
-            deadline_s=time.monotonic() + timeout_s,
+            deadline_s=self._worker.runner.monotonic() + timeout_s,
             report=None if journal is None else self._reporter(journal),
             journal=journal,
         )
@@ -239,7 +239,7 @@ class Runtime:
             _within_limits(outcome),
             attempt=lease.attempt,
             max_attempts=self._worker.spec.max_attempts,
-            jitter=self._worker.jitter(),
+            jitter=self._worker.runner.jitter(),
         )
         return Run(job=job, lease=lease, decision=decision)
 
@@ -306,7 +306,7 @@ class Runtime:
 
 
 class _Dispositions(dict[str, Disposition]):
-    """Fates by message id; whoever wants to know is told as each comes."""
+    """Dispositions by message id; whoever wants to know is told as each comes."""
 
     def __init__(self, tell: Callable[[str, Disposition], None] | None) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Effects: what an ended task still owes the world. All may be repeated without harm."""
+"""Completion: what an ended task still owes the world. All of it may be repeated harmlessly."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def run_completions(worker: WorkerContext, ended: Sequence[Ended]) -> None
     await worker.runner.gather([_put_failed_aside(worker, one) for one in failed])
     completions = [completion for one in ended if (completion := one.completion) is not None]
     if completions:
-        await apply_completions(await worker.connection(), completions)
+        await apply_completions(await worker.connection.with_catalogue(), completions)
 
 
 async def _put_failed_aside(worker: WorkerContext, ended: Ended) -> None:

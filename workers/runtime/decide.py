@@ -1,15 +1,66 @@
-"""Decision: what we do about an outcome. Pure, so that its tables are the whole truth."""
+"""Decide: what to do with a delivery, and about an outcome. Pure: its tables are the truth."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from sqswarm.schemas.journal import Place
 from sqswarm.schemas.json import JsonObject
+from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.results import error_object
+from sqswarm.schemas.task import TaskRecord
 from sqswarm.workers.runtime.outcome import Broke, Failed, Outcome, Returned, Suspended, Wait
 
 BACKOFF_CAP_S = 900
+
+
+class Standing(Enum):
+    """How a delivery's task stands, by its record: what to do with the delivery."""
+
+    ENDED = "ended"
+    """It has its result: repeat the completions it may still owe, then delete the message."""
+    AWAITING_INPUT = "awaiting input"
+    """It waits for people; its message comes back when they answer: delete this one."""
+    WAITING = "waiting"
+    """It waits for its children: see that they exist, try the join, delete this one."""
+    ASLEEP = "asleep"
+    """It waits for a time."""
+    LEASED_BY_ANOTHER = "leased by another"
+    """Another worker runs it: hide the message for the rest of that lease."""
+    EXHAUSTED = "exhausted"
+    """Its attempts are used up and nobody runs it: fail it with the reason."""
+    FREE = "free"
+    """Acquire it."""
+    OURS = "ours"
+    """Our own acquire was applied and its answer lost: go on under that lease."""
+
+
+def standing(
+    record: TaskRecord, *, token: str, max_attempts: int, now_ms: int
+) -> tuple[Standing, int]:
+    """Return how a task stands for a worker that would acquire it with `token`.
+
+    And for how many more seconds, where a time ends it (0: that is over).
+    Source: correctness.md, "What a worker does".
+    """
+    if record.status.terminal:
+        return Standing.ENDED, 0
+    if record.status is Status.INPUT_REQUIRED:
+        return Standing.AWAITING_INPUT, 0
+    if record.phase is Phase.WAITING:
+        return Standing.WAITING, 0
+    if record.phase is Phase.SLEEPING:
+        return Standing.ASLEEP, max(0, -((now_ms - (record.wake_at_ms or 0)) // 1000))
+    if record.lease_until_ms > now_ms:
+        # Only a running lease makes our own token count: after it, another may have been told.
+        if record.v == token:
+            return Standing.OURS, 0
+        left_s = (record.lease_until_ms - now_ms) // 1000 + 1
+        return Standing.LEASED_BY_ANOTHER, left_s
+    if record.attempt >= max_attempts:
+        return Standing.EXHAUSTED, 0
+    return Standing.FREE, 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Perform: run an agent's function on validated arguments and say what came of it."""
+"""Execute: run an agent's function on validated arguments and say what came of it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from sqswarm.schemas.errors import (
     InvalidReturn,
     LeaseLost,
     RemoteFailed,
+    SecretNotFound,
     StepFailed,
     SwarmError,
     UsageError,
@@ -98,13 +99,13 @@ class AgentExecutor:
         task groups as they mean it to.
         """
         running = asyncio.ensure_future(self._agent.function(**bound))
-        parked = asyncio.ensure_future(journal.suspended.wait())
+        suspended = asyncio.ensure_future(journal.suspended.wait())
         try:
-            await asyncio.wait({running, parked}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({running, suspended}, return_when=asyncio.FIRST_COMPLETED)
             return await running if running.done() else _SUSPENDED
         finally:
             journal.close()
-            parked.cancel()
+            suspended.cancel()
             running.cancel()
             # Its clean-up has a moment; what ignores being cancelled is left behind.
             _, stubborn = await asyncio.wait({running}, timeout=_CLEAN_UP_S)
@@ -143,7 +144,6 @@ class NotLoaded:
         self.reason = f"the agent's code does not load: {what}"
         while error.__cause__ is not None:
             error = error.__cause__
-        self.error = error
         self._outcome: Outcome = (
             Failed(error_type="AgentNotLoaded", message=self.reason)
             if isinstance(error, ImportError | SyntaxError | SwarmError | NameError | SystemExit)
@@ -166,8 +166,15 @@ def _failure(error: Exception, context: TaskContext) -> Outcome:
             return Failed(error_type=error.type, message=str(error))
         case InvalidReturn():
             return Failed(error_type="InvalidReturn", message=str(error), code=INTERNAL_ERROR)
-        case ChildFailed() | RemoteFailed() | AskTimedOut() | AskDeclined() | UsageError():
-            # JournalEntry for good, or wrong however often it is tried: the agent did not catch it.
+        case (
+            ChildFailed()
+            | RemoteFailed()
+            | AskTimedOut()
+            | AskDeclined()
+            | UsageError()
+            | SecretNotFound()
+        ):
+            # Recorded for good, or wrong however often it is tried: the agent did not catch it.
             return Failed(error_type=type(error).__name__, message=str(error))
         case StepFailed():
             return Broke(error_type=error.error_type, message=error.reason)

@@ -1,4 +1,4 @@
-"""Hold: renew a task's lease while it runs, in a worker that may run for hours.
+"""Heartbeat: renew a task's lease while it runs, in a worker that may run for hours.
 
 A lease that is renewed can be short, so that a dead worker's task is soon taken up by another.
 """

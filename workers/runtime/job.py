@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqswarm.backends.ports.bus import Delivery
 from sqswarm.schemas.agent_spec import AgentSpec, Durability
 from sqswarm.schemas.errors import PoisonMessage
-from sqswarm.schemas.ids import event_task_id, new_version
+from sqswarm.schemas.ids import event_task_id
 from sqswarm.schemas.json import dumps
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.message import Message, decode
@@ -64,8 +64,8 @@ class Job:
         return spec.durability is Durability.LEAN and self.message.v is None
 
 
-def job_of(delivery: Delivery, spec: AgentSpec) -> Job:
-    """Return the job of a delivery.
+def job_of(delivery: Delivery, spec: AgentSpec, *, token: str) -> Job:
+    """Return the job of a delivery, with the version that our acquire would write.
 
     Raises PoisonMessage with the reason `not-json`, `wrong-shape` or `unknown-agent`.
     """
@@ -81,4 +81,4 @@ def job_of(delivery: Delivery, spec: AgentSpec) -> Job:
         raise PoisonMessage("unknown-agent", why)
     else:
         task_id = message.id
-    return Job(delivery=delivery, message=message, task_id=task_id, token=new_version())
+    return Job(delivery=delivery, message=message, task_id=task_id, token=token)

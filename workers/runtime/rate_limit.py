@@ -1,7 +1,7 @@
-"""Admit: let the tasks of a rate-limited agent start at the rate, however many workers there are.
+"""Rate limit: tasks of an agent start at its rate, however many workers there are.
 
-A task that comes too early gets a turn of its own and is hidden until then; it is not acquired,
-so it uses up no attempt. The turn is kept beside its record: it waits once, not once a receipt.
+A task that comes too early gets a slot of its own and is hidden until then; it is not acquired,
+so it uses up no attempt. The slot is kept beside its record: it waits once, not once a receipt.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _KEPT_S = 24 * 3600
 
 
 async def rate_limit(worker: WorkerContext, jobs: Sequence[Job]) -> list[Job]:
-    """Return the jobs whose turn it is; the others are hidden until theirs."""
+    """Return the jobs whose slot has come; the others are hidden until theirs."""
     rate = worker.spec.rate
     if rate is None or not jobs:
         return list(jobs)
@@ -37,7 +37,7 @@ async def rate_limit(worker: WorkerContext, jobs: Sequence[Job]) -> list[Job]:
     starts: dict[str, int] = {}
     for job in again:
         slot = slots.get(slot_key(job.task_id))
-        # A turn is for one receipt: a retry of the agent asks for another.
+        # A slot is for one receipt: a retry of the agent asks for another.
         if slot is not None and slot["receives"] + 1 == job.delivery.receive_count:
             starts[job.task_id] = slot["at"]
     without = [job for job in jobs if job.task_id not in starts]
@@ -70,7 +70,7 @@ async def _hide(worker: WorkerContext, job: Job, *, until_ms: int, now_ms: int) 
 
 
 async def _reserve(worker: WorkerContext, rate: Rate, slots: int) -> list[int]:
-    """Take turns from the shared bucket; returns when each is (Unix milliseconds)."""
+    """Take slots from the shared bucket; returns when each is (Unix milliseconds)."""
     name = worker.spec.name
     before = await worker.store.read(bucket_key(name))
     for _ in range(_TRIES):
@@ -84,6 +84,6 @@ async def _reserve(worker: WorkerContext, rate: Rate, slots: int) -> list[int]:
         if isinstance(outcome, Applied):
             return [-(-start // 1000) for start in starts]
         before = outcome.item
-        await worker.runner.sleep(0.01 + 0.05 * worker.jitter())
+        await worker.runner.sleep(0.01 + 0.05 * worker.runner.jitter())
     message = f"the rate bucket of {name!r} is too busy"
     raise RuntimeError(message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqswarm.schemas import protocol
@@ -28,12 +28,41 @@ class Run:
 
 
 async def settle_runs(worker: WorkerContext, runs: Sequence[Run]) -> list[Disposition]:
-    """Settle the finished runs in one call, park or release the others; return the dispositions."""
+    """Settle the finished runs in one call, suspend or release the others; return dispositions.
+
+    A call that fails costs those it was about: the others' attempts are not lost with it.
+    """
     ending = [run for run in runs if isinstance(run.decision, Complete | GiveUp)]
-    endings = await worker.runner.gather([_ending(worker, run) for run in ending])
-    writes = [_settle(worker, run, end) for run, end in zip(ending, endings, strict=True)]
+    parts = [ending, *([run] for run in runs if isinstance(run.decision, RetryLater | Suspend))]
+    dispositions: dict[str, Disposition] = {}
+    for told in await worker.runner.gather([_settle_part(worker, part) for part in parts]):
+        dispositions.update(told)
+    return [dispositions[run.job.delivery.message_id] for run in runs]
+
+
+async def _settle_part(worker: WorkerContext, runs: Sequence[Run]) -> dict[str, Disposition]:
+    try:
+        match runs:
+            case [Run(decision=RetryLater() as decision) as run]:
+                dispositions = [await _retry_later(worker, run, decision)]
+            case [Run(decision=Suspend() as suspension) as run]:
+                dispositions = [await suspend(worker, run.job, run.lease, suspension)]
+            case _:
+                dispositions = await _settled(worker, runs)
+    except Exception as error:
+        worker.log.error("settle.failed", error=repr(error), tasks=len(runs))
+        dispositions = [Disposition.KEEP] * len(runs)
+    return {
+        run.job.delivery.message_id: disposition
+        for run, disposition in zip(runs, dispositions, strict=True)
+    }
+
+
+async def _settled(worker: WorkerContext, runs: Sequence[Run]) -> list[Disposition]:
+    endings = await worker.runner.gather([_ending(worker, run) for run in runs])
+    writes = [_settle(worker, run, end) for run, end in zip(runs, endings, strict=True)]
     outcomes = await worker.store.write_many(writes)
-    settled = list(zip(ending, endings, outcomes, strict=True))
+    settled = list(zip(runs, endings, outcomes, strict=True))
     # Together: ten children of one parent are counted in one write.
     await run_completions(
         worker,
@@ -43,23 +72,15 @@ async def settle_runs(worker: WorkerContext, runs: Sequence[Run]) -> list[Dispos
             if isinstance(outcome, Applied)
         ],
     )
-    answers = iter(settled)
-    return await worker.runner.gather([_fate(worker, run, answers) for run in runs])
+    return await worker.runner.gather([_disposition(worker, *each) for each in settled])
 
 
-async def _fate(
-    worker: WorkerContext, run: Run, settled: Iterator[tuple[Run, Ending, WriteOutcome]]
+async def _disposition(
+    worker: WorkerContext, run: Run, ending: Ending, outcome: WriteOutcome
 ) -> Disposition:
-    match run.decision:
-        case RetryLater():
-            return await _retry_later(worker, run, run.decision)
-        case Suspend():
-            return await suspend(worker, run.job, run.lease, run.decision)
-        case Complete() | GiveUp():
-            _, ending, outcome = next(settled)
-            if isinstance(outcome, Applied):
-                return Disposition.DELETE
-            return await _refused(worker, run, ending, outcome.item)
+    if isinstance(outcome, Applied):
+        return Disposition.DELETE
+    return await _refused(worker, run, ending, outcome.item)
 
 
 async def _ending(worker: WorkerContext, run: Run) -> Ending:

@@ -20,16 +20,16 @@ from sqswarm.schemas.json import size_bytes
 from sqswarm.schemas.protocol import Lease
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.writes import Applied, Item, Set, Write
-from sqswarm.workers.runtime import standing as at
+from sqswarm.workers.runtime import decide
 from sqswarm.workers.runtime.acquire import Disposition
 from sqswarm.workers.runtime.completion import Ended, run_completions
-from sqswarm.workers.runtime.decide import Suspend
+from sqswarm.workers.runtime.decide import Standing, Suspend
 from sqswarm.workers.runtime.job import Job
 from sqswarm.workers.runtime.outcome import AskWait, ChildrenWait, SleepWait
 from sqswarm.workers.runtime.worker_context import WorkerContext
 
 
-async def suspend(worker: WorkerContext, job: Job, lease: Lease, park: Suspend) -> Disposition:
+async def suspend(worker: WorkerContext, job: Job, lease: Lease, decision: Suspend) -> Disposition:
     """Write down what the task waits for and return its message's disposition.
 
     Waits of one kind go together; where an agent waits for several kinds at a time, children
@@ -38,18 +38,18 @@ async def suspend(worker: WorkerContext, job: Job, lease: Lease, park: Suspend) 
     """
     children = {
         child.key: child
-        for wait in park.waits
+        for wait in decision.waits
         if isinstance(wait, ChildrenWait)
         for child in wait.children
     }
-    asks = {wait.name: wait for wait in park.waits if isinstance(wait, AskWait)}
-    sleeps = [wait for wait in park.waits if isinstance(wait, SleepWait)]
+    asks = {wait.name: wait for wait in decision.waits if isinstance(wait, AskWait)}
+    sleeps = [wait for wait in decision.waits if isinstance(wait, SleepWait)]
     if children:
-        write = await _plan(worker, lease, list(children.values()), park.at)
+        write = await _plan(worker, lease, list(children.values()), decision.at)
     elif asks:
-        write = _ask(worker, lease, list(asks.values()), park.at)
+        write = _ask(worker, lease, list(asks.values()), decision.at)
     else:
-        write = _sleep(worker, lease, sleeps, park.at)
+        write = _sleep(worker, lease, sleeps, decision.at)
     outcome = await worker.store.write(write)
     item = outcome.item
     if item is None or not (isinstance(outcome, Applied) or _is_ours(item, write, lease)):
@@ -64,7 +64,7 @@ async def suspend(worker: WorkerContext, job: Job, lease: Lease, park: Suspend) 
         wake_at_ms=record.wake_at_ms,
     )
     if children:
-        await spawn(await worker.connection(), record)
+        await spawn(await worker.connection.with_catalogue(), record)
     elif not asks:
         await _set_timer(worker, record)
     return Disposition.DELETE
@@ -143,11 +143,11 @@ async def stand_back(worker: WorkerContext, job: Job, item: Item | None) -> Disp
         await run_completions(worker, [Ended.of(job, record)])
         return Disposition.DELETE
     # Its message stays, in case the one who has it now dies.
-    step = at.standing(
+    stands, for_s = decide.standing(
         record,
         token=job.token,
         max_attempts=worker.spec.max_attempts,
         now_ms=worker.now_ms(),
     )
-    await worker.hide(job, seconds=step.for_s if isinstance(step, at.LeasedByAnother) else 1)
+    await worker.hide(job, seconds=for_s if stands is Standing.LEASED_BY_ANOTHER else 1)
     return Disposition.KEEP

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from sqswarm.backends.aws.connect import client, settings_from_environment
-from sqswarm.backends.log import Log
+from sqswarm.backends.log import Log, configure_logging
 from sqswarm.dispatcher.server.auth.api_keys import StaticKeys, parse_keys
 from sqswarm.dispatcher.server.auth.authenticator import Authenticator
 from sqswarm.dispatcher.server.auth.hosts import LOOPBACK, is_loopback_host
@@ -55,7 +55,7 @@ def access_from_environment(env: Mapping[str, str], *, log: Log | None = None) -
         issuer=env[f"{_JWT}ISSUER"] if mode == "jwt" else None,
         public_url=public_url,
         on_lambda=on_lambda,
-        log=log or Log(),
+        log=log or configure_logging(env),
     )
 
 

@@ -16,7 +16,7 @@ MOST_LISTED = 200
 
 _MessageGroup = Annotated[
     str,
-    # Source: SQS SendMessage, MessageGroupId: 1 to 128 dead letters, digits and punctuation.
+    # Source: SQS SendMessage, MessageGroupId: 1 to 128 letters, digits and punctuation.
     Field(pattern=r"^[!-~]{1,128}$"),
 ]
 

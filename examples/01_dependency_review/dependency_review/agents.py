@@ -1,3 +1,4 @@
+# ruff: noqa: F401 - importing an agent is what deploys it
 """Every agent of the example, for `[tool.sqswarm] agents = ["dependency_review.agents"]`."""
 
 from dependency_review.api_surface import api_surface
@@ -9,15 +10,3 @@ from dependency_review.profile import profile
 from dependency_review.readme import readme
 from dependency_review.risk import risk
 from dependency_review.summary import summary
-
-__all__ = [
-    "api_surface",
-    "dependencies",
-    "installation",
-    "licence",
-    "maintenance",
-    "profile",
-    "readme",
-    "risk",
-    "summary",
-]

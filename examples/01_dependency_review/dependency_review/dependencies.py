@@ -4,75 +4,77 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pydantic import Field
+from packaging.requirements import InvalidRequirement, Requirement
 
-from dependency_review.package import Finding, Package, canonical_name
-from dependency_review.requirement import NotARequirementError, Requirement, parse_requirement
+from dependency_review.package import Finding, Package, attention
 from sqswarm import agent
 
 
 class DependenciesFinding(Finding):
-    """Counts are of requirements that are always needed, unless the name says optional."""
+    """Requirements that are always needed (not those of an extra), by how they bind."""
 
-    required: list[str] = Field(default_factory=list)
-    required_count: int = 0
-    optional_count: int = 0
-    extras: list[str] = Field(default_factory=list)
-    pinned: list[str] = Field(default_factory=list)
-    unbounded: list[str] = Field(default_factory=list)
-    upper_bounded: list[str] = Field(default_factory=list)
-    with_marker_count: int = 0
-    direct_urls: list[str] = Field(default_factory=list)
-    malformed: list[str] = Field(default_factory=list)
-    depends_on_itself: bool = False
-    cycle: list[str] = Field(default_factory=list)
-    required_by: list[str] = Field(default_factory=list)
-    missing: list[str] = Field(default_factory=list)
+    required: list[str] = []
+    extras: list[str] = []
+    pinned: list[str] = []
+    upper_bounded: list[str] = []
+    unbounded: list[str] = []
+    direct_urls: list[str] = []
+    cycle: list[str] = []
+    required_by: list[str] = []
+    missing: list[str] = []
 
 
 @agent(max_attempts=3, timeout=20, concurrency=4, topics=["packages"], memory=256)
 def dependencies(package: Package) -> DependenciesFinding:
-    """Review a distribution's declared requirements.
-
-    Counts pins, bounds, markers and direct URLs; names self and circular dependencies.
-    """
-    return find_dependencies(package)
-
-
-def find_dependencies(package: Package) -> DependenciesFinding:
-    """Sort the Requires-Dist lines by how they bind their users."""
-    parsed: list[Requirement] = []
-    malformed: list[str] = []
-    for line in package.header_all("requires-dist"):
-        try:
-            parsed.append(parse_requirement(line))
-        except NotARequirementError:
-            malformed.append(line[:200])
-    always = [r for r in parsed if r.extra is None]
-    own = canonical_name(package.name)
-    unknowns = [] if package.installed else ["not installed, so its requirements could not be read"]
-    if malformed:
-        unknowns.append(f"{len(malformed)} requirement lines could not be read")
+    """Review a distribution's requirements: pins, bounds, direct addresses, cycles, missing."""
+    parsed, malformed = parse(package.header_all("requires-dist"))
+    always = [r for r in parsed if "extra ==" not in str(r.marker)]
+    pinned = [r for r in always if _has(r, "==", "===")]
+    urls = [f"{r.name} @ {r.url}" for r in parsed if r.url]
+    checks = {
+        "missing requirement": package.missing,
+        "direct requirement": urls,
+        "malformed requirement": malformed,
+        "pinned": _names(pinned),
+        "cycle": [" → ".join(package.cycle)] if package.cycle else [],
+    }
     return DependenciesFinding(
-        required=sorted({r.name for r in always}, key=str.lower),
-        required_count=len({canonical_name(r.name) for r in always}),
-        optional_count=len({canonical_name(r.name) for r in parsed if r.extra} - {own}),
+        required=_names(always),
         extras=sorted(package.header_all("provides-extra")),
-        pinned=_names(r for r in always if r.is_pinned),
-        unbounded=_names(r for r in always if not r.clauses and not r.url),
-        upper_bounded=_names(r for r in always if r.is_upper_bounded and not r.is_pinned),
-        with_marker_count=sum(bool(r.marker) for r in always),
-        direct_urls=[f"{r.name} @ {r.url}" for r in parsed if r.url],
-        malformed=malformed,
-        # An extra that names the package's other extras (`all = ["pkg[a,b]"]`) is usual.
-        depends_on_itself=any(canonical_name(r.name) == own for r in always),
-        cycle=package.environment.cycle,
-        required_by=package.environment.required_by,
-        missing=package.environment.missing,
-        unknowns=unknowns,
+        pinned=_names(pinned),
+        upper_bounded=_names(r for r in always if _has(r, "<", "<=", "~=") and r not in pinned),
+        unbounded=_names(r for r in always if not r.specifier and not r.url),
+        direct_urls=urls,
+        cycle=package.cycle,
+        required_by=package.required_by,
+        missing=package.missing,
+        attention=[
+            attention(key, ", ".join(found[:5]), evidence=found)
+            for key, found in checks.items()
+            if found
+        ],
+        unknowns=[] if package.installed else ["not installed, so its requirements are unknown"],
+    )
+
+
+def parse(lines: Iterable[str]) -> tuple[list[Requirement], list[str]]:
+    """Parse requirement lines; return those that can be read and those that cannot."""
+    parsed, malformed = [], []
+    for line in lines:
+        try:
+            parsed.append(Requirement(line))
+        except InvalidRequirement:
+            malformed.append(line[:200])
+    return parsed, malformed
+
+
+def _has(requirement: Requirement, *operators: str) -> bool:
+    """Whether a clause has one of the operators; `==1.*` binds like `~=1.0`."""
+    return any(
+        ("~=" if s.version.endswith(".*") and s.operator == "==" else s.operator) in operators
+        for s in requirement.specifier
     )
 
 
 def _names(requirements: Iterable[Requirement]) -> list[str]:
-    """Unique names in the order of the alphabet."""
     return sorted({r.name for r in requirements}, key=str.lower)

@@ -6,238 +6,121 @@ import re
 from datetime import date
 from types import MappingProxyType
 
-from pydantic import Field
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from dependency_review.package import Finding, Package
-from dependency_review.requirement import NotARequirementError, allows, parse_requirement, release
+from dependency_review.package import Finding, Package, attention
 from sqswarm import agent
 
-# End of life of each CPython, month by month. Source: https://devguide.python.org/versions/.
-PYTHON_END_OF_LIFE = MappingProxyType(
-    {
-        "3.8": date(2024, 10, 7),
-        "3.9": date(2025, 10, 31),
-        "3.10": date(2026, 10, 31),
-        "3.11": date(2027, 10, 31),
-        "3.12": date(2028, 10, 31),
-        "3.13": date(2029, 10, 31),
-        "3.14": date(2030, 10, 31),
-    }
-)
-# Labels of Project-URL, normalised. Source: the well-known labels of PyPA's specification.
+# End of life of each CPython. Source: https://devguide.python.org/versions/.
+END_OF_LIFE = MappingProxyType({f"3.{minor}": date(2016 + minor, 10, 31) for minor in range(9, 15)})
+# Labels of Project-URL without spaces and signs. Source: PyPA's well-known labels, and usage.
 LABELS = MappingProxyType(
     {
-        "homepage": ("homepage", "home", "website", "home page", "project"),
-        "repository": (
-            "repository",
-            "source",
-            "source code",
-            "sourcecode",
-            "github",
-            "code",
-            "gitlab",
-            "git",
-            "repo",
-            "source repository",
-            "codeberg",
-            "github repo",
-        ),
-        "changelog": (
-            "changelog",
-            "changes",
-            "whatsnew",
-            "release notes",
-            "history",
-            "release history",
-            "change log",
-            "news",
-            "changes log",
-            "releases",
-        ),
-        "documentation": ("documentation", "docs", "doc", "api docs", "api documentation"),
-        "issues": (
-            "issues",
-            "bugs",
-            "tracker",
-            "issue tracker",
-            "bug tracker",
-            "bug reports",
-            "bugtracker",
-            "github issues",
-        ),
-        "security": (
-            "security",
-            "security policy",
-            "security contact",
-            "tidelift security",
-            "vulnerabilities",
-        ),
-        "funding": ("funding", "sponsor", "donate", "donation", "sponsors", "tidelift"),
+        "homepage": r"home(page)?|website|project",
+        "repository": r"(source)?(repository|code|github|gitlab|git|codeberg|repo|source)+",
+        "changelog": r"change(s|log|slog)|whatsnew|(release)?(notes|history)|news|releases",
+        "documentation": r"(api)?doc(s|umentation)?",
+        "issues": r"(issue|bug|github)*(s|tracker|reports|issues)",
+        "security": r"security(policy|contact)?|tideliftsecurity|vulnerabilities",
     }
 )
 HOSTS = re.compile(
-    r"https?://(www\.)?(github\.com|gitlab\.com|bitbucket\.org|codeberg\.org|git\.sr\.ht)/[^/\s]+/[^/\s#]+",
-    re.IGNORECASE,
+    r"(?i)https?://(www\.)?(github\.com|gitlab\.com|bitbucket\.org|codeberg\.org|git\.sr\.ht)/"
+    r"[^/\s]+/[^/\s#]+"
 )
-SECURITY_WORDS = re.compile(
-    r"SECURITY\.(md|rst|txt)|security (polic|contact|vulnerabilit|issue|report)|"
-    r"report(ing)? (a )?(security|vulnerabilit)",
-    re.IGNORECASE,
+SECURITY = re.compile(
+    r"(?i)SECURITY\.(md|rst|txt)|security (polic|contact|vulnerabilit|issue|report)|"
+    r"report(ing)? (a )?(security|vulnerabilit)"
 )
-ABANDONED_WORDS = re.compile(
-    r"\b(?:this (?:project|package|library|repository|module) is (?:now )?"
-    r"(?:deprecated|unmaintained|abandoned|archived|not maintained)|"
-    r"no longer (?:actively )?maintained|deprecated in favou?r of)\b",
-    re.IGNORECASE,
+ABANDONED = re.compile(
+    r"(?i)\bthis (project|package|library|repository|module) is (now )?(deprecated|unmaintained|"
+    r"abandoned|archived|not maintained)\b|\bno longer (actively )?maintained\b|"
+    r"\bdeprecated in favou?r of\b"
 )
-PYTHON_CLASSIFIER = re.compile(r"^Programming Language :: Python :: (\d(?:\.\d+)?)$")
 
 
 class MaintenanceFinding(Finding):
     """Links, status and supported Pythons. A None says that the metadata do not tell."""
 
-    summary: str | None = None
     homepage: str | None = None
     repository: str | None = None
     changelog: str | None = None
     documentation: str | None = None
     issues: str | None = None
-    security_contact: str | None = None
-    funding: str | None = None
+    security: str | None = None
     development_status: str | None = None
     requires_python: str | None = None
-    classified_pythons: list[str] = Field(default_factory=list)
-    allowed_pythons: list[str] | None = None
-    shuts_out_running_python: bool | None = None
-    maintainers: list[str] = Field(default_factory=list)
-    release_date: str | None = None
-    abandonment_signs: list[str] = Field(default_factory=list)
-    metadata_version: str | None = None
-    metadata_problems: list[str] = Field(default_factory=list)
+    supported_pythons_allowed: list[str] | None = None
+    people: list[str] = []
+    abandonment_signs: list[str] = []
 
 
 @agent(max_attempts=3, timeout=20, concurrency=4, topics=["packages"], memory=256)
 def maintenance(package: Package) -> MaintenanceFinding:
-    """Read maintenance signals: links, status, Python versions, signs of abandonment.
-
-    Uses metadata only; the release date is not in it and stays unknown.
-    """
-    return find_maintenance(package)
-
-
-def find_maintenance(package: Package) -> MaintenanceFinding:
-    """Collect the signals; what the metadata do not state stays None and is listed as unknown."""
+    """Read maintenance signals: links, status, Python versions, signs of abandonment."""
     if not package.installed:
         return MaintenanceFinding(unknowns=["not installed, so there is no metadata to read"])
     links = _links(package)
     classifiers = package.header_all("classifier")
-    pythons = sorted({m[1] for c in classifiers if (m := PYTHON_CLASSIFIER.match(c))}, key=release)
+    statuses = [c.split("::")[-1].strip() for c in classifiers if "Development Status ::" in c]
+    pythons = [c.split("::")[-1].strip() for c in classifiers if "Language :: Python ::" in c]
+    pythons = [v for v in pythons if re.fullmatch(r"\d(\.\d+)?", v)]
     requires = package.header("requires-python")
-    clauses = _clauses(requires)
+    specifier = _specifier(requires)
+    supported = [v for v, end in END_OF_LIFE.items() if end >= (package.collected_on or end)]
+    allowed = None if specifier is None else [v for v in supported if specifier.contains(v)]
+    signs = [f"its classifier says {status!r}" for status in statuses if status == "7 - Inactive"]
+    if pythons and all(v[0] == "2" for v in pythons):
+        signs.append(f"its classifiers name only Python 2 ({', '.join(pythons)})")
+    elif allowed == []:
+        signs.append("Requires-Python allows no Python that still gets fixes")
+    if said := ABANDONED.search(package.readme[:3000]):
+        signs.append(f"its README says {said[0]!r}")
+    running = package.python_version
+    shut_out = specifier and running and not specifier.contains(running, prereleases=True)
+    found = {
+        "abandoned": signs,
+        "wrong python": [str(requires)] if shut_out else [],
+        "no version": [] if package.version else ["Version is missing"],
+        "no summary": [] if package.header("summary") else ["Summary is missing"],
+        "no link": [] if links["repository"] or links["homepage"] else ["no Project-URL says it"],
+    }
     unknowns = ["release date: not part of the metadata"]
-    if requires and clauses is None:
-        unknowns.append(f"supported Pythons: Requires-Python {requires!r} could not be read")
-    elif not requires:
-        unknowns.append("supported Pythons: no Requires-Python")
-    supported = _supported(package.environment.collected_on)
-    status = next(
-        (c.split("::")[-1].strip() for c in classifiers if c.startswith("Development Status ::")),
-        None,
-    )
-    if status is None:
+    if specifier is None:
+        unknowns.append(f"supported Pythons: Requires-Python is {requires!r}")
+    if not statuses:
         unknowns.append("development status: no classifier")
-    running = package.environment.python_version
+    headers = ("maintainer", "maintainer-email", "author", "author-email")
     return MaintenanceFinding(
-        summary=package.header("summary"),
         **links,
-        development_status=status,
+        development_status=statuses[0] if statuses else None,
         requires_python=requires,
-        classified_pythons=pythons,
-        allowed_pythons=[v for v in supported if allows(clauses, v)] if clauses else None,
-        shuts_out_running_python=not allows(clauses, running) if clauses and running else None,
-        maintainers=_maintainers(package),
-        metadata_version=package.header("metadata-version"),
-        abandonment_signs=_abandonment(package, classifiers, clauses, pythons, supported),
-        metadata_problems=_problems(package),
+        supported_pythons_allowed=allowed,
+        people=[*dict.fromkeys(v[:200] for h in headers if (v := package.header(h)))],
+        abandonment_signs=signs,
+        attention=[attention(key, evidence=proof) for key, proof in found.items() if proof],
         unknowns=unknowns,
     )
 
 
 def _links(package: Package) -> dict[str, str | None]:
-    found: dict[str, str] = {}
-    urls: list[str] = []
-    for entry in package.header_all("project-url"):
-        label, _, url = entry.partition(",")
-        urls.append(url.strip())
-        plain = re.sub(r"[^a-z ]", "", label.lower().replace("-", " ")).strip()
-        for kind, labels in LABELS.items():
-            if plain in labels:
-                found.setdefault(kind, url.strip())
-    home = package.header("home-page")
-    if home:
-        found.setdefault("homepage", home)
-        urls.append(home)
-    repository = next((m[0] for url in urls if (m := HOSTS.match(url))), None)
-    if repository:
-        found.setdefault("repository", repository)
-    if "security" not in found:
-        in_readme = SECURITY_WORDS.search(package.readme)
-        if in_readme:
-            found["security"] = f"named in the README: {in_readme[0]!r}"
-    links = {kind: found.get(kind) for kind in LABELS}
-    links["security_contact"] = links.pop("security")
+    links: dict[str, str | None] = dict.fromkeys(LABELS)
+    entries = [e.partition(",")[::2] for e in package.header_all("project-url")]
+    entries += [("homepage", home) for home in package.header_all("home-page")]
+    for label, url in entries:
+        plain = re.sub(r"[^a-z]", "", label.lower())
+        for kind, pattern in LABELS.items():
+            if re.fullmatch(pattern, plain):
+                links[kind] = links[kind] or url.strip()
+    hosted = (m[0] for _, url in entries if (m := HOSTS.match(url.strip())))
+    links["repository"] = links["repository"] or next(hosted, None)
+    if not links["security"] and (said := SECURITY.search(package.readme)):
+        links["security"] = f"named in the README: {said[0]!r}"
     return links
 
 
-def _clauses(requires: str | None) -> tuple[tuple[str, str], ...] | None:
-    if not requires:
-        return None
+def _specifier(requires: str | None) -> SpecifierSet | None:
     try:
-        return parse_requirement(f"python {requires}").clauses
-    except NotARequirementError:
+        return SpecifierSet(requires) if requires else None
+    except InvalidSpecifier:
         return None
-
-
-def _supported(today: date | None) -> list[str]:
-    """The CPythons that still get fixes on that day; all that we know when there is no day."""
-    return [v for v, end in PYTHON_END_OF_LIFE.items() if today is None or end >= today]
-
-
-def _maintainers(package: Package) -> list[str]:
-    people = []
-    for header in ("maintainer", "maintainer-email", "author", "author-email"):
-        value = package.header(header)
-        if value and value not in people:
-            people.append(value[:200])
-    return people
-
-
-def _abandonment(
-    package: Package,
-    classifiers: list[str],
-    clauses: tuple[tuple[str, str], ...] | None,
-    pythons: list[str],
-    supported: list[str],
-) -> list[str]:
-    signs = []
-    if any(c == "Development Status :: 7 - Inactive" for c in classifiers):
-        signs.append("its classifier says 'Development Status :: 7 - Inactive'")
-    if pythons and all(release(v)[:1] == (2,) for v in pythons):
-        signs.append(f"its classifiers name only Python 2 ({', '.join(pythons)})")
-    elif clauses and not any(allows(clauses, v) for v in supported):
-        signs.append("Requires-Python allows no Python that still gets fixes")
-    said = ABANDONED_WORDS.search(package.readme[:3000])
-    if said:
-        signs.append(f"its README says {said[0]!r}")
-    return signs
-
-
-def _problems(package: Package) -> list[str]:
-    problems = []
-    if not package.version:
-        problems.append("the metadata name no version")
-    if not package.header("metadata-version"):
-        problems.append("the metadata have no Metadata-Version")
-    if not package.header("summary"):
-        problems.append("the metadata have no summary")
-    return problems

@@ -5,10 +5,9 @@ from __future__ import annotations
 import ast
 import builtins
 import re
-from collections import Counter
 
 # A vendored copy behaves like the original: `pip._vendor.requests.get` is `requests.get`.
-_VENDOR_PREFIX = re.compile(r"^.*?\b(?:_?vendor(?:ed)?|extern|six\.moves)\.")
+_VENDOR = re.compile(r"^.*?\b(?:_?vendor(?:ed)?|extern|six\.moves)\.")
 _BUILTINS = frozenset(dir(builtins))
 
 
@@ -19,13 +18,18 @@ class Names:
     takes a module's own function for a library's.
     """
 
-    def __init__(self, tree: ast.Module) -> None:  # noqa: C901 - one node kind a case
-        """Walk the module once for imports, definitions and parameters."""
+    def __init__(self, tree: ast.Module) -> None:
+        """Walk the module once for imports, definitions, and names with a fixed value."""
         self._imported: dict[str, str] = {}
         self._defined: set[str] = set()
-        self.constants: dict[str, ast.expr] = {}
-        loops: list[tuple[int, int, str]] = []
-        stores: Counter[str] = Counter()
+        self._loops: list[tuple[int, int, str]] = []
+        self._constants = {
+            target.id
+            for node in tree.body
+            if isinstance(node, ast.Assign) and _is_literal(node.value)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
         for node in ast.walk(tree):
             match node:
                 case ast.Import(names=names):
@@ -41,25 +45,14 @@ class Names:
                     ast.FunctionDef(name=name)
                     | ast.AsyncFunctionDef(name=name)
                     | ast.ClassDef(name=name)
+                    | ast.arg(arg=name)
+                    | ast.Name(id=name, ctx=ast.Store())
                 ):
                     self._defined.add(name)
-                case ast.arg(arg=name):
-                    self._defined.add(name)
-                case ast.Name(id=name, ctx=ast.Store()):
-                    stores[name] += 1
                 case ast.For(target=ast.Name(id=name), iter=values) if _is_literal(values):
-                    loops.append((node.lineno, node.end_lineno or node.lineno, name))
-        self._defined.update(stores)
-        for node in tree.body:
-            if (
-                isinstance(node, ast.Assign)
-                and len(node.targets) == 1
-                and isinstance(node.targets[0], ast.Name)
-            ):
-                self.constants[node.targets[0].id] = node.value
-        self._loops = loops
+                    self._loops.append((node.lineno, node.end_lineno or node.lineno, name))
 
-    def resolve(self, node: ast.expr) -> str | None:
+    def resolve(self, node: ast.AST) -> str | None:
         """The dotted name that an expression stands for; None when it cannot be known."""
         if isinstance(node, ast.Attribute):
             base = self.resolve(node.value)
@@ -67,35 +60,25 @@ class Names:
         if not isinstance(node, ast.Name):
             return None
         if node.id in self._imported:
-            return _VENDOR_PREFIX.sub("", self._imported[node.id] + ".").rstrip(".") or None
-        if node.id in _BUILTINS and node.id not in self._defined:
-            return node.id
-        return None
+            return _VENDOR.sub("", self._imported[node.id] + ".").rstrip(".") or None
+        return node.id if node.id in _BUILTINS and node.id not in self._defined else None
 
-    def imports_any(self, modules: frozenset[str]) -> bool:
-        """Whether the module imports one of these top-level modules or something out of one."""
-        return any(dotted.partition(".")[0] in modules for dotted in self._imported.values())
-
-    def is_constant(self, node: ast.expr | None) -> bool:
+    def is_constant(self, node: ast.AST | None) -> bool:
         """Whether a value is fixed in the source: a literal, or a module's constant."""
         match node:
             case None | ast.Constant():
                 return True
-            case ast.List(elts=parts) | ast.Tuple(elts=parts):
+            case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.JoinedStr(values=parts):
                 return all(self.is_constant(part) for part in parts)
+            case ast.FormattedValue(value=value):
+                return self.is_constant(value)
             case ast.BinOp(left=left, right=right):
                 return self.is_constant(left) and self.is_constant(right)
-            case ast.JoinedStr(values=parts):
-                return all(
-                    self.is_constant(p.value if isinstance(p, ast.FormattedValue) else p)
-                    for p in parts
-                )
             case ast.Name(id=name):
                 # `for tool in ("npx", "npm")` leaves nothing open within the loop.
-                in_loop = any(
+                return name in self._constants or any(
                     start <= node.lineno <= end and name == n for start, end, n in self._loops
                 )
-                return in_loop or (name in self.constants and _is_literal(self.constants[name]))
         return False
 
 

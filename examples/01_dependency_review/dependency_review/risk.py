@@ -2,94 +2,39 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 
-from pydantic import Field
+from pydantic import BaseModel
 
-from dependency_review.package import (
-    Confidence,
-    Finding,
-    Frozen,
-    Package,
-    Severity,
-    SourceFile,
-    is_vendored_path,
-)
-from dependency_review.risk_rules import RULES, Hit
+from dependency_review.advice import ADVICE
+from dependency_review.package import Attention, Finding, Package, attention
+from dependency_review.profile import SEVERITIES
 from dependency_review.risk_scan import hidden_text, needs_scan, scan
-from dependency_review.source import Unparsed, parse, text_lines
+from dependency_review.source import is_test, modules, unread, vendored
 from sqswarm import agent
 
 EXAMPLES_PER_RULE = 5
 MAX_SNIPPET_CHARS = 160
-MAX_PARSED_BYTES = 16 * 1024 * 1024
 
 
-class RiskExample(Frozen):
-    """One place in the source."""
-
-    path: str
-    line: int
-    snippet: str
-    confidence: Confidence
-    vendored: bool = False
-
-
-class RiskyPattern(Frozen):
-    """All hits of one rule: exact counts, a few examples."""
+class RiskyPattern(BaseModel):
+    """All hits of one rule: exact counts, a few examples (`path:line: code`)."""
 
     rule: str
-    severity: Severity
-    title: str
-    advice: str
+    severity: str
     count: int
-    vendored_count: int = 0
-    test_count: int = 0
-    examples: list[RiskExample] = Field(default_factory=list)
+    vendored_count: int
+    test_count: int
+    examples: list[str]
 
 
 class RiskFinding(Finding):
     """Patterns in the order of severity. `files_unparsed` were not looked at."""
 
-    patterns: list[RiskyPattern] = Field(default_factory=list)
+    patterns: list[RiskyPattern] = []
     files_checked: int = 0
-    files_unparsed: list[str] = Field(default_factory=list)
-    only_in_tests: dict[str, int] = Field(default_factory=dict)
-
-
-class _Hits:
-    """Hits by rule while files stream past."""
-
-    def __init__(self) -> None:
-        self.own: Counter[str] = Counter()
-        self.vendored: Counter[str] = Counter()
-        self.tests: Counter[str] = Counter()
-        self.examples: dict[str, list[RiskExample]] = {}
-
-    def add(self, source: SourceFile, hits: list[Hit]) -> None:
-        lines: list[str] | None = None
-        for hit in hits:
-            if source.is_test:
-                self.tests[hit.rule] += 1
-                continue
-            vendored = is_vendored_path(source.path)
-            (self.vendored if vendored else self.own)[hit.rule] += 1
-            examples = self.examples.setdefault(hit.rule, [])
-            if len([e for e in examples if e.vendored == vendored]) >= EXAMPLES_PER_RULE:
-                continue
-            lines = lines if lines is not None else text_lines(source.content)
-            snippet = (
-                lines[hit.line - 1].strip()[:MAX_SNIPPET_CHARS] if hit.line <= len(lines) else ""
-            )
-            examples.append(
-                RiskExample(
-                    path=source.path,
-                    line=hit.line,
-                    snippet=snippet,
-                    confidence=hit.confidence,
-                    vendored=vendored,
-                )
-            )
+    files_unparsed: list[str] = []
+    only_in_tests: dict[str, int] = {}
 
 
 @agent(max_attempts=3, timeout=45, concurrency=4, topics=["packages"], memory=512, batch=1)
@@ -98,63 +43,58 @@ def risk(package: Package) -> RiskFinding:
 
     Works on syntax trees; names the file and line; tests are counted apart.
     """
-    return find_risk(package)
-
-
-def find_risk(package: Package) -> RiskFinding:
-    """Scan every file that could hold a risky pattern; count exactly, show a few."""
-    hits = _Hits()
+    own, copies, tests = Counter[str](), Counter[str](), Counter[str]()
+    examples: dict[str, list[str]] = defaultdict(list)
     unparsed: list[str] = []
-    unknowns = package.source_unknowns()
+    unknowns = unread(package)
     checked = 0
-    budget_bytes = MAX_PARSED_BYTES
-    for source in package.sources():
+    for module in modules(package, needs_scan):
         checked += 1
-        hits.add(source, hidden_text(source.content))
-        if not needs_scan(source.content):
-            continue
-        budget_bytes -= len(source.content)
-        if budget_bytes < 0:
-            unknowns.append(
-                f"stopped after {MAX_PARSED_BYTES // 1024 // 1024} MiB of candidate source"
-            )
-            break
-        tree = parse(source.content)
-        if isinstance(tree, Unparsed):
-            if not source.is_test:
-                unparsed.append(f"{source.path}: {tree.reason}")
-            continue
-        hits.add(source, scan(tree, source.path))
+        hits = hidden_text(module.content)
+        if (module.error or module.too_large) and not is_test(module.path):
+            unparsed.append(f"{module.path}: {module.error or 'too large'}")
+        if module.tree:
+            hits += scan(module.tree, module.path)
+        counts = tests if is_test(module.path) else own if vendored(module.path) is None else copies
+        counts.update(hit.rule for hit in hits)
+        lines = module.content.decode(errors="replace").splitlines() if hits else []
+        for line, rule in hits if counts is not tests else ():
+            if len(examples[rule]) < EXAMPLES_PER_RULE:
+                code = lines[line - 1].strip()[:MAX_SNIPPET_CHARS] if line <= len(lines) else ""
+                examples[rule].append(f"{module.path}:{line}: {code}")
     if unparsed:
         unknowns.append(f"{len(unparsed)} source files could not be parsed and were not checked")
-    if package.installed and any(f.path.endswith((".so", ".pyd")) for f in package.files or []):
+    if any(path.endswith((".so", ".pyd")) for path in package.file_sizes or {}):
         unknowns.append("compiled extensions were not looked into")
+    patterns = [
+        RiskyPattern(
+            rule=rule,
+            severity=ADVICE[rule][0],
+            count=own[rule],
+            vendored_count=copies[rule],
+            test_count=tests[rule],
+            examples=examples[rule],
+        )
+        for rule in own | copies
+    ]
+    patterns.sort(key=lambda p: (SEVERITIES.index(p.severity), -p.count, p.rule))
     return RiskFinding(
-        patterns=_patterns(hits),
+        patterns=patterns,
         files_checked=checked,
         files_unparsed=unparsed[:10],
+        only_in_tests={rule: tests[rule] for rule in tests if rule not in own | copies},
+        attention=[_attention(pattern) for pattern in patterns],
         unknowns=unknowns,
-        only_in_tests={
-            r: n for r, n in sorted(hits.tests.items()) if not hits.own[r] + hits.vendored[r]
-        },
     )
 
 
-def _patterns(hits: _Hits) -> list[RiskyPattern]:
-    order = ("high", "medium", "low")
-    found = [name for name in RULES if hits.own[name] + hits.vendored[name]]
-    found.sort(key=lambda name: (order.index(RULES[name].severity), -hits.own[name]))
-    return [
-        RiskyPattern(
-            rule=name,
-            severity=RULES[name].severity,
-            title=RULES[name].title,
-            advice=RULES[name].advice,
-            count=hits.own[name],
-            vendored_count=hits.vendored[name],
-            test_count=hits.tests[name],
-            # The package's own code first: the copies are somebody else's to mend.
-            examples=sorted(hits.examples[name], key=lambda e: e.vendored)[:EXAMPLES_PER_RULE],
-        )
-        for name in found
-    ]
+def _attention(pattern: RiskyPattern) -> Attention:
+    total = pattern.count + pattern.vendored_count
+    where = f" (in {total} places)" if total > 1 else ""
+    item = attention(pattern.rule, where, evidence=pattern.examples)
+    if pattern.count:
+        return item
+    # Only in a vendored copy: the copied project's to mend, and one step less severe.
+    lower = "medium" if item.severity == "high" else "low"
+    title = f"{item.title}, only in vendored code"
+    return item.model_copy(update={"severity": lower, "title": title})

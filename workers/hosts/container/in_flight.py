@@ -13,7 +13,7 @@ _LINGER_S = 0.02
 
 
 class InFlightMessages:
-    """Messages of one queue in this worker's hands."""
+    """Messages of one queue that this worker works on."""
 
     def __init__(self, worker: WorkerContext) -> None:
         """Hold nothing yet."""
@@ -41,11 +41,11 @@ class InFlightMessages:
             stop.cancel()
         return 0 if unless.is_set() else slots - len(self._held)
 
-    def take(self, deliveries: Sequence[Delivery]) -> None:
+    def hold(self, deliveries: Sequence[Delivery]) -> None:
         """Hold these from now on."""
         self._held.update((delivery.message_id, delivery) for delivery in deliveries)
 
-    def let_go(self, delivery: Delivery, *, delete: bool) -> None:
+    def release(self, delivery: Delivery, *, delete: bool) -> None:
         """Hold one no longer; delete it soon, or leave it to come back when it becomes visible."""
         self._held.pop(delivery.message_id, None)
         self._changed.set()
@@ -54,7 +54,7 @@ class InFlightMessages:
             if self._deleting is None or self._deleting.done():
                 self._deleting = asyncio.create_task(self._delete())
 
-    async def keep(self) -> None:
+    async def keep_hidden(self) -> None:
         """Keep what is held hidden, for ever: prolonged at a third of the queue's visibility."""
         visibility_s = self._worker.spec.visibility_s
         while True:

@@ -1,10 +1,8 @@
-"""Poller: take one agent's messages as fast as there are hands for them, and no faster."""
+"""Poller: take one agent's messages as fast as there are slots for them, and no faster."""
 
 from __future__ import annotations
 
 import asyncio
-import random
-import time
 
 from sqswarm.backends.ports.bus import Delivery
 from sqswarm.schemas.errors import NotDeployed
@@ -30,26 +28,30 @@ class Poller:
         self.worker = worker
         self.runtime = Runtime(worker, slots=slots)
         self._slots = slots
-        self._hands = InFlightMessages(worker)
+        self._in_flight = InFlightMessages(worker)
         self._batches: set[asyncio.Task[None]] = set()
         self._giving_up = asyncio.Event()
-        self.seen_s = time.monotonic()
-        """When SQS last answered (monotonic seconds)."""
+        self._seen_s = worker.runner.monotonic()
         self.runtime.keep_leases(self._giving_up)
 
     @property
     def busy(self) -> int:
-        """Return how many tasks are in hand."""
-        return self._hands.held
+        """Return how many tasks are in flight."""
+        return self._in_flight.held
+
+    @property
+    def silent_s(self) -> float:
+        """Return how many seconds ago SQS answered last."""
+        return self.worker.runner.monotonic() - self._seen_s
 
     async def run(self, stopping: asyncio.Event, *, grace_s: float) -> None:
         """Work until `stopping` is set, or a thread hangs, then drain.
 
-        What is in hand gets `grace_s` seconds from then on; what is not done by then is handed
+        What is in flight gets `grace_s` seconds from then on; what is not done by then is handed
         back. Raises NotDeployed without a queue; whatever else keeps SQS from answering is waited
         out: said once, then tried ever more seldom.
         """
-        keeper = asyncio.create_task(self._hands.keep())
+        keeper = asyncio.create_task(self._in_flight.keep_hidden())
         stop = asyncio.create_task(stopping.wait())
         polling = asyncio.create_task(self._poll(stopping))
         try:
@@ -59,12 +61,12 @@ class Poller:
         finally:
             for task in (keeper, stop, polling):
                 task.cancel()
-            await self._hands.flush()
+            await self._in_flight.flush()
 
     async def _poll(self, stopping: asyncio.Event) -> None:
         failures = 0
         while not stopping.is_set() and not self.runtime.hung:
-            free = await self._hands.free(self._slots, unless=stopping)
+            free = await self._in_flight.free(self._slots, unless=stopping)
             if not free:
                 continue
             try:
@@ -75,14 +77,14 @@ class Poller:
                 if not failures:
                     self.worker.log.error("poll.failed", error=repr(error))
                 failures += 1
-                await _rest(failures, stopping)
+                await self._rest(failures, stopping)
                 continue
             if failures:
                 self.worker.log.info("poll.recovered", after=failures)
             failures = 0
-            self.seen_s = time.monotonic()
+            self._seen_s = self.worker.runner.monotonic()
             if stopping.is_set():
-                await self._hands.put_back(deliveries)
+                await self._in_flight.put_back(deliveries)
             elif deliveries:
                 self._start(deliveries)
 
@@ -99,7 +101,7 @@ class Poller:
         return await self.worker.bus.receive(self.worker.queue, limit=limit, wait_s=WAIT_S)
 
     def _start(self, deliveries: list[Delivery]) -> None:
-        self._hands.take(deliveries)
+        self._in_flight.hold(deliveries)
         batch = asyncio.create_task(self._work(deliveries))
         self._batches.add(batch)
         batch.add_done_callback(self._batches.discard)
@@ -108,16 +110,17 @@ class Poller:
         by_id = {delivery.message_id: delivery for delivery in deliveries}
 
         def tell(message_id: str, disposition: Disposition) -> None:
-            self._hands.let_go(by_id[message_id], delete=disposition is Disposition.DELETE)
+            self._in_flight.release(by_id[message_id], delete=disposition is Disposition.DELETE)
 
         await self.runtime.handle(deliveries, tell=tell)
 
-
-async def _rest(failures: int, stopping: asyncio.Event) -> None:
-    """Wait for a while that grows with the failures, full jitter; not once `stopping` is set."""
-    longest = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(failures, 10))
-    try:
-        async with asyncio.timeout(random.uniform(_FIRST_PAUSE_S / 2, longest)):
-            await stopping.wait()
-    except TimeoutError:
-        return
+    async def _rest(self, failures: int, stopping: asyncio.Event) -> None:
+        """Wait ever longer, with full jitter, the more has failed; not once `stopping` is set."""
+        longest = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(failures, 10))
+        shortest = _FIRST_PAUSE_S / 2
+        wait_s = shortest + (longest - shortest) * self.worker.runner.jitter()
+        try:
+            async with asyncio.timeout(wait_s):
+                await stopping.wait()
+        except TimeoutError:
+            return

@@ -6,16 +6,15 @@ import asyncio
 import contextlib
 import os
 import signal
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqswarm.backends.aws.caller import AioCaller
-from sqswarm.backends.aws.connect import backends, client_options, identify
+from sqswarm.backends.aws.connect import client_options, identify
 from sqswarm.backends.log import Log
 from sqswarm.backends.runner import AsyncRunner
-from sqswarm.dispatcher.connection import open_connection
+from sqswarm.dispatcher.connection import connect, open_connection
 from sqswarm.schemas.settings import Settings
 from sqswarm.workers.agent import AnyAgent
 from sqswarm.workers.hosts.container.poller import Poller
@@ -46,7 +45,7 @@ class WorkerOptions:
 
 
 async def work(
-    settings: Settings, agents: Mapping[str, AnyAgent], orders: WorkerOptions, *, log: Log
+    settings: Settings, agents: Mapping[str, AnyAgent], options: WorkerOptions, *, log: Log
 ) -> bool:
     """Work until SIGTERM or SIGINT, then drain; a second signal ends the process at once.
 
@@ -59,16 +58,16 @@ async def work(
     stopping = asyncio.Event()
     caller = AioCaller(aioboto3.Session(), lambda service: client_options(settings, service))
     try:
-        pollers = await _pollers(settings, caller, agents, orders, log)
+        pollers = await _pollers(settings, caller, agents, options)
         _heed_signals(stopping, log)
         log.info("worker.started", agents=list(agents), slots={
-            p.worker.spec.name: orders.slots or p.worker.spec.concurrency for p in pollers
+            p.worker.spec.name: options.slots or p.worker.spec.concurrency for p in pollers
         })  # fmt: skip
-        background = [asyncio.create_task(_be_seen(pollers, orders.health_file))]
-        if orders.housekeeping:
-            background.append(asyncio.create_task(_keep_house(settings, caller, log)))
+        background = [asyncio.create_task(_be_seen(pollers, options.health_file))]
+        if options.housekeeping:
+            background.append(asyncio.create_task(_keep_house(settings, caller)))
         try:
-            await _run(pollers, stopping, orders.grace_s)
+            await _run(pollers, stopping, options.grace_s)
         finally:
             for task in background:
                 task.cancel()
@@ -82,27 +81,19 @@ async def _pollers(
     settings: Settings,
     caller: AioCaller,
     agents: Mapping[str, AnyAgent],
-    orders: WorkerOptions,
-    log: Log,
+    options: WorkerOptions,
 ) -> list[Poller]:
-    runner = AsyncRunner()
     known = await identify(settings, caller)
-    ports = backends(known, caller, runner)
-    stations = [
+    workers = [
         WorkerContext(
             agent=agent,
             spec=agent.spec,
-            names=ports.names,
-            store=ports.store,
-            bus=ports.bus,
-            blobs=ports.blobs,
-            runner=runner,
-            ttl_s=known.ttl_s,
-            log=log.bind(agent=name),
+            connection=connect(known, caller, AsyncRunner(), principal=name, operator=True),
+            log=Log.of_agent(name),
         )
         for name, agent in agents.items()
     ]
-    return [Poller(one, slots=orders.slots or one.spec.concurrency) for one in stations]
+    return [Poller(one, slots=options.slots or one.spec.concurrency) for one in workers]
 
 
 async def _run(pollers: list[Poller], stopping: asyncio.Event, grace_s: float) -> None:
@@ -130,16 +121,15 @@ def _heed_signals(stopping: asyncio.Event, log: Log) -> None:
 async def _be_seen(pollers: list[Poller], file: Path | None) -> None:
     """Touch the health file while every poller hears from SQS, or has its hands full."""
     while file is not None:
-        now = time.monotonic()
-        if all(p.busy or now - p.seen_s < _SILENT_S for p in pollers):
+        if all(p.busy or p.silent_s < _SILENT_S for p in pollers):
             with contextlib.suppress(OSError):
                 file.touch()  # noqa: ASYNC240 - one inode, on a local disk
         await asyncio.sleep(_BEAT_S)
 
 
-async def _keep_house(settings: Settings, caller: AioCaller, log: Log) -> None:
+async def _keep_house(settings: Settings, caller: AioCaller) -> None:
     """Do a round of housekeeping every minute, with the catalogue as it is then."""
-    log = log.bind(agent="housekeeping")
+    log = Log.of_agent("housekeeping")
     while True:
         try:
             connection = await open_connection(settings, caller, AsyncRunner(), operator=True)

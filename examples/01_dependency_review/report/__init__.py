@@ -1,1 +1,0 @@
-"""The three faces of the result: a page, a record for programs, a table for the terminal."""

@@ -1,0 +1,30 @@
+"""Sleeps: an agent suspends until a time, and goes on when it is resumed."""
+
+from __future__ import annotations
+
+from sqswarm.workers.durable.journal import Journal
+from sqswarm.workers.durable.journal_entry import sleep_name
+from sqswarm.workers.runtime.outcome import Fail, SleepWait
+
+EARLY_MS = 2000
+"""A sleeper that is woken this much early by another's clock is awake."""
+
+SLEEP_LIMIT_S = 366 * 24 * 3600
+
+
+async def run_sleep(journal: Journal, seconds: float) -> None:
+    """Suspend until `seconds` from when this sleep was first met; return at once after that."""
+    if not 0 <= seconds <= SLEEP_LIMIT_S:
+        message = f"a sleep of {seconds} s; 0 to {SLEEP_LIMIT_S} are possible"
+        raise Fail(message, type="InvalidSleep")
+    await sleep_under(journal, str(journal.number("sleep")), seconds)
+
+
+async def sleep_under(journal: Journal, name: str, seconds: float) -> None:
+    """Sleep under a name of one's own; once it is recorded, `seconds` no longer count."""
+    async with journal.operation([sleep_name(name)]) as (operation, found):
+        recorded = found.get(sleep_name(name))
+        now = journal.worker.now_ms()
+        until_ms = now + round(1000 * seconds) if recorded is None else recorded.until_ms
+        if recorded is None or until_ms > now + EARLY_MS:
+            await journal.suspend(operation, [SleepWait(name=name, until_ms=until_ms)])
