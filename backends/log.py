@@ -21,8 +21,10 @@ from sqswarm.schemas.errors import InvalidSettings
 from sqswarm.schemas.json import dumps
 
 _LOGGER = logging.getLogger("sqswarm")
-_QUIET = ("aiobotocore", "anthropic", "asyncio", "boto3", "botocore", "httpx", "httpx2", "mangum", "mcp",
-          "urllib3")  # fmt: skip
+_QUIET = (
+    "aiobotocore", "anthropic", "asyncio", "boto3", "botocore", "httpx", "httpx2", "mangum", "mcp",
+    "urllib3",
+)  # fmt: skip
 """Libraries whose every request is no event of ours: from WARNING on they are heard."""
 
 _current: ContextVar[Mapping[str, Any]] = ContextVar("sqswarm_log_fields")
