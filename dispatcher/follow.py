@@ -1,12 +1,13 @@
-"""Follow: which of these tasks have ended by now, asked as seldom as their pace allows."""
+"""Follow: tasks until they end, one until it ends or asks; the only loop that waits for tasks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.view import TaskView, opened, visible
-from sqswarm.schemas.errors import TimedOut
+from sqswarm.schemas.errors import TaskNotFound, TimedOut
+from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.task import TaskRecord, task_key
 
 _FIRST_PAUSE_S = 0.02
@@ -54,13 +55,10 @@ class Follower:
     async def look(self) -> list[TaskView]:
         """Return what has ended by now, without waiting."""
         window = list(self._waiting)[:_WINDOW]
-        items = await self._connection.store.read_many([task_key(task_id) for task_id in window])
-        done: list[TaskRecord] = []
-        for task_id in window:
-            record = visible(self._connection, items.get(task_key(task_id)))
-            if record is not None and record.status.terminal:
-                done.append(record)
-                del self._waiting[task_id]
+        records = await read_records(self._connection, window)
+        done = [record for record in records if record.status.terminal]
+        for record in done:
+            del self._waiting[record.task_id]
         if done:
             self._pause_s = _FIRST_PAUSE_S
         elif len(self._waiting) > len(window):
@@ -83,3 +81,37 @@ class Follower:
             pause_s = min(pause_s, left_s)
         await self._connection.runner.sleep(pause_s)
         self._pause_s = min(1.5 * self._pause_s, _LONGEST_PAUSE_S)
+
+
+async def follow_task(
+    connection: Connection,
+    task_id: str,
+    *,
+    deadline_ms: int,
+    meanwhile: Callable[[TaskRecord], Awaitable[bool | None]],
+) -> TaskRecord:
+    """Return a task's record once it is not working any more, or as it stands at the deadline.
+
+    `meanwhile` is called between two reads; True from it ends the wait. `deadline_ms` is Unix
+    milliseconds. Raises TaskNotFound where this principal has no such task.
+    """
+    pause_s = _FIRST_PAUSE_S
+    while True:
+        records = await read_records(connection, [task_id])
+        if not records:
+            message = f"no task {task_id} is visible to {connection.principal}"
+            raise TaskNotFound(message)
+        left_s = (deadline_ms - connection.runner.now_ms()) / 1000
+        if records[0].status is not Status.WORKING or left_s <= 0 or await meanwhile(records[0]):
+            return records[0]
+        await connection.runner.sleep(min(pause_s, left_s))
+        pause_s = min(1.5 * pause_s, _LONGEST_PAUSE_S)
+
+
+async def read_records(connection: Connection, task_ids: Sequence[str]) -> list[TaskRecord]:
+    """Return the records of those tasks that this principal has, in one read."""
+    if not task_ids:
+        return []
+    items = await connection.store.read_many([task_key(task_id) for task_id in task_ids])
+    found = [visible(connection, items.get(task_key(task_id))) for task_id in task_ids]
+    return [record for record in found if record is not None]

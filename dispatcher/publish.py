@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from sqswarm.backends.ports.bus import Outgoing
 from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
@@ -13,18 +12,11 @@ from sqswarm.schemas import protocol
 from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.catalogue import CatalogueEntry
 from sqswarm.schemas.errors import UnknownTopic
-from sqswarm.schemas.ids import event_task_id, new_task_id, new_traceparent, new_version
+from sqswarm.schemas.ids import new_task_id, new_traceparent, new_version
 from sqswarm.schemas.json import JsonObject, canonical, size_bytes
-from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.message import Message
-from sqswarm.schemas.payload import INLINE_LIMIT_BYTES, Payload
+from sqswarm.schemas.payload import INLINE_LIMIT_BYTES
 from sqswarm.schemas.task import TaskRecord
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Draft:
-    message: Message
-    text: str
 
 
 async def publish(
@@ -42,41 +34,40 @@ async def publish(
     """
     subscribers = connection.catalogue.subscribers(topic, event_type)
     if not subscribers:
-        message = f"no agent that subscribes to {topic!r} wants events of type {event_type!r}"
-        raise UnknownTopic(message)
+        nobody = f"no agent that subscribes to {topic!r} wants events of type {event_type!r}"
+        raise UnknownTopic(nobody)
     texts = [_validated(connection, subscribers, topic, payload) for payload in payloads]
     durable = [entry for entry in subscribers if entry.durability is Durability.DURABLE]
-    drafts = await connection.runner.gather(
+    random_bits = connection.runner.random_bits
+    messages = await connection.runner.gather(
         [
-            _draft(
-                connection,
-                topic,
-                payload,
-                text,
-                new_version(connection.runner.random_bits) if durable else None,
+            _message(
+                connection, topic, payload, text, new_version(random_bits) if durable else None
             )
             for payload, text in zip(payloads, texts, strict=True)
         ]
     )
-    records = [_record(connection, entry, draft) for draft in drafts for entry in durable]
+    now = connection.runner.now_ms()
+    records = [
+        TaskRecord.from_message(message, agent=entry.name, now_ms=now, due_at_ms=now + DUE_GRACE_MS)
+        for message in messages
+        for entry in durable
+    ]
     await connection.store.write_many([protocol.create(record) for record in records])
     outgoing = [
         Outgoing(
-            id=draft.message.id,
-            body=draft.message.encode(),
+            id=message.id,
+            body=message.encode(),
             principal=connection.principal,
             event_type=event_type,
         )
-        for draft in drafts
+        for message in messages
     ]
     for ordered in sorted({entry.ordered for entry in subscribers}):
         await connection.bus.publish(connection.names.topic(topic, ordered=ordered), outgoing)
     return [
-        [
-            Submitted(task_id=event_task_id(draft.message.id, entry.name), agent=entry.name)
-            for entry in subscribers
-        ]
-        for draft in drafts
+        [Submitted(task_id=message.task_id(entry.name), agent=entry.name) for entry in subscribers]
+        for message in messages
     ]
 
 
@@ -92,13 +83,13 @@ def _validated(
     return text
 
 
-async def _draft(
+async def _message(
     connection: Connection, topic: str, payload: JsonObject, text: str, version: str | None
-) -> _Draft:
+) -> Message:
     event_id = new_task_id(connection.runner.now_ms(), connection.runner.random_bits)
     large = size_bytes(text) > INLINE_LIMIT_BYTES
     ref = await connection.blobs.put(arguments_key(event_id), text.encode()) if large else None
-    message = Message(
+    return Message(
         id=event_id,
         name=topic,
         topic=topic,
@@ -107,26 +98,4 @@ async def _draft(
         principal=connection.principal,
         v=version,
         traceparent=new_traceparent(connection.runner.random_bits),
-    )
-    return _Draft(message=message, text=text)
-
-
-def _record(connection: Connection, entry: CatalogueEntry, draft: _Draft) -> TaskRecord:
-    message = draft.message
-    now = connection.runner.now_ms()
-    return TaskRecord(
-        task_id=event_task_id(message.id, entry.name),
-        agent=entry.name,
-        principal=message.principal,
-        status=Status.WORKING,
-        v=str(message.v),
-        durability=Durability.DURABLE,
-        created_ms=now,
-        updated_ms=now,
-        due_at_ms=now + DUE_GRACE_MS,
-        arguments=Payload(ref=message.payload_ref)
-        if message.payload_ref
-        else Payload(inline=draft.text),
-        topic=message.topic,
-        traceparent=message.traceparent,
     )

@@ -17,7 +17,7 @@ from sqswarm.schemas.json import JsonObject, canonical, size_bytes
 from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.message import Message
 from sqswarm.schemas.naming import TASKS_TOPIC
-from sqswarm.schemas.payload import INLINE_LIMIT_BYTES, Payload
+from sqswarm.schemas.payload import INLINE_LIMIT_BYTES
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.writes import Refused, Write
 
@@ -191,29 +191,15 @@ def _take_over(draft: _Draft, existing: TaskRecord) -> _Draft:
 
 
 def _record(connection: Connection, draft: _Draft) -> TaskRecord:
-    message = draft.message
     now = connection.runner.now_ms()
     starts_ms = now + 1000 * draft.delay_s
-    return TaskRecord(
-        task_id=message.id,
-        agent=message.name,
-        principal=message.principal,
-        status=Status.WORKING,
-        v=str(message.v),
-        durability=Durability.DURABLE,
-        created_ms=now,
-        updated_ms=now,
+    due_at_ms = starts_ms if draft.sleeps else starts_ms + DUE_GRACE_MS
+    record = TaskRecord.from_message(draft.message, now_ms=now, due_at_ms=due_at_ms)
+    return replace(
+        record,
         phase=Phase.SLEEPING if draft.sleeps else Phase.RUN,
         wake_at_ms=starts_ms if draft.sleeps else None,
-        due_at_ms=starts_ms if draft.sleeps else starts_ms + DUE_GRACE_MS,
-        arguments=Payload(ref=message.payload_ref)
-        if message.payload_ref
-        else Payload(inline=draft.text),
         fingerprint=draft.fingerprint,
-        session_id=message.session_id,
-        ordering_key=message.ordering_key,
-        redriven_from=message.redriven_from,
-        traceparent=message.traceparent,
     )
 
 

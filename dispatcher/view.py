@@ -11,7 +11,7 @@ from sqswarm.schemas.ids import is_task_id
 from sqswarm.schemas.json import JsonObject, loads
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.payload import Payload
-from sqswarm.schemas.results import WRAPPED_KEY, call_tool_result
+from sqswarm.schemas.results import call_tool_result, unwrap
 from sqswarm.schemas.task import TaskRecord, task_key
 from sqswarm.schemas.writes import Item
 
@@ -51,7 +51,7 @@ class TaskView:
         if self.value is None:
             message = f"task {self.id} is {self.status.value}: it has no result yet"
             raise ValueError(message)
-        return self.value[WRAPPED_KEY] if self.record.wrapped else self.value
+        return unwrap(self.value, wrapped=self.record.wrapped)
 
 
 def ending_error(record: TaskRecord) -> SwarmError | None:

@@ -105,7 +105,7 @@ def _server(server: ServerOptions, names: Names, common: Mapping[str, str]) -> S
             description="The MCP server: agents as tools, calls as tasks",
             timeout_s=SERVER_TIMEOUT_S,
             memory_mb=SERVER_MEMORY_MB,
-            env=MappingProxyType({**server.env, **common, "SQSWARM_DOOR_AUTH": server.auth}),
+            env=MappingProxyType({**server.env, **common, "SQSWARM_URL_AUTH": server.auth}),
         ),
         auth=server.auth,
         api=server.api,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqswarm.schemas.errors import PoisonMessage
-from sqswarm.schemas.ids import adopted_task_id
+from sqswarm.schemas.ids import adopted_task_id, event_task_id
 from sqswarm.schemas.json import JsonObject, dumps, loads
 
 _META = "dev.sqswarm/"
@@ -52,6 +52,10 @@ class Message:
     ordering_key: str | None = None
     redriven_from: str | None = None
     traceparent: str | None = None
+
+    def task_id(self, agent: str) -> str:
+        """Return the id of the task that `agent` gets of this message."""
+        return self.id if self.topic is None else event_task_id(self.id, agent)
 
     def encode(self) -> str:
         """Return the JSON text that travels."""

@@ -15,6 +15,9 @@ from sqswarm.schemas.json import JsonObject
 
 AS_OF = "2026-11-21"
 
+MICRO = 1_000_000
+"""Micro-dollars of a dollar."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Tokens:

@@ -6,6 +6,8 @@ that a result is not kept twice. Source: MCP 2026-07-28, "Tools: structured cont
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqswarm.schemas.json import JsonObject, dumps
 
 WRAPPED_KEY = "result"
@@ -17,9 +19,31 @@ AGENT_FAILED = -32000
 """JSON-RPC 2.0 §5.1: codes -32000 to -32099 are the server's own."""
 
 
+def object_schema(schema: JsonObject, key: str = WRAPPED_KEY) -> tuple[JsonObject, bool]:
+    """Return a schema that describes an object, as MCP wants it, and whether it had to be wrapped.
+
+    Another kind of value is described as an object's one property, `key`.
+    """
+    target = schema
+    if "$ref" in schema:
+        target = schema["$defs"][schema["$ref"].removeprefix("#/$defs/")]
+    if target.get("type") == "object":
+        return schema, False
+    inner = {name: value for name, value in schema.items() if name != "$defs"}
+    wrapped: JsonObject = {"type": "object", "properties": {key: inner}, "required": [key]}
+    if "$defs" in schema:
+        wrapped["$defs"] = schema["$defs"]
+    return wrapped, True
+
+
+def unwrap(value: JsonObject, *, wrapped: bool) -> Any:
+    """Return what an agent returned, of the object that is stored."""
+    return value[WRAPPED_KEY] if wrapped else value
+
+
 def call_tool_result(value: JsonObject, *, wrapped: bool) -> JsonObject:
     """Return the MCP `CallToolResult` of a stored structured value."""
-    shown = value.get(WRAPPED_KEY) if wrapped else value
+    shown = unwrap(value, wrapped=wrapped)
     text = shown if isinstance(shown, str) else dumps(shown)
     return {
         "content": [{"type": "text", "text": text}],

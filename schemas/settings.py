@@ -13,6 +13,8 @@ START_CHECK = {"sqswarm": "start"}
 
 DEFAULT_STAGE = "dev"
 DEFAULT_REGION = "us-east-1"
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+"""How URLs name this machine."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +46,7 @@ class Settings:
         if self.endpoint_url is None:
             return False
         host = urlsplit(self.endpoint_url).hostname or ""
-        return host in {"localhost", "127.0.0.1", "::1"} or host.endswith(
+        return host in LOOPBACK_HOSTS or host.endswith(
             (".localhost", ".localhost.localstack.cloud")
         )
 

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqswarm.schemas.agent_spec import Durability
-from sqswarm.schemas.json import JsonObject, loads
+from sqswarm.schemas.json import JsonObject, dumps, loads
 from sqswarm.schemas.lifecycle import Phase, Status
+from sqswarm.schemas.message import Message
 from sqswarm.schemas.payload import Payload
 from sqswarm.schemas.writes import Item, Key
 
@@ -86,6 +87,71 @@ class TaskRecord:
     def key(self) -> Key:
         """Return the record's primary key."""
         return task_key(self.task_id)
+
+    @classmethod
+    def from_message(
+        cls,
+        message: Message,
+        *,
+        agent: str | None = None,
+        v: str | None = None,
+        durability: Durability = Durability.DURABLE,
+        status: Status = Status.WORKING,
+        now_ms: int,
+        created_ms: int | None = None,
+        due_at_ms: int | None = None,
+        expires_s: int | None = None,
+        depth: int = 0,
+    ) -> TaskRecord:
+        """Return the record of the task that a message asks for; `agent` is an event's subscriber.
+
+        `v` is the message's own, unless another is given.
+        """
+        agent = agent or message.name
+        arguments: Payload | None = None
+        if message.payload_ref is not None:
+            arguments = Payload(ref=message.payload_ref)
+        elif message.arguments is not None:
+            arguments = Payload(inline=dumps(message.arguments))
+        return cls(
+            task_id=message.task_id(agent),
+            agent=agent,
+            principal=message.principal,
+            status=status,
+            v=v or str(message.v),
+            durability=durability,
+            depth=depth,
+            created_ms=created_ms or now_ms,
+            updated_ms=now_ms,
+            due_at_ms=due_at_ms,
+            expires_s=expires_s,
+            arguments=arguments,
+            parent=message.parent,
+            topic=message.topic,
+            session_id=message.session_id,
+            ordering_key=message.ordering_key,
+            deadline=message.deadline,
+            traceparent=message.traceparent,
+            redriven_from=message.redriven_from,
+        )
+
+    def to_message(self) -> Message:
+        """Return the task's addressed message, whatever it was first published as."""
+        arguments = self.arguments or Payload(inline="{}")
+        return Message(
+            id=self.task_id,
+            name=self.agent,
+            arguments=None if arguments.inline is None else loads(arguments.inline),
+            payload_ref=arguments.ref,
+            principal=self.principal,
+            parent=self.parent,
+            deadline=self.deadline,
+            v=self.v,
+            session_id=self.session_id,
+            ordering_key=self.ordering_key,
+            redriven_from=self.redriven_from,
+            traceparent=self.traceparent,
+        )
 
     @classmethod
     def from_item(cls, item: Item) -> TaskRecord:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqswarm.schemas.errors import InvalidAgent, InvalidReturn
 from sqswarm.schemas.json import JsonObject, dumps
-from sqswarm.schemas.results import WRAPPED_KEY
+from sqswarm.schemas.results import WRAPPED_KEY, object_schema
 from sqswarm.workers.durable.context import TaskContext
 
 RESERVED = frozenset({"idempotency_key", "delay", "ordering_key", "session_id", "durable", "agent"})
@@ -96,7 +96,7 @@ def compile_signature(name: str, function: Callable[..., Any]) -> Signature:
             adapter, schema, wrapped = None, None, False
         else:
             adapter = TypeAdapter(returned)
-            schema, wrapped = _output_schema(adapter)
+            schema, wrapped = object_schema(adapter.json_schema(mode="serialization"))
     except (PydanticUserError, TypeError) as error:
         message = f"agent {name!r}: a type has no JSON Schema: {error}"
         raise InvalidAgent(message, hint="Use pydantic models and JSON's own types.") from error
@@ -127,21 +127,3 @@ def _check_parameter(name: str, parameter: inspect.Parameter) -> None:
     if parameter.name in RESERVED or parameter.name.startswith("_"):
         message = f"agent {name!r}: the argument name {parameter.name!r} is reserved"
         raise InvalidAgent(message, hint="Rename the argument.")
-
-
-def _output_schema(adapter: Any) -> tuple[JsonObject, bool]:
-    schema: JsonObject = adapter.json_schema(mode="serialization")
-    target = schema
-    if "$ref" in schema:
-        target = schema["$defs"][schema["$ref"].removeprefix("#/$defs/")]
-    if target.get("type") == "object":
-        return schema, False
-    definitions = schema.pop("$defs", None)
-    wrapped: JsonObject = {
-        "type": "object",
-        "properties": {WRAPPED_KEY: schema},
-        "required": [WRAPPED_KEY],
-    }
-    if definitions:
-        wrapped["$defs"] = definitions
-    return wrapped, True

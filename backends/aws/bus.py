@@ -172,7 +172,7 @@ def _entry(message: Outgoing, target: str, *, body: str) -> dict[str, Any]:
     }
     if target.endswith(".fifo"):
         entry["MessageGroupId"] = message.group or message.id
-        entry["MessageDeduplicationId"] = message.id + message.turn
+        entry["MessageDeduplicationId"] = message.id + message.dedup_suffix
     else:
         # Fair queues: one principal's flood does not keep the others' messages waiting.
         entry["MessageGroupId"] = _group(message.principal)

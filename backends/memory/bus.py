@@ -89,7 +89,7 @@ class MemoryBus:
         group: str | None = message.principal  # fair queues
         if queue.endswith(".fifo"):
             group = message.group or message.id
-            if self._is_repeated(queue, message.id + message.turn):
+            if self._is_repeated(queue, message.id + message.dedup_suffix):
                 return
         self._store(queue, message.body, message.attributes, group, delay_s=delay_s)
 

@@ -26,8 +26,8 @@ class Outgoing:
 
     `agent`, `principal` and `event_type` become the attributes `agent`, `principal` and `type`
     that filter policies see. `group` is a FIFO queue's ordering key; `id` is what a failure
-    names. A FIFO queue drops a second message with the same `id` and `turn` for five minutes: a
-    task that is meant to be published again gets another turn.
+    names. A FIFO queue drops a second message with the same `id` and `dedup_suffix` for five
+    minutes: a task that is meant to be published again gets another suffix.
     """
 
     id: str
@@ -36,7 +36,7 @@ class Outgoing:
     agent: str | None = None
     event_type: str | None = None
     group: str | None = None
-    turn: str = ""
+    dedup_suffix: str = ""
 
     @property
     def attributes(self) -> dict[str, str]:
@@ -66,7 +66,7 @@ class Delivery:
 
 @dataclass(frozen=True, kw_only=True)
 class OutgoingDeadLetter:
-    """A message put aside with its reason, for a person to look at."""
+    """A message put aside with its reason, for a person to look at (dead_letters.py reads it)."""
 
     body: str
     reason: str

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sqswarm.dispatcher.connection import Connection
-from sqswarm.dispatcher.lifecycle.children import cancelling
-from sqswarm.dispatcher.lifecycle.completion import Completion, apply_completions
+from sqswarm.dispatcher.lifecycle.completion import Completion, apply_completions, cancel_write
 from sqswarm.dispatcher.view import find
 from sqswarm.schemas import protocol
 from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.errors import TaskNotFound
 from sqswarm.schemas.ids import created_ms, new_version
 from sqswarm.schemas.lifecycle import Phase, Status
+from sqswarm.schemas.message import Message
 from sqswarm.schemas.task import TaskRecord, task_key
 from sqswarm.schemas.writes import Applied
 
@@ -28,11 +28,11 @@ async def cancel(connection: Connection, task_id: str, *, agent: str | None = No
     while True:
         record = await find(connection, task_id)
         if record is None:
-            write = protocol.cancel_unseen(_tombstone(connection, task_id, agent))
+            write = protocol.cancel_unrecorded(_tombstone(connection, task_id, agent))
         elif record.status.terminal:
             return record.status
         else:
-            write = cancelling(connection, record, owes=_owes(record))
+            write = cancel_write(connection, record, owes=_owes(record))
         if isinstance(await connection.store.write(write), Applied):
             if record is not None:
                 due_at_ms = 0 if _owes(record) else None
@@ -54,14 +54,15 @@ def _owes(record: TaskRecord) -> bool:
 
 def _tombstone(connection: Connection, task_id: str, agent: str | None) -> TaskRecord:
     now_ms = connection.runner.now_ms()
-    return TaskRecord(
-        task_id=task_id,
-        agent=agent or "unknown",
-        principal=connection.principal,
-        status=Status.CANCELLED,
+    message = Message(
+        id=task_id, name=agent or "unknown", arguments=None, principal=connection.principal
+    )
+    return TaskRecord.from_message(
+        message,
         v=new_version(connection.runner.random_bits),
         durability=Durability.STANDARD,
-        created_ms=created_ms(task_id) or now_ms,
-        updated_ms=now_ms,
+        status=Status.CANCELLED,
+        now_ms=now_ms,
+        created_ms=created_ms(task_id),
         expires_s=connection.expires_s(),
     )

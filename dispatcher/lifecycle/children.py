@@ -1,26 +1,32 @@
-"""Children: create, publish and cancel the tasks that a waiting parent has planned."""
+"""A waiting parent's children: created, counted as they end, and the last resumes it, once.
+
+plan (workers/runtime/suspend.py) → create_children → each child runs and ends → count_in_parent
+(through completion.py) → resume_parent. Each may be repeated without harm: ids are derived,
+creates, counts and the join are conditional.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqswarm.backends.aws.chunks import chunks
 from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
-from sqswarm.dispatcher.lifecycle.join import count_in_parent, resume_parent
 from sqswarm.dispatcher.lifecycle.republish import republish
 from sqswarm.dispatcher.submit import arguments_key
 from sqswarm.schemas import protocol
-from sqswarm.schemas.agent_spec import Durability
-from sqswarm.schemas.ids import created_ms, new_version, next_span
+from sqswarm.schemas.ids import new_version, next_span
 from sqswarm.schemas.journal import PlannedChild, child_id, plan_entry
 from sqswarm.schemas.json import dumps, loads, size_bytes
 from sqswarm.schemas.lifecycle import Phase, Status
-from sqswarm.schemas.payload import INLINE_LIMIT_BYTES, Payload
+from sqswarm.schemas.message import Message
+from sqswarm.schemas.payload import INLINE_LIMIT_BYTES
 from sqswarm.schemas.task import TaskRecord, task_key
-from sqswarm.schemas.writes import Applied, Write
+from sqswarm.schemas.writes import Applied, Refused
 
-_AT_ONCE = 200
-_ROUNDS = 5
+_A_CREATE = 200
+_A_COUNT = 50
+"""Children counted in one write. Source: DynamoDB, an expression has up to 4 KB."""
 
 
 async def read_plan(connection: Connection, parent: TaskRecord) -> dict[int, PlannedChild]:
@@ -36,7 +42,7 @@ async def read_plan(connection: Connection, parent: TaskRecord) -> dict[int, Pla
     return dict(enumerate(children, entry["first"]))
 
 
-async def spawn(connection: Connection, parent: TaskRecord) -> int:
+async def create_children(connection: Connection, parent: TaskRecord) -> int:
     """Create and publish the children that a waiting parent has planned; return how many.
 
     May be repeated: ids are derived, creates are conditional. One that exists already is left
@@ -66,7 +72,7 @@ async def _create(
     connection: Connection, parent: TaskRecord, children: Sequence[tuple[int, PlannedChild]]
 ) -> int:
     published = 0
-    for part in chunks(children, _AT_ONCE):
+    for part in chunks(children, _A_CREATE):
         made = await connection.runner.gather(
             [_record(connection, parent, n, child) for n, child in part]
         )
@@ -85,107 +91,81 @@ async def _create(
 async def _record(
     connection: Connection, parent: TaskRecord, number: int, child: PlannedChild
 ) -> TaskRecord:
-    task_id = child_id(parent.task_id, child.key)
-    text = dumps(child.arguments)
-    arguments = Payload(inline=text)
-    if size_bytes(text) > INLINE_LIMIT_BYTES:
-        ref = await connection.blobs.put(arguments_key(task_id), text.encode())
-        arguments = Payload(ref=ref)
-    now = connection.runner.now_ms()
-    return TaskRecord(
-        task_id=task_id,
-        agent=child.agent,
-        principal=parent.principal,
-        status=Status.WORKING,
-        v=new_version(connection.runner.random_bits),
-        durability=Durability.DURABLE,
-        depth=parent.depth + 1,
-        created_ms=now,
-        updated_ms=now,
-        due_at_ms=now + DUE_GRACE_MS,
-        arguments=arguments,
-        parent=f"{parent.task_id}#{number}",
+    message = replace(
+        child_message(connection, parent, number, child),
         session_id=child.session_id,
         ordering_key=child.ordering_key or child.session_id,
         deadline=parent.deadline,
         traceparent=next_span(parent.traceparent, connection.runner.random_bits),
     )
-
-
-async def cancel_children(connection: Connection, parent: TaskRecord) -> None:
-    """Cancel the children of a cancelled parent, and theirs; one never created gets a tombstone.
-
-    Nothing is counted in the parent: it has ended.
-    """
-    plan = await read_plan(connection, parent)
-    left = {
-        child_id(parent.task_id, child.key): (number, child)
-        for number, child in plan.items()
-        if number in parent.pending
-    }
-    for _ in range(_ROUNDS):
-        if not left:
-            return
-        items = await connection.store.read_many([task_key(task_id) for task_id in left])
-        writes: dict[str, Write] = {}
-        records: dict[str, TaskRecord] = {}
-        for task_id, (number, child) in list(left.items()):
-            item = items.get(task_key(task_id))
-            if item is None:
-                writes[task_id] = protocol.cancel_unseen(
-                    _tombstone(connection, parent, task_id, number, child)
-                )
-                continue
-            record = TaskRecord.from_item(item)
-            if record.status.terminal:
-                del left[task_id]
-                continue
-            records[task_id] = record
-            writes[task_id] = cancelling(connection, record, owes=record.phase is Phase.WAITING)
-        outcomes = await connection.store.write_many(list(writes.values()))
-        done = [i for i, o in zip(writes, outcomes, strict=True) if isinstance(o, Applied)]
-        for task_id in done:
-            del left[task_id]
-        await _descend(connection, [records[i] for i in done if i in records])
-    if left:
-        message = f"{len(left)} children of {parent.task_id} keep changing; housekeeping goes on"
-        raise RuntimeError(message)
-
-
-async def _descend(connection: Connection, cancelled: Sequence[TaskRecord]) -> None:
-    waiting = [record for record in cancelled if record.phase is Phase.WAITING]
-    for record in waiting:
-        await cancel_children(connection, record)
-    await connection.store.write_many(
-        [protocol.clear_due(record.task_id, Status.CANCELLED) for record in waiting]
+    text = dumps(child.arguments)
+    if size_bytes(text) > INLINE_LIMIT_BYTES:
+        ref = await connection.blobs.put(arguments_key(message.id), text.encode())
+        message = replace(message, payload_ref=ref)
+    else:
+        message = replace(message, arguments=child.arguments)
+    now = connection.runner.now_ms()
+    return TaskRecord.from_message(
+        message, depth=parent.depth + 1, now_ms=now, due_at_ms=now + DUE_GRACE_MS
     )
 
 
-def cancelling(connection: Connection, record: TaskRecord, *, owes: bool) -> Write:
-    """Return the write that cancels a task as it was read."""
-    now = connection.runner.now_ms()
-    return protocol.cancel(
-        record,
-        now_ms=now,
-        expires_s=connection.expires_s(),
-        owes_until_ms=now + DUE_GRACE_MS if owes else None,
-    )
-
-
-def _tombstone(
-    connection: Connection, parent: TaskRecord, task_id: str, number: int, child: PlannedChild
-) -> TaskRecord:
-    now = connection.runner.now_ms()
-    return TaskRecord(
-        task_id=task_id,
-        agent=child.agent,
+def child_message(
+    connection: Connection, parent: TaskRecord, number: int, child: PlannedChild
+) -> Message:
+    """Return what names a child, without what it is to do."""
+    return Message(
+        id=child_id(parent.task_id, child.key),
+        name=child.agent,
+        arguments=None,
         principal=parent.principal,
-        status=Status.CANCELLED,
-        v=new_version(connection.runner.random_bits),
-        durability=Durability.DURABLE,
-        depth=parent.depth + 1,
-        created_ms=created_ms(task_id),
-        updated_ms=now,
-        expires_s=connection.expires_s(),
         parent=f"{parent.task_id}#{number}",
+        v=new_version(connection.runner.random_bits),
     )
+
+
+async def count_in_parent(connection: Connection, parent_id: str, numbers: Sequence[int]) -> None:
+    """Take ended children, by number, out of what their parent waits for; resume it if it may."""
+    for part in chunks(numbers, _A_COUNT):
+        await _count(connection, parent_id, part)
+
+
+async def _count(connection: Connection, parent_id: str, numbers: Sequence[int]) -> None:
+    outcome = await connection.store.write(protocol.count(parent_id, numbers))
+    if isinstance(outcome, Refused) and len(numbers) > 1:
+        # Some of them have been counted before; each of the others still has to be.
+        for number in numbers:
+            outcome = await connection.store.write(protocol.count(parent_id, [number]))
+    if outcome.item is not None:
+        await resume_parent(connection, TaskRecord.from_item(outcome.item))
+
+
+async def resume_parent(connection: Connection, parent: TaskRecord) -> bool:
+    """Fire the join of a parent that waits for no child any more, and publish it.
+
+    One that has fired and that no worker has had is published again: whoever fired it may have
+    died before its publish. Returns whether it was published.
+    """
+    if parent.status is not Status.WORKING:
+        return False
+    if parent.phase is Phase.WAITING and not parent.pending:
+        now = connection.runner.now_ms()
+        fired = await connection.store.write(
+            protocol.fire(
+                parent.task_id,
+                v=new_version(connection.runner.random_bits),
+                now_ms=now,
+                due_at_ms=now + DUE_GRACE_MS,
+            )
+        )
+        if fired.item is None:
+            return False
+        parent = TaskRecord.from_item(fired.item)
+        if isinstance(fired, Applied):
+            await republish(connection, [parent])
+            return True
+    untouched = parent.phase is Phase.CHILDREN_DONE and not parent.attempt
+    if parent.status is Status.WORKING and untouched:
+        await republish(connection, [parent])
+        return True
+    return False

@@ -1,4 +1,4 @@
-"""Dead dead letters: what SQS itself gave up is looked at, ended or sent on; the rest has a reason.
+"""Sweep of the dead-letter queues: what SQS itself gave up is ended or sent on.
 
 A dead letter with the attribute `reason` was put there by us and stays for people. One without was
 moved by SQS, after its receives were used up: mostly by workers that died.
@@ -15,21 +15,20 @@ from sqswarm.backends.ports.bus import Delivery, OutgoingDeadLetter
 from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.lifecycle.dead_letters import (
     DeadLetter,
+    dead_letter_of_failure,
+    dead_letter_of_poison,
     dead_letter_queue,
-    failed_task_dead_letter,
-    taken,
+    receive_dead_letters,
 )
 from sqswarm.dispatcher.lifecycle.sweep import PUBLISHES_LIMIT, Housekeeper
 from sqswarm.schemas import protocol
 from sqswarm.schemas.catalogue import CatalogueEntry
 from sqswarm.schemas.errors import PoisonMessage, UnknownAgent
 from sqswarm.schemas.ids import new_version
-from sqswarm.schemas.json import dumps
 from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.message import Message, decode
-from sqswarm.schemas.payload import Payload
 from sqswarm.schemas.results import error_object
-from sqswarm.schemas.task import TaskRecord, iso, task_key
+from sqswarm.schemas.task import TaskRecord, task_key
 from sqswarm.schemas.writes import Applied
 
 _AN_AGENT = 100
@@ -40,7 +39,7 @@ class DeadLetterSweeper:
     """The part of housekeeping that looks through the dead-letter queues."""
 
     def __init__(self, connection: Connection, log: Log, housekeeper: Housekeeper) -> None:
-        """Keep the dead letters of the connection stage."""
+        """Sweep the dead-letter queues of the connection's stage."""
         self._connection = connection
         self._log = log
         self._housekeeper = housekeeper
@@ -52,38 +51,40 @@ class DeadLetterSweeper:
         for counted in await self._connection.runner.gather(rounds):
             done += counted
         if done:
-            self._log.info("letters.looked-through", **done)
+            self._log.info("dead-letters.swept", **done)
         return dict(done)
 
     async def _agent(self, entry: CatalogueEntry) -> Counter[str]:
         done: Counter[str] = Counter()
         queue = dead_letter_queue(self._connection, entry.name)
         try:
-            async with taken(self._connection, entry.name, limit=_AN_AGENT) as letters:
+            async with receive_dead_letters(
+                self._connection, entry.name, limit=_AN_AGENT
+            ) as letters:
                 explained = {letter.task_id for letter in letters if letter.reason is not None}
                 for letter in letters:
                     if letter.reason is not None:
                         continue
-                    if await self._settled(entry, letter, explained):
+                    if await self._resolve(entry, letter, explained):
                         await self._connection.bus.delete(queue, [letter.delivery.receipt])
                         done["taken"] += 1
                     else:
                         done["left"] += 1
         except Exception as error:
-            self._log.error("letters.failed", agent=entry.name, error=repr(error))
+            self._log.error("dead-letters.failed", agent=entry.name, error=repr(error))
         return done
 
-    async def _settled(  # noqa: C901 - one branch a case of correctness.md
+    async def _resolve(  # noqa: C901 - one branch a case of correctness.md
         self, entry: CatalogueEntry, letter: DeadLetter, explained: Collection[str | None]
     ) -> bool:
-        """Deal with a dead letter of SQS's own; False where its task is in good hands just now."""
+        """Deal with a dead letter of SQS's own; False where a worker runs its task just now."""
         if letter.message is None or letter.task_id is None:
             await self._give_reason(entry, letter)
             return True
         for _ in range(_ROUNDS):
             item = await self._connection.store.read(task_key(letter.task_id))
             if item is None:
-                if await self._fail_unseen(entry, letter, letter.message, letter.task_id):
+                if await self._fail_unrecorded(entry, letter, letter.message, letter.task_id):
                     return True
                 continue
             record = TaskRecord.from_item(item)
@@ -113,20 +114,30 @@ class DeadLetterSweeper:
                 return True
         return False
 
-    async def _fail_unseen(
+    async def _fail_unrecorded(
         self, entry: CatalogueEntry, letter: DeadLetter, message: Message, task_id: str
     ) -> bool:
         """Record the failure of a task that left no record: lean, or lost before its acquire."""
         now = self._connection.runner.now_ms()
         received = letter.delivery.receive_count
         error = error_object("WorkerLost", "its worker was lost on every delivery")
-        record = self._unseen(entry, letter.delivery, message, task_id)
+        record = TaskRecord.from_message(
+            replace(message, parent=None),  # without a record no parent is believed
+            agent=entry.name,
+            v=new_version(self._connection.runner.random_bits),
+            durability=entry.durability,
+            status=Status.FAILED,
+            now_ms=now,
+            created_ms=letter.delivery.sent_ms,
+        )
         outcome = await self._connection.store.write(
-            protocol.fail_unseen(record, error, now_ms=now, expires_s=self._connection.expires_s())
+            protocol.fail_unrecorded(
+                record, error, now_ms=now, expires_s=self._connection.expires_s()
+            )
         )
         if not isinstance(outcome, Applied):
             return False
-        put = failed_task_dead_letter(task_id, body=letter.delivery.body, error=error, now_ms=now)
+        put = dead_letter_of_failure(task_id, body=letter.delivery.body, error=error, now_ms=now)
         await self._put(entry, replace(put, attempts=received), letter.delivery)
         return True
 
@@ -136,12 +147,8 @@ class DeadLetterSweeper:
             poison = PoisonMessage("unreadable", "the message names no task")
         except PoisonMessage as error:
             poison = error
-        put = OutgoingDeadLetter(
-            body=letter.delivery.body,
-            reason=poison.reason,
-            detail=str(poison),
-            failed_at=iso(self._connection.runner.now_ms()),
-        )
+        now = self._connection.runner.now_ms()
+        put = dead_letter_of_poison(letter.delivery.body, poison, now_ms=now)
         await self._put(entry, put, letter.delivery)
 
     async def _put(
@@ -149,31 +156,6 @@ class DeadLetterSweeper:
     ) -> None:
         queue = dead_letter_queue(self._connection, entry.name)
         await self._connection.bus.dead_letter(queue, put, group=delivery.group)
-
-    def _unseen(
-        self, entry: CatalogueEntry, delivery: Delivery, message: Message, task_id: str
-    ) -> TaskRecord:
-        runner = self._connection.runner
-        now_ms = runner.now_ms()
-        return TaskRecord(
-            task_id=task_id,
-            agent=entry.name,
-            principal=message.principal,
-            status=Status.FAILED,
-            v=new_version(runner.random_bits),
-            durability=entry.durability,
-            created_ms=delivery.sent_ms or now_ms,
-            updated_ms=now_ms,
-            arguments=Payload(ref=message.payload_ref)
-            if message.payload_ref
-            else Payload(inline=dumps(message.arguments or {})),
-            topic=message.topic,
-            session_id=message.session_id,
-            ordering_key=message.ordering_key,
-            deadline=message.deadline,
-            traceparent=message.traceparent,
-            redriven_from=message.redriven_from,
-        )
 
 
 async def dead_letter_unrouted(
@@ -185,14 +167,10 @@ async def dead_letter_unrouted(
     """
     keep: list[str] = []
     for delivery in deliveries:
-        poison = _why(connection, delivery)
+        poison = _poison_of(connection, delivery)
         log.error("message.poisoned", reason=poison.reason, detail=str(poison))
-        letter = OutgoingDeadLetter(
-            body=delivery.body,
-            reason=poison.reason,
-            detail=str(poison),
-            failed_at=iso(connection.runner.now_ms()),
-        )
+        now = connection.runner.now_ms()
+        letter = dead_letter_of_poison(delivery.body, poison, now_ms=now)
         try:
             queue = connection.names.dead_letter_queue("unrouted")
             await connection.bus.dead_letter(queue, letter, group=None)
@@ -202,7 +180,7 @@ async def dead_letter_unrouted(
     return keep
 
 
-def _why(connection: Connection, delivery: Delivery) -> PoisonMessage:
+def _poison_of(connection: Connection, delivery: Delivery) -> PoisonMessage:
     name = delivery.attributes.get("agent")
     try:
         message = decode(delivery.body)

@@ -1,4 +1,4 @@
-"""DeadLetters: what lies in an agent's dead-letter queue, and why."""
+"""Dead letters: what lies in an agent's dead-letter queue, and why."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from sqswarm.backends.ports.bus import Delivery, OutgoingDeadLetter
 from sqswarm.dispatcher.connection import Connection
 from sqswarm.schemas.errors import PoisonMessage
-from sqswarm.schemas.ids import event_task_id
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.message import Message, decode
 from sqswarm.schemas.naming import UNROUTED
@@ -20,7 +19,10 @@ _A_CALL = 10
 
 @dataclass(frozen=True, kw_only=True)
 class DeadLetter:
-    """One dead letter. Without a `reason` it is SQS's own: housekeeping has yet to look at it."""
+    """A dead letter as it is received; OutgoingDeadLetter is one that is put aside.
+
+    Without a `reason` it is SQS's own: housekeeping has yet to look at it.
+    """
 
     delivery: Delivery
     agent: str
@@ -46,13 +48,13 @@ class DeadLetter:
         }
 
 
-def dead_letter_of(delivery: Delivery, agent: str) -> DeadLetter:
+def read_dead_letter(delivery: Delivery, agent: str) -> DeadLetter:
     """Return what a delivery of `agent`'s dead-letter queue says."""
     try:
         message = decode(delivery.body)
     except PoisonMessage:
         return DeadLetter(delivery=delivery, agent=agent, message=None, task_id=None)
-    task_id = message.id if message.topic is None else event_task_id(message.id, agent)
+    task_id = message.task_id(agent)
     if delivery.attributes.get("reason") and not delivery.attributes.get("task_id"):
         # Put aside before it was anybody's task: its id may be anything.
         return DeadLetter(delivery=delivery, agent=agent, message=None, task_id=None)
@@ -66,7 +68,7 @@ def dead_letter_queue(connection: Connection, agent: str) -> str:
 
 
 @asynccontextmanager
-async def taken(
+async def receive_dead_letters(
     connection: Connection, agent: str, *, limit: int
 ) -> AsyncIterator[list[DeadLetter]]:
     """Receive up to `limit` dead letters and, at the end, make visible again what was not deleted.
@@ -82,7 +84,7 @@ async def taken(
             )
             if not deliveries:
                 break
-            letters += [dead_letter_of(delivery, agent) for delivery in deliveries]
+            letters += [read_dead_letter(delivery, agent) for delivery in deliveries]
         yield letters
     finally:
         await connection.runner.gather(
@@ -92,11 +94,11 @@ async def taken(
 
 async def peek(connection: Connection, agent: str, *, limit: int) -> list[DeadLetter]:
     """Return up to `limit` dead letters of an agent and leave them where they are."""
-    async with taken(connection, agent, limit=limit) as letters:
+    async with receive_dead_letters(connection, agent, limit=limit) as letters:
         return letters
 
 
-def failed_task_dead_letter(
+def dead_letter_of_failure(
     task_id: str, *, body: str, error: JsonObject, now_ms: int
 ) -> OutgoingDeadLetter:
     """Return the dead letter that a finally failed task leaves."""
@@ -108,4 +110,11 @@ def failed_task_dead_letter(
         task_id=task_id,
         failed_at=iso(now_ms),
         attempts=int(data.get("attempt", 0)),
+    )
+
+
+def dead_letter_of_poison(body: str, poison: PoisonMessage, *, now_ms: int) -> OutgoingDeadLetter:
+    """Return the dead letter of a message that no agent can ever run."""
+    return OutgoingDeadLetter(
+        body=body, reason=poison.reason, detail=str(poison), failed_at=iso(now_ms)
     )

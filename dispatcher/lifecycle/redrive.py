@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqswarm.backends.ports.bus import Outgoing
 from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
-from sqswarm.dispatcher.lifecycle.dead_letters import DeadLetter, dead_letter_queue, taken
+from sqswarm.dispatcher.lifecycle.dead_letters import (
+    DeadLetter,
+    dead_letter_queue,
+    receive_dead_letters,
+)
 from sqswarm.dispatcher.lifecycle.republish import republish
 from sqswarm.dispatcher.submit import Submitted
 from sqswarm.dispatcher.view import find
 from sqswarm.schemas import protocol
-from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.errors import SwarmError, TaskNotFound, UsageError
 from sqswarm.schemas.ids import created_ms, derive_task_id, new_traceparent, new_version
 from sqswarm.schemas.lifecycle import Phase, Status
@@ -52,22 +55,16 @@ async def redrive(connection: Connection, task_id: str) -> Submitted:
 
 def _again(connection: Connection, old: TaskRecord) -> TaskRecord:
     now = connection.runner.now_ms()
-    return TaskRecord(
-        task_id=derive_task_id(old.task_id, "redrive", at_ms=created_ms(old.task_id)),
-        agent=old.agent,
-        principal=old.principal,
-        status=Status.WORKING,
+    message = replace(
+        old.to_message(),
+        id=derive_task_id(old.task_id, "redrive", at_ms=created_ms(old.task_id)),
         v=new_version(connection.runner.random_bits),
-        durability=Durability.DURABLE,
-        created_ms=now,
-        updated_ms=now,
-        due_at_ms=now + DUE_GRACE_MS,
-        arguments=old.arguments,
-        session_id=old.session_id,
-        ordering_key=old.ordering_key,
+        parent=None,
+        deadline=None,
         traceparent=new_traceparent(connection.runner.random_bits),
         redriven_from=old.task_id,
     )
+    return TaskRecord.from_message(message, now_ms=now, due_at_ms=now + DUE_GRACE_MS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +97,9 @@ async def redrive_dead_letters(
     seen: set[str] = set()
     while limit is None or len(done) < limit:
         # Of a queue in which most are to stay, all have to be held to come by the others.
-        async with taken(connection, agent, limit=_HELD if task_ids else _AT_ONCE) as letters:
+        async with receive_dead_letters(
+            connection, agent, limit=_HELD if task_ids else _AT_ONCE
+        ) as letters:
             new = [letter for letter in letters if letter.delivery.message_id not in seen]
             if not new:
                 return
@@ -133,7 +132,7 @@ async def _redrive_letter(connection: Connection, letter: DeadLetter) -> Redrive
         principal=given.get("principal") or connection.principal,
         agent=letter.agent,
         group=letter.delivery.group if entry.ordered else None,
-        turn=f"-{connection.runner.now_ms()}",
+        dedup_suffix=f"-{connection.runner.now_ms()}",
     )
     await connection.bus.send(
         connection.names.queue(letter.agent, ordered=entry.ordered), [message]

@@ -6,30 +6,8 @@ from collections.abc import Sequence
 
 from sqswarm.backends.ports.bus import Outgoing
 from sqswarm.dispatcher.connection import Connection
-from sqswarm.schemas.json import loads
-from sqswarm.schemas.message import Message
 from sqswarm.schemas.naming import TASKS_TOPIC
-from sqswarm.schemas.payload import Payload
 from sqswarm.schemas.task import TaskRecord
-
-
-def message_of(record: TaskRecord) -> Message:
-    """Return the addressed message of a recorded task, whatever it was first published as."""
-    payload = record.arguments or Payload(inline="{}")
-    return Message(
-        id=record.task_id,
-        name=record.agent,
-        arguments=None if payload.inline is None else loads(payload.inline),
-        payload_ref=payload.ref,
-        principal=record.principal,
-        parent=record.parent,
-        deadline=record.deadline,
-        v=record.v,
-        session_id=record.session_id,
-        ordering_key=record.ordering_key,
-        redriven_from=record.redriven_from,
-        traceparent=record.traceparent,
-    )
 
 
 async def republish(connection: Connection, records: Sequence[TaskRecord]) -> None:
@@ -50,9 +28,9 @@ def outgoing(record: TaskRecord) -> Outgoing:
     """Return the message of a recorded task, ready to be published or sent."""
     return Outgoing(
         id=record.task_id,
-        body=message_of(record).encode(),
+        body=record.to_message().encode(),
         principal=record.principal,
         agent=record.agent,
         group=record.ordering_key,
-        turn=f"-{record.v}-{record.publishes}",
+        dedup_suffix=f"-{record.v}-{record.publishes}",
     )

@@ -13,8 +13,8 @@ from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
 from sqswarm.dispatcher.lifecycle.answer import expire_questions
 from sqswarm.dispatcher.lifecycle.children import repair_waiting
 from sqswarm.dispatcher.lifecycle.completion import Completion, apply_completions
-from sqswarm.dispatcher.lifecycle.dead_letters import failed_task_dead_letter
-from sqswarm.dispatcher.lifecycle.republish import message_of, republish
+from sqswarm.dispatcher.lifecycle.dead_letters import dead_letter_of_failure
+from sqswarm.dispatcher.lifecycle.republish import republish
 from sqswarm.schemas import protocol
 from sqswarm.schemas.ids import new_version
 from sqswarm.schemas.json import JsonObject
@@ -41,7 +41,7 @@ class Sweep:
     resumed: int = 0
     failed: int = 0
     cleared: int = 0
-    tended: int = 0
+    checked: int = 0
     broken: int = 0
 
 
@@ -49,7 +49,7 @@ class Housekeeper:
     """The swarm's housekeeping for one stage."""
 
     def __init__(self, connection: Connection, log: Log) -> None:
-        """Keep house with the connection ports."""
+        """Repair the tasks of the connection's stage."""
         self._connection = connection
         self._log = log
 
@@ -67,7 +67,9 @@ class Housekeeper:
             )
             items = await connection.store.read_many([key for keys in found for key in keys])
             records = [TaskRecord.from_item(item) for item in items.values()]
-            done.update(await connection.runner.gather([self._tend(record) for record in records]))
+            done.update(
+                await connection.runner.gather([self._repair(record) for record in records])
+            )
             done["due"] += len(records)
             # Each act takes its task out of the index or further on in it: the rest comes up.
             if all(len(keys) < _A_SHARD for keys in found):
@@ -77,37 +79,37 @@ class Housekeeper:
             self._log.info("housekeeping.swept", **vars(swept))
         return swept
 
-    async def _tend(self, record: TaskRecord) -> str:
+    async def _repair(self, record: TaskRecord) -> str:
         try:
-            return await self._act(record)
+            return await self._repair_due(record)
         except Exception as error:
             # One task that cannot be helped must not keep the others waiting, now or next time.
             self._log.error("housekeeping.failed", task_id=record.task_id, error=repr(error))
         try:
             now = self._connection.runner.now_ms()
-            await self._look_again(record, now + _BROKEN_MS)
+            await self._postpone(record, now + _BROKEN_MS)
         except Exception as error:
             self._log.error("housekeeping.failed", task_id=record.task_id, error=repr(error))
         return "broken"
 
-    async def _act(self, record: TaskRecord) -> str:
+    async def _repair_due(self, record: TaskRecord) -> str:
         now = self._connection.runner.now_ms()
         if record.due_at_ms is None or record.due_at_ms > now:
-            return "tended"  # the index lags behind: it has moved on since
+            return "checked"  # the index lags behind: it has moved on since
         if record.status.terminal:
             return await self.close(record)
         if record.status is Status.INPUT_REQUIRED:
-            return await self._expire(record)
+            return await self._expire_asks(record)
         if record.phase is Phase.WAITING:
             await repair_waiting(self._connection, record)
             # As long again as half of what it has waited: often at first, seldom for long joins.
             wait_ms = (now - record.updated_ms) // 2
             wait_ms = max(DUE_GRACE_MS, min(wait_ms, _LONGEST_LOOK_MS))
-            return await self._look_again(record, now + wait_ms)
+            return await self._postpone(record, now + wait_ms)
         if record.phase is Phase.SLEEPING:
             return await self._wake(record, now)
         if record.lease_until_ms > now:
-            return await self._look_again(record, record.lease_until_ms + DUE_GRACE_MS)
+            return await self._postpone(record, record.lease_until_ms + DUE_GRACE_MS)
         entry = self._connection.catalogue.agents.get(record.agent)
         if entry is not None and record.attempt >= entry.max_attempts:
             return await self.fail_exhausted(record, f"the worker was lost {record.attempt} times")
@@ -121,7 +123,7 @@ class Housekeeper:
     async def close(self, record: TaskRecord) -> str:
         """Do what an ended task still owes; a failed one leaves its dead letter."""
         if record.status is Status.FAILED and record.error is not None:
-            await self._put_aside(record, record.error)
+            await self._put_dead_letter(record, record.error)
         await apply_completions(self._connection, [Completion.of(record)])
         return "cleared"
 
@@ -140,32 +142,32 @@ class Housekeeper:
             )
         )
         if not isinstance(outcome, Applied) or outcome.item is None:
-            return "tended"
+            return "checked"
         await self.close(TaskRecord.from_item(outcome.item))
         return "failed"
 
-    async def _put_aside(self, record: TaskRecord, error: JsonObject) -> None:
+    async def _put_dead_letter(self, record: TaskRecord, error: JsonObject) -> None:
         entry = self._connection.catalogue.agents.get(record.agent)
         if entry is None:  # its queue is gone with the agent
             return
         queue = self._connection.names.dead_letter_queue(record.agent, ordered=entry.ordered)
-        letter = failed_task_dead_letter(
+        letter = dead_letter_of_failure(
             record.task_id,
-            body=message_of(record).encode(),
+            body=record.to_message().encode(),
             error=error,
             now_ms=self._connection.runner.now_ms(),
         )
         await self._connection.bus.dead_letter(queue, letter, group=record.ordering_key)
 
-    async def _expire(self, record: TaskRecord) -> str:
+    async def _expire_asks(self, record: TaskRecord) -> str:
         if await expire_questions(self._connection, record):
             return "resumed"
         times = [asked["timeoutAt"] for asked in record.asks.values() if "timeoutAt" in asked]
-        return await self._look_again(record, min(times, default=None))
+        return await self._postpone(record, min(times, default=None))
 
     async def _wake(self, record: TaskRecord, now: int) -> str:
         if (record.wake_at_ms or 0) > now:
-            return await self._look_again(record, record.wake_at_ms)
+            return await self._postpone(record, record.wake_at_ms)
         outcome = await self._connection.store.write(
             protocol.wake(
                 record,
@@ -175,7 +177,7 @@ class Housekeeper:
             )
         )
         if not isinstance(outcome, Applied) or outcome.item is None:
-            return "tended"
+            return "checked"
         await republish(self._connection, [TaskRecord.from_item(outcome.item)])
         return "resumed"
 
@@ -185,10 +187,10 @@ class Housekeeper:
             protocol.republish(record, due_at_ms=now + wait_ms)
         )
         if not isinstance(outcome, Applied) or outcome.item is None:
-            return "tended"
+            return "checked"
         await republish(self._connection, [TaskRecord.from_item(outcome.item)])
         return "republished"
 
-    async def _look_again(self, record: TaskRecord, due_at_ms: int | None) -> str:
-        await self._connection.store.write(protocol.look_again(record, due_at_ms=due_at_ms))
-        return "tended"
+    async def _postpone(self, record: TaskRecord, due_at_ms: int | None) -> str:
+        await self._connection.store.write(protocol.postpone(record, due_at_ms=due_at_ms))
+        return "checked"

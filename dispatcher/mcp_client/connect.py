@@ -1,4 +1,4 @@
-"""Connect: a client for a server that outlives lost connections and stays within its reach."""
+"""Connect: a client for a server that outlives lost connections and stays within its URL policy."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def connect(
     the server wants other credentials.
     """
     if url_policy is not None:
-        await url_policy.resolve(url)  # told here, not as an answer of the server's
+        await url_policy.resolve(url)  # refused here, not as an answer of the server's
     transport = _Steady(url_policy)
     opened = False
     try:
@@ -78,14 +78,14 @@ class _Steady(httpx2.AsyncHTTPTransport):
 
     def __init__(self, url_policy: UrlPolicy | None) -> None:
         super().__init__()
-        self._reach = url_policy
+        self._url_policy = url_policy
         self.trouble: str | None = None
         """Why the last request came to nothing, which the SDK's own error does not say."""
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         try:
-            if self._reach is not None:
-                await self._aim(request, self._reach)
+            if self._url_policy is not None:
+                await self._aim(request, self._url_policy)
             response = await super().handle_async_request(request)
         except (httpx2.TransportError, OSError) as error:
             self.trouble = f"{type(error).__name__}: {error}"

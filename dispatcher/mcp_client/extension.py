@@ -1,4 +1,4 @@
-"""Resolve: the client extension, through which `call_tool` waits for tasks as for any result."""
+"""Extension: the client extension, through which `call_tool` waits for tasks as for any result."""
 
 from __future__ import annotations
 
@@ -61,20 +61,20 @@ async def _resolve(created: CreatedTask, context: ClaimContext) -> CallToolResul
 async def _answer(handle: TaskHandle, state: TaskState, context: ClaimContext) -> None:
     """Put a task's questions to the client's callbacks and send back what they say."""
     responses = {}
-    for key, asked in (state.asked or {}).items():
-        if asked.get("method") != "elicitation/create":
-            message = f"task {handle.id} asks for {asked.get('method')!r}, which is not supported"
+    for key, wanted in (state.input_requests or {}).items():
+        if wanted.get("method") != "elicitation/create":
+            message = f"task {handle.id} asks for {wanted.get('method')!r}, which is not supported"
             raise InputRequired(message, hint="Use submit() and task.respond(...).")
-        request = ElicitRequest.model_validate(asked)
-        said = await context.session.dispatch_input_request(
+        request = ElicitRequest.model_validate(wanted)
+        answer = await context.session.dispatch_input_request(
             ClientRequestContext(session=context.session, request_id=key, meta=None), request
         )
-        if isinstance(said, ErrorData):
+        if isinstance(answer, ErrorData):
             message = (
-                f"task {handle.id} asks {key!r}, and this client cannot answer: {said.message}"
+                f"task {handle.id} asks {key!r}, and this client cannot answer: {answer.message}"
             )
             raise InputRequired(
                 message, hint="Give the client an elicitation_callback, or use submit()."
             )
-        responses[key] = said.model_dump(mode="json", by_alias=True, exclude_none=True)
+        responses[key] = answer.model_dump(mode="json", by_alias=True, exclude_none=True)
     await handle.respond(responses)

@@ -40,7 +40,7 @@ CATCHING: ContextVar[list[CreatedTask] | None] = ContextVar("CATCHING", default=
 class TaskHandle:
     """One task on a server.
 
-    Where the server answered the call at once there is no task: `id` is None, and `result` tells
+    Where the server answered the call at once there is no task: `id` is None, and `result` returns
     the answer.
     """
 
@@ -81,7 +81,7 @@ class TaskHandle:
                 lambda: self._session.send_request(GetTask(params=params), TaskState)
             )
         except MCPError as error:
-            raise _told(error, self._task_id()) from error
+            raise _error_of(error, self._task_id()) from error
         self._poll_ms = state.poll_interval_ms or self._poll_ms
         self._state = state
         return state
@@ -118,7 +118,7 @@ class TaskHandle:
             return self._answer
         state = await self.wait(timeout)
         if state is None or state.status is Status.INPUT_REQUIRED:
-            keys = ", ".join(state.asked or {}) if state else ""
+            keys = ", ".join(state.input_requests or {}) if state else ""
             message = f"task {self.id} waits for answers to: {keys}"
             raise InputRequired(message, hint="Answer with `await task.answer(key, value)`.")
         if state.status is Status.FAILED:
@@ -151,7 +151,7 @@ class TaskHandle:
         try:
             await insist(lambda: self._session.send_request(request, Acknowledged))
         except MCPError as error:
-            raise _told(error, self._task_id()) from error
+            raise _error_of(error, self._task_id()) from error
 
     def _task_id(self) -> str:
         if self.id is None:
@@ -190,7 +190,7 @@ async def submit(
     return TaskHandle(client.session, None, answer=answer)
 
 
-def _told(error: MCPError, task_id: str) -> Exception:
+def _error_of(error: MCPError, task_id: str) -> Exception:
     if error.code == INVALID_PARAMS:
         return TaskNotFound(
             f"the server has no task {task_id}: {error}",

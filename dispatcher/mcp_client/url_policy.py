@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from sqswarm.schemas.errors import UsageError
-from sqswarm.schemas.settings import Settings
+from sqswarm.schemas.settings import LOOPBACK_HOSTS, Settings
 
 ALLOW_VARIABLE = "SQSWARM_MCP_ALLOW"
 """Comma-separated: `host`, `host:port`, `*.domain` or a network such as `10.1.0.0/16`."""
 
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 """Source: RFC 6052, the well-known prefix of IPv4 addresses within IPv6."""
 
@@ -57,7 +56,7 @@ class UrlPolicy:
     def trusts(self, url: str) -> bool:
         """Tell whether secrets may go there: to hosts that are named, and beside an emulator."""
         host, _ = _parts(url)
-        return self.names(url) or (self.loopback and host in _LOOPBACK)
+        return self.names(url) or (self.loopback and host in LOOPBACK_HOSTS)
 
     def names(self, url: str) -> bool:
         """Tell whether the URL's host is one that `allowed` names."""

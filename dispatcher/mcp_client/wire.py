@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 from mcp_types import CallToolResult, Request, RequestParams, Result
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from sqswarm.schemas.json import JsonObject
@@ -32,7 +32,7 @@ class CreatedTask(Result):
 
 
 class TaskState(Result):
-    """One task as its server tells it."""
+    """One task as its server reports it."""
 
     model_config = _CAMEL
 
@@ -40,7 +40,7 @@ class TaskState(Result):
     status: Status
     status_message: str | None = None
     poll_interval_ms: int | None = None
-    asked: dict[str, JsonObject] | None = Field(default=None, alias="inputRequests")
+    input_requests: dict[str, JsonObject] | None = None
     """Open questions by key, each an MCP request; only while `status` is input_required."""
     result: JsonObject | None = None
     error: JsonObject | None = None

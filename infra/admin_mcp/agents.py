@@ -31,7 +31,7 @@ class Agents(Shape):
     agents: list[Agent]
 
 
-def tools(site: AdminContext) -> Iterator[OperationTool]:
+def tools(context: AdminContext) -> Iterator[OperationTool]:
     """Yield the tools of this group."""
 
     def list_agents() -> Agents:
@@ -40,11 +40,11 @@ def tools(site: AdminContext) -> Iterator[OperationTool]:
         Use it first: other tools take an agent's name from here, and submit-task its arguments.
         Changes nothing; reads one S3 object.
         """
-        with site.swarm() as swarm:
+        with context.swarm() as swarm:
             entries = swarm.agents()
         return Agents(
-            stage=site.settings.stage,
-            endpoint=site.where,
+            stage=context.settings.stage,
+            endpoint=context.where,
             agents=[
                 Agent(
                     name=entry.name,

@@ -1,4 +1,4 @@
-"""Dead dead letters: what was given up and why; running it again, once a person has agreed."""
+"""Dead letters: what was given up and why; running it again, once a person has agreed."""
 
 # No `from __future__ import annotations`: the SDK has to see the resolver in a tool's signature,
 # and that resolver is a function within a function, which no name leads to.
@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from sqswarm import Swarm
 from sqswarm.dispatcher.lifecycle.dead_letters import DeadLetter
 from sqswarm.infra.admin_mcp.context import AdminContext
-from sqswarm.infra.admin_mcp.failure import told
+from sqswarm.infra.admin_mcp.failure import with_fix
 from sqswarm.infra.admin_mcp.shape import RUNS_CODE, Shape
 from sqswarm.infra.admin_mcp.text import cut_text
 from sqswarm.infra.admin_mcp.tools import OperationTool
@@ -37,7 +37,7 @@ class DeadLetterInfo(Shape):
 
 
 class DeadLetters(Shape):
-    """Dead dead letters; they stay where they are."""
+    """Dead letters; they stay where they are."""
 
     letters: list[DeadLetterInfo]
     limited: bool = Field(description="True where there may be more.")
@@ -70,10 +70,10 @@ Agent = Annotated[str, Field(description="An agent of list-agents, or `unrouted`
 TaskIds = Annotated[
     list[str] | None, Field(description="Only the dead letters of these tasks; else any.")
 ]
-Limit = Annotated[int, Field(ge=1, le=200, description="DeadLetters at most.")]
+Limit = Annotated[int, Field(ge=1, le=200, description="Dead letters at most.")]
 
 
-def tools(site: AdminContext) -> Iterator[OperationTool]:
+def tools(context: AdminContext) -> Iterator[OperationTool]:
     """Yield the tools of this group."""
 
     def list_dead_letters(
@@ -87,14 +87,14 @@ def tools(site: AdminContext) -> Iterator[OperationTool]:
         Use it to learn why tasks failed for good. They stay where they are; looking hides
         them from others for a moment. Two or more SQS requests a queue.
         """
-        with site.swarm() as swarm:
+        with context.swarm() as swarm:
             queues = [agent] if agent else [*(entry.name for entry in swarm.agents()), UNROUTED]
             found = [letter for name in queues for letter in swarm.dead_letters(name, limit=limit)]
         return DeadLetters(
-            letters=[_shown(letter) for letter in found[:limit]], limited=len(found) >= limit
+            letters=[_info_of(letter) for letter in found[:limit]], limited=len(found) >= limit
         )
 
-    @told
+    @with_fix
     def decide(
         ctx: Context,
         agent: str,
@@ -105,14 +105,15 @@ def tools(site: AdminContext) -> Iterator[OperationTool]:
         """Ask the person where the client can; else take the argument's word."""
         if not _can_ask(ctx):
             return Confirmation(redrive=confirm)
-        with site.swarm() as swarm:
+        with context.swarm() as swarm:
             letters = _chosen(swarm, agent, task_ids, limit)
         if not letters:
             return Confirmation(redrive=False)
         reasons = Counter(str(letter.to_json()["reason"]) for letter in letters)
         why = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
         return Elicit(
-            f"Run {len(letters)} dead letter(s) of agent {agent!r} again on {site.where} ({why})? "
+            f"Run {len(letters)} dead letter(s) of agent {agent!r} again on {context.where} "
+            f"({why})? "
             "Each becomes a new task: the agent's code runs once more, with all its effects.",
             Confirmation,
         )
@@ -140,30 +141,30 @@ def tools(site: AdminContext) -> Iterator[OperationTool]:
         budget, linked to the old; a message that never became a task is moved back as it is. The
         agent's code runs again, with all its effects and costs.
         """
-        with site.swarm() as swarm:
+        with context.swarm() as swarm:
             letters = _chosen(swarm, agent, task_ids, limit)
-            shown = [_shown(letter) for letter in letters]
+            infos = [_info_of(letter) for letter in letters]
             if not letters:
-                return _done("nothing_there", "There are no such dead letters.", shown)
+                return _done("nothing_there", "There are no such dead letters.", infos)
             agreed = isinstance(decision, AcceptedElicitation) and decision.data.redrive
             if not agreed and _can_ask(ctx):
-                return _done("declined", "The user did not agree. Nothing was changed.", shown)
+                return _done("declined", "The user did not agree. Nothing was changed.", infos)
             if not agreed:
                 return _done(
                     "dry_run",
-                    f"Nothing was changed. {len(shown)} would be run again. Show this to "
+                    f"Nothing was changed. {len(infos)} would be run again. Show this to "
                     "the user; if they agree, call again with the same arguments and confirm=true.",
-                    shown,
+                    infos,
                 )
-            fates = [
+            results = [
                 Redriven(
-                    old_task_id=fate.letter.task_id,
-                    new_task_id=fate.new.task_id if fate.new else None,
-                    error=str(fate.error) if fate.error else None,
+                    old_task_id=result.letter.task_id,
+                    new_task_id=result.new.task_id if result.new else None,
+                    error=str(result.error) if result.error else None,
                 )
-                for fate in swarm.redrive_dead_letters(agent, task_ids=task_ids, limit=limit)
+                for result in swarm.redrive_dead_letters(agent, task_ids=task_ids, limit=limit)
             ]
-        return _done("redriven", "They are on their way: see get-task.", shown, fates)
+        return _done("redriven", "They are on their way: see get-task.", infos, results)
 
     yield OperationTool(
         name="list-dead-letters", title="List dead letters", function=list_dead_letters
@@ -191,10 +192,10 @@ def _chosen(swarm: Swarm, agent: str, task_ids: list[str] | None, limit: int) ->
     return [one for one in letters if task_ids is None or one.task_id in task_ids][:limit]
 
 
-def _shown(letter: DeadLetter) -> DeadLetterInfo:
-    told_of = letter.to_json()
+def _info_of(letter: DeadLetter) -> DeadLetterInfo:
+    fields = letter.to_json()
     return DeadLetterInfo.model_validate(
-        {**told_of, "body": cut_text(told_of["body"], _BODY_LIMIT)[0]}
+        {**fields, "body": cut_text(fields["body"], _BODY_LIMIT)[0]}
     )
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import functools
 import inspect
-import logging
+import json
 from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from mcp.server.mcpserver.exceptions import ToolError
+from pydantic import ValidationError
 
 from sqswarm.backends.aws.caller import error_code, translated
 from sqswarm.schemas.errors import SwarmError, UsageError
-
-_LOG = logging.getLogger(__name__)
+from sqswarm.schemas.json import JsonObject
 
 
 class UnknownFunction(UsageError):
@@ -29,6 +29,8 @@ class FunctionBusy(SwarmError):
     hint = "Wait a minute, look with get-function, and call again once its state is Active."
 
 
+_INPUT_SHOWN = 80
+
 _ADVICE = {
     "TooManyRequestsException": "Lambda throttles this account: wait some seconds, call again.",
     "ThrottlingException": "AWS throttles this account: wait some seconds, then call again.",
@@ -41,7 +43,7 @@ _ADVICE = {
 }
 
 
-def told(tool: Callable[..., Any]) -> Callable[..., Any]:
+def with_fix(tool: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap a tool so that what it raises becomes a tool error with a `fix:` line.
 
     What nobody foresaw passes through: the SDK keeps its text from the client and logs it.
@@ -78,3 +80,37 @@ def _tool_error(error: Exception) -> ToolError:
     if isinstance(known, ParamValidationError):
         return ToolError(f"{known}\n  fix: Correct the argument that the message names.")
     return ToolError(f"{type(known).__name__}: {known}\n  fix: Check the server's AWS set-up.")
+
+
+def invalid_arguments(tool: str, schema: JsonObject, error: ValidationError) -> ToolError:
+    """Return what is wrong with a call's arguments: each field, why, and a call that fits."""
+    properties: JsonObject = schema["properties"]
+    first: dict[str, str] = {}
+    for one in error.errors(include_url=False):
+        place, *inner = one["loc"]
+        name = str(place)
+        if one["type"] == "missing" and not inner:
+            reason = f"`{name}` is missing"
+        elif one["type"] == "extra_forbidden":
+            reason = f"there is no argument `{name}`; possible are {', '.join(properties)}"
+        else:
+            given = json.dumps(one["input"], ensure_ascii=False, default=repr)[:_INPUT_SHOWN]
+            reason = f"`{name}` is {given}: {one['msg'][:1].lower()}{one['msg'][1:]}"
+        first.setdefault(name, reason)
+    named = [*schema.get("required", []), *(name for name in first if name in properties)]
+    example = {name: _example(name, properties[name]) for name in named}
+    text = json.dumps(example, ensure_ascii=False)
+    return ToolError(
+        f"InvalidArguments: {'; '.join(first.values())}\n  fix: Call {tool} with, say, {text}."
+    )
+
+
+def _example(name: str, schema: JsonObject) -> Any:
+    """Return a value that fits the schema of one argument."""
+    if schema.get("default") is not None:
+        return schema["default"]
+    for key in ("examples", "enum", "anyOf"):
+        if key in schema:
+            return _example(name, schema["anyOf"][0]) if key == "anyOf" else schema[key][0]
+    kinds: JsonObject = {"integer": schema.get("minimum", 1), "boolean": True, "object": {}}
+    return kinds.get(schema.get("type", ""), [] if schema.get("type") == "array" else f"<{name}>")

@@ -82,7 +82,7 @@ class Function(FunctionSummary):
     event_sources: list[EventSource]
 
 
-def tools(site: AdminContext) -> Iterator[OperationTool]:
+def tools(context: AdminContext) -> Iterator[OperationTool]:
     """Yield the tools of this group."""
 
     def list_functions(
@@ -104,7 +104,7 @@ def tools(site: AdminContext) -> Iterator[OperationTool]:
         shorter. Changes nothing; one Lambda request per 50 functions looked at.
         """
         found, following = _page(
-            site.client("lambda"), prefix, runtime, page_size, _position(cursor)
+            context.client("lambda"), prefix, runtime, page_size, _position(cursor)
         )
         return Functions(
             functions=[FunctionSummary.model_validate(summary(one)) for one in found],
@@ -117,11 +117,11 @@ def tools(site: AdminContext) -> Iterator[OperationTool]:
         Environment variables are listed by name only, and the code is not fetched. Changes
         nothing; two Lambda requests.
         """
-        client = site.client("lambda")
-        told = described(client, function_name)
+        client = context.client("lambda")
+        answer = described(client, function_name)
         mappings = client.list_event_source_mappings(FunctionName=function_name)
         return Function.model_validate(
-            {**_details(told), "event_sources": [
+            {**_details(answer), "event_sources": [
                 {
                     "source": one.get("EventSourceArn"),
                     "state": one.get("State", ""),
@@ -140,7 +140,7 @@ def tools(site: AdminContext) -> Iterator[OperationTool]:
 def described(client: Any, function_name: str) -> dict[str, Any]:
     """Return GetFunction's answer; raises UnknownFunction."""
     try:
-        told: dict[str, Any] = client.get_function(FunctionName=function_name)
+        answer: dict[str, Any] = client.get_function(FunctionName=function_name)
     except client.exceptions.ResourceNotFoundException as error:
         message = f"there is no function {function_name!r} in this account and region"
         raise UnknownFunction(message) from error
@@ -149,7 +149,7 @@ def described(client: Any, function_name: str) -> dict[str, Any]:
             message = f"{function_name!r} is no function name"
             raise UnknownFunction(message) from error
         raise
-    return told
+    return answer
 
 
 def every_function(client: Any) -> Iterator[dict[str, Any]]:
@@ -171,8 +171,8 @@ def summary(one: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _details(told: dict[str, Any]) -> dict[str, Any]:
-    one = told["Configuration"]
+def _details(answer: dict[str, Any]) -> dict[str, Any]:
+    one = answer["Configuration"]
     return {
         **summary(one),
         "arn": one["FunctionArn"],
@@ -187,12 +187,12 @@ def _details(told: dict[str, Any]) -> dict[str, Any]:
         "code_sha256": one["CodeSha256"],
         "environment_names": sorted(one.get("Environment", {}).get("Variables", {})),
         "layers": [layer["Arn"] for layer in one.get("Layers", [])],
-        "reserved_concurrency": told.get("Concurrency", {}).get("ReservedConcurrentExecutions"),
+        "reserved_concurrency": answer.get("Concurrency", {}).get("ReservedConcurrentExecutions"),
         "ephemeral_storage_mb": one.get("EphemeralStorage", {}).get("Size"),
         "dead_letter_target": one.get("DeadLetterConfig", {}).get("TargetArn"),
         "log_group": one.get("LoggingConfig", {}).get("LogGroup"),
         "in_vpc": bool(one.get("VpcConfig", {}).get("VpcId")),
-        "tags": told.get("Tags", {}),
+        "tags": answer.get("Tags", {}),
     }
 
 
@@ -206,12 +206,12 @@ def _page(
     """Return one page's functions, and the cursor of what follows."""
     marker, skip = position
     filtered = prefix is not None or runtime is not None
-    asked = _AWS_PAGE if filtered else page_size
+    items = _AWS_PAGE if filtered else page_size
     found: list[dict[str, Any]] = []
     for _ in range(_CALLS_LIMIT):
         options = {"Marker": marker} if marker else {}
-        told = client.list_functions(MaxItems=asked, **options)
-        functions = told["Functions"]
+        answer = client.list_functions(MaxItems=items, **options)
+        functions = answer["Functions"]
         for number, one in enumerate(functions[skip:], start=skip):
             if len(found) == page_size:
                 return found, _cursor(marker, number)
@@ -220,7 +220,7 @@ def _page(
                 one.get("Runtime"),
             }:
                 found.append(one)
-        marker, skip = told.get("NextMarker"), 0
+        marker, skip = answer.get("NextMarker"), 0
         if marker is None:
             return found, None
         if len(found) == page_size:
@@ -233,7 +233,7 @@ def _cursor(marker: str | None, skip: int) -> str:
 
 
 def _position(cursor: str | None) -> tuple[str | None, int]:
-    """Return AWS's marker, and how many of its page are already told."""
+    """Return AWS's marker, and how many of its page are already listed."""
     if cursor is None:
         return None, 0
     try:

@@ -42,7 +42,7 @@ class Invocation(Shape):
     seconds: float = Field(description="As seen from here, with the network.")
 
 
-def tools(site: AdminContext) -> Iterator[OperationTool]:
+def tools(context: AdminContext) -> Iterator[OperationTool]:
     """Yield the tools of this group."""
 
     def invoke_function(
@@ -61,7 +61,11 @@ def tools(site: AdminContext) -> Iterator[OperationTool]:
         succeeded. Do not invoke a swarm's own agents with it: use submit-task.
         """
         return invoked(
-            site, function_name, payload, qualifier=qualifier, shown=max_result_characters
+            context,
+            function_name,
+            payload,
+            qualifier=qualifier,
+            max_characters=max_result_characters,
         )
 
     yield OperationTool(
@@ -73,12 +77,12 @@ def tools(site: AdminContext) -> Iterator[OperationTool]:
 
 
 def invoked(
-    site: AdminContext,
+    context: AdminContext,
     function_name: str,
     payload: Any,
     *,
     qualifier: str | None = None,
-    shown: int,
+    max_characters: int,
 ) -> Invocation:
     """Invoke a function synchronously, once, and return what came of it.
 
@@ -89,19 +93,19 @@ def invoked(
     if size_bytes(text) > PAYLOAD_LIMIT_BYTES:
         message = f"the payload has {size_bytes(text):,} bytes; Lambda takes 6 MB"
         raise PayloadTooLarge(message, hint="Put the data in S3 and pass its address.")
-    timeout_s = described(site.client("lambda"), function_name)["Configuration"]["Timeout"]
-    once = client_without_retries(site.settings, timeout_s=timeout_s + _SLACK_S)
+    timeout_s = described(context.client("lambda"), function_name)["Configuration"]["Timeout"]
+    once = client_without_retries(context.settings, timeout_s=timeout_s + _SLACK_S)
     started = time.monotonic()
     options = {} if qualifier is None else {"Qualifier": qualifier}
     try:
-        told = once.invoke(
+        answer = once.invoke(
             FunctionName=function_name,
             Payload=text.encode(),
             LogType="Tail",
             InvocationType="RequestResponse",
             **options,
         )
-        raw = told["Payload"].read().decode(errors="replace")
+        raw = answer["Payload"].read().decode(errors="replace")
     except once.exceptions.ResourceNotFoundException as error:
         message = f"function {function_name!r} has no version or alias {qualifier!r}"
         raise UnknownFunction(message, hint="Leave the qualifier out, or correct it.") from error
@@ -110,16 +114,16 @@ def invoked(
         raise TimedOut(
             message, hint="It may have run all the same: read its log before you call again."
         ) from error
-    payload_json, was_cut = cut_text(raw, shown)
+    payload_json, was_cut = cut_text(raw, max_characters)
     return Invocation(
         function_name=function_name,
-        succeeded="FunctionError" not in told,
-        status_code=told["StatusCode"],
-        function_error=told.get("FunctionError"),
-        executed_version=told.get("ExecutedVersion"),
+        succeeded="FunctionError" not in answer,
+        status_code=answer["StatusCode"],
+        function_error=answer.get("FunctionError"),
+        executed_version=answer.get("ExecutedVersion"),
         payload_json=payload_json,
         payload_bytes=size_bytes(raw),
         payload_cut=was_cut,
-        log_tail=base64.b64decode(told.get("LogResult", "")).decode(errors="replace"),
+        log_tail=base64.b64decode(answer.get("LogResult", "")).decode(errors="replace"),
         seconds=round(time.monotonic() - started, 3),
     )

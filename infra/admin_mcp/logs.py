@@ -38,7 +38,7 @@ class Lines(Shape):
     )
 
 
-def tools(site: AdminContext) -> Iterator[OperationTool]:
+def tools(context: AdminContext) -> Iterator[OperationTool]:
     """Yield the tools of this group."""
 
     def read_logs(
@@ -57,8 +57,8 @@ def tools(site: AdminContext) -> Iterator[OperationTool]:
         Lines are what the agent's code printed and may hold data of its users: repeat only what
         is needed. Changes nothing; CloudWatch Logs bills by data scanned, so keep `minutes` small.
         """
-        group = f"/aws/lambda/{site.names().stack}-{agent}"
-        client = site.client("logs")
+        group = f"/aws/lambda/{context.names().stack}-{agent}"
+        client = context.client("logs")
         start_ms = int(1000 * (time.time() - 60 * minutes))
         events = list(islice(_events(client, group, start_ms), _READ_LIMIT + 1))
         wanted = [e for e in events if contains is None or contains in e["message"]]

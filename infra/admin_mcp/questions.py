@@ -1,4 +1,4 @@
-"""People: tasks that wait for somebody's answer."""
+"""Questions: tasks that wait for somebody's answer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Inbox(Shape):
     questions: list[Question]
 
 
-def tools(site: AdminContext) -> Iterator[OperationTool]:
+def tools(context: AdminContext) -> Iterator[OperationTool]:
     """Yield the tools of this group."""
 
     def list_inbox(
@@ -43,7 +43,7 @@ def tools(site: AdminContext) -> Iterator[OperationTool]:
         Show them to the user; answer with answer-question only what the user has decided. Changes
         nothing, but reads the whole task table.
         """
-        with site.swarm() as swarm:
+        with context.swarm() as swarm:
             views = swarm.inbox(agent=agent, limit=limit)
         return Inbox(
             questions=[
@@ -52,13 +52,13 @@ def tools(site: AdminContext) -> Iterator[OperationTool]:
                         "taskId": view.id,
                         "agent": view.record.agent,
                         "key": key,
-                        "message": asked["params"]["message"],
-                        "answerSchema": asked["params"]["requestedSchema"],
+                        "message": question["params"]["message"],
+                        "answerSchema": question["params"]["requestedSchema"],
                         "askedAt": view.to_json()["lastUpdatedAt"],
                     }
                 )
                 for view in views
-                for key, asked in view.to_json().get("inputRequests", {}).items()
+                for key, question in view.to_json().get("inputRequests", {}).items()
             ]
         )
 
@@ -72,7 +72,7 @@ def tools(site: AdminContext) -> Iterator[OperationTool]:
         Only with an answer the user gave: agents ask because a person has to decide. It cannot be
         taken back. A wrong answer's shape is refused, with the reason; a late one is ignored.
         """
-        with site.swarm() as swarm:
+        with context.swarm() as swarm:
             status = swarm.answer(task_id, key, answer)
         return Ended.model_validate({"taskId": task_id, "status": status.value})
 

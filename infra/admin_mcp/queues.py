@@ -44,7 +44,7 @@ _COUNTS = {
 }
 
 
-def tools(site: AdminContext) -> Iterator[OperationTool]:
+def tools(context: AdminContext) -> Iterator[OperationTool]:
     """Yield the tools of this group."""
 
     def list_queues(
@@ -59,11 +59,11 @@ def tools(site: AdminContext) -> Iterator[OperationTool]:
         workers fail or are throttled. Changes nothing; two SQS requests an agent (four counting
         the addresses) and one CloudWatch request.
         """
-        with site.swarm() as swarm:
+        with context.swarm() as swarm:
             entries = {entry.name: entry for entry in swarm.agents()}
         wanted = _wanted(entries, agent)
-        names = site.names()
-        sqs = site.client("sqs")
+        names = context.names()
+        sqs = context.client("sqs")
         found: list[dict[str, Any]] = []
         queue_names = {}
         for name, ordered in wanted.items():
@@ -72,7 +72,7 @@ def tools(site: AdminContext) -> Iterator[OperationTool]:
             dead = _counts(sqs, names.dead_letter_queue(name, ordered=ordered))
             found.append({"agent": name, **counts, "dead_letters": sum(dead.values())})
         ages = latest(
-            site.client("cloudwatch"),
+            context.client("cloudwatch"),
             {
                 name: Metric(
                     namespace="AWS/SQS",
@@ -105,5 +105,7 @@ def _wanted(entries: dict[str, CatalogueEntry], agent: str | None) -> dict[str, 
 
 def _counts(sqs: Any, queue: str) -> dict[str, int]:
     url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
-    told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[*_COUNTS.values()])["Attributes"]
-    return {name: int(told.get(attribute, 0)) for name, attribute in _COUNTS.items()}
+    counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[*_COUNTS.values()])[
+        "Attributes"
+    ]
+    return {name: int(counts.get(attribute, 0)) for name, attribute in _COUNTS.items()}

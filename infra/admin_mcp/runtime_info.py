@@ -51,7 +51,7 @@ class RuntimeInfo(Shape):
     limited: bool = Field(description="True where functions were left out of the list.")
 
 
-def tools(site: AdminContext) -> Iterator[OperationTool]:
+def tools(context: AdminContext) -> Iterator[OperationTool]:
     """Yield the tools of this group."""
 
     def get_runtime_info(
@@ -72,7 +72,7 @@ def tools(site: AdminContext) -> Iterator[OperationTool]:
         Lambda request per 50 functions.
         """
         today = datetime.now(UTC).date()
-        client = site.client("lambda")
+        client = context.client("lambda")
         configurations = (
             every_function(client)
             if function_name is None

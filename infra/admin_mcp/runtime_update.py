@@ -37,7 +37,7 @@ class RuntimeUpdate(Shape):
     rollback_error: str | None = Field(description="Why the old runtime could not be put back.")
 
 
-def tools(site: AdminContext) -> Iterator[OperationTool]:
+def tools(context: AdminContext) -> Iterator[OperationTool]:
     """Yield the tools of this group."""
 
     def update_function_runtime(
@@ -64,7 +64,7 @@ def tools(site: AdminContext) -> Iterator[OperationTool]:
         a rollback is no error of this tool. Takes seconds to minutes; costs one invocation.
         """
         today = datetime.now(UTC).date()
-        client = site.client("lambda")
+        client = context.client("lambda")
         before = described(client, function_name)["Configuration"]
         _check(before, runtime, today, accept_no_rollback=accept_no_rollback)
         old = str(before["Runtime"])
@@ -81,7 +81,7 @@ def tools(site: AdminContext) -> Iterator[OperationTool]:
         client.update_function_configuration(
             FunctionName=function_name, Runtime=runtime, RevisionId=before["RevisionId"]
         )
-        test, trouble = _tried(site, client, function_name, test_event)
+        test, trouble = _tried(context, client, function_name, test_event)
         facts |= {"test": test, "test_error": trouble}
         if trouble is None and test is not None and test.succeeded:
             return RuntimeUpdate.model_validate({
@@ -141,15 +141,15 @@ def _check(before: dict[str, Any], runtime: str, today: date, *, accept_no_rollb
 
 
 def _tried(
-    site: AdminContext, client: Any, function_name: str, event: Any
+    context: AdminContext, client: Any, function_name: str, event: Any
 ) -> tuple[Invocation | None, str | None]:
     """Wait for the update and run the test event; return the run, or what went wrong.
 
-    Whatever goes wrong is told, not raised: the way back comes after it.
+    Whatever goes wrong is returned, not raised: the way back comes after it.
     """
     try:
         _finished(client, function_name)
-        return invoked(site, function_name, event, shown=_SHOWN), None
+        return invoked(context, function_name, event, max_characters=_SHOWN), None
     except Exception as error:
         return None, f"{type(error).__name__}: {error}"
 
@@ -167,9 +167,9 @@ def _rolled_back(client: Any, function_name: str, runtime: str) -> str | None:
 
 def _finished(client: Any, function_name: str) -> None:
     """Wait until an update has succeeded; raises SwarmError where it failed or takes too long."""
-    told = _settled(client, function_name)
-    if told.get("LastUpdateStatus") == "Failed":
-        message = f"Lambda could not update it: {told.get('LastUpdateStatusReason', 'no reason')}"
+    answer = _settled(client, function_name)
+    if answer.get("LastUpdateStatus") == "Failed":
+        message = f"Lambda could not update it: {answer.get('LastUpdateStatusReason', 'no reason')}"
         raise SwarmError(message, hint="See get-function.")
 
 
@@ -177,9 +177,9 @@ def _settled(client: Any, function_name: str) -> dict[str, Any]:
     """Wait until no update is under way, and return the configuration."""
     ends = time.monotonic() + _UPDATE_LIMIT_S
     while True:
-        told: dict[str, Any] = client.get_function_configuration(FunctionName=function_name)
-        if told.get("LastUpdateStatus") != "InProgress":
-            return told
+        answer: dict[str, Any] = client.get_function_configuration(FunctionName=function_name)
+        if answer.get("LastUpdateStatus") != "InProgress":
+            return answer
         if time.monotonic() > ends:
             message = f"the update of {function_name} has not finished after {_UPDATE_LIMIT_S} s"
             raise FunctionBusy(message)

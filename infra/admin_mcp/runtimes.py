@@ -41,7 +41,7 @@ class Runtime:
 
 
 def language(runtime: str) -> str:
-    """Return a runtime's language: the dead letters it starts with."""
+    """Return a runtime's language: the letters it starts with."""
     found = re.match(r"[a-z]+", runtime)
     return "dotnet" if runtime.startswith("dotnet") else found[0] if found else runtime
 

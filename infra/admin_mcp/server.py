@@ -1,35 +1,54 @@
-"""The MCP server of operations: built for a site, run over stdio or streamable HTTP."""
+"""The MCP server of operations: built for one stage, run over stdio or streamable HTTP."""
 
 from __future__ import annotations
 
 from importlib.metadata import version
+from typing import Any
 
 from mcp.server import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
+from pydantic import ValidationError
 
 from sqswarm.infra.admin_mcp.context import AdminContext
+from sqswarm.infra.admin_mcp.failure import invalid_arguments
 from sqswarm.infra.admin_mcp.tools import OperationTool, tools
 
 NAME = "sqswarm-operations"
 LOOPBACK = "127.0.0.1"
 
 
-def build(site: AdminContext) -> MCPServer:
-    """Return the server with the site's tools; nothing is asked of AWS yet."""
+def build(context: AdminContext) -> MCPServer:
+    """Return the server with the tools of `context`; nothing is asked of AWS yet."""
     return MCPServer(
         name=NAME,
         title="sqswarm operations",
         description="Look after a swarm of agents and the AWS Lambda functions of one account.",
-        instructions=_instructions(site),
+        instructions=_instructions(context),
         version=version("sqswarm"),
         log_level="WARNING",
         subscriptions=False,
-        tools=[_served(tool) for tool in tools(site)],
+        tools=[_served(tool) for tool in tools(context)],
     )
 
 
+class _Tool(Tool):
+    """The SDK's tool, but for what a model reads when its arguments do not fit."""
+
+    async def run(self, arguments: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Run the tool; raises ToolError."""
+        try:
+            return await super().run(arguments, *args, **kwargs)
+        except UnexpectedToolError:
+            raise
+        except ToolError as error:
+            if not isinstance(error.__cause__, ValidationError):
+                raise
+            raise invalid_arguments(self.name, self.parameters, error.__cause__) from error
+
+
 def _served(tool: OperationTool) -> Tool:
-    made = Tool.from_function(
+    made = _Tool.from_function(
         tool.safe,
         name=tool.name,
         title=tool.title,
@@ -44,29 +63,30 @@ def _served(tool: OperationTool) -> Tool:
     return made
 
 
-def run_stdio(site: AdminContext) -> None:
+def run_stdio(context: AdminContext) -> None:
     """Serve one client on stdin and stdout until it goes. Logs go to stderr."""
-    build(site).run("stdio")
+    build(context).run("stdio")
 
 
-def run_http(site: AdminContext, *, port: int) -> None:
+def run_http(context: AdminContext, *, port: int) -> None:
     """Serve at http://127.0.0.1:PORT/mcp until interrupted.
 
     On loopback only: there is no authentication. The SDK refuses foreign Host and Origin headers,
     so that a web page cannot reach it through the browser.
     """
-    build(site).run("streamable-http", host=LOOPBACK, port=port)
+    build(context).run("streamable-http", host=LOOPBACK, port=port)
 
 
-def _instructions(site: AdminContext) -> str:
+def _instructions(context: AdminContext) -> str:
     rights = (
         "Tools that change things are served."
-        if site.writes
+        if context.writes
         else "Read-only: tools that change anything are not served. To get them, the user restarts "
         "the server with `sqswarm mcp --allow-writes`."
     )
     return (
-        f"Works on {site.where}, swarm stage {site.settings.stage!r}; both are fixed. {rights}\n"
+        f"Works on {context.where}, swarm stage {context.settings.stage!r}; both are fixed. "
+        f"{rights}\n"
         "A swarm: agents (typed functions) take tasks from queues; a task is working, "
         "input_required, completed, failed or cancelled. What was given up lies in an agent's "
         "dead-letter queue.\n"

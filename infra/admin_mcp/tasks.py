@@ -16,7 +16,10 @@ from sqswarm.schemas.errors import TaskCancelled, TaskFailed, TimedOut
 from sqswarm.schemas.json import JsonObject
 
 TaskStatus = Literal["working", "input_required", "completed", "failed", "cancelled"]
-TaskId = Annotated[str, Field(description="Such as 0199c2f0-5d3c-7c3e-8f43-2f6a1c0d9e11.")]
+TaskId = Annotated[
+    str,
+    Field(description="A task's id.", examples=["0199c2f0-5d3c-7c3e-8f43-2f6a1c0d9e11"]),
+]
 _SHOWN_RESULT = 20_000
 _WAIT_LIMIT_S = 300
 
@@ -68,15 +71,15 @@ class Submitted(Shape):
 _OWN = ("taskId", "agent", "status", "createdAt", "lastUpdatedAt", "statusMessage", "error")
 
 
-def shown(view: TaskView) -> JsonObject:
+def task_fields(view: TaskView) -> JsonObject:
     """Return the fields of a Task."""
-    told = view.to_json()
-    told.pop("result", None)
-    details = {name: value for name, value in told.items() if name not in _OWN}
-    return {**{name: told.get(name) for name in _OWN}, "details": details}
+    fields = view.to_json()
+    fields.pop("result", None)
+    details = {name: value for name, value in fields.items() if name not in _OWN}
+    return {**{name: fields.get(name) for name in _OWN}, "details": details}
 
 
-def tools(site: AdminContext) -> Iterator[OperationTool]:
+def tools(context: AdminContext) -> Iterator[OperationTool]:
     """Yield the tools of this group."""
 
     def list_tasks(
@@ -91,10 +94,11 @@ def tools(site: AdminContext) -> Iterator[OperationTool]:
         Use it to find failed, stuck or recent tasks; for one known task use get-task. Changes
         nothing, but reads the whole task table (billed by its size): do not call it in a loop.
         """
-        with site.swarm() as swarm:
+        with context.swarm() as swarm:
             views = swarm.list(status=status, agent=agent, limit=limit)
         return Tasks(
-            tasks=[Task.model_validate(shown(view)) for view in views], limited=len(views) == limit
+            tasks=[Task.model_validate(task_fields(view)) for view in views],
+            limited=len(views) == limit,
         )
 
     def get_task(task_id: TaskId) -> TaskWithResult:
@@ -103,11 +107,11 @@ def tools(site: AdminContext) -> Iterator[OperationTool]:
         A task of durability `standard` has no record until a worker took it. Changes nothing;
         reads one record. Results over 20,000 characters are cut.
         """
-        with site.swarm() as swarm:
+        with context.swarm() as swarm:
             view = swarm.get(task_id)
         text, was_cut = cut(view.to_json().get("result"), _SHOWN_RESULT)
         return TaskWithResult.model_validate(
-            {**shown(view), "resultJson": text, "resultCut": was_cut}
+            {**task_fields(view), "resultJson": text, "resultCut": was_cut}
         )
 
     def submit_task(
@@ -130,7 +134,7 @@ def tools(site: AdminContext) -> Iterator[OperationTool]:
         """
         request = Request(arguments=arguments, idempotency_key=idempotency_key, durable=True)
         result, error = None, None
-        with site.swarm() as swarm:
+        with context.swarm() as swarm:
             (task,) = swarm.submit_many(agent, [request])
             if wait_seconds:
                 try:
@@ -157,7 +161,7 @@ def tools(site: AdminContext) -> Iterator[OperationTool]:
         It cannot be undone, though the task can be submitted anew. What the agent did already
         stays done. A task that had ended keeps its status, which is what is returned.
         """
-        with site.swarm() as swarm:
+        with context.swarm() as swarm:
             swarm.get(task_id)  # an unknown id would get a tombstone
             return Ended.model_validate({"taskId": task_id, "status": swarm.cancel(task_id).value})
 

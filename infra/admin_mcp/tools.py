@@ -10,7 +10,7 @@ from typing import Any
 from mcp_types import ToolAnnotations
 
 from sqswarm.infra.admin_mcp.context import AdminContext
-from sqswarm.infra.admin_mcp.failure import told
+from sqswarm.infra.admin_mcp.failure import with_fix
 from sqswarm.infra.admin_mcp.shape import LOOKS
 
 
@@ -36,11 +36,11 @@ class OperationTool:
     @property
     def safe(self) -> Callable[..., Any]:
         """Return the function with its errors told."""
-        return told(self.function)
+        return with_fix(self.function)
 
 
-def tools(site: AdminContext) -> Iterator[OperationTool]:
-    """Yield the tools that `site` serves."""
+def tools(context: AdminContext) -> Iterator[OperationTool]:
+    """Yield the tools that `context` serves."""
     from sqswarm.infra.admin_mcp import (
         agents,
         dead_letters,
@@ -60,6 +60,6 @@ def tools(site: AdminContext) -> Iterator[OperationTool]:
         functions, runtime_info, invoke, runtime_update,
     )  # fmt: skip
     for group in groups:
-        for tool in group.tools(site):
-            if site.writes or not tool.writes:
+        for tool in group.tools(context):
+            if context.writes or not tool.writes:
                 yield tool

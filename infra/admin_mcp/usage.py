@@ -43,7 +43,7 @@ class Usage(Shape):
     table_read_units: float | None
 
 
-def tools(site: AdminContext) -> Iterator[OperationTool]:
+def tools(context: AdminContext) -> Iterator[OperationTool]:
     """Yield the tools of this group."""
 
     def get_usage(
@@ -55,12 +55,12 @@ def tools(site: AdminContext) -> Iterator[OperationTool]:
         emulator counts little). No prices and no tokens. Changes nothing; CloudWatch bills about
         six metrics an agent.
         """
-        with site.swarm() as swarm:
+        with context.swarm() as swarm:
             entries = swarm.agents()
-        names = site.names()
+        names = context.names()
         metrics: dict[str, Metric] = {}
         memory: dict[str, int] = {}
-        functions = site.client("lambda")
+        functions = context.client("lambda")
         for entry in entries:
             function = names.function(entry.name)
             memory[entry.name] = functions.get_function_configuration(FunctionName=function)[
@@ -82,7 +82,7 @@ def tools(site: AdminContext) -> Iterator[OperationTool]:
             metrics[f"/{field}"] = Metric(
                 namespace="AWS/DynamoDB", name=metric, dimension=("TableName", names.table)
             )  # fmt: skip
-        counted = totals(site.client("cloudwatch"), metrics, seconds=3600 * hours)
+        counted = totals(context.client("cloudwatch"), metrics, seconds=3600 * hours)
         return Usage(
             hours=hours,
             agents=[_agent(entry.name, counted, memory[entry.name]) for entry in entries],

@@ -9,7 +9,8 @@ import typer
 from sqswarm.infra.cli.output import print_json, print_table
 from sqswarm.infra.cli.session import session_of
 from sqswarm.schemas.errors import UsageError
-from sqswarm.schemas.ledger import GROUPS, MICRO, LedgerEntry, Total, day_of, entries_of, totals
+from sqswarm.schemas.ledger import GROUPS, LedgerEntry, Total, day_of, entries_of, totals
+from sqswarm.schemas.pricing import MICRO
 
 if TYPE_CHECKING:
     from sqswarm.backends.ports.store import Store

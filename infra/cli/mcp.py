@@ -41,15 +41,15 @@ def mcp(
     from sqswarm.infra.admin_mcp.context import AdminContext
     from sqswarm.infra.admin_mcp.server import LOOPBACK, run_http, run_stdio
 
-    site = AdminContext(
+    admin = AdminContext(
         settings=settings, writes=settings.local if allow_writes is None else allow_writes
     )
     if http:
-        rights = "with" if site.writes else "without"
-        session.note(f"http://{LOOPBACK}:{port}/mcp serves {site.where}, {rights} writes")
-        run_http(site, port=port)
+        rights = "with" if admin.writes else "without"
+        session.note(f"http://{LOOPBACK}:{port}/mcp serves {admin.where}, {rights} writes")
+        run_http(admin, port=port)
     else:
-        run_stdio(site)
+        run_stdio(admin)
 
 
 def _print_config(
@@ -62,9 +62,9 @@ def _print_config(
 
     from sqswarm.infra.admin_mcp.assistants import snippets
 
-    told = snippets(os.environ, stage=stage, endpoint=endpoint, allow_writes=allow_writes)
+    configuration = snippets(os.environ, stage=stage, endpoint=endpoint, allow_writes=allow_writes)
     if session.json:
-        print_json(told)
+        print_json(configuration)
         return
-    for place, snippet in told.items():
+    for place, snippet in configuration.items():
         print_line(f"# {place}\n{json.dumps(snippet, indent=2)}\n")

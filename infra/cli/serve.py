@@ -12,9 +12,9 @@ from sqswarm.infra.cli.session import session_of
 from sqswarm.schemas.errors import UsageError
 
 if TYPE_CHECKING:
+    from sqswarm.dispatcher.server.auth import Access
     from sqswarm.schemas.settings import Settings
 
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _LEAVE_S = 5
 
 
@@ -28,60 +28,63 @@ def serve(
 
     Example: sqswarm serve --port 8080
     """
-    from sqswarm.dispatcher.server.app import access_of, is_open
+    from sqswarm.dispatcher.server.auth import access_from_environment
+    from sqswarm.schemas.settings import LOOPBACK_HOSTS
 
     session = session_of(context)
     settings = session.reachable()
-    if is_open(os.environ) and host not in _LOOPBACK:
+    access = access_from_environment(os.environ)
+    if access.is_open and host not in LOOPBACK_HOSTS:
         message = f"{host} is not this machine alone, and no access is configured"
-        hint = "Serve on 127.0.0.1, or configure who may call: see docs/mcp.md."
+        hint = "Serve on 127.0.0.1, or configure who may call: see docs/access.md."
         raise UsageError(message, hint=hint)
-    access = access_of(os.environ)
     import asyncio
 
     asyncio.run(_serve(settings, access, host, port, as_json=session.json))
 
 
-async def _serve(settings: Settings, access: Any, host: str, port: int, *, as_json: bool) -> None:
+async def _serve(
+    settings: Settings, access: Access, host: str, port: int, *, as_json: bool
+) -> None:
     import uvicorn
 
-    from sqswarm.dispatcher.server.app import MCP_PATH, build_app
-    from sqswarm.dispatcher.server.settings import ServerSettings
-    from sqswarm.dispatcher.server.stage import Stage
+    from sqswarm.dispatcher.server.app import build_app
+    from sqswarm.dispatcher.server.auth.checks import MCP_PATH
+    from sqswarm.dispatcher.server.context import ServerContext, ServerSettings
 
     class Server(uvicorn.Server):
-        """Tells its address once it listens, and ends open streams before it stops."""
+        """Prints its address once it listens, and ends open streams before it stops."""
 
         async def startup(self, sockets: Any = None) -> None:
             await super().startup(sockets)
             if self.started:
-                taken = self.servers[0].sockets[0].getsockname()[1]
-                _tell(f"http://{_in_url(host)}:{taken}{MCP_PATH}", as_json=as_json)
+                bound = self.servers[0].sockets[0].getsockname()[1]
+                _print_address(f"http://{_in_url(host)}:{bound}{MCP_PATH}", as_json=as_json)
 
         def handle_exit(self, sig: int, frame: Any) -> None:
             app.state.mcp.close()
             super().handle_exit(sig, frame)
 
-    server = await Stage.connect(settings, ServerSettings.from_env(os.environ))
+    context = await ServerContext.connect(settings, ServerSettings.from_env(os.environ))
     try:
-        app = build_app(server, access)
+        app = build_app(context, access)
         config = uvicorn.Config(
             app,
             host=host,
             port=port,
             log_level="warning",
-            timeout_graceful_shutdown=round(server.settings.wait_s) + _LEAVE_S,
+            timeout_graceful_shutdown=round(context.settings.wait_s) + _LEAVE_S,
         )
         await Server(config).serve()
     finally:
-        await server.close()
+        await context.close()
 
 
 def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _tell(url: str, *, as_json: bool) -> None:
+def _print_address(url: str, *, as_json: bool) -> None:
     """Print where it is, and what an MCP client's configuration says of it."""
     snippet = {"mcpServers": {"sqswarm": {"type": "http", "url": url}}}
     if as_json:

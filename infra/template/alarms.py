@@ -32,7 +32,7 @@ def alarms(consumer: Consumer) -> Iterator[AWSObject]:
         consumer.dead_letters,
         metric="ApproximateNumberOfMessagesVisible",
         threshold=1,
-        description=f"Dead dead letters of {consumer.key}: see `sqswarm dlq {consumer.key}`",
+        description=f"Dead letters of {consumer.key}: see `sqswarm dlq {consumer.key}`",
     )
     yield _alarm(
         f"{stem}AgeAlarm",
@@ -77,7 +77,7 @@ def dashboard(topology: Topology) -> cloudwatch.Dashboard:
             ("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", queue, key, "Maximum")
             for key, queue, _ in queues
         ]),
-        _graph("Dead dead letters", [
+        _graph("Dead letters", [
             ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", letters, key, "Maximum")
             for key, _, letters in queues
         ]),

@@ -7,7 +7,15 @@ from dataclasses import dataclass, replace
 from sqswarm.schemas.json import JsonObject, dumps
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.payload import Payload
-from sqswarm.schemas.protocol.run import AWAKE, WORKING, Lease, all_of, due_from, held, payload_of
+from sqswarm.schemas.protocol.run import (
+    AWAKE,
+    WORKING,
+    Lease,
+    fenced_write,
+    set_due,
+    set_payload,
+    set_record,
+)
 from sqswarm.schemas.task import TaskRecord, task_key
 from sqswarm.schemas.writes import Absent, Change, Eq, Le, Missing, Remove, Set, Write
 
@@ -28,13 +36,13 @@ class Ending:
 
 def settle(lease: Lease, ending: Ending, *, now_ms: int, expires_s: int, owes: bool) -> Write:
     """Record the task's one result under the lease. `owes`: effects follow, so due stays."""
-    return held(lease, *_ended(ending, now_ms=now_ms, expires_s=expires_s, owes=owes))
+    return fenced_write(lease, *_end(ending, now_ms=now_ms, expires_s=expires_s, owes=owes))
 
 
 def settle_lean(record: TaskRecord, ending: Ending, *, now_ms: int, expires_s: int) -> Write:
     """Record the result of a `lean` task, whose record this write makes."""
-    kept = (c for c in all_of(record) if isinstance(c, Set) and c.name != "status")
-    changes = _ended(ending, now_ms=now_ms, expires_s=expires_s, owes=True)
+    kept = (c for c in set_record(record) if isinstance(c, Set) and c.name != "status")
+    changes = _end(ending, now_ms=now_ms, expires_s=expires_s, owes=True)
     by_name: dict[str, Change] = {c.name: c for c in kept}
     by_name.update({c.name: c for c in changes})
     return Write(key=record.key, when=(Absent(),), changes=tuple(by_name.values()))
@@ -56,17 +64,17 @@ def cancel(
             Set("lease_until", 0),
             Set("updated", now_ms),
             Set("ttl", expires_s),
-            *due_from(record.task_id, owes_until_ms),
+            *set_due(record.task_id, owes_until_ms),
         ),
     )
 
 
-def cancel_unseen(record: TaskRecord) -> Write:
+def cancel_unrecorded(record: TaskRecord) -> Write:
     """Leave a tombstone for a task that has no record yet: its acquire will be refused."""
     return Write(
         key=record.key,
         when=(Absent(),),
-        changes=all_of(replace(record, status=Status.CANCELLED)),
+        changes=set_record(replace(record, status=Status.CANCELLED)),
     )
 
 
@@ -83,11 +91,11 @@ def fail_exhausted(
             *AWAKE,
             Le("lease_until", now_ms),
         ),
-        changes=_ended(ending, now_ms=now_ms, expires_s=expires_s, owes=owes),
+        changes=_end(ending, now_ms=now_ms, expires_s=expires_s, owes=owes),
     )
 
 
-def fail_unseen(record: TaskRecord, error: JsonObject, *, now_ms: int, expires_s: int) -> Write:
+def fail_unrecorded(record: TaskRecord, error: JsonObject, *, now_ms: int, expires_s: int) -> Write:
     """Record the failure of a task whose worker was lost before it left any record."""
     return settle_lean(record, Ending(error=error), now_ms=now_ms, expires_s=expires_s)
 
@@ -101,7 +109,7 @@ def link_redriven(record: TaskRecord, *, new_id: str) -> Write:
     )
 
 
-def look_again(record: TaskRecord, *, due_at_ms: int | None) -> Write:
+def postpone(record: TaskRecord, *, due_at_ms: int | None) -> Write:
     """Move a task on in the sweep index, unless it has moved itself meanwhile."""
     return Write(
         key=record.key,
@@ -110,7 +118,7 @@ def look_again(record: TaskRecord, *, due_at_ms: int | None) -> Write:
             Eq("v", record.v),
             Eq("due_at", record.due_at_ms or 0),
         ),
-        changes=due_from(record.task_id, due_at_ms),
+        changes=set_due(record.task_id, due_at_ms),
     )
 
 
@@ -119,7 +127,7 @@ def mark_due(record: TaskRecord, *, due_at_ms: int) -> Write:
     return Write(
         key=record.key,
         when=(WORKING, Eq("v", record.v), *AWAKE),
-        changes=due_from(record.task_id, due_at_ms),
+        changes=set_due(record.task_id, due_at_ms),
     )
 
 
@@ -128,11 +136,11 @@ def clear_due(task_id: str, status: Status) -> Write:
     return Write(
         key=task_key(task_id),
         when=(Eq("status", status.value),),
-        changes=due_from(task_id, None),
+        changes=set_due(task_id, None),
     )
 
 
-def _ended(ending: Ending, *, now_ms: int, expires_s: int, owes: bool) -> tuple[Set | Remove, ...]:
+def _end(ending: Ending, *, now_ms: int, expires_s: int, owes: bool) -> tuple[Set | Remove, ...]:
     changes: list[Set | Remove] = [
         Set("status", ending.status.value),
         Set("lease_until", 0),
@@ -142,7 +150,7 @@ def _ended(ending: Ending, *, now_ms: int, expires_s: int, owes: bool) -> tuple[
     if ending.error is not None:
         changes.append(Set("error", dumps(ending.error)))
     if ending.result is not None:
-        changes.extend(payload_of("result", ending.result))
+        changes.extend(set_payload("result", ending.result))
     if ending.wrapped:
         changes.append(Set("wrapped", True))
     if not owes:

@@ -6,14 +6,15 @@ a repeat of the request whose answer was lost changes nothing.
 
 from __future__ import annotations
 
-from sqswarm.schemas.ledger import BudgetAccount, CostCeiling, LedgerEntry
+from sqswarm.schemas.budget import BudgetAccount, CostCeiling
+from sqswarm.schemas.ledger import LedgerEntry
 from sqswarm.schemas.writes import Absent, Add, Condition, Key, Le, Lt, Missing, Set, Write
 
 
 def reserve(
     account: BudgetAccount, ceiling: CostCeiling, *, fresh: bool, expires_s: int
 ) -> Write | None:
-    """Commit a call's worst case to a account, if it still fits.
+    """Commit a call's worst case to an account, if it still fits.
 
     `fresh` where the account holds nothing yet: a limit cannot be compared with what is not there.
     None where not even an empty account would do.
@@ -39,7 +40,7 @@ def reserve(
     )
 
 
-def settle_up(
+def settle_reservation(
     account: BudgetAccount, ceiling: CostCeiling, *, micro_usd: int, tokens: int
 ) -> Write:
     """Replace what was committed for a call by what it cost."""
@@ -55,7 +56,7 @@ def settle_up(
     )
 
 
-def enter(entry: LedgerEntry, *, expires_s: int) -> Write:
+def record_call(entry: LedgerEntry, *, expires_s: int) -> Write:
     """Write a paid call into the ledger, once."""
     return Write(
         key=entry.key,

@@ -29,13 +29,13 @@ AWAKE = (Ne("phase", Phase.WAITING.value), Ne("phase", Phase.SLEEPING.value))
 
 def create(record: TaskRecord) -> Write:
     """Make the record, due for the sweep, if there is none (`durable` mode)."""
-    return Write(key=record.key, when=(Absent(),), changes=all_of(record))
+    return Write(key=record.key, when=(Absent(),), changes=set_record(record))
 
 
 def acquire_new(record: TaskRecord, *, token: str, lease_until_ms: int) -> Write:
     """Make the record and take its first lease in one write (`standard` mode)."""
     leased = replace(record, v=token, lease_until_ms=lease_until_ms, attempt=1)
-    return Write(key=record.key, when=(Absent(),), changes=all_of(leased))
+    return Write(key=record.key, when=(Absent(),), changes=set_record(leased))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +75,7 @@ def acquire(
 
 def renew(lease: Lease, *, lease_until_ms: int) -> Write:
     """Prolong the lease that is still ours."""
-    write = held(lease, Set("lease_until", lease_until_ms))
+    write = fenced_write(lease, Set("lease_until", lease_until_ms))
     # A task that waits has given its lease back, and v is still the one it waited with: a late
     # heartbeat must not lease it again, or its resume would have to wait for that.
     return replace(write, when=(*write.when, *AWAKE))
@@ -83,7 +83,7 @@ def renew(lease: Lease, *, lease_until_ms: int) -> Write:
 
 def release(lease: Lease, *, now_ms: int, message: str) -> Write:
     """Give the lease back after a failed attempt; `v` stays until the next acquire."""
-    return held(
+    return fenced_write(
         lease, Set("lease_until", 0), Set("status_message", message), Set("updated", now_ms)
     )
 
@@ -95,14 +95,16 @@ def hand_back(lease: Lease, *, now_ms: int) -> Write:
     too, so that a repeat whose first answer was lost takes nothing off again.
     """
     attempt = max(1, lease.attempt - 1)
-    write = held(lease, Set("lease_until", 0), Set("attempt", attempt), Set("updated", now_ms))
+    write = fenced_write(
+        lease, Set("lease_until", 0), Set("attempt", attempt), Set("updated", now_ms)
+    )
     return replace(write, when=(*write.when, Eq("attempt", lease.attempt)))
 
 
 def progress(lease: Lease, *, now_ms: int, thousandths: int, message: str | None) -> Write:
     """Show how far the attempt is; `thousandths` of the whole."""
     shown = () if message is None else (Set("status_message", message),)
-    return held(lease, Set("progress", thousandths), Set("updated", now_ms), *shown)
+    return fenced_write(lease, Set("progress", thousandths), Set("updated", now_ms), *shown)
 
 
 def republish(record: TaskRecord, *, due_at_ms: int) -> Write:
@@ -117,32 +119,32 @@ def republish(record: TaskRecord, *, due_at_ms: int) -> Write:
         ),
         changes=(
             Set("publishes", record.publishes + 1),
-            *due_from(record.task_id, due_at_ms),
+            *set_due(record.task_id, due_at_ms),
         ),
     )
 
 
-def due_from(record_id: str, due_at_ms: int | None) -> tuple[Change, ...]:
+def set_due(record_id: str, due_at_ms: int | None) -> tuple[Change, ...]:
     """Put a task into the sweep index from `due_at_ms` on, or take it out (None)."""
     if due_at_ms is None:
         return (Remove("due_at"), Remove("due_shard"))
     return (Set("due_at", due_at_ms), Set("due_shard", due_shard(record_id)))
 
 
-def held(lease: Lease, *changes: Change) -> Write:
+def fenced_write(lease: Lease, *changes: Change) -> Write:
     """Change a task under the fence: it works, and its version is still ours."""
     when: tuple[Condition, ...] = (WORKING, Eq("v", lease.v))
     return Write(key=task_key(lease.task_id), when=when, changes=changes)
 
 
-def payload_of(name: str, payload: Payload) -> tuple[Set, ...]:
+def set_payload(name: str, payload: Payload) -> tuple[Set, ...]:
     """Store a payload under `name`, or its claim check under `name_ref`."""
     if payload.inline is not None:
         return (Set(name, payload.inline),)
     return (Set(f"{name}_ref", str(payload.ref)),)
 
 
-def all_of(record: TaskRecord) -> tuple[Set, ...]:
+def set_record(record: TaskRecord) -> tuple[Set, ...]:
     """Store a record that nothing has happened to yet."""
     sets = [
         Set("agent", record.agent),
@@ -157,7 +159,7 @@ def all_of(record: TaskRecord) -> tuple[Set, ...]:
         Set("updated", record.updated_ms),
     ]
     if record.arguments is not None:
-        sets.extend(payload_of("arguments", record.arguments))
+        sets.extend(set_payload("arguments", record.arguments))
     if record.depth:
         sets.append(Set("depth", record.depth))
     if record.wake_at_ms is not None:

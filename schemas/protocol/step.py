@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqswarm.schemas.journal import Place
 from sqswarm.schemas.json import JsonObject, dumps
 from sqswarm.schemas.payload import Payload
-from sqswarm.schemas.protocol.run import Lease, held, payload_of
+from sqswarm.schemas.protocol.run import Lease, fenced_write, set_payload
 from sqswarm.schemas.writes import Absent, Key, Set, Write
 
 STEP_PREFIX = "step#"
@@ -25,8 +25,8 @@ def record_step(
     whose lease was taken over between a read of the task and the write of the step would leave
     its outcome beside the heir's. `at` tells a replay what ran before it.
     """
-    made = _made(lease, name, payload_of("outcome", outcome), at=at, ttl_s=ttl_s)
-    return held(lease), made
+    made = _create_step(lease, name, set_payload("outcome", outcome), at=at, ttl_s=ttl_s)
+    return fenced_write(lease), made
 
 
 def record_failure(lease: Lease, name: str, error: JsonObject, *, at: Place, ttl_s: int) -> Write:
@@ -34,15 +34,15 @@ def record_failure(lease: Lease, name: str, error: JsonObject, *, at: Place, ttl
 
     Not before: a failure that ends the attempt is tried again by the next one.
     """
-    return _made(lease, name, (Set("error", dumps(error)),), at=at, ttl_s=ttl_s)
+    return _create_step(lease, name, (Set("error", dumps(error)),), at=at, ttl_s=ttl_s)
 
 
 def fence(lease: Lease) -> Write:
     """Check that the task is still ours, within a transaction."""
-    return held(lease)
+    return fenced_write(lease)
 
 
-def _made(lease: Lease, name: str, kept: tuple[Set, ...], *, at: Place, ttl_s: int) -> Write:
+def _create_step(lease: Lease, name: str, kept: tuple[Set, ...], *, at: Place, ttl_s: int) -> Write:
     return Write(
         key=step_key(lease.task_id, name),
         when=(Absent(),),

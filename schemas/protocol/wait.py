@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from sqswarm.schemas.json import JsonObject, dumps
 from sqswarm.schemas.lifecycle import Phase, Status
-from sqswarm.schemas.protocol.run import AWAKE, WORKING, Lease, due_from, held
+from sqswarm.schemas.protocol.run import AWAKE, WORKING, Lease, fenced_write, set_due
 from sqswarm.schemas.task import TaskRecord, task_key
 from sqswarm.schemas.writes import (
     Change,
@@ -34,37 +34,37 @@ def plan(lease: Lease, *, waits: str, first: int, count: int, now_ms: int, due_a
     Numbers are never used twice in a task: a repeated count of an earlier wait's child must not
     be taken for one of a later wait.
     """
-    return _awake(
+    return _change_awake(
         lease,
         Set("phase", Phase.WAITING.value),
         Set("pending", frozenset(range(first, first + count))),
         Set("planned", first + count),
         Set("waits", waits),
         Set("publishes", 0),
-        *_parked(lease, now_ms=now_ms, due_at_ms=due_at_ms),
+        *_suspend(lease, now_ms=now_ms, due_at_ms=due_at_ms),
     )
 
 
 def sleep(lease: Lease, *, waits: str, wake_at_ms: int, now_ms: int, due_at_ms: int) -> Write:
     """Wait until `wake_at_ms`."""
-    return _awake(
+    return _change_awake(
         lease,
         Set("phase", Phase.SLEEPING.value),
         Set("wake_at", wake_at_ms),
         Set("waits", waits),
-        *_parked(lease, now_ms=now_ms, due_at_ms=due_at_ms),
+        *_suspend(lease, now_ms=now_ms, due_at_ms=due_at_ms),
     )
 
 
 def ask(lease: Lease, *, waits: str, asks: JsonObject, now_ms: int, due_at_ms: int | None) -> Write:
     """Wait for people's answers to `asks`; due where one of them times out."""
-    return held(
+    return fenced_write(
         lease,
         Set("status", Status.INPUT_REQUIRED.value),
         Set("asks", dumps(asks)),
         Set("open", frozenset(range(len(asks)))),
         Set("waits", waits),
-        *_parked(lease, now_ms=now_ms, due_at_ms=due_at_ms),
+        *_suspend(lease, now_ms=now_ms, due_at_ms=due_at_ms),
     )
 
 
@@ -86,7 +86,7 @@ def fire(task_id: str, *, v: str, now_ms: int, due_at_ms: int) -> Write:
         when=(WORKING, _WAITING, Missing("pending")),
         changes=(
             Set("phase", Phase.CHILDREN_DONE.value),
-            *_resumed(task_id, v=v, now_ms=now_ms, due_at_ms=due_at_ms),
+            *_resume(task_id, v=v, now_ms=now_ms, due_at_ms=due_at_ms),
         ),
     )
 
@@ -99,7 +99,7 @@ def wake(record: TaskRecord, *, v: str, now_ms: int, due_at_ms: int) -> Write:
         changes=(
             Set("phase", Phase.RUN.value),
             Remove("wake_at"),
-            *_resumed(record.task_id, v=v, now_ms=now_ms, due_at_ms=due_at_ms),
+            *_resume(record.task_id, v=v, now_ms=now_ms, due_at_ms=due_at_ms),
         ),
     )
 
@@ -124,14 +124,14 @@ def answer(
     if left:
         numbers = frozenset(int(asked["number"]) for asked in left.values())
         changes += [Set("asks", dumps(left)), Set("open", numbers), Set("updated", now_ms)]
-        changes += due_from(record.task_id, due_still_ms)
+        changes += set_due(record.task_id, due_still_ms)
     else:
         changes += [
             Set("status", Status.WORKING.value),
             Set("phase", Phase.RUN.value),
             Remove("asks"),
             Remove("open"),
-            *_resumed(record.task_id, v=v, now_ms=now_ms, due_at_ms=due_at_ms),
+            *_resume(record.task_id, v=v, now_ms=now_ms, due_at_ms=due_at_ms),
         ]
     return Write(
         key=record.key,
@@ -144,26 +144,26 @@ def answer(
     )
 
 
-def _awake(lease: Lease, *changes: Change) -> Write:
+def _change_awake(lease: Lease, *changes: Change) -> Write:
     """Change a task of ours that does not wait yet: a plan that lands twice counts once."""
-    write = held(lease, *changes)
+    write = fenced_write(lease, *changes)
     return replace(write, when=(*write.when, *AWAKE))
 
 
-def _parked(lease: Lease, *, now_ms: int, due_at_ms: int | None) -> tuple[Change, ...]:
+def _suspend(lease: Lease, *, now_ms: int, due_at_ms: int | None) -> tuple[Change, ...]:
     return (
         Set("lease_until", 0),
         Set("updated", now_ms),
-        *due_from(lease.task_id, due_at_ms),
+        *set_due(lease.task_id, due_at_ms),
     )
 
 
-def _resumed(task_id: str, *, v: str, now_ms: int, due_at_ms: int) -> tuple[Change, ...]:
+def _resume(task_id: str, *, v: str, now_ms: int, due_at_ms: int) -> tuple[Change, ...]:
     return (
         Set("v", v),
         Set("lease_until", 0),
         Set("attempt", 0),
         Set("publishes", 0),
         Set("updated", now_ms),
-        *due_from(task_id, due_at_ms),
+        *set_due(task_id, due_at_ms),
     )

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         StepFailed,
         SwarmError,
     )
-    from sqswarm.schemas.ledger import Budget
+    from sqswarm.schemas.budget import Budget
     from sqswarm.workers.agent import Agent, agent
     from sqswarm.workers.claude.agent import ClaudeAgent
     from sqswarm.workers.claude.config import McpServer
@@ -78,7 +78,7 @@ _HOMES = {
     "AsyncSwarm": "dispatcher.async_client",
     "AsyncTask": "dispatcher.async_client",
     "AttemptCancelled": "schemas.errors",
-    "Budget": "schemas.ledger",
+    "Budget": "schemas.budget",
     "ChildFailed": "schemas.errors",
     "ClaudeAgent": "workers.claude.agent",
     "Done": "dispatcher.map",

@@ -1,4 +1,4 @@
-"""An application that says who called it, behind a guard, over real HTTP."""
+"""An application that says who called it, behind AuthMiddleware, over real HTTP."""
 
 from contextlib import ExitStack
 

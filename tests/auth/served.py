@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from sqswarm.backends.log import Log
 from sqswarm.dispatcher.server.auth import AuthMiddleware
-from sqswarm.dispatcher.server.identity import identity_of
+from sqswarm.dispatcher.server.auth.identity import identity_of
 from sqswarm.infra.local.isolated import free_port
 
 AUDIENCE = "https://swarm.example.com/mcp"
@@ -137,7 +137,7 @@ class _Keep(logging.Handler):
 
 @contextlib.contextmanager
 def serve(app, access_for):
-    """Serve `app` behind a AuthMiddleware with the access that `access_for(log=…)` makes."""
+    """Serve `app` behind an AuthMiddleware with the access that `access_for(log=…)` makes."""
     stream, records = io.StringIO(), []
     handler = _Keep(records)
     root = logging.getLogger()
@@ -166,13 +166,13 @@ def serve(app, access_for):
 
 
 async def who(request):
-    caller = identity_of(request)
+    identity = identity_of(request)
     size = len(await request.body())
     return JSONResponse(
         {
-            "principal": caller.principal,
-            "operator": caller.operator,
-            "scopes": sorted(caller.scopes),
+            "principal": identity.principal,
+            "operator": identity.operator,
+            "scopes": sorted(identity.scopes),
             "size": size,
         }
     )

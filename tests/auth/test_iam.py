@@ -75,5 +75,12 @@ def test_without_a_signer_nobody_is_let_in(iam, caplog):
     assert said["client"] == "203.0.113.9"
 
 
+def test_a_rest_api_names_the_signer_elsewhere():
+    given = event()
+    given["requestContext"]["identity"] = {"userArn": "arn:aws:iam::1:user/bo"}
+    status, body, _ = call(given)
+    assert (status, body["principal"]) == (200, "arn:aws:iam::1:user/bo")
+
+
 def test_another_host_is_misdirected_there_too():
     assert call(event(iam={"userArn": "arn:aws:iam::1:user/ada"}, host="evil.example"))[0] == 421

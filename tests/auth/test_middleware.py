@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
-from sqswarm.dispatcher.server.auth.errors import AuthError
-from sqswarm.dispatcher.server.auth.loopback import Loopback
+from sqswarm.dispatcher.server.auth.authenticators import LoopbackAuthenticator
+from sqswarm.dispatcher.server.auth.identity import AuthError
 
 ADA, BO = "ada-" + "k" * 28, "bo-" + "k" * 29
 KEYS = {"SQSWARM_AUTH": "key", "SQSWARM_API_KEYS": f"ada:{ADA}, bo:{BO}"}
@@ -205,8 +205,8 @@ def test_a_websocket_is_not_opened(server):
 async def test_without_credentials_only_this_machine_is_let_in(client, local):
     scope = {"type": "http", "headers": [], "client": client}
     if local:
-        assert (await Loopback().authenticate(scope)).principal == "local"
+        assert (await LoopbackAuthenticator().authenticate(scope)).principal == "local"
     else:
         with pytest.raises(AuthError) as refused:
-            await Loopback().authenticate(scope)
+            await LoopbackAuthenticator().authenticate(scope)
         assert (refused.value.status, refused.value.reason) == (403, "not-local")

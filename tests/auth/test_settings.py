@@ -3,8 +3,7 @@
 import pytest
 
 from sqswarm.dispatcher.server.auth import access_from_environment
-from sqswarm.dispatcher.server.auth.iam import SignedByAws
-from sqswarm.dispatcher.server.auth.loopback import Loopback
+from sqswarm.dispatcher.server.auth.authenticators import IamAuthenticator, LoopbackAuthenticator
 from sqswarm.schemas.errors import InvalidSettings
 
 KEY = "ada:" + "k" * 32
@@ -66,6 +65,8 @@ def without(env, name):
         pytest.param({**JWT, "SQSWARM_JWT_ALGORITHMS": "RS256,none"}, "'none'", id="unsigned"),
         pytest.param({"SQSWARM_AUTH": "iam"}, "no Lambda function", id="iam-outside-lambda"),
         pytest.param({**LAMBDA, "SQSWARM_AUTH": "none"}, "everybody", id="open-function"),
+        pytest.param({**LAMBDA, "SQSWARM_URL_AUTH": "NONE"}, "everybody", id="open-function-url"),
+        pytest.param({**JWT, "SQSWARM_JWT_ISSUER": "id.example.com"}, "no address", id="no-url"),
         pytest.param({"SQSWARM_HOSTS": "swarm.example.com"}, "answer to", id="open-host"),
         pytest.param({"SQSWARM_HOSTS": "*"}, "answer to", id="open-to-any-host"),
         pytest.param({"SQSWARM_PUBLIC_URL": "https://a.example"}, "answer to", id="open-url"),
@@ -85,8 +86,12 @@ def test_settings_that_cannot_work_are_refused_with_a_hint(env, message):
 
 
 def test_without_settings_it_depends_on_where_we_are():
-    assert isinstance(access_from_environment({}).authenticator, Loopback)
-    assert isinstance(access_from_environment(LAMBDA).authenticator, SignedByAws)
+    assert isinstance(access_from_environment({}).authenticator, LoopbackAuthenticator)
+    assert isinstance(access_from_environment(LAMBDA).authenticator, IamAuthenticator)
+    emulated = {**LAMBDA, "AWS_ENDPOINT_URL": "http://localhost:4566"}
+    assert isinstance(access_from_environment(emulated).authenticator, IamAuthenticator)
+    open_url = {**emulated, "SQSWARM_URL_AUTH": "NONE"}
+    assert isinstance(access_from_environment(open_url).authenticator, LoopbackAuthenticator)
 
 
 def test_keys_may_stand_in_a_file(tmp_path):

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from tests.auth.served import echo, serve
 
 from sqswarm.dispatcher.server.auth import access_from_environment
-from sqswarm.dispatcher.server.auth.jwks import COOLDOWN_S, LIFESPAN_S, STALE_S, KeySet
+from sqswarm.dispatcher.server.auth.tokens import COOLDOWN_S, LIFESPAN_S, STALE_S, KeySet
 from sqswarm.schemas.errors import Unreachable
 
 

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sqswarm.schemas.ledger import MICRO
 from sqswarm.schemas.lifecycle import Status
-from sqswarm.schemas.pricing import Tokens, price_of
+from sqswarm.schemas.pricing import MICRO, Tokens, price_of
 from sqswarm.testing.fake_claude import Script, fake_claude
 
 pytestmark = [pytest.mark.localstack, pytest.mark.timeout(600)]

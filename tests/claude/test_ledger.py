@@ -8,16 +8,9 @@ from memory_swarm import Clock
 
 from sqswarm import ClaudeAgent
 from sqswarm.infra.cli.cost import entries_since
+from sqswarm.schemas.budget import Budget, BudgetAccount, CostCeiling, worst_case
 from sqswarm.schemas.errors import InvalidAgent, InvalidSettings
-from sqswarm.schemas.ledger import (
-    Budget,
-    BudgetAccount,
-    CostCeiling,
-    LedgerEntry,
-    entries_of,
-    totals,
-    worst_case,
-)
+from sqswarm.schemas.ledger import LedgerEntry, entries_of, totals
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.pricing import PRICES, Price, Tokens, own_prices, plain_model, price_of
 from sqswarm.schemas.writes import Key
@@ -137,11 +130,11 @@ async def test_a_lost_call_counts_with_its_worst_case(memory):
 
 def test_a_purse_says_why():
     account = BudgetAccount(key=Key(pk="p", sk="s"), name="task", micro_usd=1_000_000, tokens=100)
-    assert account.says_no(CostCeiling(micro_usd=1, tokens=1), None) is None
-    assert "$0.9000 of $1.0000" in account.says_no(
+    assert account.reason_to_refuse(CostCeiling(micro_usd=1, tokens=1), None) is None
+    assert "$0.9000 of $1.0000" in account.reason_to_refuse(
         CostCeiling(micro_usd=200_000, tokens=1), {"spent": 900_000}
     )
-    assert "90 of 100 tokens" in account.says_no(
+    assert "90 of 100 tokens" in account.reason_to_refuse(
         CostCeiling(micro_usd=1, tokens=11), {"spent_tokens": 90}
     )
 

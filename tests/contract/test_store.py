@@ -214,7 +214,7 @@ async def test_cancel_and_settle_have_one_winner(store):
 
 async def test_a_tombstone_refuses_the_acquire_that_would_create(store):
     made = record(durability=Durability.STANDARD, due_at_ms=None)
-    await store.write(protocol.cancel_unseen(made))
+    await store.write(protocol.cancel_unrecorded(made))
     outcome = await store.write(protocol.acquire_new(made, token="mine", lease_until_ms=NOW + 1000))
     assert isinstance(outcome, Refused)
     assert outcome.item["status"] == "cancelled"

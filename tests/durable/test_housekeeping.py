@@ -101,7 +101,7 @@ async def test_a_leased_task_is_left_alone_and_does_not_block_the_index(memory):
     item = dict(memory.store.items[key])
     memory.store.items[key] = {**item, "due_at": 1, "lease_until": memory.clock.now_ms() + 5000}
     swept = await memory.housekeeper.sweep()
-    assert (swept.due, swept.tended) == (1, 1)
+    assert (swept.due, swept.checked) == (1, 1)
     assert (await memory.housekeeper.sweep()).due == 0
 
 

@@ -1,8 +1,7 @@
 """The HTTP API over real HTTP, behind tokens, in front of the probe swarm on the emulator."""
 
-import contextlib
+import asyncio
 import os
-from dataclasses import replace
 
 import pytest
 from starlette.applications import Starlette
@@ -10,30 +9,10 @@ from tests.auth.served import Issuer, serve
 from tests.e2e.conftest import aws, deployed  # noqa: F401
 from tests.http_api.api import Api
 
-from sqswarm import AsyncSwarm
+from sqswarm.backends.aws.connect import settings_from_environment
 from sqswarm.dispatcher.server.auth import access_from_environment
-from sqswarm.dispatcher.server.http import routes
-
-
-class OneDoor:
-    """A server onto one connected swarm: each caller's desk is the same but for who sits at it."""
-
-    def __init__(self):
-        self._swarm = None
-
-    @contextlib.asynccontextmanager
-    async def lifespan(self, _app):
-        self._swarm = await AsyncSwarm.connect()
-        try:
-            yield
-        finally:
-            await self._swarm.close()
-
-    def swarm(self, caller):
-        mine = replace(
-            self._swarm._connection, principal=caller.principal, operator=caller.operator
-        )
-        return AsyncSwarm(mine, self._swarm._caller)
+from sqswarm.dispatcher.server.context import ServerContext, ServerSettings
+from sqswarm.dispatcher.server.http.routes import routes
 
 
 @pytest.fixture(scope="session")
@@ -45,8 +24,9 @@ def issuer():
 
 @pytest.fixture(scope="session")
 def served(deployed, issuer):  # noqa: F811
-    server = OneDoor()
-    app = Starlette(routes=routes(server), lifespan=server.lifespan)
+    settings = settings_from_environment()
+    context = asyncio.run(ServerContext.connect_threaded(settings, ServerSettings()))
+    app = Starlette(routes=routes(context))
     env = {**os.environ, **issuer.environment()}
     with serve(app, lambda log: access_from_environment(env, log=log)) as running:
         yield running

@@ -99,7 +99,7 @@ async def test_a_question_is_answered(client, value, expected):
     with pytest.raises(InputRequired, match="sure"):
         await task.result(timeout=5)
     state = await task.wait(timeout=5)
-    assert state.asked["sure"]["params"]["message"] == "Sure?"
+    assert state.input_requests["sure"]["params"]["message"] == "Sure?"
     await task.answer("sure", value)
     assert (await task.result(timeout=5)).structured_content == expected
 

@@ -6,38 +6,36 @@ import json
 import httpx2
 import pytest
 from rpc import Rpc, RpcError
-from starlette.responses import Response
 
 from sqswarm.dispatcher.server.app import build_app
-from sqswarm.dispatcher.server.identity import LOCAL, Identity, identity_of
-from sqswarm.dispatcher.server.lambda_handler import IamCallers, principal_of
-from sqswarm.dispatcher.server.settings import ServerSettings
-from sqswarm.dispatcher.server.stage import Stage
+from sqswarm.dispatcher.server.auth import Access
+from sqswarm.dispatcher.server.auth.identity import Identity, identity_of
+from sqswarm.dispatcher.server.context import ServerContext, ServerSettings
 from sqswarm.schemas.errors import InvalidSettings
+
+USER = frozenset({"tasks:read", "tasks:write"})
+ADA = Identity(principal="ada", scopes=USER)
 
 
 class ByHeader:
-    """Stands where the guard does: a header says who calls."""
+    """An authenticator that believes what a header says."""
 
-    def __init__(self, app):
-        self._app = app
+    challenge = None
 
-    async def __call__(self, scope, receive, send):
-        headers = dict(scope.get("headers", ()))
-        who = headers.get(b"x-principal", b"nobody").decode()
-        scope.setdefault("state", {})["caller"] = Identity(principal=who, operator=who == "root")
-        await self._app(scope, receive, send)
+    async def authenticate(self, scope):
+        who = dict(scope["headers"]).get(b"x-principal", b"nobody").decode()
+        return Identity(principal=who, operator=who == "root", scopes=USER)
 
 
 @contextlib.asynccontextmanager
 async def principals_of(settings):
     """Serve in this process and yield a function: principal → client."""
     async with contextlib.AsyncExitStack() as stack:
-        server = await Stage.connect(settings, ServerSettings())
-        stack.push_async_callback(server.close)
-        app = build_app(server)
+        context = await ServerContext.connect(settings, ServerSettings())
+        stack.push_async_callback(context.close)
+        app = build_app(context, Access(authenticator=ByHeader()))
         await stack.enter_async_context(app.router.lifespan_context(app))
-        transport = httpx2.ASGITransport(ByHeader(app))
+        transport = httpx2.ASGITransport(app)
 
         def rpc(principal):
             headers = {"x-principal": principal}
@@ -85,22 +83,22 @@ async def test_a_new_deployment_is_seen(server_stage):
     from sqswarm.schemas.catalogue import CATALOGUE_KEY
 
     settings, _ = server_stage
-    server = await Stage.connect(settings, ServerSettings(catalogue_s=0))
-    bucket = server.connection(LOCAL).names.bucket
+    context = await ServerContext.connect(settings, ServerSettings(catalogue_s=0))
+    bucket = context.connection(ADA).names.bucket
     s3 = boto3.client("s3")
     kept = s3.get_object(Bucket=bucket, Key=CATALOGUE_KEY)["Body"].read()
     fewer = json.loads(kept)
     fewer["agents"] = [agent for agent in fewer["agents"] if agent["name"] != "greet"]
     try:
-        assert "greet" in (await server.refresh()).agents
+        assert "greet" in (await context.refresh()).agents
         s3.put_object(Bucket=bucket, Key=CATALOGUE_KEY, Body=json.dumps(fewer))
-        assert "greet" not in (await server.refresh()).agents
-        assert "greet" not in server.connection(LOCAL).catalogue.agents
+        assert "greet" not in (await context.refresh()).agents
+        assert "greet" not in context.connection(ADA).catalogue.agents
         s3.delete_object(Bucket=bucket, Key=CATALOGUE_KEY)
-        assert "slow_compute" in (await server.refresh()).agents  # better old than none
+        assert "slow_compute" in (await context.refresh()).agents  # better old than none
     finally:
         s3.put_object(Bucket=bucket, Key=CATALOGUE_KEY, Body=kept)
-        await server.close()
+        await context.close()
 
 
 @pytest.mark.localstack
@@ -122,61 +120,9 @@ def test_nobody_but_this_machine_is_served_without_access(server_stage, capsys):
     assert "no access is configured" in result.stderr
 
 
-@pytest.mark.parametrize(
-    ("event", "status"),
-    [
-        pytest.param({}, 403, id="unsigned"),
-        pytest.param(
-            {"requestContext": {"identity": {"userArn": "arn:aws:iam::1:user/bo"}}},
-            200,
-            id="signed",
-        ),
-    ],
-)
-async def test_behind_iam_only_signed_requests_pass(event, status):
-    sent = []
-
-    async def app(scope, receive, send):
-        assert identity_of(scope) == Identity(principal="arn:aws:iam::1:user/bo")
-        await Response(status_code=200)(scope, receive, send)
-
-    async def send(message):
-        sent.append(message)
-
-    scope = {"type": "http", "method": "POST", "headers": [], "aws.event": event}
-    await IamCallers(app)(scope, None, send)
-    assert sent[0]["status"] == status
-
-
-def test_a_request_that_passed_no_guard_is_nobodys():
+def test_a_request_that_passed_no_middleware_is_nobodys():
     with pytest.raises(PermissionError):
         identity_of({"type": "http", "state": {}})
-
-
-@pytest.mark.parametrize(
-    ("context", "principal"),
-    [
-        pytest.param({}, None, id="unsigned"),
-        pytest.param(
-            {"authorizer": {"iam": {"userArn": "arn:aws:iam::1:user/ada"}}},
-            "arn:aws:iam::1:user/ada",
-            id="function-url",
-        ),
-        pytest.param(
-            {"authorizer": {"iam": {"userArn": "arn:aws:sts::1:assumed-role/r/session"}}},
-            "arn:aws:sts::1:assumed-role/r",
-            id="a-role-without-its-session",
-        ),
-        pytest.param(
-            {"identity": {"userArn": "arn:aws:iam::1:user/bo"}},
-            "arn:aws:iam::1:user/bo",
-            id="rest-api",
-        ),
-        pytest.param({"authorizer": None, "identity": {"userArn": None}}, None, id="open-api"),
-    ],
-)
-def test_iam_says_who_signed(context, principal):
-    assert principal_of({"requestContext": context}) == principal
 
 
 def test_settings_come_from_the_environment():

@@ -8,7 +8,7 @@ import pytest
 
 from sqswarm import agent
 from sqswarm.dispatcher.server.mcp import elicitation
-from sqswarm.dispatcher.server.mcp.server import shown_tool
+from sqswarm.dispatcher.server.mcp.tools import client_tool
 from sqswarm.dispatcher.server.mcp.wire import created_task, detailed_task, poll_interval_ms
 from sqswarm.dispatcher.view import TaskView
 from sqswarm.schemas.agent_spec import Durability
@@ -111,15 +111,15 @@ ENTRY = CatalogueEntry.of(greet.spec)
 
 
 def test_what_people_are_asked_for_may_be_left_out_of_a_call():
-    tool = shown_tool(ENTRY)
+    tool = client_tool(ENTRY)
     assert tool["inputSchema"]["required"] == ["loud"]
     assert tool["annotations"] == {"readOnlyHint": True, "openWorldHint": False}
-    assert elicitation.missing(ENTRY, {"loud": True}) == ["name"]
-    assert elicitation.missing(ENTRY, {"name": "Ada"}) == []
+    assert elicitation.missing_arguments(ENTRY, {"loud": True}) == ["name"]
+    assert elicitation.missing_arguments(ENTRY, {"name": "Ada"}) == []
 
 
 def test_a_form_asks_for_just_what_is_missing():
-    form = elicitation.form(ENTRY, ["name"])
+    form = elicitation.elicitation_form(ENTRY, ["name"])
     assert "requestState" not in form
     schema = form["inputRequests"]["arguments"]["params"]["requestedSchema"]
     assert list(schema["properties"]) == schema["required"] == ["name"]
@@ -137,7 +137,7 @@ def test_a_form_asks_for_just_what_is_missing():
     ],
 )
 def test_a_forms_answer_fills_in_what_was_asked_for_and_no_more(response, expected):
-    assert elicitation.filled_in({"loud": 1}, ["name"], {"arguments": response}) == expected
+    assert elicitation.fill_in({"loud": 1}, ["name"], {"arguments": response}) == expected
 
 
 def test_the_catalogue_keeps_what_is_declared_for_mcp():

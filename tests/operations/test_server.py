@@ -63,6 +63,57 @@ async def test_writes_are_served_on_an_emulator_and_elsewhere_only_where_allowed
             assert "Unknown tool" in await ask.refused("invoke-function", function_name="f")
 
 
+@pytest.mark.parametrize(
+    ("tool", "arguments", "reason", "example"),
+    [
+        pytest.param(
+            "list-tasks",
+            {"status": "stuck", "limit": 500},
+            ['`status` is "stuck": input should be', "`limit` is 500: input should be less than"],
+            {"status": "working", "limit": 20},
+            id="out-of-range",
+        ),
+        pytest.param(
+            "list-tasks",
+            {"agnt": "x"},
+            ["there is no argument `agnt`; possible are status, agent, limit"],
+            {},
+            id="unknown",
+        ),
+        pytest.param(
+            "get-task",
+            {},
+            ["`task_id` is missing"],
+            {"task_id": "0199c2f0-5d3c-7c3e-8f43-2f6a1c0d9e11"},
+            id="missing",
+        ),
+        pytest.param(
+            "submit-task",
+            {"agent": "shout", "arguments": [1]},
+            ["`arguments` is [1]: input should be a valid dictionary"],
+            {"agent": "<agent>", "arguments": {}},
+            id="of-another-type",
+        ),
+        pytest.param(
+            "redrive-dead-letters",
+            {"agent": 7},
+            ["`agent` is 7: input should be a valid string"],
+            {"agent": "<agent>"},
+            id="of-a-tool-that-asks-people",
+        ),
+    ],
+)
+async def test_wrong_arguments_are_named_with_a_call_that_fits(tool, arguments, reason, example):
+    async with assistant(AWS_ENDPOINT_URL=NOBODY) as ask:
+        text = await ask.refused(tool, **arguments)
+    wrong, fix = text.split("\n  fix: ")
+    assert wrong.startswith("InvalidArguments: ")
+    assert all(part in wrong for part in reason)
+    assert json.loads(fix.removeprefix(f"Call {tool} with, say, ").removesuffix(".")) == example
+    assert "pydantic" not in text
+    assert "validation error" not in text
+
+
 async def test_an_endpoint_that_does_not_answer_is_told_and_the_server_lives_on():
     async with assistant(AWS_ENDPOINT_URL=NOBODY) as ask:
         for tool in ("list-agents", "list-functions", "list-queues"):

@@ -3,7 +3,7 @@
 Nothing here imports `anthropic` or `mcp` before such an agent runs.
 """
 
-from sqswarm.schemas.ledger import Budget
+from sqswarm.schemas.budget import Budget
 from sqswarm.workers.claude.agent import ClaudeAgent
 from sqswarm.workers.claude.config import McpServer
 from sqswarm.workers.claude.tools import Tool, ask_person, tool

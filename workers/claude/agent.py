@@ -9,9 +9,9 @@ from typing import Any
 
 from sqswarm.backends import secrets
 from sqswarm.schemas.agent_spec import Durability, Schedule, Subscription
+from sqswarm.schemas.budget import Budget
 from sqswarm.schemas.errors import InvalidAgent
 from sqswarm.schemas.json import JsonObject
-from sqswarm.schemas.ledger import Budget
 from sqswarm.schemas.pricing import plain_model
 from sqswarm.workers.agent import Agent, agent
 from sqswarm.workers.claude.client import HANDED_ON, Account

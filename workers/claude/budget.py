@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqswarm.schemas import protocol
+from sqswarm.schemas.budget import Budget, BudgetAccount, CostCeiling
 from sqswarm.schemas.ids import new_version
-from sqswarm.schemas.ledger import Budget, BudgetAccount, CostCeiling, LedgerEntry, day_of
+from sqswarm.schemas.ledger import LedgerEntry, day_of
 from sqswarm.schemas.pricing import Price, Tokens
 from sqswarm.schemas.writes import Item, Refused, Write, WriteOutcome
 from sqswarm.workers.runtime.outcome import Fail
@@ -44,7 +45,7 @@ class Spend:
         """Commit `ceiling` to every account; raises Fail (BudgetExceeded) where it does not fit.
 
         Waits up to `patience_s` for what other calls have committed and may not need. A call is
-        never begun beyond a account's limit, however many workers try at once.
+        never begun beyond an account's limit, however many workers try at once.
         """
         day = day_of(self._worker.now_ms())
         agent = self._worker.spec.name
@@ -66,7 +67,7 @@ class Spend:
             if self._learned(refused, fresh):
                 continue
             for account, item in refused:
-                reason = account.says_no(ceiling, item)
+                reason = account.reason_to_refuse(ceiling, item)
                 if reason is None and waited_s >= patience_s:
                     reason = f"calls on their way hold what is left per {account.name}"
                 if reason is not None:
@@ -94,7 +95,7 @@ class Spend:
             reservation.ceiling if sure else CostCeiling(micro_usd=micro_usd, tokens=tokens.total)
         )
         writes = [
-            protocol.settle_up(account, freed, micro_usd=micro_usd, tokens=tokens.total)
+            protocol.settle_reservation(account, freed, micro_usd=micro_usd, tokens=tokens.total)
             for account in reservation.accounts
         ]
         if tokens.total:
@@ -108,7 +109,7 @@ class Spend:
                 tokens=tokens,
                 micro_usd=micro_usd,
             )
-            writes.append(protocol.enter(entry, expires_s=self._expires_s()))
+            writes.append(protocol.record_call(entry, expires_s=self._expires_s()))
         if writes:
             await persistently(self._worker, writes)
         return micro_usd
@@ -123,7 +124,7 @@ class Spend:
                 account, ceiling, fresh=account.key.pk in fresh, expires_s=self._expires_s()
             )
             if write is None:
-                reason = account.says_no(ceiling, None) or "the budget is too small"
+                reason = account.reason_to_refuse(ceiling, None) or "the budget is too small"
                 raise Fail(reason, type="BudgetExceeded")
             writes.append(write)
         outcomes = await persistently(self._worker, writes)
@@ -151,7 +152,7 @@ async def persistently(worker: WorkerContext, writes: Sequence[Write]) -> list[W
     """Carry out a transaction, begun anew where others keep its items in hand for long.
 
     One whose answer was lost is safe to repeat: an entry is written once, and what is committed
-    twice only makes a account narrower.
+    twice only makes an account narrower.
     """
     for left in range(_TRIES - 1, -1, -1):
         try:

@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 from sqswarm.backends.secrets import secret
 from sqswarm.schemas import protocol
 from sqswarm.schemas.errors import InvalidAgent
+from sqswarm.schemas.settings import LOOPBACK_HOSTS
 from sqswarm.schemas.writes import Refused
 from sqswarm.workers.runtime.worker_context import WorkerContext
 
@@ -52,8 +53,7 @@ class Account:
     @property
     def is_local(self) -> bool:
         """Tell whether it is this machine: then a key is not needed."""
-        host = urlsplit(self.base_url or "").hostname
-        return host in {"127.0.0.1", "localhost", "::1"}
+        return urlsplit(self.base_url or "").hostname in LOOPBACK_HOSTS
 
     @property
     def whom(self) -> str:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from sqswarm.backends.secrets import is_reference
+from sqswarm.schemas.budget import Budget
 from sqswarm.schemas.errors import InvalidAgent
 from sqswarm.schemas.json import JsonObject, loads
-from sqswarm.schemas.ledger import Budget
 from sqswarm.schemas.pricing import Price, own_prices, price_of
 from sqswarm.workers.claude.client import Account
 from sqswarm.workers.claude.tools import Tool

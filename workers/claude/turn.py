@@ -10,9 +10,10 @@ from hashlib import sha256
 from typing import Any
 
 from sqswarm.backends.redact import hide_all
+from sqswarm.schemas.budget import worst_case
 from sqswarm.schemas.errors import SecretNotFound
 from sqswarm.schemas.json import JsonObject, dumps, size_bytes
-from sqswarm.schemas.ledger import day_of, worst_case
+from sqswarm.schemas.ledger import day_of
 from sqswarm.schemas.pricing import Tokens
 from sqswarm.workers.claude.budget import Reservation, Spend
 from sqswarm.workers.claude.client import Throttle, Throttled, client_of

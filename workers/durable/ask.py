@@ -7,6 +7,7 @@ from typing import Any
 from sqswarm.dispatcher.lifecycle.answer import DECLINED_KEY, VALUE_KEY
 from sqswarm.schemas.errors import AskDeclined, AskTimedOut
 from sqswarm.schemas.json import JsonObject
+from sqswarm.schemas.results import object_schema
 from sqswarm.workers.durable.journal import Journal
 from sqswarm.workers.durable.journal_entry import ask_name
 from sqswarm.workers.runtime.outcome import AskWait, Fail
@@ -76,19 +77,6 @@ async def run_form(journal: Journal, key: str, message: str, schema: JsonObject)
 
 
 def _asked(message: str, adapter: Any) -> JsonObject:
-    schema: JsonObject = adapter.json_schema()
-    target = schema
-    if "$ref" in schema:
-        target = schema["$defs"][schema["$ref"].removeprefix("#/$defs/")]
-    if target.get("type") == "object":
-        return {"message": message, "schema": schema}
-    # MCP's elicitation asks for objects only.
-    definitions = schema.pop("$defs", None)
-    wrapped: JsonObject = {
-        "type": "object",
-        "properties": {VALUE_KEY: schema},
-        "required": [VALUE_KEY],
-    }
-    if definitions:
-        wrapped["$defs"] = definitions
-    return {"message": message, "schema": wrapped, "wrapped": True}
+    schema, wrapped = object_schema(adapter.json_schema(), VALUE_KEY)
+    asked = {"message": message, "schema": schema}
+    return {**asked, "wrapped": True} if wrapped else asked

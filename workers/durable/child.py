@@ -12,7 +12,7 @@ from sqswarm.schemas.errors import ChildFailed, TaskNotFound, UnknownAgent
 from sqswarm.schemas.journal import DEPTH_LIMIT, WIDTH_LIMIT, PlannedChild, child_id, child_key
 from sqswarm.schemas.json import JsonObject, loads
 from sqswarm.schemas.lifecycle import Status
-from sqswarm.schemas.results import WRAPPED_KEY, error_object
+from sqswarm.schemas.results import error_object, unwrap
 from sqswarm.schemas.task import TaskRecord, task_key
 from sqswarm.workers.durable.journal import Journal
 from sqswarm.workers.durable.journal_entry import child_name
@@ -121,4 +121,4 @@ async def _result(
         value = loads(await text_of(connection, record.result))
     except TaskNotFound as error:
         return ChildFailed(task_id, agent, error_object("Expired", str(error)))
-    return value[WRAPPED_KEY] if record.wrapped else value
+    return unwrap(value, wrapped=record.wrapped)

@@ -173,8 +173,8 @@ class Remote:
                     if late:
                         await handle.cancel()
                     return None
-            if state is not None and state.asked:
-                return form(state.asked)
+            if state is not None and state.input_requests:
+                return form(state.input_requests)
             return await ending(handle)
 
         told = None

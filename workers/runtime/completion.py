@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqswarm.backends.ports.bus import Delivery, OutgoingDeadLetter
+from sqswarm.backends.ports.bus import Delivery
 from sqswarm.dispatcher.lifecycle.completion import Completion, apply_completions
-from sqswarm.dispatcher.lifecycle.dead_letters import failed_task_dead_letter
+from sqswarm.dispatcher.lifecycle.dead_letters import dead_letter_of_failure, dead_letter_of_poison
 from sqswarm.schemas.errors import PoisonMessage
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
-from sqswarm.schemas.task import TaskRecord, iso
+from sqswarm.schemas.task import TaskRecord
 from sqswarm.workers.runtime.job import Job
 from sqswarm.workers.runtime.worker_context import WorkerContext
 
@@ -56,7 +56,7 @@ async def run_completions(worker: WorkerContext, ended: Sequence[Ended]) -> None
 
 
 async def _put_failed_aside(worker: WorkerContext, ended: Ended) -> None:
-    letter = failed_task_dead_letter(
+    letter = dead_letter_of_failure(
         ended.job.task_id,
         body=ended.job.delivery.body,
         error=ended.error or {},
@@ -71,10 +71,5 @@ async def dead_letter_poison(
 ) -> None:
     """Put a message that no agent can ever run into the dead-letter queue, with the reason."""
     worker.log.error("message.poisoned", reason=poison.reason, detail=str(poison))
-    letter = OutgoingDeadLetter(
-        body=delivery.body,
-        reason=poison.reason,
-        detail=str(poison),
-        failed_at=iso(worker.now_ms()),
-    )
+    letter = dead_letter_of_poison(delivery.body, poison, now_ms=worker.now_ms())
     await worker.bus.dead_letter(worker.dead_letter_queue, letter, group=delivery.group)

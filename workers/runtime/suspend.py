@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqswarm.backends.ports.bus import DELAY_LIMIT_S
 from sqswarm.dispatcher.connection import DUE_GRACE_MS
-from sqswarm.dispatcher.lifecycle.children import spawn
+from sqswarm.dispatcher.lifecycle.children import create_children
 from sqswarm.dispatcher.lifecycle.republish import outgoing
 from sqswarm.schemas import protocol
 from sqswarm.schemas.journal import (
@@ -64,7 +64,7 @@ async def suspend(worker: WorkerContext, job: Job, lease: Lease, decision: Suspe
         wake_at_ms=record.wake_at_ms,
     )
     if children:
-        await spawn(await worker.connection.with_catalogue(), record)
+        await create_children(await worker.connection.with_catalogue(), record)
     elif not asks:
         await _set_timer(worker, record)
     return Disposition.DELETE

@@ -1,4 +1,8 @@
-"""The guard: stands before the application and lets in whom it knows."""
+"""AuthMiddleware: stands before the application and lets in whom it knows.
+
+Source of what refusals say: RFC 9728 (OAuth 2.0 Protected Resource Metadata), RFC 6750 §3; MCP
+specification 2026-07-28, "Authorization".
+"""
 
 from __future__ import annotations
 
@@ -8,21 +12,21 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
+from mcp.server.auth.json_response import PydanticJSONResponse
+from mcp.shared.auth import ProtectedResourceMetadata
+from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Send
 
 from sqswarm.backends.log import Log
-from sqswarm.dispatcher.server.auth import metadata
-from sqswarm.dispatcher.server.auth.authenticator import Authenticator, Scope, route_path
-from sqswarm.dispatcher.server.auth.body import check_declared, read_body, replayed
-from sqswarm.dispatcher.server.auth.errors import AuthError
-from sqswarm.dispatcher.server.auth.hosts import LOOPBACK, check_host, check_origin, one_header
-from sqswarm.dispatcher.server.auth.loopback import Loopback
-from sqswarm.dispatcher.server.auth.scopes import MCP_PATH, check_scope
-from sqswarm.dispatcher.server.identity import Identity
+from sqswarm.dispatcher.server.auth import checks
+from sqswarm.dispatcher.server.auth.authenticators import LoopbackAuthenticator
+from sqswarm.dispatcher.server.auth.checks import MCP_PATH
+from sqswarm.dispatcher.server.auth.identity import Authenticator, AuthError, Identity, Scope
 from sqswarm.dispatcher.server.problem import problem
-from sqswarm.schemas.json import dumps
+from sqswarm.schemas.settings import LOOPBACK_HOSTS
+
+WELL_KNOWN = "/.well-known/oauth-protected-resource"
 
 BODY_LIMIT_BYTES = 4 * 1024 * 1024
 """As the MCP SDK has it; a Function URL takes 6 MB, base64 and envelope included."""
@@ -41,9 +45,9 @@ class Access:
     None derives it from each request. `on_lambda`: the name AWS routed by is ours too.
     """
 
-    authenticator: Authenticator = field(default_factory=Loopback)
+    authenticator: Authenticator = field(default_factory=LoopbackAuthenticator)
     operators: frozenset[str] = frozenset()
-    hosts: tuple[str, ...] = LOOPBACK
+    hosts: tuple[str, ...] = tuple(LOOPBACK_HOSTS)
     origins: tuple[str, ...] = ()
     body_limit: int = BODY_LIMIT_BYTES
     issuer: str | None = None
@@ -51,27 +55,32 @@ class Access:
     on_lambda: bool = False
     log: Log = field(default_factory=Log)
 
+    @property
+    def is_open(self) -> bool:
+        """Tell whether nobody shows credentials: the server is for its own machine only."""
+        return isinstance(self.authenticator, LoopbackAuthenticator)
+
 
 class AuthMiddleware:
     """ASGI middleware: checks Host, Origin, credentials, size and scope, in that order.
 
-    What it lets in carries `scope["state"]["caller"]`. Every answer of 400 and above is logged,
+    What it lets in carries `scope["state"]["identity"]`. Every answer of 400 and above is logged,
     once, whoever gave it; an application says why in `scope["state"]["refusal"]` (a short word),
     and what a caller is not told in `["fault"]`.
     """
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
-        """Guard `app` as `access` says."""
+        """Stand before `app`, as `access` says."""
         self._app = app
         self._access = access
         self._origins = access.origins
         if access.public_url is not None:  # a proxy may have replaced the Host of our own pages
             parts = urlsplit(access.public_url)
             self._origins = (*access.origins, f"{parts.scheme}://{parts.netloc}")
-        self._admit: ASGIApp = self._let_in
+        self._guarded: ASGIApp = self._authenticate
         if access.origins:
-            self._admit = CORSMiddleware(
-                self._let_in,
+            self._guarded = CORSMiddleware(
+                self._authenticate,
                 allow_origins=access.origins,
                 allow_methods=["GET", "POST", "DELETE"],
                 allow_headers=["*"],
@@ -89,45 +98,41 @@ class AuthMiddleware:
         scope = {**scope, "state": {**scope.get("state", {})}}
         send = self._watched(scope, send)
         try:
-            host = check_host(one_header(scope["headers"], b"host"), self._hosts(scope))
+            headers = Headers(scope=scope)
+            host = checks.check_host(headers.getlist("host"), self._hosts(scope))
             scope["state"]["host"] = host
-            check_origin(one_header(scope["headers"], b"origin"), host, self._origins)
+            checks.check_origin(headers.getlist("origin"), host, self._origins)
         except AuthError as refused:
             await self._refuse(refused, scope, receive, send)
             return
         try:
-            await self._admit(scope, receive, send)
+            await self._guarded(scope, receive, send)
         except Exception as error:  # whoever stands outside answers it: here it is told once
             if not scope["state"].get("noted"):
                 scope["state"].update(refusal="internal", fault=type(error).__name__)
                 self._note(scope, _SERVER_ERROR)
             raise
 
-    async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
-        about = metadata.resource_of(route_path(scope))
-        if self._access.issuer is not None and about is not None and scope["method"] == "GET":
-            shown = metadata.document(self._base_url(scope), about, self._access.issuer)
-            response = Response(dumps(shown), media_type="application/json")
+    async def _authenticate(self, scope: Scope, receive: Receive, send: Send) -> None:
+        resource = _resource_of(_route_path(scope))
+        if self._access.issuer is not None and resource is not None and scope["method"] == "GET":
+            response = PydanticJSONResponse(self._metadata(scope, resource, self._access.issuer))
             await response(scope, receive, send)
             return
         try:
-            caller = await self._authenticated(scope)
-            scope["state"]["caller"] = caller
-            check_declared(scope, self._access.body_limit)
-            body = await read_body(receive, self._access.body_limit)
+            identity = await self._access.authenticator.authenticate(scope)
+            if identity.principal in self._access.operators:
+                identity = replace(identity, operator=True)
+            scope["state"]["identity"] = identity
+            checks.check_declared_length(scope, self._access.body_limit)
+            body = await checks.read_body(receive, self._access.body_limit)
             if body is None:
                 return
-            check_scope(caller, scope["method"], route_path(scope), body)
+            checks.check_scope(identity, scope["method"], _route_path(scope), body)
         except AuthError as refused:
             await self._refuse(refused, scope, receive, send)
             return
-        await self._app(scope, replayed(body, receive), send)
-
-    async def _authenticated(self, scope: Scope) -> Identity:
-        caller = await self._access.authenticator.authenticate(scope)
-        if caller.principal in self._access.operators:
-            return replace(caller, operator=True)
-        return caller
+        await self._app(scope, checks.replayed(body, receive), send)
 
     def _hosts(self, scope: Scope) -> tuple[str, ...]:
         if not self._access.on_lambda:
@@ -136,7 +141,22 @@ class AuthMiddleware:
         return (*self._access.hosts, str(context.get("domainName", "")))
 
     def _base_url(self, scope: Scope) -> str:
-        return self._access.public_url or metadata.base_url(scope, scope["state"]["host"])
+        """Return the server's address, of this very request where none is configured."""
+        seen = (
+            f"{scope.get('scheme', 'http')}://{scope['state']['host']}{scope.get('root_path', '')}"
+        )
+        return self._access.public_url or seen
+
+    def _metadata(self, scope: Scope, resource: str, issuer: str) -> ProtectedResourceMetadata:
+        # The SDK's own routes are of one fixed address; ours is each request's.
+        return ProtectedResourceMetadata.model_validate(
+            {
+                "resource": self._base_url(scope) + resource,
+                "authorization_servers": [issuer],
+                "scopes_supported": checks.ALL,
+                "resource_name": "sqswarm",
+            }
+        )
 
     async def _refuse(self, refused: AuthError, scope: Scope, receive: Receive, send: Send) -> None:
         headers: dict[str, str] = {}
@@ -144,9 +164,9 @@ class AuthMiddleware:
         if scheme is not None and (refused.status == 401 or refused.error):  # noqa: PLR2004
             url = None
             if self._access.issuer is not None:
-                about = MCP_PATH if route_path(scope).startswith(MCP_PATH) else ""
-                url = self._base_url(scope) + metadata.WELL_KNOWN + about
-            headers["WWW-Authenticate"] = metadata.challenge(scheme, refused, url)
+                resource = MCP_PATH if _route_path(scope).startswith(MCP_PATH) else ""
+                url = self._base_url(scope) + WELL_KNOWN + resource
+            headers["WWW-Authenticate"] = _challenge(scheme, refused, url)
         if refused.retry_after_s is not None:
             headers["Retry-After"] = str(refused.retry_after_s)
         scope["state"].update(refusal=refused.reason, fault=refused.fault)
@@ -163,13 +183,13 @@ class AuthMiddleware:
 
     def _note(self, scope: Scope, status: int) -> None:
         scope["state"]["noted"] = True
-        caller = scope["state"].get("caller")
+        identity = scope["state"].get("identity")
         fields = {
             "status": status,
             "reason": scope["state"].get("refusal") or _phrase(status),
             "method": scope["method"],
             "path": scope["path"][:_PATH_SHOWN],
-            "principal": caller.principal if isinstance(caller, Identity) else None,
+            "principal": identity.principal if isinstance(identity, Identity) else None,
             "client": (scope.get("client") or (None,))[0],
         }
         if status >= _SERVER_ERROR:  # what the caller is not told
@@ -184,3 +204,35 @@ def _phrase(status: int) -> str:
         return HTTPStatus(status).phrase.lower().replace(" ", "-")
     except ValueError:
         return "refused"
+
+
+def _route_path(scope: Scope) -> str:
+    """Return the path within the application: where it is mounted below another path."""
+    return str(scope["path"]).removeprefix(str(scope.get("root_path", "")))
+
+
+def _resource_of(path: str) -> str | None:
+    """Return the path of the resource that a metadata address is about, None for other paths."""
+    if path.rstrip("/") == WELL_KNOWN:
+        return ""
+    return MCP_PATH if path == WELL_KNOWN + MCP_PATH else None
+
+
+def _challenge(scheme: str, refused: AuthError, metadata_url: str | None) -> str:
+    """Return the value of WWW-Authenticate.
+
+    Nothing in it comes from the request but the address, whose Host has been checked.
+    """
+    parts: list[str] = []
+    if refused.error is not None:
+        parts += [f'error="{refused.error}"', f'error_description="{_quoted(refused.detail)}"']
+    if metadata_url is not None:
+        parts.append(f'scope="{refused.scope or f"{checks.READ} {checks.WRITE}"}"')
+        parts.append(f'resource_metadata="{metadata_url}"')
+    return f"{scheme} {', '.join(parts)}".strip()
+
+
+def _quoted(text: str) -> str:
+    """Return what RFC 6750 §3 allows in a description: no quotes, no backslash, plain ASCII."""
+    plain = text.replace('"', "'").replace("\\", "/").encode("ascii", "replace")
+    return plain.decode()

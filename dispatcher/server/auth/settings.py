@@ -8,17 +8,29 @@ from urllib.parse import urlsplit
 
 from sqswarm.backends.aws.connect import client, settings_from_environment
 from sqswarm.backends.log import Log, configure_logging
-from sqswarm.dispatcher.server.auth.api_keys import StaticKeys, parse_keys
-from sqswarm.dispatcher.server.auth.authenticator import Authenticator
-from sqswarm.dispatcher.server.auth.hosts import LOOPBACK, is_loopback_host
-from sqswarm.dispatcher.server.auth.iam import SignedByAws
-from sqswarm.dispatcher.server.auth.jwks import KeySet, fetch_from
-from sqswarm.dispatcher.server.auth.loopback import Loopback
+from sqswarm.dispatcher.server.auth.authenticators import (
+    ApiKeyAuthenticator,
+    IamAuthenticator,
+    LoopbackAuthenticator,
+    parse_keys,
+)
+from sqswarm.dispatcher.server.auth.checks import hostname_of
+from sqswarm.dispatcher.server.auth.identity import Authenticator
 from sqswarm.dispatcher.server.auth.middleware import BODY_LIMIT_BYTES, Access
-from sqswarm.dispatcher.server.auth.tokens import ALGORITHMS, TokenRules, Tokens
+from sqswarm.dispatcher.server.auth.tokens import (
+    ALGORITHMS,
+    JwtAuthenticator,
+    KeySet,
+    TokenRules,
+    fetch_from,
+)
 from sqswarm.schemas.errors import InvalidSettings
+from sqswarm.schemas.settings import LOOPBACK_HOSTS, Settings
 
 AUTH = "SQSWARM_AUTH"
+URL_AUTH = "SQSWARM_URL_AUTH"
+"""The AuthType of the function's own URL, as it was deployed (sqswarm.infra.topology)."""
+
 MODES = ("none", "key", "jwt", "iam")
 KEY_SOURCES = ("SQSWARM_API_KEYS", "SQSWARM_API_KEYS_FILE", "SQSWARM_API_KEYS_SSM")
 _JWT = "SQSWARM_JWT_"
@@ -28,21 +40,23 @@ def access_from_environment(env: Mapping[str, str], *, log: Log | None = None) -
     """Return the access that `env` describes.
 
     Without SQSWARM_AUTH it is `iam` inside Lambda (which lets nobody in that AWS does not vouch
-    for) and `none` elsewhere (which lets in this machine only). Raises InvalidSettings for what
+    for) and `none` elsewhere (which lets in this machine only). An emulator serves this machine
+    only and signs nothing: behind its open URL it is `none` too. Raises InvalidSettings for what
     is missing, contradicts itself or would leave the server open.
     """
     on_lambda = bool(env.get("AWS_LAMBDA_FUNCTION_NAME"))
-    mode = env.get(AUTH) or ("iam" if on_lambda else "none")
+    emulated = Settings.from_env(env).local
+    mode = env.get(AUTH) or _default_mode(env, on_lambda=on_lambda, emulated=emulated)
     if mode not in MODES:
         message = f"{AUTH} is {mode!r}"
         raise InvalidSettings(message, hint=f"Possible are {', '.join(MODES)}.")
     _check_nothing_left_over(env, mode)
     public_url = _public_url(env)
-    hosts = _list(env, "SQSWARM_HOSTS") or LOOPBACK
+    hosts = _list(env, "SQSWARM_HOSTS") or tuple(LOOPBACK_HOSTS)
     if public_url is not None:
         hosts = (*hosts, urlsplit(public_url).netloc)
     if mode == "none":
-        _check_local(hosts, on_lambda=on_lambda)
+        _check_local(hosts, exposed=on_lambda and not emulated)
     if mode == "iam" and not on_lambda:
         message = f"{AUTH}=iam, but this is no Lambda function: nobody checks the signatures"
         raise InvalidSettings(message, hint=f"Elsewhere use {AUTH}=jwt or {AUTH}=key.")
@@ -59,16 +73,30 @@ def access_from_environment(env: Mapping[str, str], *, log: Log | None = None) -
     )
 
 
+def _default_mode(env: Mapping[str, str], *, on_lambda: bool, emulated: bool) -> str:
+    if not on_lambda:
+        return "none"
+    if env.get(URL_AUTH) != "NONE":
+        return "iam"
+    if emulated:
+        return "none"
+    message = "the server's Function URL is open to everybody, and no access is configured"
+    hint = f"Set {AUTH} in [tool.sqswarm.server] env, or auth = 'AWS_IAM'."
+    raise InvalidSettings(message, hint=hint)
+
+
 def _authenticator(env: Mapping[str, str], mode: str) -> Authenticator:
     if mode == "key":
         return _static_keys(env)
     if mode == "jwt":
         return _tokens(env)
-    return SignedByAws() if mode == "iam" else Loopback()
+    if mode == "iam":
+        return IamAuthenticator()
+    return LoopbackAuthenticator(behind_emulator=bool(env.get("AWS_LAMBDA_FUNCTION_NAME")))
 
 
 def _check_nothing_left_over(env: Mapping[str, str], mode: str) -> None:
-    """Refuse settings of a mode that is not on: somebody believes that they guard the server."""
+    """Refuse settings of a mode that is not on: somebody believes that they protect the server."""
     for name in sorted(env):
         of = "jwt" if name.startswith(_JWT) else "key" if name in KEY_SOURCES else mode
         if env[name] and of != mode:
@@ -76,23 +104,23 @@ def _check_nothing_left_over(env: Mapping[str, str], mode: str) -> None:
             raise InvalidSettings(message, hint=f"Set {AUTH}={of}, or unset {name}.")
 
 
-def _check_local(hosts: tuple[str, ...], *, on_lambda: bool) -> None:
-    if on_lambda:
+def _check_local(hosts: tuple[str, ...], *, exposed: bool) -> None:
+    if exposed:
         message = f"{AUTH}=none inside Lambda would let everybody in"
         raise InvalidSettings(message, hint=f"Use {AUTH}=iam or {AUTH}=jwt.")
     for host in hosts:
-        if not is_loopback_host(host):
+        if hostname_of(host.lower()) not in LOOPBACK_HOSTS:
             message = f"{AUTH}=none, but the server is to answer to {host!r}"
             raise InvalidSettings(message, hint=f"Choose {AUTH}=key or {AUTH}=jwt first.")
 
 
-def _static_keys(env: Mapping[str, str]) -> StaticKeys:
+def _static_keys(env: Mapping[str, str]) -> ApiKeyAuthenticator:
     given = [name for name in KEY_SOURCES if env.get(name)]
     if len(given) != 1:
         message = f"{AUTH}=key needs one of {', '.join(KEY_SOURCES)}; {len(given)} are set"
         raise InvalidSettings(message, hint="SQSWARM_API_KEYS=ada:…,bo:… with long random keys.")
     source = given[0]
-    return StaticKeys(parse_keys(_key_text(env, source), source=source))
+    return ApiKeyAuthenticator(parse_keys(_key_text(env, source), source=source))
 
 
 def _key_text(env: Mapping[str, str], source: str) -> str:
@@ -115,7 +143,7 @@ def _key_text(env: Mapping[str, str], source: str) -> str:
     return env[source]
 
 
-def _tokens(env: Mapping[str, str]) -> Tokens:
+def _tokens(env: Mapping[str, str]) -> JwtAuthenticator:
     for name in ("ISSUER", "AUDIENCE", "JWKS"):
         if not env.get(_JWT + name):
             message = f"{AUTH}=jwt, but {_JWT}{name} is not set"
@@ -126,12 +154,12 @@ def _tokens(env: Mapping[str, str]) -> Tokens:
             message = f"{_JWT}ALGORITHMS names {algorithm!r}"
             raise InvalidSettings(message, hint=f"Possible are {', '.join(ALGORITHMS)}.")
     rules = TokenRules(
-        issuer=env[f"{_JWT}ISSUER"],
+        issuer=_http_url(env, f"{_JWT}ISSUER"),
         audiences=_list(env, f"{_JWT}AUDIENCE"),
         algorithms=algorithms,
         claim=env.get(f"{_JWT}PRINCIPAL") or "sub",
     )
-    return Tokens(rules, KeySet(fetch_from(_jwks(env[f"{_JWT}JWKS"]))))
+    return JwtAuthenticator(rules, KeySet(fetch_from(_jwks(env[f"{_JWT}JWKS"]))))
 
 
 def _jwks(source: str) -> str:
@@ -142,19 +170,24 @@ def _jwks(source: str) -> str:
             raise InvalidSettings(message, hint="An https address, or the path of a JWKS file.")
         return source
     parts = urlsplit(source)
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback_host(parts.netloc)):
+    local = parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS
+    if parts.scheme != "https" and not local:
         message = f"{_JWT}JWKS={source!r}: keys that come unprotected could be anybody's"
         raise InvalidSettings(message, hint="Use https, or a file.")
     return source
 
 
 def _public_url(env: Mapping[str, str]) -> str | None:
-    url = (env.get("SQSWARM_PUBLIC_URL") or "").rstrip("/")
-    parts = urlsplit(url)
-    if url and (parts.scheme not in {"http", "https"} or not parts.netloc or parts.query):
-        message = f"SQSWARM_PUBLIC_URL={url!r} is no address"
+    given = env.get("SQSWARM_PUBLIC_URL")
+    return _http_url(env, "SQSWARM_PUBLIC_URL").rstrip("/") if given else None
+
+
+def _http_url(env: Mapping[str, str], name: str) -> str:
+    parts = urlsplit(env[name])
+    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query:
+        message = f"{name}={env[name]!r} is no address"
         raise InvalidSettings(message, hint="Something like https://swarm.example.com")
-    return url or None
+    return env[name]
 
 
 def _origin(origin: str) -> str:

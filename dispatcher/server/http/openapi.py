@@ -12,11 +12,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from sqswarm.dispatcher.server.auth.scopes import READ, WRITE
-from sqswarm.dispatcher.server.http.operation import Operation
-from sqswarm.dispatcher.server.http.parse import IDEMPOTENCY_KEY
-from sqswarm.dispatcher.server.http.requests import NewTask
-from sqswarm.dispatcher.server.http.responses import Problem
+from sqswarm.dispatcher.server.auth.checks import READ, WRITE
+from sqswarm.dispatcher.server.http.models import NewTask, Problem
+from sqswarm.dispatcher.server.http.operations import IDEMPOTENCY_KEY, Operation
 from sqswarm.dispatcher.server.problem import MEDIA_TYPE
 from sqswarm.schemas.catalogue import CatalogueEntry
 from sqswarm.schemas.json import JsonObject
@@ -30,9 +28,9 @@ def document(operations: Sequence[Operation], agents: Iterable[CatalogueEntry]) 
     schemas = _schemas(operations)
     paths: JsonObject = {}
     for operation in operations:
-        told = _told(operation, schemas)
-        paths.setdefault(operation.path, {})[operation.method.lower()] = told
-    for operation in operations:  # a query model is told as parameters, not as a schema
+        described = _operation(operation, schemas)
+        paths.setdefault(operation.path, {})[operation.method.lower()] = described
+    for operation in operations:  # a query model is described as parameters, not as a schema
         if operation.query is not None:
             schemas.pop(operation.query.__name__, None)
     _add_agents(schemas, list(agents))
@@ -58,9 +56,9 @@ def _schemas(operations: Iterable[Operation]) -> JsonObject:
     return dict(found["$defs"])
 
 
-def _told(operation: Operation, schemas: JsonObject) -> JsonObject:
+def _operation(operation: Operation, schemas: JsonObject) -> JsonObject:
     summary, _, more = inspect.cleandoc(operation.act.__doc__ or "").partition("\n\n")
-    told: JsonObject = {
+    described: JsonObject = {
         "operationId": operation.act.__name__,
         "summary": summary.replace("\n", " "),
         "description": f"{more}\n\nScope: {READ if operation.method == 'GET' else WRITE}".strip(),
@@ -68,22 +66,22 @@ def _told(operation: Operation, schemas: JsonObject) -> JsonObject:
         "responses": _responses(operation),
     }
     if operation.body is not None:
-        told["requestBody"] = {"required": True, "content": _json(operation.body)}
-    return told
+        described["requestBody"] = {"required": True, "content": _json(operation.body)}
+    return described
 
 
 def _parameters(operation: Operation, schemas: JsonObject) -> list[JsonObject]:
-    told: list[JsonObject] = [
+    found: list[JsonObject] = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in re.findall(r"{(\w+)}", operation.path)
     ]
     if operation.query is not None:
         for name, schema in schemas[operation.query.__name__]["properties"].items():
-            told.append({"name": name, "in": "query", "schema": schema})
+            found.append({"name": name, "in": "query", "schema": schema})
     if operation.takes_idempotency_key:
         key = {"type": "string", "minLength": 1, "maxLength": 255}
-        told.append({"name": IDEMPOTENCY_KEY, "in": "header", "schema": key})
-    return told
+        found.append({"name": IDEMPOTENCY_KEY, "in": "header", "schema": key})
+    return found
 
 
 def _responses(operation: Operation) -> JsonObject:
@@ -109,7 +107,7 @@ def _add_agents(schemas: JsonObject, agents: list[CatalogueEntry]) -> None:
     pairs = []
     for agent in agents:
         name = f"arguments.{agent.name}"
-        schemas[name] = _moved(agent.input_schema, f"{_SCHEMAS}{name}/$defs/")
+        schemas[name] = _rebased(agent.input_schema, f"{_SCHEMAS}{name}/$defs/")
         pairs.append(
             {
                 "title": agent.title,
@@ -124,15 +122,15 @@ def _add_agents(schemas: JsonObject, agents: list[CatalogueEntry]) -> None:
         schemas[NewTask.__name__]["anyOf"] = pairs
 
 
-def _moved(schema: Any, definitions: str) -> Any:
+def _rebased(schema: Any, definitions: str) -> Any:
     """Return a schema whose own definitions are found from the document's root."""
     if isinstance(schema, list):
-        return [_moved(part, definitions) for part in schema]
+        return [_rebased(part, definitions) for part in schema]
     if not isinstance(schema, dict):
         return schema
     return {
         key: definitions + value.removeprefix("#/$defs/")
         if key == "$ref" and isinstance(value, str) and value.startswith("#/$defs/")
-        else _moved(value, definitions)
+        else _rebased(value, definitions)
         for key, value in schema.items()
     }

@@ -1,8 +1,7 @@
-"""Asked: what a request's context says of who asks, and what their client can do."""
+"""What a request's context says of its client, and what goes back before the result."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from mcp.server.context import ServerRequestContext
@@ -11,7 +10,6 @@ from mcp_types import INVALID_PARAMS
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from sqswarm.dispatcher.connection import Connection
-from sqswarm.dispatcher.server.identity import Identity, identity_of
 from sqswarm.dispatcher.view import find
 from sqswarm.schemas.errors import TaskNotFound
 from sqswarm.schemas.json import JsonObject
@@ -19,37 +17,30 @@ from sqswarm.schemas.task import TaskRecord
 
 TASKS_EXTENSION = "io.modelcontextprotocol/tasks"
 
-Context = ServerRequestContext[Any, Any]
-Who = Callable[[Context], Identity]
-"""Who sent a request: over HTTP what the access middleware says."""
+RequestContext = ServerRequestContext[Any, Any]
 
 
-def http_caller(context: Context) -> Identity:
-    """Return the caller of a request that came over HTTP."""
-    return identity_of(context.request)
-
-
-def is_modern(context: Context) -> bool:
+def is_modern(ctx: RequestContext) -> bool:
     """Tell whether the request speaks revision 2026-07-28 or later."""
-    return context.protocol_version in MODERN_PROTOCOL_VERSIONS
+    return ctx.protocol_version in MODERN_PROTOCOL_VERSIONS
 
 
-def declares_tasks(context: Context) -> bool:
+def declares_tasks(ctx: RequestContext) -> bool:
     """Tell whether the client may be answered with a task."""
-    capabilities = context.session.client_capabilities
+    capabilities = ctx.session.client_capabilities
     extensions = capabilities.extensions if capabilities else None
-    return is_modern(context) and TASKS_EXTENSION in (extensions or {})
+    return is_modern(ctx) and TASKS_EXTENSION in (extensions or {})
 
 
-def can_be_asked(context: Context) -> bool:
+def can_elicit(ctx: RequestContext) -> bool:
     """Tell whether the client puts forms before people, and repeats its call with the answers."""
-    capabilities = context.session.client_capabilities
-    return is_modern(context) and capabilities is not None and capabilities.elicitation is not None
+    capabilities = ctx.session.client_capabilities
+    return is_modern(ctx) and capabilities is not None and capabilities.elicitation is not None
 
 
-def raw_params(context: Context) -> JsonObject:
+def raw_params(ctx: RequestContext) -> JsonObject:
     """Return the request's parameters as they came."""
-    return dict(context.params or {})
+    return dict(ctx.params or {})
 
 
 async def own_task(connection: Connection, task_id: str) -> TaskRecord:
@@ -64,3 +55,27 @@ async def own_task(connection: Connection, task_id: str) -> TaskRecord:
     if record is None:
         raise MCPError(code=INVALID_PARAMS, message=f"Task not found: {task_id[:100]}")
     return record
+
+
+class Progress:
+    """Reports one call's progress, where its client asked for it and the transport can carry it."""
+
+    def __init__(self, ctx: RequestContext, *, streams: bool) -> None:
+        """Report nothing yet; `streams` is whether anything can go before the result."""
+        meta = raw_params(ctx).get("_meta") or {}
+        self._token = meta.get("progressToken") if streams else None
+        self._ctx = ctx
+        self._reported = -1.0
+
+    async def report(self, record: TaskRecord) -> None:
+        """Report how far the task is, if that is further than before (MCP: it only grows)."""
+        if self._token is None or record.progress is None or record.progress <= self._reported:
+            return
+        self._reported = record.progress
+        await self._ctx.session.send_progress_notification(
+            self._token,
+            record.progress,
+            total=1.0,
+            message=record.status_message,
+            related_request_id=str(self._ctx.request_id),
+        )

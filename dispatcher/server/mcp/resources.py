@@ -7,9 +7,10 @@ import re
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
-from sqswarm.dispatcher.server.mcp.request_context import Context, Who, own_task
+from sqswarm.dispatcher.server.auth.identity import identity_of
+from sqswarm.dispatcher.server.context import ServerContext
+from sqswarm.dispatcher.server.mcp.request_context import RequestContext, own_task
 from sqswarm.dispatcher.server.mcp.wire import json_rpc_error, status_of, tool_result
-from sqswarm.dispatcher.server.stage import Stage
 from sqswarm.dispatcher.view import opened
 from sqswarm.schemas.json import JsonObject, dumps
 from sqswarm.schemas.lifecycle import Status
@@ -22,13 +23,12 @@ _JSON = "application/json"
 class Resources:
     """What can be read beside the tools. Tasks are not listed: that would read the whole table."""
 
-    def __init__(self, stage: Stage, who: Who) -> None:
-        """Serve `stage` to those that `who` tells apart."""
-        self._stage = stage
-        self._who = who
+    def __init__(self, context: ServerContext) -> None:
+        """Serve the catalogue and the tasks of `context`."""
+        self._context = context
 
     async def list(
-        self, ctx: Context, params: types.PaginatedRequestParams | None
+        self, ctx: RequestContext, params: types.PaginatedRequestParams | None
     ) -> types.ListResourcesResult:
         """Return the one resource that has a fixed address."""
         del ctx, params
@@ -42,11 +42,11 @@ class Resources:
         return types.ListResourcesResult(resources=[catalogue])
 
     async def templates(
-        self, ctx: Context, params: types.PaginatedRequestParams | None
+        self, ctx: RequestContext, params: types.PaginatedRequestParams | None
     ) -> types.ListResourceTemplatesResult:
         """Return the addresses of tasks."""
         del ctx, params
-        shown = (
+        addresses = (
             ("task://{id}", "task", "A task: status, progress, open questions, error."),
             ("task://{id}/result", "task-result", "The result of a task that has ended."),
         )
@@ -55,12 +55,12 @@ class Resources:
                 types.ResourceTemplate(
                     uri_template=address, name=name, description=what, mime_type=_JSON
                 )
-                for address, name, what in shown
+                for address, name, what in addresses
             ]
         )
 
     async def read(
-        self, ctx: Context, params: types.ReadResourceRequestParams
+        self, ctx: RequestContext, params: types.ReadResourceRequestParams
     ) -> types.ReadResourceResult:
         """Return a resource as JSON; raises -32602 for one that is not there for this caller."""
         uri = str(params.uri)
@@ -69,17 +69,17 @@ class Resources:
         )
         return types.ReadResourceResult(contents=[text])
 
-    async def _content(self, ctx: Context, uri: str) -> JsonObject:
+    async def _content(self, ctx: RequestContext, uri: str) -> JsonObject:
         if uri == CATALOGUE:
-            return {"agents": [e.to_json() for e in self._stage.catalogue.agents.values()]}
+            return {"agents": [e.to_json() for e in self._context.catalogue.agents.values()]}
         address = _TASK.match(uri)
         if address is None:
-            raise _absent(uri)
-        connection = self._stage.connection(self._who(ctx))
+            raise _not_found(uri)
+        connection = self._context.connection(identity_of(ctx.request))
         try:
             record = await own_task(connection, address[1])
         except MCPError as error:
-            raise _absent(uri) from error
+            raise _not_found(uri) from error
         view = await opened(connection, record)
         if not address[2]:
             return view.to_json()
@@ -89,10 +89,10 @@ class Resources:
             case Status.FAILED:
                 return {"error": json_rpc_error(record)}
             case _:
-                raise _absent(uri)
+                raise _not_found(uri)
 
 
-def _absent(uri: str) -> MCPError:
+def _not_found(uri: str) -> MCPError:
     """Return the error for what is not there. Source: SEP-2164."""
     return MCPError(
         code=types.INVALID_PARAMS, message=f"Resource not found: {uri[:200]}", data={"uri": uri}

@@ -12,16 +12,12 @@ from mcp.server.extension import Extension, MethodBinding, RequestHandler, compo
 from mcp.server.lowlevel.server import Server
 from mcp.shared.exceptions import MCPError
 
-from sqswarm.dispatcher.server.mcp import task_result
-from sqswarm.dispatcher.server.mcp.elicitation import shown_schema
-from sqswarm.dispatcher.server.mcp.request_context import Context, Who, declares_tasks, http_caller
+from sqswarm.dispatcher.server.context import ServerContext
+from sqswarm.dispatcher.server.mcp.request_context import RequestContext, declares_tasks
 from sqswarm.dispatcher.server.mcp.resources import Resources
-from sqswarm.dispatcher.server.mcp.subscriptions import Listening
+from sqswarm.dispatcher.server.mcp.subscriptions import Subscriptions
 from sqswarm.dispatcher.server.mcp.tasks import TasksExtension
-from sqswarm.dispatcher.server.mcp.tools import Calls
-from sqswarm.dispatcher.server.stage import Stage
-from sqswarm.schemas.catalogue import CatalogueEntry
-from sqswarm.schemas.json import JsonObject
+from sqswarm.dispatcher.server.mcp.tools import ToolCalls, client_tool, task_result_tool
 
 _INSTRUCTIONS = """\
 Agents of the sqswarm stage "{stage}". Each tool is an agent; each call becomes a durable task with
@@ -32,55 +28,50 @@ task://ID/result."""
 
 
 class McpServer:
-    """The protocol's side of a server. `streams` is None where the transport holds none open."""
+    """The SDK's server with our handlers. `subscriptions` is None where nothing can stream."""
 
-    def __init__(self, stage: Stage, who: Who = http_caller) -> None:
-        """Build the server of `stage`; `who` tells its callers apart."""
-        calls = Calls(stage, who)
-        resources = Resources(stage, who)
-        self._stage = stage
-        self.streams = Listening(stage, who) if stage.settings.streams else None
-        seconds = CacheHint(ttl_ms=round(1000 * stage.settings.catalogue_s), scope="private")
+    def __init__(self, context: ServerContext) -> None:
+        """Build the server of `context`."""
+        calls = ToolCalls(context)
+        resources = Resources(context)
+        self._context = context
+        self.subscriptions = Subscriptions(context) if context.settings.streams else None
+        cached = CacheHint(ttl_ms=round(1000 * context.settings.catalogue_s), scope="private")
         self.server: Server[Any] = Server(
             "sqswarm",
             version=_version(),
-            title=f"sqswarm {stage.stage}",
-            instructions=_INSTRUCTIONS.format(stage=stage.stage, wait=stage.settings.wait_s),
+            title=f"sqswarm {context.stage}",
+            instructions=_INSTRUCTIONS.format(stage=context.stage, wait=context.settings.wait_s),
             cache_hints={
-                "tools/list": seconds,
-                "prompts/list": seconds,
-                "resources/list": seconds,
-                "resources/templates/list": seconds,
+                "tools/list": cached,
+                "prompts/list": cached,
+                "resources/list": cached,
+                "resources/templates/list": cached,
             },
-            get_tool_input_schema=stage.input_schema,
+            get_tool_input_schema=context.input_schema,
             on_list_tools=self._list_tools,
             on_list_resources=resources.list,
             on_list_resource_templates=resources.templates,
             on_read_resource=resources.read,
             on_list_prompts=_no_prompts,
-            on_subscriptions_listen=self.streams.listen if self.streams else None,
+            on_subscriptions_listen=self.subscriptions.listen if self.subscriptions else None,
         )
-        install(self.server, TasksExtension(stage, calls, who), _handler(calls))
+        install(self.server, TasksExtension(context, calls), calls.call)
 
     def close(self) -> None:
         """End the open streams in good order."""
-        if self.streams is not None:
-            self.streams.close()
+        if self.subscriptions is not None:
+            self.subscriptions.close()
 
     async def _list_tools(
-        self, ctx: Context, params: types.PaginatedRequestParams | None
+        self, ctx: RequestContext, params: types.PaginatedRequestParams | None
     ) -> types.ListToolsResult:
         """Return the agents in the order of their names, on one page: a stage holds a few dozen."""
         del params
-        tools = [shown_tool(entry) for entry in self._stage.catalogue.agents.values()]
+        tools = [client_tool(entry) for entry in self._context.catalogue.agents.values()]
         if not declares_tasks(ctx):
-            tools.append(task_result.definition())
+            tools.append(task_result_tool())
         return types.ListToolsResult(tools=[types.Tool.model_validate(tool) for tool in tools])
-
-
-def shown_tool(entry: CatalogueEntry) -> JsonObject:
-    """Return an agent as MCP clients see it."""
-    return {**entry.tool(), "inputSchema": shown_schema(entry)}
 
 
 def install(server: Server[Any], extension: Extension, call_tool: RequestHandler) -> None:
@@ -90,10 +81,10 @@ def install(server: Server[Any], extension: Extension, call_tool: RequestHandler
     """
     server.extensions[extension.identifier] = extension.settings()
     for binding in extension.methods():
-        server.add_request_handler(binding.method, binding.params_type, _gated(binding))
+        server.add_request_handler(binding.method, binding.params_type, _for_its_revisions(binding))
     composed = compose_tool_call_handler([extension], call_tool)
 
-    async def handle(ctx: Context, params: types.CallToolRequestParams) -> HandlerResult:
+    async def handle(ctx: RequestContext, params: types.CallToolRequestParams) -> HandlerResult:
         result = await composed(ctx, params)
         # The wire asks every object for its kind; a task's and a form's say theirs.
         return {"resultType": "complete", **result} if isinstance(result, dict) else result
@@ -102,25 +93,18 @@ def install(server: Server[Any], extension: Extension, call_tool: RequestHandler
 
 
 async def _no_prompts(
-    ctx: Context, params: types.PaginatedRequestParams | None
+    ctx: RequestContext, params: types.PaginatedRequestParams | None
 ) -> types.ListPromptsResult:
     """Return an empty list: agents declare no prompts, and clients ask all the same."""
     del ctx, params
     return types.ListPromptsResult(prompts=[])
 
 
-def _handler(calls: Calls) -> RequestHandler:
-    async def call_tool(ctx: Context, params: types.CallToolRequestParams) -> HandlerResult:
-        return await calls.waited(ctx, params)
-
-    return call_tool
-
-
-def _gated(binding: MethodBinding) -> RequestHandler:
+def _for_its_revisions(binding: MethodBinding) -> RequestHandler:
     """Return the handler, for the revisions it belongs to."""
     versions = binding.protocol_versions
 
-    async def handle(ctx: Context, params: Any) -> HandlerResult:
+    async def handle(ctx: RequestContext, params: Any) -> HandlerResult:
         if versions is not None and ctx.protocol_version not in versions:
             raise MCPError(
                 code=types.METHOD_NOT_FOUND, message="Method not found", data=binding.method

@@ -1,7 +1,7 @@
-"""Listen: `subscriptions/listen`, whose response is the stream of what changes.
+"""Subscriptions: `subscriptions/listen`, whose response is the stream of what changes.
 
-Nothing tells this process when a task changes, wherever it runs: the stream looks at the table,
-all its tasks in one read.
+Nothing reports to this process when a task changes, wherever it runs: the stream reads the table,
+all its tasks at once.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from mcp.shared.exceptions import MCPError
 from pydantic import BaseModel
 
 from sqswarm.dispatcher.connection import Connection
-from sqswarm.dispatcher.server.mcp.request_context import TASKS_EXTENSION, Context, Who
+from sqswarm.dispatcher.follow import read_records
+from sqswarm.dispatcher.server.auth.identity import identity_of
+from sqswarm.dispatcher.server.context import ServerContext
+from sqswarm.dispatcher.server.mcp.request_context import TASKS_EXTENSION, RequestContext
 from sqswarm.dispatcher.server.mcp.wire import detailed_task
-from sqswarm.dispatcher.server.stage import Stage
-from sqswarm.dispatcher.view import opened, visible
+from sqswarm.dispatcher.view import opened
 from sqswarm.schemas.ids import is_task_id
-from sqswarm.schemas.task import TaskRecord, task_key
+from sqswarm.schemas.task import TaskRecord
 
 STREAMS_LIMIT = 200
 TASKS_LIMIT = 100
@@ -35,13 +37,12 @@ class TaskNotification(BaseModel):
     params: dict[str, Any]
 
 
-class Listening:
+class Subscriptions:
     """The open streams of this process."""
 
-    def __init__(self, stage: Stage, who: Who) -> None:
-        """Serve `stage` to those that `who` tells apart."""
-        self._stage = stage
-        self._who = who
+    def __init__(self, context: ServerContext) -> None:
+        """Stream the tasks and the catalogue of `context`."""
+        self._context = context
         self._open = 0
         self._closing = asyncio.Event()
 
@@ -50,63 +51,65 @@ class Listening:
         self._closing.set()
 
     async def listen(
-        self, ctx: Context, params: types.SubscriptionsListenRequestParams
+        self, ctx: RequestContext, params: types.SubscriptionsListenRequestParams
     ) -> types.SubscriptionsListenResult:
-        """Acknowledge what will be told, tell it until nothing can come any more, and end."""
+        """Acknowledge what will be sent, send it until nothing can come any more, and end."""
         if ctx.request_id is None or self._open >= STREAMS_LIMIT:
             raise MCPError(code=types.INTERNAL_ERROR, message="Subscription limit reached")
         wanted = params.notifications
-        asked_ids = (wanted.model_extra or {}).get("taskIds") or []
-        if asked_ids:
+        task_ids = (wanted.model_extra or {}).get("taskIds") or []
+        if task_ids:
             require_client_extension(ctx, TASKS_EXTENSION)
         stream = _Stream(
             ctx,
-            self._stage,
-            self._stage.connection(self._who(ctx)),
+            self._context,
+            self._context.connection(identity_of(ctx.request)),
             tools=bool(wanted.tools_list_changed),
         )
         self._open += 1
         try:
-            await stream.begin([i for i in asked_ids if isinstance(i, str)][:TASKS_LIMIT])
+            await stream.begin([i for i in task_ids if isinstance(i, str)][:TASKS_LIMIT])
             while stream.lasts and not self._closing.is_set():
                 await self._pause()
-                await stream.look()
+                await stream.poll()
         finally:
             self._open -= 1
         return types.SubscriptionsListenResult(_meta=stream.meta)
 
     async def _pause(self) -> None:
         try:
-            async with asyncio.timeout(self._stage.settings.look_s):
+            async with asyncio.timeout(self._context.settings.look_s):
                 await self._closing.wait()
         except TimeoutError:
             return
 
 
 class _Stream:
-    """One client's stream: what it was told of each task last."""
+    """One client's stream: what it was sent of each task last."""
 
-    def __init__(self, ctx: Context, stage: Stage, connection: Connection, *, tools: bool) -> None:
+    def __init__(
+        self, ctx: RequestContext, context: ServerContext, connection: Connection, *, tools: bool
+    ) -> None:
         self._ctx = ctx
-        self._stage = stage
+        self._context = context
         self._connection = connection
         self._tools = tools
-        self._catalogue = stage.catalogue
-        self._told: dict[str, tuple[Any, ...]] = {}
+        self._catalogue = context.catalogue
+        self._sent: dict[str, tuple[Any, ...]] = {}
         self.meta: dict[str, Any] = {SUBSCRIPTION_ID_META_KEY: ctx.request_id}
 
     @property
     def lasts(self) -> bool:
-        """Whether anything may still be told."""
-        return self._tools or bool(self._told)
+        """Whether anything may still be sent."""
+        return self._tools or bool(self._sent)
 
     async def begin(self, task_ids: list[str]) -> None:
-        """Acknowledge the caller's own tasks among `task_ids`, and tell how each stands."""
-        records = await self._records([i for i in task_ids if is_task_id(i)])
-        self._told = {record.task_id: () for record in records}
-        told = {"taskIds": list(self._told)} if task_ids else {}
+        """Acknowledge the caller's own tasks among `task_ids`, and send how each stands."""
+        records = await read_records(self._connection, [i for i in task_ids if is_task_id(i)])
+        self._sent = {record.task_id: () for record in records}
+        honored_ids = {"taskIds": list(self._sent)} if task_ids else {}
         honored = types.SubscriptionFilter.model_validate(
-            {"toolsListChanged": self._tools or None, **told}
+            {"toolsListChanged": self._tools or None, **honored_ids}
         )
         await self._send(
             types.SubscriptionsAcknowledgedNotification(
@@ -115,34 +118,27 @@ class _Stream:
                 )
             )
         )
-        await self._tell(records)
+        await self._send_changes(records)
 
-    async def look(self) -> None:
-        """Tell what has changed since."""
-        await self._tell(await self._records(list(self._told)))
-        if self._tools and await self._stage.refresh() != self._catalogue:
-            self._catalogue = self._stage.catalogue
+    async def poll(self) -> None:
+        """Send what has changed since."""
+        await self._send_changes(await read_records(self._connection, list(self._sent)))
+        if self._tools and await self._context.refresh() != self._catalogue:
+            self._catalogue = self._context.catalogue
             params = types.NotificationParams(_meta=self.meta)
             await self._send(types.ToolListChangedNotification(params=params))
 
-    async def _records(self, task_ids: list[str]) -> list[TaskRecord]:
-        if not task_ids:
-            return []
-        items = await self._connection.store.read_many([task_key(i) for i in task_ids])
-        found = [visible(self._connection, item) for item in items.values()]
-        return [record for record in found if record is not None]
-
-    async def _tell(self, records: list[TaskRecord]) -> None:
+    async def _send_changes(self, records: list[TaskRecord]) -> None:
         for record in records:
             state = (record.status, record.updated_ms, record.status_message, record.open_asks)
-            if self._told.get(record.task_id) == state:
+            if self._sent.get(record.task_id) == state:
                 continue
-            self._told[record.task_id] = state
+            self._sent[record.task_id] = state
             view = await opened(self._connection, record)
-            shown = detailed_task(view, self._connection.runner.now_ms())
-            await self._send(TaskNotification(params={**shown, "_meta": self.meta}))
+            task = detailed_task(view, self._connection.runner.now_ms())
+            await self._send(TaskNotification(params={**task, "_meta": self.meta}))
             if record.status.terminal:
-                del self._told[record.task_id]
+                del self._sent[record.task_id]
 
     async def _send(self, notification: Any) -> None:
         await self._ctx.session.send_notification(

@@ -16,17 +16,17 @@ from pydantic import ConfigDict, Field
 
 from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.lifecycle.cancel import cancel
-from sqswarm.dispatcher.server.mcp.elicitation_results import take_answers
+from sqswarm.dispatcher.server.auth.identity import identity_of
+from sqswarm.dispatcher.server.context import ServerContext
+from sqswarm.dispatcher.server.mcp.elicitation import record_elicitation_results
 from sqswarm.dispatcher.server.mcp.request_context import (
     TASKS_EXTENSION,
-    Context,
-    Who,
+    RequestContext,
     declares_tasks,
     own_task,
 )
-from sqswarm.dispatcher.server.mcp.tools import Calls, Prepared
+from sqswarm.dispatcher.server.mcp.tools import PreparedCall, ToolCalls
 from sqswarm.dispatcher.server.mcp.wire import created_task, detailed_task, failed_call
-from sqswarm.dispatcher.server.stage import Stage
 from sqswarm.dispatcher.view import opened
 from sqswarm.schemas.as_tool import TaskUse
 from sqswarm.schemas.errors import InvalidArguments, UsageError
@@ -52,16 +52,15 @@ class TasksExtension(Extension):
 
     identifier = TASKS_EXTENSION
 
-    def __init__(self, stage: Stage, calls: Calls, who: Who) -> None:
-        """Serve the tasks of `stage` to those that `who` tells apart."""
-        self._stage = stage
+    def __init__(self, context: ServerContext, calls: ToolCalls) -> None:
+        """Serve the tasks of `context`, made by `calls`."""
+        self._context = context
         self._calls = calls
-        self._who = who
 
     def methods(self) -> Sequence[MethodBinding]:
         """Return the three methods, for the revisions that have the extension."""
         versions = frozenset(MODERN_PROTOCOL_VERSIONS)
-        served = (
+        methods = (
             ("tasks/get", TaskParams, self.get),
             ("tasks/update", UpdateParams, self.update),
             ("tasks/cancel", TaskParams, self.cancel),
@@ -70,18 +69,18 @@ class TasksExtension(Extension):
             MethodBinding(
                 method=method, params_type=params, handler=handler, protocol_versions=versions
             )
-            for method, params, handler in served
+            for method, params, handler in methods
         ]
 
     async def intercept_tool_call(
-        self, params: CallToolRequestParams, ctx: Context, call_next: CallNext
+        self, params: CallToolRequestParams, ctx: RequestContext, call_next: CallNext
     ) -> HandlerResult:
         """Answer a call with a task where the client can hold one and the agent allows it.
 
         The task is stored before the answer is given. Raises -32021 where the agent requires a
         task and the client cannot hold it.
         """
-        entry = self._stage.catalogue.agents.get(params.name)
+        entry = self._context.catalogue.agents.get(params.name)
         if entry is None or entry.as_tool.task is TaskUse.NEVER:
             return await call_next(ctx)
         if not declares_tasks(ctx):
@@ -89,7 +88,7 @@ class TasksExtension(Extension):
                 require_client_extension(ctx, TASKS_EXTENSION)
             return await call_next(ctx)
         prepared = await self._calls.prepare(ctx, params)
-        if not isinstance(prepared, Prepared):
+        if not isinstance(prepared, PreparedCall):
             return prepared
         try:
             record = await self._calls.submit(prepared)
@@ -97,40 +96,40 @@ class TasksExtension(Extension):
             return failed_call(str(error))
         return created_task(record, prepared.connection.runner.now_ms())
 
-    async def get(self, ctx: Context, params: TaskParams) -> JsonObject:
+    async def get(self, ctx: RequestContext, params: TaskParams) -> JsonObject:
         """Return the task as it stands, read consistently."""
-        connection = self._admitted(ctx, params)
+        connection = self._connection(ctx, params)
         record = await own_task(connection, params.task_id)
         return detailed_task(await opened(connection, record), connection.runner.now_ms())
 
-    async def update(self, ctx: Context, params: UpdateParams) -> JsonObject:
-        """Take answers; raises -32602 for one that breaks its question's schema."""
-        connection = self._admitted(ctx, params)
+    async def update(self, ctx: RequestContext, params: UpdateParams) -> JsonObject:
+        """Record answers; raises -32602 for one that breaks its question's schema."""
+        connection = self._connection(ctx, params)
         await own_task(connection, params.task_id)
         try:
-            await take_answers(connection, params.task_id, params.input_responses)
+            await record_elicitation_results(connection, params.task_id, params.input_responses)
         except InvalidArguments as error:
             raise MCPError(code=INVALID_PARAMS, message=str(error)) from error
         return {}
 
-    async def cancel(self, ctx: Context, params: TaskParams) -> JsonObject:
+    async def cancel(self, ctx: RequestContext, params: TaskParams) -> JsonObject:
         """Cancel the task; one that has ended is acknowledged all the same."""
-        connection = self._admitted(ctx, params)
+        connection = self._connection(ctx, params)
         record = await own_task(connection, params.task_id)
         await cancel(connection, params.task_id, agent=record.agent)
         return {}
 
-    def _admitted(self, ctx: Context, params: TaskParams) -> Connection:
+    def _connection(self, ctx: RequestContext, params: TaskParams) -> Connection:
         """Return the caller's connection, once the request is one of the extension's.
 
         The capability comes first: who does not declare the extension learns nothing about ids.
         """
         require_client_extension(ctx, TASKS_EXTENSION)
         check_name_header(ctx, params.task_id)
-        return self._stage.connection(self._who(ctx))
+        return self._context.connection(identity_of(ctx.request))
 
 
-def check_name_header(ctx: Context, task_id: str) -> None:
+def check_name_header(ctx: RequestContext, task_id: str) -> None:
     """Raise -32020 where the `Mcp-Name` header is missing or names another task.
 
     Source: SEP-2663, "Streamable HTTP: routing headers". The SDK checks `Mcp-Method` itself.

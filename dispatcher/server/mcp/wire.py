@@ -19,7 +19,7 @@ _NOT_THE_AGENTS = frozenset({"WorkerLost"})
 
 
 def poll_interval_ms(record: TaskRecord, now_ms: int) -> int:
-    """Return when to ask again: a quarter of how long the task has been under way.
+    """Return when to poll again: a quarter of how long the task has been under way.
 
     Short tasks are seen to end at once, and long ones do not cost a read a second.
     """
@@ -49,7 +49,7 @@ def task_fields(record: TaskRecord, now_ms: int) -> JsonObject:
 
     `ttlMs` counts from creation: null while the task is under way, for then it never expires.
     """
-    shown: JsonObject = {
+    fields: JsonObject = {
         "taskId": record.task_id,
         "status": status_of(record).value,
         "createdAt": iso(record.created_ms),
@@ -58,12 +58,12 @@ def task_fields(record: TaskRecord, now_ms: int) -> JsonObject:
         "pollIntervalMs": poll_interval_ms(record, now_ms),
     }
     if record.status_message:
-        shown["statusMessage"] = record.status_message
-    return shown
+        fields["statusMessage"] = record.status_message
+    return fields
 
 
 def created_task(record: TaskRecord, now_ms: int) -> JsonObject:
-    """Return `CreateTaskResult`: flat, and without what only `tasks/get` tells.
+    """Return `CreateTaskResult`: flat, and without what only `tasks/get` returns.
 
     A plain object, not a model: `ttlMs` must be there even where it is null.
     """
@@ -73,17 +73,17 @@ def created_task(record: TaskRecord, now_ms: int) -> JsonObject:
 def detailed_task(view: TaskView, now_ms: int) -> JsonObject:
     """Return `DetailedTask`: with the result, the error or the open questions."""
     record = view.record
-    shown = task_fields(record, now_ms)
+    task = task_fields(record, now_ms)
     match status_of(record):
         case Status.COMPLETED:
-            shown["result"] = tool_result(view)
+            task["result"] = tool_result(view)
         case Status.FAILED:
-            shown["error"] = json_rpc_error(record)
+            task["error"] = json_rpc_error(record)
         case Status.INPUT_REQUIRED:
-            shown["inputRequests"] = input_requests(record.asks)
+            task["inputRequests"] = input_requests(record.asks)
         case Status.WORKING | Status.CANCELLED:
             pass
-    return shown
+    return task
 
 
 def tool_result(view: TaskView) -> JsonObject:

@@ -1,11 +1,12 @@
-"""Stage: one connection to a stage, through which every caller acts as their own principal."""
+"""ServerContext: one connection to a stage, through which all callers act as themselves."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from sqswarm.backends.aws.caller import AioCaller, AwsCaller, ThreadedCaller
@@ -13,16 +14,45 @@ from sqswarm.backends.aws.connect import client_factory, client_options, setting
 from sqswarm.backends.runner import AsyncRunner
 from sqswarm.dispatcher.async_client import AsyncSwarm
 from sqswarm.dispatcher.connection import Connection, open_connection, read_catalogue
-from sqswarm.dispatcher.server.identity import Identity
-from sqswarm.dispatcher.server.settings import ServerSettings
+from sqswarm.dispatcher.server.auth.identity import Identity
 from sqswarm.schemas.catalogue import Catalogue
-from sqswarm.schemas.errors import NotDeployed, Unreachable
+from sqswarm.schemas.errors import InvalidSettings, NotDeployed, Unreachable
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.settings import Settings
 
+WAIT_S = 25.0
+"""How long a call waits at most: API Gateway gives an answer up after 29 seconds."""
 
-class Stage:
-    """What every front door needs: connection for principals, and the catalogue, kept fresh."""
+
+@dataclass(frozen=True, kw_only=True)
+class ServerSettings:
+    """`wait_s`: seconds a call without a task waits for its result, before it tells the task's id.
+
+    `catalogue_s`: seconds until a new deployment's agents are seen. `look_s`: seconds between two
+    reads of the tasks that a subscription follows. `streams`: whether the transport can hold a
+    response open; Lambda behind mangum cannot.
+    """
+
+    wait_s: float = WAIT_S
+    catalogue_s: float = 10.0
+    look_s: float = 0.5
+    streams: bool = True
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str], *, streams: bool = True) -> ServerSettings:
+        """Return what SQSWARM_SERVER_WAIT_S and SQSWARM_SERVER_CATALOGUE_S say.
+
+        Raises InvalidSettings for what is no number of seconds.
+        """
+        return cls(
+            wait_s=_seconds(env, "SQSWARM_SERVER_WAIT_S", WAIT_S),
+            catalogue_s=_seconds(env, "SQSWARM_SERVER_CATALOGUE_S", 10.0),
+            streams=streams,
+        )
+
+
+class ServerContext:
+    """What MCP and HTTP share: connections for principals, and the catalogue, kept fresh."""
 
     def __init__(
         self,
@@ -30,7 +60,7 @@ class Stage:
         settings: ServerSettings,
         close: Callable[[], Awaitable[None]],
     ) -> None:
-        """Servers are made by `connect`, and on Lambda by `connect_threaded`."""
+        """Contexts are made by `connect`, and on Lambda by `connect_threaded`."""
         self._connection = connection
         self._close = close
         self._read_at = time.monotonic()
@@ -39,7 +69,7 @@ class Stage:
 
     @classmethod
     async def connect(
-        cls, settings: Settings | None = None, stage: ServerSettings | None = None
+        cls, settings: Settings | None = None, options: ServerSettings | None = None
     ) -> Self:
         """Connect on aioboto3, on the running event loop; raises as `Swarm.connect` does."""
         import aioboto3
@@ -51,13 +81,13 @@ class Stage:
         except BaseException:
             await caller.close()
             raise
-        return cls(connection, stage or ServerSettings(), caller.close)
+        return cls(connection, options or ServerSettings(), caller.close)
 
     @classmethod
-    async def connect_threaded(cls, settings: Settings, stage: ServerSettings) -> Self:
+    async def connect_threaded(cls, settings: Settings, options: ServerSettings) -> Self:
         """Connect on boto3, which Lambda has at hand; raises as `Swarm.connect` does."""
         caller = ThreadedCaller(client_factory(settings))
-        return cls(await _connection(settings, caller), stage, _nothing)
+        return cls(await _connection(settings, caller), options, _nothing)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -83,7 +113,7 @@ class Stage:
 
         Where it cannot be read now, the one that is known goes on being served.
         """
-        if self._reading.locked():  # somebody is at it: nobody waits for that
+        if self._reading.locked():  # another request reads it: nobody waits for that
             return self.catalogue
         async with self._reading:
             if time.monotonic() - self._read_at < self.settings.catalogue_s:
@@ -98,20 +128,20 @@ class Stage:
                 self._connection = replace(self._connection, catalogue=fresh, _validators={})
             return fresh
 
-    def connection(self, caller: Identity) -> Connection:
-        """Return the connection at which this caller acts."""
-        return replace(self._connection, principal=caller.principal, operator=caller.operator)
+    def connection(self, identity: Identity) -> Connection:
+        """Return the connection of this identity."""
+        return replace(self._connection, principal=identity.principal, operator=identity.operator)
 
-    def swarm(self, caller: Identity) -> AsyncSwarm:
-        """Return the swarm as this caller sees it; closing it closes nothing."""
-        return AsyncSwarm(self.connection(caller), _Shared())
+    def swarm(self, identity: Identity) -> AsyncSwarm:
+        """Return the swarm as this identity sees it; closing it closes nothing."""
+        return AsyncSwarm(self.connection(identity), _Shared())
 
 
 class _Shared:
-    """What a view closes: nothing, the connection is the server's."""
+    """What such a swarm closes: nothing, the connection is the context's."""
 
     async def close(self) -> None:
-        """Leave the server's connection open."""
+        """Leave the context's connection open."""
 
 
 async def _connection(settings: Settings, caller: AwsCaller) -> Connection:
@@ -120,3 +150,17 @@ async def _connection(settings: Settings, caller: AwsCaller) -> Connection:
 
 async def _nothing(*_: Any) -> None:
     return None
+
+
+def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
+    text = env.get(name)
+    if not text:
+        return default
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds <= 900:  # noqa: PLR2004 - no Lambda function lives longer
+        message = f"{name} is {text!r}, not a number of seconds up to 900"
+        raise InvalidSettings(message)
+    return seconds
