@@ -1,5 +1,7 @@
 """An agent whose code does not load: its tasks end soon, with the reason."""
 
+from dataclasses import replace
+
 import pytest
 from memory_swarm import MemorySwarm
 
@@ -9,7 +11,6 @@ from sqswarm.schemas.errors import InvalidAgent
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.workers.runtime.batch import Runtime
 from sqswarm.workers.runtime.execute import NotLoaded
-from sqswarm.workers.runtime.worker_context import WorkerContext
 
 
 def make(name, durability):
@@ -31,8 +32,8 @@ def caused(error):
 
 async def carry(memory, one, error):
     """Work as a function does whose agent does not load: with the catalogue's word for it."""
-    known = {**vars(memory.worker(one)), "agent": None, "spec": CatalogueEntry.of(one.spec).spec()}
-    worker = WorkerContext(**known)
+    known = CatalogueEntry.of(one.spec).spec()
+    worker = replace(memory.worker(one), agent=None, spec=known)
     runtime = Runtime(worker, executor=NotLoaded(error))
     deliveries = await memory.bus.receive(memory.queue(one), limit=10, wait_s=0)
     return await runtime.handle(deliveries)

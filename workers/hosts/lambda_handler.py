@@ -41,28 +41,25 @@ class Worker:
         self._environment = environment
         settings = Settings.from_env(environment)
         self._name = environment["SQSWARM_AGENT"]
-        self._loop = asyncio.new_event_loop()
+        self._modules = environment["SQSWARM_AGENTS"].split(",")
         caller = ThreadedCaller(client_factory(settings))
         self._connection = connect(
             settings, caller, AsyncRunner(), principal=self._name, operator=True
         )
+        self._loop = asyncio.new_event_loop()
         self._log = Log.of_agent(self._name)
         self._not_loaded: NotLoaded | None = None
         self._load()
 
     def _load(self) -> None:
-        """Make the runtime of the agent, or remember why there is none."""
-        modules = self._environment["SQSWARM_AGENTS"]
+        """Make the runtime of the agent, or keep why there is none."""
         try:
-            agent = _agent(self._name, modules)
+            agent = _agent(self._name, self._modules)
             self._worker = self._context(agent, agent.spec)
             self._runtime = Runtime(self._worker)
         except (Exception, SystemExit) as error:
             self._not_loaded = NotLoaded(error)
             self._log.error("agent.not-loaded", error=self._not_loaded.reason)
-            import traceback
-
-            traceback.print_exception(self._not_loaded.error)
         else:
             self._not_loaded = None
 
@@ -71,18 +68,12 @@ class Worker:
 
         Raises NotDeployed or UnknownAgent where it says nothing, as before the first deployment.
         """
-        known = self._loop.run_until_complete(self._connection.with_catalogue(fresh=True))
-        spec = known.catalogue.agent(self._name).spec()
-        self._worker = self._context(None, spec)
+        self._loop.run_until_complete(self._connection.with_catalogue(fresh=True))
+        self._worker = self._context(None, self._connection.catalogue.agent(self._name).spec())
         self._runtime = Runtime(self._worker, executor=not_loaded)
 
     def _context(self, agent: AnyAgent | None, spec: AgentSpec) -> WorkerContext:
-        return WorkerContext(
-            agent=agent,
-            spec=spec,
-            connection=self._connection,
-            log=self._log,
-        )
+        return WorkerContext(agent=agent, spec=spec, connection=self._connection, log=self._log)
 
     def handle(self, event: JsonObject, remaining_s: float) -> JsonObject:
         """Carry an SQS batch through and return which of its messages must come again.
@@ -117,10 +108,10 @@ class Worker:
         os._exit(1)
 
 
-def _agent(name: str, modules: str) -> AnyAgent:
-    agents = load_agents(modules.split(","))
+def _agent(name: str, modules: list[str]) -> AnyAgent:
+    agents = load_agents(modules)
     if name not in agents:
-        message = f"no agent {name!r} in {modules}"
+        message = f"no agent {name!r} in {', '.join(modules)}"
         raise UnknownAgent(message)
     return agents[name]
 

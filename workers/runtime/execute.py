@@ -144,7 +144,6 @@ class NotLoaded:
         self.reason = f"the agent's code does not load: {what}"
         while error.__cause__ is not None:
             error = error.__cause__
-        self.error = error
         self._outcome: Outcome = (
             Failed(error_type="AgentNotLoaded", message=self.reason)
             if isinstance(error, ImportError | SyntaxError | SwarmError | NameError | SystemExit)
