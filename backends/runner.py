@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
@@ -81,6 +81,21 @@ def run_straight(work: Coroutine[Any, Any, T]) -> T:
     work.close()
     message = "a coroutine waited where only blocking calls are expected"
     raise RuntimeError(message)
+
+
+def iterate_straight(items: AsyncGenerator[T]) -> Iterator[T]:
+    """Yield what an asynchronous generator yields that never waits; see `run_straight`."""
+
+    async def following() -> tuple[T] | None:
+        async for item in items:
+            return (item,)
+        return None
+
+    try:
+        while (found := run_straight(following())) is not None:
+            yield found[0]
+    finally:
+        run_straight(items.aclose())
 
 
 class BlockingRunner(_System):

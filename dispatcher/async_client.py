@@ -1,10 +1,10 @@
-"""AsyncSwarm: the same names as Swarm, awaited (aioboto3)."""
+"""AsyncSwarm: the client, as coroutines (aioboto3). `Swarm` has the same names and blocks."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from sqswarm.backends.aws.caller import AioCaller
 from sqswarm.backends.aws.connect import client_options, settings_from_environment
@@ -23,6 +23,7 @@ from sqswarm.schemas.catalogue import CatalogueEntry
 from sqswarm.schemas.errors import SwarmError
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.naming import NamedAgent, agent_name
 from sqswarm.schemas.settings import Settings
 
 
@@ -54,7 +55,7 @@ class AsyncTask:
         if self._ended is None:
             follower = Follower(self._connection, timeout_s=timeout)
             follower.add([self.id])
-            self._ended = (await follower.ended())[0]
+            (self._ended,) = await follower.ended()
         return self._ended.result()
 
     async def error(self) -> SwarmError | None:
@@ -77,25 +78,20 @@ DeadLetters = list[DeadLetter]
 Entries = list[CatalogueEntry]
 
 
-class Closing(Protocol):
-    """What a connection ends with."""
-
-    async def close(self) -> None:
-        """End it."""
-        ...
-
-
 class AsyncSwarm:
     """A connection to one stage's swarm: `async with await AsyncSwarm.connect() as swarm`."""
 
-    def __init__(self, connection: Connection, caller: Closing) -> None:
-        """Swarms are made by `connect`."""
+    def __init__(self, connection: Connection, caller: AioCaller | None = None) -> None:
+        """Swarms are made by `connect`; `caller`'s connections are closed with the swarm."""
         self._connection = connection
         self._caller = caller
 
     @classmethod
     async def connect(cls, settings: Settings | None = None, *, operator: bool = False) -> Self:
-        """Connect to the stage and endpoint that the environment (or `settings`) names."""
+        """Connect to the stage and endpoint that the environment (or `settings`) names.
+
+        See `Swarm.connect`.
+        """
         import aioboto3
 
         settings = settings or settings_from_environment()
@@ -109,7 +105,8 @@ class AsyncSwarm:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._caller.close()
+        if self._caller is not None:
+            await self._caller.close()
 
     async def __aenter__(self) -> Self:
         """Return the swarm itself."""
@@ -131,7 +128,7 @@ class AsyncSwarm:
 
     async def submit(
         self,
-        agent: str,
+        agent: str | NamedAgent,
         /,
         *,
         idempotency_key: str | None = None,
@@ -152,9 +149,9 @@ class AsyncSwarm:
         )
         return (await self.submit_many(agent, [request]))[0]
 
-    async def submit_many(self, agent: str, requests: Sequence[Request]) -> Tasks:
+    async def submit_many(self, agent: str | NamedAgent, requests: Sequence[Request]) -> Tasks:
         """Submit several tasks for one agent, ten a request; see `Swarm.submit`."""
-        return self._handles(await submit(self._connection, agent, requests))
+        return self._handles(await submit(self._connection, agent_name(agent), requests))
 
     async def publish(
         self,
@@ -179,14 +176,16 @@ class AsyncSwarm:
 
     async def map(
         self,
-        agent: str,
+        agent: str | NamedAgent,
         rows: Iterable[JsonObject],
         *,
         ordered: bool = True,
         timeout: float | None = None,  # noqa: ASYNC109 - the contract's name
-    ) -> AsyncIterator[Done]:
+    ) -> AsyncGenerator[Done]:
         """Run `agent` on each row of arguments and yield each row's end; see `Swarm.map`."""
-        mapping = Mapping(self._connection, agent, rows, ordered=ordered, timeout_s=timeout)
+        mapping = Mapping(
+            self._connection, agent_name(agent), rows, ordered=ordered, timeout_s=timeout
+        )
         while not mapping.finished:
             for done in await mapping.advance():
                 yield done
@@ -195,7 +194,7 @@ class AsyncSwarm:
         self,
         tasks: Iterable[AsyncTask | str],
         timeout: float | None = None,  # noqa: ASYNC109 - the contract's name
-    ) -> AsyncIterator[AsyncTask]:
+    ) -> AsyncGenerator[AsyncTask]:
         """Yield tasks as they end; raises TimedOut when `timeout` seconds end first."""
         follower = Follower(self._connection, timeout_s=timeout)
         follower.add(task if isinstance(task, str) else task.id for task in tasks)
@@ -221,7 +220,7 @@ class AsyncSwarm:
         """Answer the open question `key` of a task; see `Swarm.answer`."""
         return await answer(self._connection, task_id, key, value)
 
-    async def inbox(self, *, agent: str | None = None, limit: int = 50) -> Views:
+    async def inbox(self, *, agent: str | NamedAgent | None = None, limit: int = 50) -> Views:
         """Return the tasks that wait for people, the newest first; see `Swarm.inbox`."""
         return await self.list(status=Status.INPUT_REQUIRED, agent=agent, limit=limit)
 
@@ -231,27 +230,36 @@ class AsyncSwarm:
 
     def redrive_dead_letters(
         self,
-        agent: str,
+        agent: str | NamedAgent,
         *,
         task_ids: Collection[str] | None = None,
         limit: int | None = None,
         rate_per_s: float | None = None,
-    ) -> AsyncIterator[Redriven]:
+    ) -> AsyncGenerator[Redriven]:
         """Redrive an agent's dead letters; see `Swarm.redrive_dead_letters`."""
         return redrive_dead_letters(
-            self._connection, agent, task_ids=task_ids, limit=limit, rate_per_s=rate_per_s
+            self._connection,
+            agent_name(agent),
+            task_ids=task_ids,
+            limit=limit,
+            rate_per_s=rate_per_s,
         )
 
-    async def dead_letters(self, agent: str, *, limit: int = 10) -> DeadLetters:
+    async def dead_letters(self, agent: str | NamedAgent, *, limit: int = 10) -> DeadLetters:
         """Return some of an agent's dead letters; see `Swarm.dead_letters`."""
-        return await peek(self._connection, agent, limit=limit)
+        return await peek(self._connection, agent_name(agent), limit=limit)
 
     async def list(
-        self, *, status: Status | str | None = None, agent: str | None = None, limit: int = 50
+        self,
+        *,
+        status: Status | str | None = None,
+        agent: str | NamedAgent | None = None,
+        limit: int = 50,
     ) -> Views:
         """Return the newest tasks, at most `limit`. It reads the whole table: for people."""
         wanted = None if status is None else Status(status)
-        return await listing(self._connection, status=wanted, agent=agent, limit=limit)
+        name = None if agent is None else agent_name(agent)
+        return await listing(self._connection, status=wanted, agent=name, limit=limit)
 
     def agents(self) -> Entries:
         """Return the deployed agents in the order of their names."""

@@ -1,4 +1,4 @@
-"""Swarm: the blocking client. AsyncSwarm has the same names, awaited."""
+"""Swarm: the blocking client, AsyncSwarm run straight through where every AWS call blocks."""
 
 from __future__ import annotations
 
@@ -8,40 +8,30 @@ from typing import Any, Self
 
 from sqswarm.backends.aws.caller import BlockingCaller
 from sqswarm.backends.aws.connect import client_factory, settings_from_environment
-from sqswarm.backends.runner import BlockingRunner, run_straight
+from sqswarm.backends.runner import BlockingRunner, iterate_straight, run_straight
+from sqswarm.dispatcher.async_client import AsyncSwarm, AsyncTask
 from sqswarm.dispatcher.connection import Connection, open_connection
-from sqswarm.dispatcher.follow import Follower
-from sqswarm.dispatcher.lifecycle.answer import answer
-from sqswarm.dispatcher.lifecycle.cancel import cancel
-from sqswarm.dispatcher.lifecycle.dead_letters import DeadLetter, peek
-from sqswarm.dispatcher.lifecycle.redrive import (
-    Redriven,
-    anext_or_none,
-    redrive,
-    redrive_dead_letters,
-)
-from sqswarm.dispatcher.map import Done, Mapping
-from sqswarm.dispatcher.publish import publish
-from sqswarm.dispatcher.submit import Request, Submitted, submit
-from sqswarm.dispatcher.view import TaskView, ending_error, find, listing, view
+from sqswarm.dispatcher.lifecycle.dead_letters import DeadLetter
+from sqswarm.dispatcher.lifecycle.redrive import Redriven
+from sqswarm.dispatcher.map import Done
+from sqswarm.dispatcher.submit import Request
+from sqswarm.dispatcher.view import TaskView
 from sqswarm.schemas.catalogue import CatalogueEntry
 from sqswarm.schemas.errors import SwarmError
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.naming import NamedAgent
 from sqswarm.schemas.settings import Settings
 
 
 class Task:
     """A handle of one task. `id` and `agent` never change; everything else is asked for."""
 
-    def __init__(
-        self, connection: Connection, submitted: Submitted, ended: TaskView | None = None
-    ) -> None:
+    def __init__(self, task: AsyncTask) -> None:
         """Handles are made by Swarm."""
-        self._connection = connection
-        self._ended = ended
-        self.id = submitted.task_id
-        self.agent = submitted.agent
+        self._task = task
+        self.id = task.id
+        self.agent = task.agent
 
     def __repr__(self) -> str:
         """Show agent and id."""
@@ -49,37 +39,26 @@ class Task:
 
     def status(self) -> Status:
         """Return the task's status now; a task that no worker has seen yet is `working`."""
-        if self._ended is not None:
-            return self._ended.status
-        record = run_straight(find(self._connection, self.id))
-        return Status.WORKING if record is None else record.status
+        return run_straight(self._task.status())
 
     def result(self, timeout: float | None = None) -> Any:
         """Wait for the task's end and return what the agent returned.
 
         `timeout` is seconds, None for ever. Raises TaskFailed, TaskCancelled or TimedOut.
         """
-        if self._ended is None:
-            follower = Follower(self._connection, timeout_s=timeout)
-            follower.add([self.id])
-            self._ended = run_straight(follower.ended())[0]
-        return self._ended.result()
+        return run_straight(self._task.result(timeout))
 
-    @property
     def error(self) -> SwarmError | None:
         """Return the error a failed or cancelled task ended with, None before or otherwise."""
-        record = (
-            self._ended.record if self._ended else run_straight(find(self._connection, self.id))
-        )
-        return None if record is None else ending_error(record)
+        return run_straight(self._task.error())
 
     def cancel(self) -> Status:
         """Cancel the task and return the status it ended with."""
-        return run_straight(cancel(self._connection, self.id, agent=self.agent))
+        return run_straight(self._task.cancel())
 
     def answer(self, key: str, value: Any) -> Status:
         """Answer one open question of the task; see `Swarm.answer`."""
-        return run_straight(answer(self._connection, self.id, key, value))
+        return run_straight(self._task.answer(key, value))
 
 
 Tasks = list[Task]
@@ -93,7 +72,7 @@ class Swarm:
 
     def __init__(self, connection: Connection, runner: BlockingRunner) -> None:
         """Swarms are made by `connect`."""
-        self._connection = connection
+        self._swarm = AsyncSwarm(connection)
         self._runner = runner
 
     @classmethod
@@ -129,11 +108,11 @@ class Swarm:
     @property
     def principal(self) -> str:
         """Return who this connection's tasks belong to."""
-        return self._connection.principal
+        return self._swarm.principal
 
     def submit(
         self,
-        agent: str,
+        agent: str | NamedAgent,
         /,
         *,
         idempotency_key: str | None = None,
@@ -143,26 +122,29 @@ class Swarm:
         durable: bool = False,
         **arguments: Any,
     ) -> Task:
-        """Submit one task; every other keyword is an argument of the agent.
+        """Submit one task for an agent, given by its name or as itself.
+
+        Every other keyword is an argument of the agent.
 
         With `idempotency_key` a repeat returns the first task. `delay` is seconds before a worker
         may see it, up to a year (over 900, to the minute). `durable` records the task before
         publishing it, so that its id resolves at once. Raises UnknownAgent, InvalidArguments,
         PayloadTooLarge, IdempotencyConflict, PublishFailed; only the last after publishing any.
         """
-        request = Request(
-            arguments=arguments,
+        task = self._swarm.submit(
+            agent,
             idempotency_key=idempotency_key,
-            delay_s=delay,
+            delay=delay,
             ordering_key=ordering_key,
             session_id=session_id,
             durable=durable,
+            **arguments,
         )
-        return self.submit_many(agent, [request])[0]
+        return Task(run_straight(task))
 
-    def submit_many(self, agent: str, requests: Sequence[Request]) -> Tasks:
+    def submit_many(self, agent: str | NamedAgent, requests: Sequence[Request]) -> Tasks:
         """Submit several tasks for one agent, ten a request; see `submit`."""
-        return self._handles(run_straight(submit(self._connection, agent, requests)))
+        return _handles(run_straight(self._swarm.submit_many(agent, requests)))
 
     def publish(
         self,
@@ -175,7 +157,7 @@ class Swarm:
 
         Raises UnknownTopic, InvalidArguments, PayloadTooLarge, PublishFailed.
         """
-        return self.publish_many(topic, [payload], type=type)[0]
+        return _handles(run_straight(self._swarm.publish(topic, payload, type=type)))
 
     def publish_many(
         self,
@@ -185,12 +167,12 @@ class Swarm:
         type: str | None = None,  # noqa: A002
     ) -> Sequence[Tasks]:
         """Publish several events, ten a request; for each, return its agents' tasks."""
-        events = run_straight(publish(self._connection, topic, payloads, event_type=type))
-        return [self._handles(tasks) for tasks in events]
+        events = run_straight(self._swarm.publish_many(topic, payloads, type=type))
+        return [_handles(tasks) for tasks in events]
 
     def map(
         self,
-        agent: str,
+        agent: str | NamedAgent,
         rows: Iterable[JsonObject],
         *,
         ordered: bool = True,
@@ -202,31 +184,25 @@ class Swarm:
         or as they come with `ordered=False`. A list is validated whole before anything is
         published. A failed row is a Done with `error`. Raises TimedOut after `timeout` seconds.
         """
-        mapping = Mapping(self._connection, agent, rows, ordered=ordered, timeout_s=timeout)
-        while not mapping.finished:
-            yield from run_straight(mapping.advance())
+        return iterate_straight(self._swarm.map(agent, rows, ordered=ordered, timeout=timeout))
 
     def wait(self, tasks: Iterable[Task | str], timeout: float | None = None) -> Iterator[Task]:
         """Yield tasks as they end; raises TimedOut when `timeout` seconds end first."""
-        follower = Follower(self._connection, timeout_s=timeout)
-        follower.add(task if isinstance(task, str) else task.id for task in tasks)
-        while follower.waiting:
-            for ended in run_straight(follower.ended()):
-                submitted = Submitted(task_id=ended.id, agent=ended.record.agent)
-                yield Task(self._connection, submitted, ended)
+        ids = [task if isinstance(task, str) else task.id for task in tasks]
+        for task in iterate_straight(self._swarm.wait(ids, timeout)):
+            yield Task(task)
 
     def get(self, task_id: str) -> TaskView:
         """Return a task as it stands; raises TaskNotFound where this principal has none."""
-        return run_straight(view(self._connection, task_id))
+        return run_straight(self._swarm.get(task_id))
 
     def task(self, task_id: str) -> Task:
         """Return a handle of a task submitted earlier; raises TaskNotFound as `get` does."""
-        record = self.get(task_id).record
-        return Task(self._connection, Submitted(task_id=task_id, agent=record.agent))
+        return Task(run_straight(self._swarm.task(task_id)))
 
     def cancel(self, task_id: str) -> Status:
         """Cancel a task and return the status it ended with."""
-        return run_straight(cancel(self._connection, task_id))
+        return run_straight(self._swarm.cancel(task_id))
 
     def answer(self, task_id: str, key: str, value: Any) -> Status:
         """Answer the open question `key` of a task and return the task's status after it.
@@ -234,54 +210,55 @@ class Swarm:
         A task whose questions are all answered is resumed; a late answer is ignored. Raises
         InvalidArguments with the schema's reason, or where nothing is asked under that key.
         """
-        return run_straight(answer(self._connection, task_id, key, value))
+        return run_straight(self._swarm.answer(task_id, key, value))
 
-    def inbox(self, *, agent: str | None = None, limit: int = 50) -> Views:
+    def inbox(self, *, agent: str | NamedAgent | None = None, limit: int = 50) -> Views:
         """Return the tasks that wait for people, the newest first; `to_json` shows the questions.
 
         It reads the whole table: for people.
         """
-        return self.list(status=Status.INPUT_REQUIRED, agent=agent, limit=limit)
+        return run_straight(self._swarm.inbox(agent=agent, limit=limit))
 
     def redrive(self, task_id: str) -> Task:
         """Run an ended task again, as a new task linked to the old; a repeat returns the same."""
-        return Task(self._connection, run_straight(redrive(self._connection, task_id)))
+        return Task(run_straight(self._swarm.redrive(task_id)))
 
     def redrive_dead_letters(
         self,
-        agent: str,
+        agent: str | NamedAgent,
         *,
         task_ids: Collection[str] | None = None,
         limit: int | None = None,
         rate_per_s: float | None = None,
     ) -> Iterator[Redriven]:
-        """Redrive an agent's dead letters, those of `task_ids` or all, and yield their fates.
+        """Redrive an agent's dead letters and yield what became of each.
 
-        `limit` is the most dead letters, `rate_per_s` the most in a second.
+        Those of `task_ids`, or all; at most `limit`, and at most `rate_per_s` in a second.
         """
-        letters = redrive_dead_letters(
-            self._connection, agent, task_ids=task_ids, limit=limit, rate_per_s=rate_per_s
+        return iterate_straight(
+            self._swarm.redrive_dead_letters(
+                agent, task_ids=task_ids, limit=limit, rate_per_s=rate_per_s
+            )
         )
-        try:
-            while (told := run_straight(anext_or_none(letters))) is not None:
-                yield told
-        finally:
-            run_straight(letters.aclose())
 
-    def dead_letters(self, agent: str, *, limit: int = 10) -> DeadLetters:
+    def dead_letters(self, agent: str | NamedAgent, *, limit: int = 10) -> DeadLetters:
         """Return some of an agent's dead letters, with what, why, how often and since when."""
-        return run_straight(peek(self._connection, agent, limit=limit))
+        return run_straight(self._swarm.dead_letters(agent, limit=limit))
 
     def list(
-        self, *, status: Status | str | None = None, agent: str | None = None, limit: int = 50
+        self,
+        *,
+        status: Status | str | None = None,
+        agent: str | NamedAgent | None = None,
+        limit: int = 50,
     ) -> Views:
         """Return the newest tasks, at most `limit`. It reads the whole table: for people."""
-        wanted = None if status is None else Status(status)
-        return run_straight(listing(self._connection, status=wanted, agent=agent, limit=limit))
+        return run_straight(self._swarm.list(status=status, agent=agent, limit=limit))
 
     def agents(self) -> Entries:
         """Return the deployed agents in the order of their names."""
-        return [*self._connection.catalogue.agents.values()]
+        return self._swarm.agents()
 
-    def _handles(self, submitted: Iterable[Submitted]) -> Tasks:
-        return [Task(self._connection, one) for one in submitted]
+
+def _handles(tasks: Iterable[AsyncTask]) -> Tasks:
+    return [Task(task) for task in tasks]

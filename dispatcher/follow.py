@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from math import inf
 
+from sqswarm.backends.runner import Runner
 from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.view import TaskView, opened, visible
 from sqswarm.schemas.errors import TaskNotFound, TimedOut
@@ -16,20 +18,44 @@ _WINDOW = 300
 """Tasks asked about at once: they end in about the order they were published in."""
 
 
+class _Pace:
+    """Pauses between two looks, each longer than the one before, up to the deadline."""
+
+    def __init__(self, runner: Runner, deadline_ms: int | None) -> None:
+        self._runner = runner
+        self._deadline_ms = deadline_ms
+        self._pause_s = _FIRST_PAUSE_S
+
+    def reset(self) -> None:
+        """Look often again: something has happened."""
+        self._pause_s = _FIRST_PAUSE_S
+
+    @property
+    def left_s(self) -> float:
+        """Return the seconds that are left, infinite without a deadline."""
+        if self._deadline_ms is None:
+            return inf
+        return (self._deadline_ms - self._runner.now_ms()) / 1000
+
+    async def pause(self) -> None:
+        """Wait until it is time for the next look."""
+        await self._runner.sleep(min(self._pause_s, self.left_s))
+        self._pause_s = min(1.5 * self._pause_s, _LONGEST_PAUSE_S)
+
+
 class Follower:
     """Waits for tasks to end. Without an event of its own the table is asked, ever more seldom.
 
-    Tasks may be added while it runs. `deadline_ms` is Unix milliseconds, None for no end.
+    Tasks may be added while it runs.
     """
 
     def __init__(self, connection: Connection, *, timeout_s: float | None) -> None:
-        """Start with no tasks and `timeout_s` seconds of patience."""
+        """Start with no tasks; `timeout_s` is how long to wait in all, None for ever."""
         self._connection = connection
         self._waiting: dict[str, None] = {}
-        self._pause_s = _FIRST_PAUSE_S
-        self._deadline_ms = (
-            None if timeout_s is None else connection.runner.now_ms() + round(1000 * timeout_s)
-        )
+        runner = connection.runner
+        deadline_ms = None if timeout_s is None else runner.now_ms() + round(1000 * timeout_s)
+        self._pace = _Pace(runner, deadline_ms)
 
     def add(self, task_ids: Iterable[str]) -> None:
         """Wait for these too."""
@@ -43,13 +69,17 @@ class Follower:
     async def ended(self) -> list[TaskView]:
         """Return tasks that have ended since, at least one unless nothing is waited for.
 
-        Raises TimedOut when patience ends first; what it waited for is still in `waiting`.
+        Raises TimedOut when the time is over; what it waited for is still in `waiting`.
         """
         while self._waiting:
-            found = await self.look()
-            if found:
+            if found := await self.look():
                 return found
-            await self._rest()
+            if self._pace.left_s <= 0:
+                first, *others = self._waiting
+                more = f" and {len(others)} others" if others else ""
+                message = f"task {first}{more} had not ended in time"
+                raise TimedOut(message)
+            await self._pace.pause()
         return []
 
     async def look(self) -> list[TaskView]:
@@ -60,7 +90,7 @@ class Follower:
         for record in done:
             del self._waiting[record.task_id]
         if done:
-            self._pause_s = _FIRST_PAUSE_S
+            self._pace.reset()
         elif len(self._waiting) > len(window):
             # The window stands still: let the ones behind it have their turn.
             for task_id in window:
@@ -68,19 +98,6 @@ class Follower:
         return await self._connection.runner.gather(
             [opened(self._connection, record) for record in done]
         )
-
-    async def _rest(self) -> None:
-        pause_s = self._pause_s
-        if self._deadline_ms is not None:
-            left_s = (self._deadline_ms - self._connection.runner.now_ms()) / 1000
-            if left_s <= 0:
-                first = next(iter(self._waiting))
-                others = f" and {len(self._waiting) - 1} others" if len(self._waiting) > 1 else ""
-                message = f"task {first}{others} had not ended in time"
-                raise TimedOut(message)
-            pause_s = min(pause_s, left_s)
-        await self._connection.runner.sleep(pause_s)
-        self._pause_s = min(1.5 * self._pause_s, _LONGEST_PAUSE_S)
 
 
 async def follow_task(
@@ -95,17 +112,16 @@ async def follow_task(
     `meanwhile` is called between two reads; True from it ends the wait. `deadline_ms` is Unix
     milliseconds. Raises TaskNotFound where this principal has no such task.
     """
-    pause_s = _FIRST_PAUSE_S
+    pace = _Pace(connection.runner, deadline_ms)
     while True:
         records = await read_records(connection, [task_id])
         if not records:
             message = f"no task {task_id} is visible to {connection.principal}"
             raise TaskNotFound(message)
-        left_s = (deadline_ms - connection.runner.now_ms()) / 1000
-        if records[0].status is not Status.WORKING or left_s <= 0 or await meanwhile(records[0]):
-            return records[0]
-        await connection.runner.sleep(min(pause_s, left_s))
-        pause_s = min(1.5 * pause_s, _LONGEST_PAUSE_S)
+        (record,) = records
+        if record.status is not Status.WORKING or pace.left_s <= 0 or await meanwhile(record):
+            return record
+        await pace.pause()
 
 
 async def read_records(connection: Connection, task_ids: Sequence[str]) -> list[TaskRecord]:

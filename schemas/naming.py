@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import Protocol
 
-from sqswarm.schemas.errors import InvalidAgent, InvalidSettings
+from sqswarm.schemas.errors import InvalidAgent, InvalidSettings, UsageError
 from sqswarm.schemas.value import dataclass
 
 TASKS_TOPIC = "tasks"
@@ -33,6 +34,32 @@ def check_name(name: str, *, what: str) -> str:
     if name in _RESERVED or name.endswith("-dlq"):
         message = f"{what} name {name!r} is taken by the swarm itself"
         raise InvalidAgent(message, hint="Choose another name.")
+    return name
+
+
+class NamedAgent(Protocol):
+    """An agent itself: what `@agent` makes of a function, or a ClaudeAgent."""
+
+    @property
+    def name(self) -> str:
+        """Return the name it is deployed under."""
+        ...
+
+
+def agent_name(agent: str | NamedAgent) -> str:
+    """Return the name of an agent that is given by its name or as itself.
+
+    Raises UsageError for anything else, as for a function that was never declared an agent.
+    """
+    name = agent if isinstance(agent, str) else getattr(agent, "name", None)
+    if not isinstance(name, str):
+        what = (
+            f"the function {agent.__name__!r}"
+            if callable(agent) and hasattr(agent, "__name__")
+            else repr(agent)
+        )
+        message = f"{what} is not an agent"
+        raise UsageError(message, hint="Decorate it with @agent, or pass the agent's name.")
     return name
 
 

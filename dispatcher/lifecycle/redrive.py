@@ -138,8 +138,3 @@ async def _redrive_letter(connection: Connection, letter: DeadLetter) -> Redrive
         connection.names.queue(letter.agent, ordered=entry.ordered), [message]
     )
     return Redriven(letter=letter)
-
-
-async def anext_or_none(letters: AsyncGenerator[Redriven]) -> Redriven | None:
-    """Return the next of what `redrive_dead_letters` yields, None after the last."""
-    return await anext(letters, None)

@@ -134,14 +134,7 @@ class ServerContext:
 
     def swarm(self, identity: Identity) -> AsyncSwarm:
         """Return the swarm as this identity sees it; closing it closes nothing."""
-        return AsyncSwarm(self.connection(identity), _Shared())
-
-
-class _Shared:
-    """What such a swarm closes: nothing, the connection is the context's."""
-
-    async def close(self) -> None:
-        """Leave the context's connection open."""
+        return AsyncSwarm(self.connection(identity))
 
 
 async def _connection(settings: Settings, caller: AwsCaller) -> Connection:

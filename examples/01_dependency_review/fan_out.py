@@ -79,7 +79,7 @@ class FanOut:
             review.results[task.agent] = task.result()
         else:
             self.failed += 1
-            review.errors[task.agent] = str(task.error or task.status())
+            review.errors[task.agent] = str(task.error() or task.status())
 
     def _go_on(self, review: Review, ended: str) -> None:
         """Start what the end of a task makes possible."""

@@ -59,10 +59,13 @@ class FakeTask:
     """A finished task's handle."""
 
     def __init__(self, task_id, agent, value, error):
-        self.id, self.agent, self.error, self._value = task_id, agent, error, value
+        self.id, self.agent, self._error, self._value = task_id, agent, error, value
 
     def status(self):
-        return "failed" if self.error else "completed"
+        return "failed" if self._error else "completed"
+
+    def error(self):
+        return self._error
 
     def result(self, timeout=None):  # noqa: ARG002
         return self._value
