@@ -2,6 +2,8 @@
 
 Pure: times come in as Unix milliseconds, versions as values. `v` is the fence: every write of a
 worker is a compare-and-set on it, and time alone never is.
+
+What only some workers do is imported from its own module: `ledger` (Claude agents), `rate_limit`.
 """
 
 from sqswarm.schemas.protocol.end import (
@@ -16,13 +18,6 @@ from sqswarm.schemas.protocol.end import (
     postpone,
     settle,
     settle_lean,
-)
-from sqswarm.schemas.protocol.ledger import (
-    pause,
-    pause_key,
-    record_call,
-    reserve,
-    settle_reservation,
 )
 from sqswarm.schemas.protocol.run import (
     Lease,
@@ -58,21 +53,16 @@ __all__ = [
     "hand_back",
     "link_redriven",
     "mark_due",
-    "pause",
-    "pause_key",
     "plan",
     "postpone",
     "progress",
-    "record_call",
     "record_failure",
     "record_step",
     "release",
     "renew",
     "republish",
-    "reserve",
     "settle",
     "settle_lean",
-    "settle_reservation",
     "sleep",
     "step_key",
     "wake",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqswarm.schemas import protocol
 from sqswarm.schemas.budget import Budget, BudgetAccount, CostCeiling
 from sqswarm.schemas.ids import new_version
 from sqswarm.schemas.ledger import LedgerEntry, day_of
 from sqswarm.schemas.pricing import Price, Tokens
+from sqswarm.schemas.protocol import ledger
 from sqswarm.schemas.writes import Item, Refused, Write, WriteOutcome
 from sqswarm.workers.runtime.outcome import Fail
 from sqswarm.workers.runtime.worker_context import WorkerContext
@@ -95,7 +95,7 @@ class Spend:
             reservation.ceiling if sure else CostCeiling(micro_usd=micro_usd, tokens=tokens.total)
         )
         writes = [
-            protocol.settle_reservation(account, freed, micro_usd=micro_usd, tokens=tokens.total)
+            ledger.settle_reservation(account, freed, micro_usd=micro_usd, tokens=tokens.total)
             for account in reservation.accounts
         ]
         if tokens.total:
@@ -109,7 +109,7 @@ class Spend:
                 tokens=tokens,
                 micro_usd=micro_usd,
             )
-            writes.append(protocol.record_call(entry, expires_s=self._expires_s()))
+            writes.append(ledger.record_call(entry, expires_s=self._expires_s()))
         if writes:
             await persistently(self._worker, writes)
         return micro_usd
@@ -120,7 +120,7 @@ class Spend:
         """Return the accounts that refused, and what they hold; none where all is committed."""
         writes: list[Write] = []
         for account in accounts:
-            write = protocol.reserve(
+            write = ledger.reserve(
                 account, ceiling, fresh=account.key.pk in fresh, expires_s=self._expires_s()
             )
             if write is None:

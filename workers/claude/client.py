@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from sqswarm.backends.secrets import secret
-from sqswarm.schemas import protocol
 from sqswarm.schemas.errors import InvalidAgent
+from sqswarm.schemas.protocol import ledger
 from sqswarm.schemas.settings import LOOPBACK_HOSTS
 from sqswarm.schemas.writes import Refused
 from sqswarm.workers.runtime.worker_context import WorkerContext
@@ -140,7 +140,7 @@ class Throttle:
         now = self._worker.now_ms()
         if now - self._looked_ms >= _LOOK_EVERY_MS:
             self._looked_ms = now
-            item = await self._worker.store.read(protocol.pause_key(self._whom))
+            item = await self._worker.store.read(ledger.pause_key(self._whom))
             self._until_ms = max(self._until_ms, item["until"] if item else 0)
         if self._until_ms <= now:
             return 0
@@ -156,7 +156,7 @@ class Throttle:
         self._until_ms = until
         expires_s = until // 1000 + _KEPT_S
         for known in (True, False):
-            write = protocol.pause(self._whom, known=known, until_ms=until, expires_s=expires_s)
+            write = ledger.pause(self._whom, known=known, until_ms=until, expires_s=expires_s)
             outcome = await self._worker.store.write(write)
             if not isinstance(outcome, Refused) or outcome.item is not None:
                 return

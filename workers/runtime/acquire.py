@@ -8,7 +8,6 @@ from typing import Literal
 
 from sqswarm.backends.ports.bus import DELAY_LIMIT_S
 from sqswarm.dispatcher.connection import DUE_GRACE_MS
-from sqswarm.dispatcher.lifecycle.children import repair_waiting
 from sqswarm.schemas import protocol
 from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.ids import new_version
@@ -154,6 +153,8 @@ async def _next_step(  # noqa: C901 - one case a standing
         case Standing.AWAITING_INPUT, _:
             return Disposition.DELETE
         case Standing.WAITING, _:
+            from sqswarm.dispatcher.lifecycle.children import repair_waiting
+
             # Its worker may have died between the plan and the children, or a count and the join.
             await repair_waiting(await worker.connection.with_catalogue(), record)
             return Disposition.DELETE

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sqswarm.backends.ports.bus import Delivery
-from sqswarm.dispatcher.lifecycle.completion import Completion, apply_completions
-from sqswarm.dispatcher.lifecycle.dead_letters import dead_letter_of_failure, dead_letter_of_poison
 from sqswarm.schemas.errors import PoisonMessage
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.workers.runtime.job import Job
 from sqswarm.workers.runtime.worker_context import WorkerContext
+
+if TYPE_CHECKING:  # only tasks with a parent or children need it
+    from sqswarm.dispatcher.lifecycle.completion import Completion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,13 +35,14 @@ class Ended:
     @property
     def completion(self) -> Completion | None:
         """Return what it owes other tasks, if anything."""
-        if self.record is not None:
-            completion = Completion.of(self.record)
-        else:
-            parent = self.job.message.parent
-            completion = Completion(
-                task_id=self.job.task_id, status=self.status, parent=parent, due=parent is not None
-            )
+        record, parent = self.record, self.job.message.parent
+        if record is None and parent is None:
+            return None
+        from sqswarm.dispatcher.lifecycle.completion import Completion
+
+        if record is None:
+            return Completion(task_id=self.job.task_id, status=self.status, parent=parent, due=True)
+        completion = Completion.of(record)
         return completion if completion.parent is not None or completion.due else None
 
 
@@ -52,10 +55,14 @@ async def run_completions(worker: WorkerContext, ended: Sequence[Ended]) -> None
     await worker.runner.gather([_put_failed_aside(worker, one) for one in failed])
     completions = [completion for one in ended if (completion := one.completion) is not None]
     if completions:
+        from sqswarm.dispatcher.lifecycle.completion import apply_completions
+
         await apply_completions(await worker.connection.with_catalogue(), completions)
 
 
 async def _put_failed_aside(worker: WorkerContext, ended: Ended) -> None:
+    from sqswarm.dispatcher.lifecycle.dead_letters import dead_letter_of_failure
+
     letter = dead_letter_of_failure(
         ended.job.task_id,
         body=ended.job.delivery.body,
@@ -71,5 +78,7 @@ async def dead_letter_poison(
 ) -> None:
     """Put a message that no agent can ever run into the dead-letter queue, with the reason."""
     worker.log.error("message.poisoned", reason=poison.reason, detail=str(poison))
+    from sqswarm.dispatcher.lifecycle.dead_letters import dead_letter_of_poison
+
     letter = dead_letter_of_poison(delivery.body, poison, now_ms=worker.now_ms())
     await worker.bus.dead_letter(worker.dead_letter_queue, letter, group=delivery.group)

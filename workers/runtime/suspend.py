@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from sqswarm.backends.ports.bus import DELAY_LIMIT_S
 from sqswarm.dispatcher.connection import DUE_GRACE_MS
-from sqswarm.dispatcher.lifecycle.children import create_children
-from sqswarm.dispatcher.lifecycle.republish import outgoing
 from sqswarm.schemas import protocol
 from sqswarm.schemas.journal import (
     PLAN_INLINE_LIMIT_BYTES,
@@ -64,6 +62,8 @@ async def suspend(worker: WorkerContext, job: Job, lease: Lease, decision: Suspe
         wake_at_ms=record.wake_at_ms,
     )
     if children:
+        from sqswarm.dispatcher.lifecycle.children import create_children
+
         await create_children(await worker.connection.with_catalogue(), record)
     elif not asks:
         await _set_timer(worker, record)
@@ -129,6 +129,8 @@ async def _set_timer(worker: WorkerContext, record: TaskRecord) -> None:
 
     Only for precision: housekeeping wakes it anyway. FIFO queues delay no single message.
     """
+    from sqswarm.dispatcher.lifecycle.republish import outgoing
+
     wait_s = -((worker.now_ms() - (record.wake_at_ms or 0)) // 1000)
     if wait_s <= DELAY_LIMIT_S and not worker.spec.ordered:
         await worker.bus.send(worker.queue, [outgoing(record)], delay_s=max(0, wait_s))
