@@ -12,13 +12,14 @@ import os
 import sys
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import field
 from time import gmtime, strftime
 from typing import Any, TextIO
 
 from sqswarm.backends.redact import hide, hide_all
 from sqswarm.schemas.errors import InvalidSettings
 from sqswarm.schemas.json import dumps
+from sqswarm.schemas.value import dataclass
 
 _LOGGER = logging.getLogger("sqswarm")
 _QUIET = (

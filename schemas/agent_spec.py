@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from types import MappingProxyType
 
 from sqswarm.schemas.as_tool import AsTool
 from sqswarm.schemas.json import JsonObject
+from sqswarm.schemas.value import dataclass
 
 LEASE_MARGIN_S = 5
 """Lease beyond the function's time-out: clock skew and the last write (correctness.md)."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from sqswarm.schemas.errors import InvalidAgent
 from sqswarm.schemas.json import JsonObject
+from sqswarm.schemas.value import dataclass
 
 
 class TaskUse(StrEnum):

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from sqswarm.schemas.agent_spec import AgentSpec, Durability, Schedule, Subscription
 from sqswarm.schemas.as_tool import AsTool
 from sqswarm.schemas.errors import NotDeployed, UnknownAgent, UnknownTopic
 from sqswarm.schemas.json import JsonObject, dumps, loads
+from sqswarm.schemas.value import dataclass
 
 CATALOGUE_KEY = "catalogue.json"
 """Where the catalogue lies in the stage's bucket."""

@@ -8,11 +8,11 @@ create them. Only the plan keeps its children's arguments.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 
 from sqswarm.schemas.ids import created_ms, derive_task_id
 from sqswarm.schemas.json import JsonObject, canonical, dumps, loads, size_bytes
+from sqswarm.schemas.value import dataclass
 
 DEPTH_LIMIT = 10
 """How deep tasks may start tasks: an agent that calls itself for ever ends here."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from sqswarm.schemas.errors import InvalidAgent, InvalidSettings
+from sqswarm.schemas.value import dataclass
 
 TASKS_TOPIC = "tasks"
 """The topic that carries addressed tasks; each agent's queue filters on the attribute `agent`."""

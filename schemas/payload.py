@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sqswarm.schemas.errors import PayloadTooLarge
 from sqswarm.schemas.json import size_bytes
+from sqswarm.schemas.value import dataclass
 
 INLINE_LIMIT_BYTES = 48 * 1024
 """Arguments up to this size travel in the message.

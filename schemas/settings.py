@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from sqswarm.schemas.errors import InvalidSettings
+from sqswarm.schemas.value import dataclass
 
 START_CHECK = {"sqswarm": "start"}
 """The event that asks a function whether it has started, and nothing else of it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqswarm.schemas.json import JsonObject, dumps, loads
 from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.message import Message
 from sqswarm.schemas.payload import Payload
+from sqswarm.schemas.value import dataclass
 from sqswarm.schemas.writes import Item, Key
 
 TASK_SORT_KEY = "task"

@@ -7,8 +7,9 @@ So an operation of correctness.md is written once, and the stores cannot disagre
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from sqswarm.schemas.value import dataclass
 
 Value = str | int | bool | frozenset[int] | dict[str, Any]
 """What an attribute holds. Floats are not stored: times are integer milliseconds."""

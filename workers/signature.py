@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sqswarm.schemas.errors import InvalidAgent, InvalidReturn
 from sqswarm.schemas.json import JsonObject, dumps
 from sqswarm.schemas.results import WRAPPED_KEY, object_schema
+from sqswarm.schemas.value import dataclass
 from sqswarm.workers.durable.context import TaskContext
 
 RESERVED = frozenset({"idempotency_key", "delay", "ordering_key", "session_id", "durable", "agent"})

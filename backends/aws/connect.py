@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from sqswarm.backends.runner import Runner
 from sqswarm.schemas.json import loads
 from sqswarm.schemas.naming import Names
 from sqswarm.schemas.settings import Settings
+from sqswarm.schemas.value import dataclass
 
 _LOCAL_KEY = "test"
 """Emulators take any credentials; twelve digits would choose an account."""

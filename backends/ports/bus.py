@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from sqswarm.schemas.json import size_bytes
+from sqswarm.schemas.value import dataclass
 
 BATCH_ENTRIES = 10
 BATCH_BYTES = 256 * 1024 - 4096

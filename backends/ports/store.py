@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+from sqswarm.schemas.value import dataclass
 from sqswarm.schemas.writes import Item, Key, Write, WriteOutcome
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sqswarm.schemas.json import JsonObject, dumps
 from sqswarm.schemas.lifecycle import Status
@@ -17,6 +17,7 @@ from sqswarm.schemas.protocol.run import (
     set_record,
 )
 from sqswarm.schemas.task import TaskRecord, task_key
+from sqswarm.schemas.value import dataclass
 from sqswarm.schemas.writes import Absent, Change, Eq, Le, Missing, Remove, Set, Write
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.payload import Payload
 from sqswarm.schemas.task import OPTIONAL_TEXTS, TaskRecord, due_shard, task_key
+from sqswarm.schemas.value import dataclass
 from sqswarm.schemas.writes import (
     Absent,
     Add,

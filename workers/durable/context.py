@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqswarm.backends.log import Log
+from sqswarm.schemas.value import dataclass
 from sqswarm.workers.runtime.outcome import Fail
 
 if TYPE_CHECKING:  # they come from modules that need this one

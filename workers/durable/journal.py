@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import NoReturn
 
 from sqswarm.schemas import protocol
@@ -22,6 +21,7 @@ from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.protocol import Lease
 from sqswarm.schemas.task import TaskRecord, task_key
+from sqswarm.schemas.value import dataclass
 from sqswarm.schemas.writes import Item, Refused, Write, WriteOutcome
 from sqswarm.workers.durable.journal_entry import JournalEntry, read_past
 from sqswarm.workers.durable.quiescence import TICKS, Quiescence

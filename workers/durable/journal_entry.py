@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sqswarm.schemas.journal import entries
 from sqswarm.schemas.json import JsonObject, loads
 from sqswarm.schemas.payload import Payload
 from sqswarm.schemas.protocol import STEP_PREFIX, Lease
 from sqswarm.schemas.task import task_key
+from sqswarm.schemas.value import dataclass
 from sqswarm.schemas.writes import Item
 from sqswarm.workers.runtime.worker_context import WorkerContext
 

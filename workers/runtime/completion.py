@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqswarm.backends.ports.bus import Delivery
@@ -11,6 +10,7 @@ from sqswarm.schemas.errors import PoisonMessage
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.task import TaskRecord
+from sqswarm.schemas.value import dataclass
 from sqswarm.workers.runtime.job import Job
 from sqswarm.workers.runtime.worker_context import WorkerContext
 
@@ -77,8 +77,8 @@ async def dead_letter_poison(
     worker: WorkerContext, delivery: Delivery, poison: PoisonMessage
 ) -> None:
     """Put a message that no agent can ever run into the dead-letter queue, with the reason."""
-    worker.log.error("message.poisoned", reason=poison.reason, detail=str(poison))
     from sqswarm.dispatcher.lifecycle.dead_letters import dead_letter_of_poison
 
+    worker.log.error("message.poisoned", reason=poison.reason, detail=str(poison))
     letter = dead_letter_of_poison(delivery.body, poison, now_ms=worker.now_ms())
     await worker.bus.dead_letter(worker.dead_letter_queue, letter, group=delivery.group)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from sqswarm.schemas.journal import Place
@@ -10,6 +9,7 @@ from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.results import error_object
 from sqswarm.schemas.task import TaskRecord
+from sqswarm.schemas.value import dataclass
 from sqswarm.workers.runtime.outcome import Broke, Failed, Outcome, Returned, Suspended, Wait
 
 BACKOFF_CAP_S = 900

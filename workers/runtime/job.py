@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sqswarm.backends.ports.bus import Delivery
 from sqswarm.schemas.agent_spec import AgentSpec, Durability
 from sqswarm.schemas.errors import PoisonMessage
 from sqswarm.schemas.message import Message, decode
 from sqswarm.schemas.protocol import Lease
 from sqswarm.schemas.task import TaskRecord
+from sqswarm.schemas.value import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sqswarm.schemas.journal import Place, PlannedChild
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.results import AGENT_FAILED
+from sqswarm.schemas.value import dataclass
 
 
 class Retry(Exception):

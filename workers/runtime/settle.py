@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from sqswarm.schemas import protocol
 from sqswarm.schemas.json import size_bytes
 from sqswarm.schemas.payload import RECORD_INLINE_LIMIT_BYTES, Payload
 from sqswarm.schemas.protocol import Ending, Lease
+from sqswarm.schemas.value import dataclass
 from sqswarm.schemas.writes import Applied, Item, Write, WriteOutcome
 from sqswarm.workers.runtime.acquire import Disposition
 from sqswarm.workers.runtime.completion import Ended, run_completions

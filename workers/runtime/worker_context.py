@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from sqswarm.backends.log import Log
 from sqswarm.backends.ports.blobs import Blobs
@@ -11,6 +11,7 @@ from sqswarm.backends.ports.store import Store
 from sqswarm.backends.runner import Runner
 from sqswarm.dispatcher.connection import Connection
 from sqswarm.schemas.agent_spec import AgentSpec
+from sqswarm.schemas.value import dataclass
 from sqswarm.workers.agent import AnyAgent
 from sqswarm.workers.runtime.job import Job
 
