@@ -89,11 +89,11 @@ def _repr(self: Any) -> str:
     return f"{type(self).__qualname__}({values})"
 
 
-def _eq(self: Any, other: object) -> bool:
-    if type(other) is not type(self):
+def _eq(self: Any, other: Any) -> Any:
+    if other.__class__ is not self.__class__:
         return NotImplemented
     compared = self._shape.compared
-    return bool(compared(vars(self)) == compared(vars(other)))
+    return compared(vars(self)) == compared(vars(other))
 
 
 def _hash(self: Any) -> int:
