@@ -56,7 +56,6 @@ __all__ = [
     "plan",
     "postpone",
     "progress",
-    "record_call",
     "record_failure",
     "record_step",
     "release",

@@ -77,8 +77,9 @@ async def dead_letter_poison(
     worker: WorkerContext, delivery: Delivery, poison: PoisonMessage
 ) -> None:
     """Put a message that no agent can ever run into the dead-letter queue, with the reason."""
-    worker.log.error("message.poisoned", reason=poison.reason, detail=str(poison))
     from sqswarm.dispatcher.lifecycle.dead_letters import dead_letter_of_poison
+
+    worker.log.error("message.poisoned", reason=poison.reason, detail=str(poison))
 
     letter = dead_letter_of_poison(delivery.body, poison, now_ms=worker.now_ms())
     await worker.bus.dead_letter(worker.dead_letter_queue, letter, group=delivery.group)
