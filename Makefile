@@ -33,6 +33,7 @@ $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --compile-bytecode -e '.[dev]'
+	@$(BIN)/python -m compileall -q src/sqswarm/__init__.py schemas backends dispatcher workers infra testing
 	@touch $@
 
 install: $(VENV)/installed ## Install sqswarm and its tools into .venv

@@ -1,6 +1,6 @@
 """FakeClaude: a local server that plays Claude from a script, so that agents run without a key.
 
-`python -m sqswarm.testing.fake_claude --script script.json --port 8765`, or `rehearsing(script)`
+`python -m sqswarm.testing.fake_claude --script script.json --port 8765`, or `fake_claude(script)`
 in Python.
 """
 

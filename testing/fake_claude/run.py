@@ -1,4 +1,4 @@
-"""Run a rehearsal: in a thread beside a test or an example."""
+"""FakeClaude: the Messages API played from a script, in a thread beside a test or an example."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ class FakeClaude(MessagesApi):
 @contextlib.contextmanager
 def fake_claude(script: Script | JsonObject) -> Iterator[FakeClaude]:
     """Serve a script until the block ends."""
-    rehearsal = FakeClaude(script if isinstance(script, Script) else Script.of(script))
-    rehearsal.start()
+    claude = FakeClaude(script if isinstance(script, Script) else Script.of(script))
+    claude.start()
     try:
-        yield rehearsal
+        yield claude
     finally:
-        rehearsal.stop()
+        claude.stop()

@@ -1,48 +1,15 @@
-"""A whole swarm in memory, on a clock that only a test moves."""
+"""The memory swarm with twins that count writes and crash where a test says so."""
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from contextlib import contextmanager
 
-from sqswarm.backends.log import Log
-from sqswarm.backends.memory.blobs import MemoryBlobs
 from sqswarm.backends.memory.bus import MemoryBus
 from sqswarm.backends.memory.store import MemoryStore
-from sqswarm.backends.ports.bus import Outgoing
-from sqswarm.backends.runner import AsyncRunner
-from sqswarm.dispatcher.connection import Connection
-from sqswarm.dispatcher.lifecycle.dead_letter_sweep import DeadLetterSweeper
-from sqswarm.dispatcher.lifecycle.sweep import Housekeeper
-from sqswarm.dispatcher.submit import Request, submit
-from sqswarm.dispatcher.view import view
-from sqswarm.schemas.catalogue import CATALOGUE_KEY, Catalogue
-from sqswarm.schemas.naming import Names
 from sqswarm.schemas.writes import Refused
-from sqswarm.workers.runtime.batch import Runtime
-from sqswarm.workers.runtime.worker_context import WorkerContext
-
-NAMES = Names(stage="test", account="000000000000", region="us-east-1")
-
-
-class Clock(AsyncRunner):
-    """Time that moves when a test says so, and when the code under test sleeps."""
-
-    def __init__(self):
-        self.ms = 1_800_000_000_000
-
-    def now_ms(self):
-        return self.ms
-
-    def advance(self, *, seconds):
-        self.ms += round(1000 * seconds)
-
-    async def sleep(self, seconds):
-        self.advance(seconds=seconds)
-
-    def jitter(self):
-        return 0.5
+from sqswarm.testing import memory_swarm
+from sqswarm.testing.clock import VirtualClock as Clock
 
 
 class CrashedError(Exception):
@@ -135,112 +102,12 @@ class CrashingBus(MemoryBus):
         await super().publish(topic, messages)
 
 
-class MemorySwarm:
-    """A swarm of the given agents."""
+class MemorySwarm(memory_swarm.MemorySwarm):
+    """A swarm whose store counts and crashes, and whose bus crashes."""
 
     def __init__(self, *agents, clock=None):
-        self.agents = agents
-        self.clock = clock or Clock()
-        self.store = CountingStore()
-        self.blobs = MemoryBlobs()
-        self.bus = CrashingBus(self.clock.now_ms)
-        self.log = io.StringIO()
-        self.catalogue = Catalogue.of(one.spec for one in agents)
-        self.blobs.objects[self.blobs.address(CATALOGUE_KEY)] = self.catalogue.dump().encode()
-        self.runtimes = {one.name: self._build(one) for one in agents}
-        self.connection = self.connection_for("me")
-        self.housekeeper = Housekeeper(
-            self.connection_for("keeper", operator=True), Log.to(self.log)
-        )
-
-    def _build(self, one):
-        spec = one.spec
-        dead = NAMES.dead_letter_queue(spec.name, ordered=spec.ordered)
-        queue = self.queue(one)
-        self.bus.make_queue(dead)
-        self.bus.make_queue(
-            queue,
-            visibility_s=spec.visibility_s,
-            dead_letters_to=dead,
-            max_receives=spec.max_receive_count,
-        )
-        topic = NAMES.topic("tasks", ordered=spec.ordered)
-        self.bus.subscribe(topic, queue, {"agent": [spec.name]})
-        for subscription in spec.subscriptions:
-            self.bus.subscribe(NAMES.topic(subscription.topic), queue)
-        return Runtime(self.worker(one))
-
-    def worker(self, one):
-        return WorkerContext(
-            agent=one,
-            spec=one.spec,
-            connection=self.connection_for(one.name, operator=True),
-            log=Log.to(self.log),
-        )
-
-    def connection_for(self, principal, *, operator=False):
-        return Connection(
-            names=NAMES,
-            store=self.store,
-            bus=self.bus,
-            blobs=self.blobs,
-            runner=self.clock,
-            catalogue=self.catalogue,
-            principal=principal,
-            operator=operator,
-            ttl_s=14 * 86_400,
-        )
-
-    def queue(self, one):
-        return NAMES.queue(one.name, ordered=one.spec.ordered)
-
-    def waiting(self, one):
-        return self.bus.bodies(self.queue(one))
-
-    async def submit(self, one, _request=None, **arguments):
-        request = Request(arguments=arguments, **(_request or {}))
-        return (await submit(self.connection, one.name, [request]))[0].task_id
-
-    async def copy(self, one, body):
-        """Deliver a message once more."""
-        message = Outgoing(id="copy", body=body, principal="me", agent=one.name)
-        await self.bus.send(self.queue(one), [message])
-
-    async def work(self, one, *, limit=10):
-        """Deliver one batch and delete what the runtime says."""
-        deliveries = await self.bus.receive(self.queue(one), limit=limit, wait_s=0)
-        result = await self.runtimes[one.name].handle(deliveries)
-        await self.bus.delete(self.queue(one), result.delete)
-        return result
-
-    async def settle_down(self):
-        """Deliver whatever is visible until nothing is."""
-        for _ in range(1000):
-            results = [await self.work(one) for one in self.agents]
-            if not any(result.keep or result.delete for result in results):
-                return
-        raise AssertionError("the swarm does not come to rest")
-
-    async def housekeep(self, *, minutes=1):
-        """Let minutes pass; housekeeping and work in each."""
-        for _ in range(minutes):
-            self.clock.advance(seconds=60)
-            await self.housekeeper.sweep()
-            keeper = DeadLetterSweeper(
-                self.housekeeper._connection, Log.to(self.log), self.housekeeper
-            )
-            await keeper.sweep()
-            await self.settle_down()
-
-    async def letters(self, one):
-        queue = NAMES.dead_letter_queue(one.name, ordered=one.spec.ordered)
-        return await self.bus.receive(queue, limit=10, wait_s=0)
-
-    async def see(self, task_id):
-        return await view(self.connection, task_id)
-
-    async def record(self, task_id):
-        return (await self.see(task_id)).record
+        clock = clock or Clock()
+        super().__init__(*agents, clock=clock, store=CountingStore(), bus=CrashingBus(clock.now_ms))
 
     @contextmanager
     def counting(self):
