@@ -18,7 +18,7 @@ from sqswarm.dispatcher.lifecycle.redrive import Redriven, redrive, redrive_dead
 from sqswarm.dispatcher.map import Done, Mapping
 from sqswarm.dispatcher.publish import publish
 from sqswarm.dispatcher.submit import Request, Submitted, submit
-from sqswarm.dispatcher.view import TaskView, ending_error, find, listing, view
+from sqswarm.dispatcher.view import TaskView, ending_error, find, list_tasks, view
 from sqswarm.schemas.catalogue import CatalogueEntry
 from sqswarm.schemas.errors import SwarmError
 from sqswarm.schemas.json import JsonObject
@@ -259,7 +259,7 @@ class AsyncSwarm:
         """Return the newest tasks, at most `limit`. It reads the whole table: for people."""
         wanted = None if status is None else Status(status)
         name = None if agent is None else agent_name(agent)
-        return await listing(self._connection, status=wanted, agent=name, limit=limit)
+        return await list_tasks(self._connection, status=wanted, agent=name, limit=limit)
 
     def agents(self) -> Entries:
         """Return the deployed agents in the order of their names."""

@@ -7,7 +7,7 @@ from math import inf
 
 from sqswarm.backends.runner import Runner
 from sqswarm.dispatcher.connection import Connection
-from sqswarm.dispatcher.view import TaskView, opened, visible
+from sqswarm.dispatcher.view import TaskView, open_view, visible
 from sqswarm.schemas.errors import TaskNotFound, TimedOut
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.task import TaskRecord, task_key
@@ -96,7 +96,7 @@ class Follower:
             for task_id in window:
                 self._waiting[task_id] = self._waiting.pop(task_id)
         return await self._connection.runner.gather(
-            [opened(self._connection, record) for record in done]
+            [open_view(self._connection, record) for record in done]
         )
 
 

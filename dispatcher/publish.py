@@ -76,7 +76,7 @@ def _validated(
 ) -> str:
     what = f"a payload for the topic {topic!r}"
     text = encode(payload, what=what)
-    # Agents that share a model have the same schema: a large event is held against it once.
+    # Agents that share a model have the same schema: a large event is checked against it once.
     distinct = {canonical(entry.input_schema): entry for entry in subscribers}
     for entry in distinct.values():
         connection.validator(entry).check(payload, what=what)

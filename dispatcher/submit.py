@@ -22,7 +22,7 @@ from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.writes import Refused, Write
 
 SLEEP_LIMIT_S = 366 * 24 * 3600
-"""The longest delay: somebody may still remember why."""
+"""The longest delay, a year: somebody may still remember why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +30,8 @@ class Request:
     """What a caller asks of one agent.
 
     `idempotency_key` makes a repeat return the first task; `durable` writes the record before
-    publishing, so that the id resolves at once. `delay_s` is how long no worker may see it: SQS
-    keeps it for up to 900 seconds, a sleeping record for up to a year.
+    publishing, so that the id resolves at once. `delay_s` is how long no worker may see it, up to a
+    year: to the second up to 900 seconds (SQS), over that to the minute (a sleeping record).
     """
 
     arguments: JsonObject
@@ -97,8 +97,10 @@ class _Draft:
 def _check_delays(requests: Sequence[Request]) -> None:
     for request in requests:
         if not 0 <= request.delay_s <= SLEEP_LIMIT_S:
-            message = f"delay is {request.delay_s} s; 0 to {SLEEP_LIMIT_S} are possible"
-            raise UsageError(message, hint="Use a recurring schedule for more.")
+            message = f"delay is {request.delay_s} s; 0 to {SLEEP_LIMIT_S:,} (a year) are possible"
+            raise UsageError(
+                message, hint="Delay it by a year at most; for later, submit it later."
+            )
 
 
 def _draft(connection: Connection, entry: CatalogueEntry, request: Request, text: str) -> _Draft:

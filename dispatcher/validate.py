@@ -1,4 +1,4 @@
-"""Arguments are held against the agent's schema before anything is published."""
+"""Validate: arguments are checked against the agent's schema before anything is published."""
 
 from __future__ import annotations
 

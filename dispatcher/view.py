@@ -87,17 +87,17 @@ async def view(connection: Connection, task_id: str) -> TaskView:
     if record is None:
         message = f"no task {task_id} is visible to {connection.principal}"
         raise TaskNotFound(message)
-    return await opened(connection, record)
+    return await open_view(connection, record)
 
 
-async def opened(connection: Connection, record: TaskRecord) -> TaskView:
+async def open_view(connection: Connection, record: TaskRecord) -> TaskView:
     """Return the view of a record, its result fetched from S3 where it lies there."""
     if record.result is None:
         return TaskView(record=record)
-    return TaskView(record=record, value=loads(await text_of(connection, record.result)))
+    return TaskView(record=record, value=loads(await read_payload(connection, record.result)))
 
 
-async def text_of(connection: Connection, payload: Payload) -> str:
+async def read_payload(connection: Connection, payload: Payload) -> str:
     """Return a payload's JSON text; raises TaskNotFound where its claim check has expired."""
     if payload.inline is not None:
         return payload.inline
@@ -108,7 +108,7 @@ async def text_of(connection: Connection, payload: Payload) -> str:
     return data.decode()
 
 
-async def listing(
+async def list_tasks(
     connection: Connection, *, status: Status | None, agent: str | None, limit: int
 ) -> list[TaskView]:
     """Return the newest tasks this principal may see, at most `limit`.

@@ -60,8 +60,8 @@ class AsTool:
     @property
     def annotations(self) -> JsonObject:
         """Return MCP's `ToolAnnotations`, those that are declared."""
-        said = {shown: getattr(self, name) for name, shown in _HINTS}
-        return {shown: value for shown, value in said.items() if value is not None}
+        declared = {shown: getattr(self, name) for name, shown in _HINTS}
+        return {shown: value for shown, value in declared.items() if value is not None}
 
     def check(self, agent: str, input_schema: JsonObject) -> None:
         """Raise InvalidAgent where `ask_for` names what no form can ask for."""
@@ -84,9 +84,9 @@ class AsTool:
     @classmethod
     def from_json(cls, kept: JsonObject) -> AsTool:
         """Return what `to_json` wrote."""
-        said = kept.get("annotations", {})
+        annotations = kept.get("annotations", {})
         return cls(
             task=kept.get("task", TaskUse.OPTIONAL),
             ask_for=tuple(kept.get("askFor", ())),
-            **{name: said.get(shown) for name, shown in _HINTS},
+            **{name: annotations.get(shown) for name, shown in _HINTS},
         )

@@ -68,7 +68,9 @@ class InvalidSettings(UsageError):
 class SecretNotFound(SwarmError):
     """A reference names a secret that is not there, or not readable."""
 
-    hint = "References are env:NAME, ssm:/path or secretsmanager:name; the message names which."
+    hint = (
+        "Create the secret, or correct the reference: env:NAME, ssm:/path or secretsmanager:name."
+    )
 
 
 class IdempotencyConflict(UsageError):
@@ -89,7 +91,9 @@ class TaskNotFound(SwarmError):
 class TaskFailed(SwarmError):
     """The task ended `failed`. `error` is its JSON-RPC error object."""
 
-    hint = "`sqswarm get ID` shows the attempts; `sqswarm logs AGENT` what the agent printed."
+    hint = (
+        "See the error with `sqswarm get ID`, and what the agent logged with `sqswarm logs AGENT`."
+    )
 
     def __init__(self, task_id: str, error: dict[str, Any], *, hint: str | None = None) -> None:
         """Say which task failed and with what error type and message."""
@@ -111,13 +115,13 @@ class TaskCancelled(SwarmError):
 class InputRequired(SwarmError):
     """The task waits for a person, so waiting for its result alone would never end."""
 
-    hint = "`sqswarm inbox` shows what is asked; `sqswarm answer ID KEY JSON` answers."
+    hint = "See the question with `sqswarm inbox`, and answer with `sqswarm answer ID KEY JSON`."
 
 
 class TimedOut(SwarmError):
-    """The caller's patience ended before the task did; the task goes on."""
+    """The time-out ended before the task did; the task goes on."""
 
-    hint = "The task is still running: ask again with `sqswarm wait ID`, or raise the time-out."
+    hint = "The task goes on: ask again with `sqswarm wait ID`, or raise the time-out."
     exit_code = 4
 
 
@@ -144,7 +148,7 @@ class DeployFailed(SwarmError):
 class PoisonMessage(SwarmError):
     """A delivery that no agent can ever run. `reason` is a short machine-readable word."""
 
-    hint = "It is kept in the dead-letter queue: `sqswarm dlq` shows it."
+    hint = "See it with `sqswarm dlq`; deploy what it needs, then `sqswarm redrive` runs it again."
 
     def __init__(self, reason: str, message: str) -> None:
         """Keep the reason beside the sentence."""
@@ -202,7 +206,7 @@ class StepFailed(SwarmError):
 class RemoteFailed(SwarmError):
     """A tool of an MCP server elsewhere failed. `error_type` and `reason` are the server's."""
 
-    hint = "Catch RemoteFailed to go on without it; the same call is not made again."
+    hint = "Catch RemoteFailed to go on without it: the failure is recorded, the call not repeated."
 
     def __init__(self, tool: str, error_type: str, message: str) -> None:
         """Say which tool failed and how."""
@@ -224,7 +228,7 @@ class AskTimedOut(SwarmError):
 
 
 class AskDeclined(SwarmError):
-    """Whoever was asked would not say. `key` is the question's."""
+    """The person declined to answer. `key` is the question's."""
 
     hint = "Catch AskDeclined and go on without the answer."
 

@@ -1,4 +1,4 @@
-"""Answer: what a person says to a task that asked, held against the schema it asked with."""
+"""Answer: a person's answer to a task's question, checked against the question's schema."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VALUE_KEY = "value"
 """A question for something that is not an object asks for an object with this one property."""
 
 DECLINED_KEY = "declined"
-"""Stands in a kept answer's place of a value where whoever was asked would not say."""
+"""Stands in a recorded answer instead of a value where the person declined to answer."""
 
 
 async def answer(connection: Connection, task_id: str, key: str, value: Any) -> Status:
@@ -45,23 +45,25 @@ async def answer(connection: Connection, task_id: str, key: str, value: Any) -> 
         if asked is None:
             message = f"task {task_id} asks nothing called {key!r}"
             raise InvalidArguments(message, hint=f"Open are: {', '.join(record.asks)}.")
-        given = {key: {VALUE_KEY: fitting(key, asked, value)}}
-        status = await give(connection, record, given)
+        answers = {key: {VALUE_KEY: check_answer(key, asked, value)}}
+        status = await record_answers(connection, record, answers)
         if status is not None:
             return status
 
 
-async def give(connection: Connection, record: TaskRecord, answered: JsonObject) -> Status | None:
+async def record_answers(
+    connection: Connection, record: TaskRecord, answers: JsonObject
+) -> Status | None:
     """Record answers to a task as it was read, and resume it where none is open any more.
 
     Returns None where the task has changed meanwhile: read it again.
     """
     now = connection.runner.now_ms()
-    left = [asked for key, asked in record.asks.items() if key not in answered]
+    left = [asked for key, asked in record.asks.items() if key not in answers]
     outcome = await connection.store.write(
         protocol.answer(
             record,
-            answered,
+            answers,
             v=new_version(connection.runner.random_bits),
             now_ms=now,
             due_at_ms=now + DUE_GRACE_MS,
@@ -84,10 +86,10 @@ async def expire_questions(connection: Connection, record: TaskRecord) -> bool:
         for key, asked in record.asks.items()
         if asked.get("timeoutAt", now + 1) <= now
     }
-    return bool(over) and await give(connection, record, over) is not None
+    return bool(over) and await record_answers(connection, record, over) is not None
 
 
-def fitting(key: str, asked: JsonObject, value: Any) -> Any:
+def check_answer(key: str, asked: JsonObject, value: Any) -> Any:
     """Return the plain value of a valid answer; raises InvalidArguments with the reason."""
     from jsonschema import Draft202012Validator
 

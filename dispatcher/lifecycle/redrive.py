@@ -109,11 +109,11 @@ async def redrive_dead_letters(
                     continue
                 if limit is not None and len(done) >= limit:
                     return
-                told = await _redrive_letter(connection, letter)
-                if told.error is None:
+                redriven = await _redrive_letter(connection, letter)
+                if redriven.error is None:
                     await connection.bus.delete(queue, [letter.delivery.receipt])
                     done.add(letter.task_id or letter.delivery.message_id)
-                yield told
+                yield redriven
                 if rate_per_s:
                     await connection.runner.sleep(1 / rate_per_s)
 

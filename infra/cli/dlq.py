@@ -19,7 +19,7 @@ def dlq(
     agent: Annotated[
         str | None, typer.Argument(help="One agent, or `unrouted`; else all of them.")
     ] = None,
-    limit: Annotated[int, typer.Option(help="DeadLetters per queue at most.", min=1)] = 100,
+    limit: Annotated[int, typer.Option(help="Dead letters per queue at most.", min=1)] = 100,
 ) -> None:
     """Look at dead letters and why they were given up; they stay where they are.
 

@@ -113,5 +113,5 @@ class _Bar:
 
     def advance(self, failed: int) -> None:
         if not self._hidden:
-            said = f"{failed} failed" if failed else "working"
-            self._progress.update(self._task, advance=1, description=said)
+            state = f"{failed} failed" if failed else "working"
+            self._progress.update(self._task, advance=1, description=state)

@@ -30,10 +30,10 @@ def redrive(
     Example: sqswarm redrive keywords --limit 100 --rate 10
     """
     session = session_of(context)
-    told = []
+    shown = []
     with session.swarm() as swarm:
         for one in swarm.redrive_dead_letters(agent, task_ids=task, limit=limit, rate_per_s=rate):
-            told.append(
+            shown.append(
                 {
                     "reason": one.letter.reason,
                     "oldTaskId": one.letter.task_id,
@@ -45,6 +45,6 @@ def redrive(
                 became = one.new.task_id if one.new else "moved back"
                 print_line(f"{one.letter.task_id or '(no task)'}  {one.error or became}")
     if session.json:
-        print_json(told)
-    elif not told:
+        print_json(shown)
+    elif not shown:
         print_line(f"{agent} has no such dead letters")

@@ -30,7 +30,9 @@ def submit(
         str | None, typer.Option(help="Tasks of one key run in order (ordered agents).")
     ] = None,
     session_id: Annotated[str | None, typer.Option(help="Conversation to go on with.")] = None,
-    delay: Annotated[int, typer.Option(help="Seconds (0 to 900) to hold it back.")] = 0,
+    delay: Annotated[
+        int, typer.Option(help="Seconds before a worker may see it, up to a year.")
+    ] = 0,
 ) -> None:
     """Submit one task and print its id; with --wait, its result.
 

@@ -106,7 +106,7 @@ def wake(record: TaskRecord, *, v: str, now_ms: int, due_at_ms: int) -> Write:
 
 def answer(
     record: TaskRecord,
-    answered: JsonObject,
+    answers: JsonObject,
     *,
     v: str,
     now_ms: int,
@@ -119,8 +119,8 @@ def answer(
     both count, one of them after reading again, and exactly one of them resumes. `due_at_ms` is
     for the resumed task, `due_still_ms` for one that goes on waiting.
     """
-    left = {key: asked for key, asked in record.asks.items() if key not in answered}
-    changes: list[Change] = [Set("answers", dumps({**record.answers, **answered}))]
+    left = {key: asked for key, asked in record.asks.items() if key not in answers}
+    changes: list[Change] = [Set("answers", dumps({**record.answers, **answers}))]
     if left:
         numbers = frozenset(int(asked["number"]) for asked in left.values())
         changes += [Set("asks", dumps(left)), Set("open", numbers), Set("updated", now_ms)]

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from sqswarm import TaskContext, agent
 from sqswarm.dispatcher.lifecycle.answer import answer
 from sqswarm.dispatcher.lifecycle.cancel import cancel
-from sqswarm.dispatcher.view import listing
+from sqswarm.dispatcher.view import list_tasks
 from sqswarm.schemas.errors import AskTimedOut, InvalidArguments, TaskFailed
 from sqswarm.schemas.lifecycle import Phase, Status
 
@@ -133,7 +133,9 @@ class TestPeople:
         task_id = await memory.submit(deletion, files=3)
         await memory.submit(helper, n=1)
         await memory.settle_down()
-        inbox = await listing(memory.connection, status=Status.INPUT_REQUIRED, agent=None, limit=9)
+        inbox = await list_tasks(
+            memory.connection, status=Status.INPUT_REQUIRED, agent=None, limit=9
+        )
         assert [seen.id for seen in inbox] == [task_id]
 
     @pytest.mark.parametrize(
@@ -188,9 +190,9 @@ class TestPeople:
         stale = await memory.record(task_id)
         await answer(memory.connection, task_id, "n", 1)
         await memory.settle_down()
-        from sqswarm.dispatcher.lifecycle.answer import give
+        from sqswarm.dispatcher.lifecycle.answer import record_answers
 
-        assert await give(memory.connection, stale, {"n": {"value": 7}}) is None
+        assert await record_answers(memory.connection, stale, {"n": {"value": 7}}) is None
         await answer(memory.connection, task_id, "n#2", 2)
         await memory.settle_down()
         assert (await memory.see(task_id)).result() == [1, 2]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqswarm.dispatcher.connection import Connection
-from sqswarm.dispatcher.view import text_of
+from sqswarm.dispatcher.view import read_payload
 from sqswarm.schemas.errors import ChildFailed, TaskNotFound, UnknownAgent
 from sqswarm.schemas.journal import DEPTH_LIMIT, WIDTH_LIMIT, PlannedChild, child_id, child_key
 from sqswarm.schemas.json import JsonObject, loads
@@ -118,7 +118,7 @@ async def _result(
     if record.result is None:
         return ChildFailed(task_id, agent, record.error or error_object("Unfinished", ""))
     try:
-        value = loads(await text_of(connection, record.result))
+        value = loads(await read_payload(connection, record.result))
     except TaskNotFound as error:
         return ChildFailed(task_id, agent, error_object("Expired", str(error)))
     return unwrap(value, wrapped=record.wrapped)

@@ -18,7 +18,7 @@ from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.follow import follow_task
 from sqswarm.dispatcher.server.http import models
 from sqswarm.dispatcher.submit import Request
-from sqswarm.dispatcher.view import TaskView, opened
+from sqswarm.dispatcher.view import TaskView, open_view
 from sqswarm.schemas.errors import UsageError
 from sqswarm.schemas.json import JsonObject, dumps
 from sqswarm.schemas.lifecycle import Status
@@ -87,11 +87,11 @@ async def get(call: Call) -> Response:
             deadline_ms=call.connection.runner.now_ms() + round(1000 * call.query.wait),
             meanwhile=lambda _: call.request.is_disconnected(),
         )
-        view = await opened(call.connection, record)
+        view = await open_view(call.connection, record)
     return _task_response(view)
 
 
-async def listing(call: Call) -> Response:
+async def list_tasks(call: Call) -> Response:
     """List the newest tasks. It reads the whole table: for people, not for programs in a loop."""
     wanted = call.query
     views = await call.swarm.list(status=wanted.status, agent=wanted.agent, limit=wanted.limit)
@@ -185,7 +185,7 @@ OPERATIONS = (
     Operation(
         method="GET",
         path="/tasks",
-        act=listing,
+        act=list_tasks,
         query=models.Listing,
         answer=models.Tasks,
     ),

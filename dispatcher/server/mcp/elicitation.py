@@ -11,7 +11,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqswarm.dispatcher.connection import Connection
-from sqswarm.dispatcher.lifecycle.answer import DECLINED_KEY, VALUE_KEY, fitting, give
+from sqswarm.dispatcher.lifecycle.answer import (
+    DECLINED_KEY,
+    VALUE_KEY,
+    check_answer,
+    record_answers,
+)
 from sqswarm.dispatcher.view import find
 from sqswarm.schemas.catalogue import CatalogueEntry
 from sqswarm.schemas.errors import InvalidArguments
@@ -90,7 +95,7 @@ async def record_elicitation_results(
             for key, response in responses.items()
             if key in record.asks
         }
-        if not answers or await give(connection, record, answers) is not None:
+        if not answers or await record_answers(connection, record, answers) is not None:
             return
 
 
@@ -99,7 +104,7 @@ def _answer_of(key: str, question: JsonObject, response: Any) -> JsonObject:
     action = response.get("action") if isinstance(response, Mapping) else None
     match action:
         case "accept":
-            return {VALUE_KEY: fitting(key, question, response.get("content"))}
+            return {VALUE_KEY: check_answer(key, question, response.get("content"))}
         case "decline" | "cancel":
             return {DECLINED_KEY: True}
         case _:

@@ -11,7 +11,7 @@ from sqswarm.dispatcher.server.auth.identity import identity_of
 from sqswarm.dispatcher.server.context import ServerContext
 from sqswarm.dispatcher.server.mcp.request_context import RequestContext, own_task
 from sqswarm.dispatcher.server.mcp.wire import json_rpc_error, status_of, tool_result
-from sqswarm.dispatcher.view import opened
+from sqswarm.dispatcher.view import open_view
 from sqswarm.schemas.json import JsonObject, dumps
 from sqswarm.schemas.lifecycle import Status
 
@@ -80,7 +80,7 @@ class Resources:
             record = await own_task(connection, address[1])
         except MCPError as error:
             raise _not_found(uri) from error
-        view = await opened(connection, record)
+        view = await open_view(connection, record)
         if not address[2]:
             return view.to_json()
         match status_of(record):

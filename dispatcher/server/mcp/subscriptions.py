@@ -21,7 +21,7 @@ from sqswarm.dispatcher.server.auth.identity import identity_of
 from sqswarm.dispatcher.server.context import ServerContext
 from sqswarm.dispatcher.server.mcp.request_context import TASKS_EXTENSION, RequestContext
 from sqswarm.dispatcher.server.mcp.wire import detailed_task
-from sqswarm.dispatcher.view import opened
+from sqswarm.dispatcher.view import open_view
 from sqswarm.schemas.ids import is_task_id
 from sqswarm.schemas.task import TaskRecord
 
@@ -134,7 +134,7 @@ class _Stream:
             if self._sent.get(record.task_id) == state:
                 continue
             self._sent[record.task_id] = state
-            view = await opened(self._connection, record)
+            view = await open_view(self._connection, record)
             task = detailed_task(view, self._connection.runner.now_ms())
             await self._send(TaskNotification(params={**task, "_meta": self.meta}))
             if record.status.terminal:

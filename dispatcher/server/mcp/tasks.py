@@ -27,7 +27,7 @@ from sqswarm.dispatcher.server.mcp.request_context import (
 )
 from sqswarm.dispatcher.server.mcp.tools import PreparedCall, ToolCalls
 from sqswarm.dispatcher.server.mcp.wire import created_task, detailed_task, failed_call
-from sqswarm.dispatcher.view import opened
+from sqswarm.dispatcher.view import open_view
 from sqswarm.schemas.as_tool import TaskUse
 from sqswarm.schemas.errors import InvalidArguments, UsageError
 from sqswarm.schemas.json import JsonObject
@@ -100,7 +100,7 @@ class TasksExtension(Extension):
         """Return the task as it stands, read consistently."""
         connection = self._connection(ctx, params)
         record = await own_task(connection, params.task_id)
-        return detailed_task(await opened(connection, record), connection.runner.now_ms())
+        return detailed_task(await open_view(connection, record), connection.runner.now_ms())
 
     async def update(self, ctx: RequestContext, params: UpdateParams) -> JsonObject:
         """Record answers; raises -32602 for one that breaks its question's schema."""

@@ -23,7 +23,7 @@ from sqswarm.dispatcher.server.mcp.request_context import (
 )
 from sqswarm.dispatcher.server.mcp.wire import failed_call, json_rpc_error, status_of, tool_result
 from sqswarm.dispatcher.submit import Request, submit
-from sqswarm.dispatcher.view import opened
+from sqswarm.dispatcher.view import open_view
 from sqswarm.schemas import call_meta
 from sqswarm.schemas.catalogue import CatalogueEntry
 from sqswarm.schemas.errors import InvalidArguments, PublishFailed, UsageError
@@ -142,7 +142,7 @@ class ToolCalls:
         record = await self._wait(connection, task_id, responses or {}, progress)
         match status_of(record):
             case Status.COMPLETED:
-                return tool_result(await opened(connection, record))
+                return tool_result(await open_view(connection, record))
             case Status.FAILED:
                 error = json_rpc_error(record)
                 raise MCPError(code=error["code"], message=error["message"], data=error.get("data"))
