@@ -25,16 +25,16 @@ def main() -> int:
     try:
         with deployed_with_claude(HERE, stage="patterns", script=HERE / "script.json") as (
             swarm,
-            rehearsal,
+            claude,
         ):
             tasks = [swarm.submit(name, **arguments) for name, arguments in TASKS]
             found = {}
             for (name, _), task in zip(TASKS, tasks, strict=True):
                 found[name] = task.result(timeout=180)
                 print(f"{name:8} {found[name]}")
-            if rehearsal is not None:
-                print(f"{len(rehearsal.paid)} calls of the model, {rehearsal.repeated()} twice")
-                assert not rehearsal.repeated()
+            if claude is not None:
+                print(f"{len(claude.paid)} calls of the model, {claude.repeated()} twice")
+                assert not claude.repeated()
     except SwarmError as error:
         print(f"error: {error}\n  fix: {error.hint}", file=sys.stderr)
         return error.exit_code

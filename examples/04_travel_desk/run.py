@@ -44,13 +44,13 @@ def main() -> int:
     try:
         with deployed_with_claude(HERE, stage="travel", script=HERE / "script.json") as (
             swarm,
-            rehearsal,
+            claude,
         ):
             trip = f"trip-{time.time_ns()}"
             said = [say(swarm, text, trip=trip) for text in TALK]
-            if rehearsal is not None:
-                print(f"{len(rehearsal.paid)} calls of the model, {rehearsal.repeated()} twice")
-                assert not rehearsal.repeated()
+            if claude is not None:
+                print(f"{len(claude.paid)} calls of the model, {claude.repeated()} twice")
+                assert not claude.repeated()
     except SwarmError as error:
         print(f"error: {error}\n  fix: {error.hint}", file=sys.stderr)
         return error.exit_code

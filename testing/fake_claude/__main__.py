@@ -19,11 +19,11 @@ def main(
 ) -> None:
     """Play Claude on http://127.0.0.1:PORT; agents find it through ANTHROPIC_BASE_URL."""
     document = {} if script is None else loads(script.read_text(encoding="utf-8"))
-    rehearsal = FakeClaude(Script.of(document), port=port)
-    rehearsal.start()
-    typer.echo(f"export ANTHROPIC_BASE_URL={rehearsal.base_url}")
+    claude = FakeClaude(Script.of(document), port=port)
+    claude.start()
+    typer.echo(f"export ANTHROPIC_BASE_URL={claude.base_url}")
     with suppress(KeyboardInterrupt):
-        rehearsal.join()
+        claude.join()
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ class FakeClaude(MessagesApi):
         ends = time.monotonic() + _START_S
         while not self._server.started:
             if time.monotonic() > ends:
-                message = "the rehearsal did not start"
+                message = "the fake Claude did not start"
                 raise TimeoutError(message)
             time.sleep(0.005)
 

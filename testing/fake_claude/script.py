@@ -1,4 +1,4 @@
-"""Script: what the rehearsal says, as JSON; which scene and turn a request is in.
+"""Script: what Claude says, as JSON; which scene and turn a request is in.
 
 {"scenes": [
   {"when": "trip to Rome",                     // in the last thing the user wrote
@@ -92,7 +92,7 @@ class Script:
             )
             return cls(scenes=scenes, faults=Faults(**document.get("faults", {})))
         except (TypeError, KeyError, AttributeError) as error:
-            message = f"this is no script of a rehearsal: {error!r}"
+            message = f"this is no script: {error!r}"
             raise UsageError(
                 message, hint="See the head of testing/fake_claude/script.py."
             ) from error

@@ -1,4 +1,4 @@
-"""TokenMeter: tokens of a rehearsed request, cached ones told apart as the API tells them.
+"""TokenMeter: tokens of a scripted request, cached ones told apart as the API tells them.
 
 A token is four characters of JSON here: any fixed rule serves, as long as the ledger is held
 against the same count.
@@ -11,7 +11,7 @@ from hashlib import sha256
 from sqswarm.schemas.json import JsonObject, canonical, dumps
 
 CACHE_MINIMUM_TOKENS = 16
-"""The API caches no prefix below about a thousand tokens; rehearsed ones are shorter."""
+"""The API caches no prefix below about a thousand tokens; scripted ones are shorter."""
 
 
 class TokenMeter:

@@ -106,4 +106,4 @@ def _cut(text: str) -> Iterator[str]:
 def error_of(status: int, message: str, *, kind: str | None = None) -> JsonObject:
     """Return the API's error object."""
     error = {"type": kind or _ERROR_TYPES.get(status, "api_error"), "message": message}
-    return {"type": "error", "error": error, "request_id": "req_rehearsal"}
+    return {"type": "error", "error": error, "request_id": "req_fake"}

@@ -1,4 +1,4 @@
-"""Claude agents over memory twins, with a rehearsed API that is really asked over HTTP."""
+"""Claude agents over memory twins, with a scripted API that is really asked over HTTP."""
 
 from contextlib import contextmanager
 

@@ -22,8 +22,8 @@ MODEL = "claude-sonnet-5-5"
 
 @pytest.fixture(scope="module")
 def stage():
-    with fake_claude(Script()) as rehearsal:
-        yield rehearsal
+    with fake_claude(Script()) as claude:
+        yield claude
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The examples of Claude agents run as their READMEs say, in rehearsal."""
+"""The examples of Claude agents run as their READMEs say, with the fake Claude."""
 
 import os
 import subprocess

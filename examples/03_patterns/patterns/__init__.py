@@ -2,4 +2,4 @@
 
 MODEL = "claude-haiku-5-5"
 KEY = "ssm:/sqswarm/anthropic-key"
-"""Where the key lies; a rehearsal needs none."""
+"""Where the key lies; the fake Claude needs none."""

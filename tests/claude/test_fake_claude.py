@@ -1,4 +1,4 @@
-"""The rehearsal speaks the Messages API as the SDK expects it."""
+"""FakeClaude speaks the Messages API as the SDK expects it."""
 
 import anthropic
 import pytest
@@ -29,8 +29,8 @@ SCRIPT = {
 
 @pytest.fixture
 def stage():
-    with fake_claude(SCRIPT) as rehearsal:
-        yield rehearsal
+    with fake_claude(SCRIPT) as claude:
+        yield claude
 
 
 @pytest.fixture
