@@ -19,8 +19,13 @@ from rich.console import Console
 
 from sqswarm import Swarm
 from sqswarm.backends.aws.connect import client, settings_from_environment
-from sqswarm.schemas.errors import SwarmError
+from sqswarm.infra.deploy import Reports, deploy
+from sqswarm.infra.local import ensure_running
+from sqswarm.infra.plan import plan
+from sqswarm.infra.project import find_project
+from sqswarm.schemas.errors import NotDeployed, SwarmError, Unreachable
 
+HERE = Path(__file__).parent
 INTERRUPTED = 130
 SHOWN_RUNNING = 8
 
@@ -41,10 +46,20 @@ def main(argv: Sequence[str] | None = None, *, swarm: Any = None) -> int:
         console.print("error: no distribution found there")
         return 2
     try:
-        return _review(swarm or Swarm.connect(), packages, options, console)
+        return _review(swarm or _connect(console), packages, options, console)
     except SwarmError as error:
         console.print(f"error: {error}\n  fix: {error.hint}", markup=False)
         return error.exit_code
+
+
+def _connect(console: Console) -> Swarm:
+    """Return the swarm. Where none is deployed, start the local AWS and deploy to that."""
+    try:
+        return Swarm.connect()
+    except (Unreachable, NotDeployed):
+        settings = ensure_running(progress=console.print)
+        deploy(settings, plan(find_project(HERE), stage=settings.stage), Reports())
+        return Swarm.connect(settings)
 
 
 def _review(
