@@ -43,8 +43,8 @@ run: $(VENV)/installed ## Start the local AWS, deploy, and review this project's
 	@$(LOCAL) $(BIN)/sqswarm deploy
 	@$(LOCAL) $(BIN)/python examples/01_dependency_review/run.py $(ARGS)
 
-# Its groups are tests/conftest.py's: what uses one stage runs in one process.
-PYTEST := $(BIN)/pytest --numprocesses=$(JOBS) --dist=loadgroup --no-loadscope-reorder --emulator=$(EMULATOR)
+# tests/conftest.py says which files run in one process: those that use one stage.
+PYTEST := $(BIN)/pytest --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder --emulator=$(EMULATOR)
 
 test: $(VENV)/installed ## Test every feature, against an emulator of the tests' own
 	@$(PYTEST) $(ARGS)

@@ -18,19 +18,29 @@ settings.register_profile(
 )
 settings.load_profile("sqswarm")
 
-TOGETHER = ({"e2e", "http_api"}, {"mcp_server", "conformance"})
-"""Suites of one deployed stage. One process of `make test` has it: a deployment costs seconds."""
+STAGES = {
+    "e2e": "probe",
+    "http_api": "probe",
+    "mcp_server": "server",
+    "conformance": "server",
+    "operations": "ops",
+    "container": "crew",
+    "faults": "faults",
+}
+"""Suites by the stage that they deploy: a deployment costs seconds."""
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist's own puts the groups into the tests' names
-def pytest_collection_modifyitems(items):
-    """Keep the tests of a suite that uses the emulator in one process, and those of a file."""
-    for item in items:
-        suite = Path(item.fspath).parent.name
-        if item.get_closest_marker("localstack") is None:
-            suite = item.nodeid.partition("::")[0]
-        names = next((names for names in TOGETHER if suite in names), {suite})
-        item.add_marker(pytest.mark.xdist_group("+".join(sorted(names))))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Keep what uses one stage in one process, and the tests of any other file."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByStage(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.partition("::")[0]
+            return STAGES.get(Path(file).parent.name, file)
+
+    return ByStage(config, log)
 
 
 def pytest_addoption(parser):
