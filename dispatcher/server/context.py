@@ -10,10 +10,21 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from sqswarm.backends.aws.caller import AioCaller, AwsCaller, ThreadedCaller
-from sqswarm.backends.aws.connect import client_factory, client_options, settings_from_environment
+from sqswarm.backends.aws.connect import (
+    client_factory,
+    client_options,
+    identify,
+    settings_from_environment,
+)
 from sqswarm.backends.runner import AsyncRunner
 from sqswarm.dispatcher.async_client import AsyncSwarm
-from sqswarm.dispatcher.connection import Connection, open_connection, read_catalogue
+from sqswarm.dispatcher.connection import (
+    UNREAD,
+    Connection,
+    connect,
+    open_connection,
+    read_catalogue,
+)
 from sqswarm.dispatcher.server.auth.identity import Identity
 from sqswarm.schemas.catalogue import Catalogue
 from sqswarm.schemas.errors import InvalidSettings, NotDeployed, Unreachable
@@ -85,9 +96,17 @@ class ServerContext:
 
     @classmethod
     async def connect_threaded(cls, settings: Settings, options: ServerSettings) -> Self:
-        """Connect on boto3, which Lambda has at hand; raises as `Swarm.connect` does."""
+        """Connect on boto3, which Lambda has at hand.
+
+        The first request reads the catalogue: a deployment starts the function before it writes it.
+        """
         caller = ThreadedCaller(client_factory(settings))
-        return cls(await _connection(settings, caller), options, _nothing)
+        known = await identify(settings, caller)
+        principal = str(known.principal)
+        connection = connect(known, caller, AsyncRunner(), principal=principal, operator=False)
+        made = cls(connection, options, _nothing)
+        made._read_at = -math.inf
+        return made
 
     async def close(self) -> None:
         """Close the connections."""
@@ -122,6 +141,9 @@ class ServerContext:
             try:
                 fresh = await read_catalogue(self._connection.blobs, self._connection.names)
             except (Unreachable, NotDeployed):
+                if self.catalogue is UNREAD:
+                    self._read_at = -math.inf
+                    raise
                 return self.catalogue
             if fresh != self.catalogue:
                 # Compiled validators belong to the old one.
