@@ -29,8 +29,8 @@ async def a_long_run_and_its_end(seen):
 
     await memory.submit(slow)
     held = InFlightMessages(memory.worker(slow))
-    held.take(await received())
-    keeping = asyncio.create_task(held.keep())
+    held.hold(await received())
+    keeping = asyncio.create_task(held.keep_hidden())
     for _ in range(100):
         await asyncio.sleep(30)
         seen["while it runs"] += await received()
