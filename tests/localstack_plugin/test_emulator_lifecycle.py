@@ -222,7 +222,7 @@ def test_a_failed_installation_shows_what_pip_said(sqswarm_home, monkeypatch, tm
     say = "print('no matching distribution'); raise SystemExit(1)"
     commands = [("installing", [sys.executable, "-c", say])]
     monkeypatch.setattr("sqswarm.infra.local.environment.find_uv", lambda: None)
-    monkeypatch.setattr("sqswarm.infra.local.environment._pip_commands", lambda _k, _f: commands)
+    monkeypatch.setattr("sqswarm.infra.local.environment._pip_commands", lambda *_: commands)
     with pytest.raises(EmulatorError, match="no matching distribution"):
         up(emulator="ministack", port=free_port())
 
