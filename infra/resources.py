@@ -57,7 +57,10 @@ class EventSource:
 
 @dataclass(frozen=True, kw_only=True)
 class Function:
-    """A Lambda function. Units: seconds, MiB."""
+    """A Lambda function. Units: seconds, MiB.
+
+    `handed_on` names variables that it gets from the deploying shell where they are set there.
+    """
 
     name: str
     handler: str
@@ -65,6 +68,7 @@ class Function:
     timeout_s: int
     memory_mb: int
     env: Mapping[str, str]
+    handed_on: tuple[str, ...] = ()
 
     @property
     def log_group(self) -> str:

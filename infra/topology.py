@@ -157,6 +157,7 @@ def _agent(
                     "SQSWARM_AGENTS": ",".join(modules),
                 }
             ),
+            handed_on=spec.handed_on,
         ),
         source=_event_source(spec, queue_name),
     )

@@ -147,11 +147,14 @@ def _function(
 ) -> Iterator[Drift]:
     client = clients("lambda")
     actual = client.get_function_configuration(FunctionName=function.name)
+    # What another shell handed on at its deployment is no drift in one that does not export it.
+    unset = set(function.handed_on) - function.env.keys()
+    variables = actual.get("Environment", {}).get("Variables", {})
     now = {
         "Handler": actual.get("Handler"),
         "Timeout": actual.get("Timeout"),
         "MemorySize": actual.get("MemorySize"),
-        "Variables": actual.get("Environment", {}).get("Variables", {}),
+        "Variables": {name: variables[name] for name in variables if name not in unset},
         "Runtime": actual.get("Runtime"),
     }
     expected = {

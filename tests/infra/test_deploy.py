@@ -115,6 +115,19 @@ def test_what_was_changed_by_hand_is_mended_without_the_stack(stage):
     assert stage.drifts(PLAIN, LISTENER, ORDERED) == []
 
 
+def test_a_variable_of_the_deploying_shell_is_no_drift_in_another_one(stage):
+    stage.deploy(PLAIN, LISTENER, ORDERED)
+    client, name = stage.clients("lambda"), stage.names.function("echo")
+    declared = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    handed_on = {**declared, "ANTHROPIC_BASE_URL": "http://127.0.0.1:1"}
+    client.update_function_configuration(FunctionName=name, Environment={"Variables": handed_on})
+    client.get_waiter("function_updated_v2").wait(FunctionName=name)
+    reader = replace(PLAIN, handed_on=("ANTHROPIC_BASE_URL",))
+    assert stage.drifts(reader, LISTENER, ORDERED) == []
+    assert stage.drifts(PLAIN, LISTENER, ORDERED) != []
+    stage.deploy(PLAIN, LISTENER, ORDERED)
+
+
 def test_new_code_reaches_every_function(stage):
     stage.deploy(PLAIN, LISTENER, ORDERED)
 
