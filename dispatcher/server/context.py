@@ -98,14 +98,18 @@ class ServerContext:
     async def connect_threaded(cls, settings: Settings, options: ServerSettings) -> Self:
         """Connect on boto3, which Lambda has at hand.
 
-        The first request reads the catalogue: a deployment starts the function before it writes it.
+        A deployment starts the function before it writes the catalogue: then the first request
+        reads it.
         """
         caller = ThreadedCaller(client_factory(settings))
         known = await identify(settings, caller)
         principal = str(known.principal)
         connection = connect(known, caller, AsyncRunner(), principal=principal, operator=False)
         made = cls(connection, options, _nothing)
-        made._read_at = -math.inf
+        try:
+            await connection.with_catalogue()
+        except NotDeployed:
+            made._read_at = -math.inf
         return made
 
     async def close(self) -> None:
