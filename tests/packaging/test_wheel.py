@@ -15,6 +15,8 @@ from sqswarm.infra.local import environment
 from sqswarm.infra.local.environment import find_uv, missing_needs
 from sqswarm.infra.local.isolated import free_port
 
+pytestmark = pytest.mark.proof  # it builds, installs and deploys: over a minute
+
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("schemas", "backends", "dispatcher", "workers", "infra", "testing")
 PARTS = (*FOLDERS, "localstack", "src", "pyproject.toml", "README.md", "LICENSE")
