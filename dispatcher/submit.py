@@ -13,6 +13,7 @@ from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.catalogue import CatalogueEntry
 from sqswarm.schemas.errors import IdempotencyConflict, UsageError
 from sqswarm.schemas.ids import derive_task_id, new_task_id, new_traceparent, new_version
+from sqswarm.schemas.journal import SLEEP_LIMIT_S
 from sqswarm.schemas.json import JsonObject, canonical, size_bytes
 from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.message import Message
@@ -20,9 +21,6 @@ from sqswarm.schemas.naming import TASKS_TOPIC
 from sqswarm.schemas.payload import INLINE_LIMIT_BYTES
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.writes import Refused, Write
-
-SLEEP_LIMIT_S = 366 * 24 * 3600
-"""The longest delay, a year: somebody may still remember why."""
 
 
 @dataclass(frozen=True, kw_only=True)

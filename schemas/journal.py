@@ -17,6 +17,9 @@ from sqswarm.schemas.value import dataclass
 DEPTH_LIMIT = 10
 """How deep tasks may start tasks: an agent that calls itself for ever ends here."""
 
+SLEEP_LIMIT_S = 366 * 24 * 3600
+"""Longest sleep of a task, and longest delay of a new one."""
+
 WIDTH_LIMIT = 10_000
 """Children of one wait: their numbers are a set in the record (400 KB in all)."""
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from sqswarm.schemas.journal import SLEEP_LIMIT_S
 from sqswarm.workers.durable.journal import Journal
 from sqswarm.workers.durable.journal_entry import sleep_name
 from sqswarm.workers.runtime.outcome import Fail, SleepWait
 
 EARLY_MS = 2000
 """A sleeper that is woken this much early by another's clock is awake."""
-
-SLEEP_LIMIT_S = 366 * 24 * 3600
 
 
 async def run_sleep(journal: Journal, seconds: float) -> None:

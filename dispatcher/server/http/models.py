@@ -11,8 +11,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 from pydantic.alias_generators import to_camel
 
-from sqswarm.dispatcher.submit import SLEEP_LIMIT_S
 from sqswarm.schemas.agent_spec import Durability
+from sqswarm.schemas.journal import SLEEP_LIMIT_S
 from sqswarm.schemas.lifecycle import Status
 
 LONGEST_WAIT_S = 20
