@@ -48,7 +48,7 @@ DEAD_LETTER_RETENTION_S = 14 * 24 * 3600
 
 LOG_RETENTION_DAYS = 14
 
-_VARIABLE = re.compile(r"^[a-zA-Z][a-zA-Z0-9_]+$")
+_VARIABLE = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")
 _FIFO_BATCH_LIMIT = 10
 _WINDOWLESS_BATCH_LIMIT = 10
 _CONCURRENCY_RANGE = (2, 1000)
@@ -182,7 +182,7 @@ def _check(spec: AgentSpec) -> None:
         raise InvalidAgent(
             message, hint=f"A FIFO queue hands out at most {_FIFO_BATCH_LIMIT}: lower batch_size."
         )
-    bad = sorted(name for name in spec.env if not _VARIABLE.match(name))
+    bad = sorted(name for name in spec.env if not _VARIABLE.fullmatch(name))
     if bad:
         message = f"agent {spec.name!r} names a variable of its env {bad[0]!r}"
         raise InvalidAgent(

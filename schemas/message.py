@@ -12,11 +12,25 @@ from dataclasses import dataclass  # made by the thousand: the standard library'
 from typing import Any
 
 from sqswarm.schemas.errors import PoisonMessage
-from sqswarm.schemas.ids import adopted_task_id, event_task_id
-from sqswarm.schemas.json import JsonObject, dumps, loads
+from sqswarm.schemas.ids import adopted_task_id, event_task_id, is_recorded_first, is_traceparent
+from sqswarm.schemas.json import NESTING_LIMIT, JsonLimitError, JsonObject, dumps, loads, name_fault
 
 _META = "dev.sqswarm/"
-_S3_URL = re.compile(r"^s3://[a-z0-9.-]{3,63}/.+$")
+_NESTING = NESTING_LIMIT + 2
+"""The arguments lie in `params`, and that in the message."""
+_FORMS = {
+    "payload_ref": (re.compile(r"s3://[a-z0-9.-]{3,63}/.+"), "an s3:// address"),
+    "parent": (re.compile(r"[0-9a-f-]{36}#[0-9]{1,9}"), "a task id, # and a child's number"),
+    "redriven_from": (re.compile(r"[0-9a-f-]{36}"), "a task id"),
+    "deadline": (
+        re.compile(r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}(\.[0-9]{1,6})?Z"),
+        "a time in UTC like 2026-11-21T00:00:00Z",
+    ),
+}
+_CLAIMS = (
+    *("principal", "parent", "deadline", "payload_ref"),
+    *("session_id", "ordering_key", "redriven_from", "arguments"),
+)
 _TEXT_FIELDS = (
     ("principal", "principal"),
     ("parent", "parent"),
@@ -57,6 +71,33 @@ class Message:
         """Return the id of the task that `agent` gets of this message."""
         return self.id if self.topic is None else event_task_id(self.id, agent)
 
+    def contradicts(self, record: Message) -> PoisonMessage | None:
+        """Return why this is poison beside the message that its task's record makes, if it is.
+
+        What it leaves out it does not claim: the record has that, and is the truth.
+        """
+        for name in _CLAIMS:
+            claimed = getattr(self, name)
+            if claimed is not None and claimed != getattr(record, name):
+                why = f"its {name} is not the one in the record of task {record.id}"
+                return PoisonMessage("contradicts-record", why)
+        return None
+
+    def unbacked(self, *, payload_ref: str) -> PoisonMessage | None:
+        """Return why this is poison where its task has no record, if it is.
+
+        `payload_ref` is where the arguments of this task lie, if they lie in S3.
+        """
+        if self.parent is not None:
+            why = "it claims a parent, and a child has its record before its message"
+        elif is_recorded_first(self.id):
+            why = f"{self.id} is the id of a task that has its record before its message"
+        elif self.payload_ref not in {None, payload_ref}:
+            why = f"it claims the payload of another: {self.payload_ref}"
+        else:
+            return None
+        return PoisonMessage("no-record", f"there is no such task: {why}")
+
     def encode(self) -> str:
         """Return the JSON text that travels."""
         meta: JsonObject = {"progressToken": self.id}
@@ -79,10 +120,13 @@ class Message:
 def decode(text: str) -> Message:
     """Return the message in `text`.
 
-    Raises PoisonMessage with the reason `not-json` or `wrong-shape`: no retry can mend either.
+    Raises PoisonMessage with the reason `not-json`, `over-limit` or `wrong-shape`: no retry can
+    mend any of them.
     """
     try:
-        body = loads(text)
+        body = loads(text, nesting=_NESTING)
+    except JsonLimitError as error:
+        raise PoisonMessage("over-limit", f"the message is over a limit: {error}") from error
     except ValueError as error:
         raise PoisonMessage("not-json", f"the message is not JSON: {error}") from error
     match body:
@@ -101,15 +145,13 @@ def decode(text: str) -> Message:
     fields = _text_fields(meta)
     if fields["principal"] is None:
         raise PoisonMessage("wrong-shape", f"params._meta has no {_META}principal")
-    payload_ref = fields["payload_ref"]
-    if payload_ref is not None and not _S3_URL.match(payload_ref):
-        raise PoisonMessage("wrong-shape", f"{_META}payload is not an s3:// address")
     traceparent = meta.get("traceparent")
     return Message(
         id=task_id,
         name=name,
-        arguments=None if payload_ref is not None else arguments,
-        traceparent=traceparent if isinstance(traceparent, str) else None,
+        arguments=None if fields["payload_ref"] is not None else arguments,
+        # One of another form is ignored (W3C Trace Context §4.3): then the trace begins here.
+        traceparent=traceparent if is_traceparent(traceparent) else None,
         **fields,
     )
 
@@ -117,11 +159,18 @@ def decode(text: str) -> Message:
 def _text_fields(meta: JsonObject) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for key, field in _TEXT_FIELDS:
-        value = meta.get(_META + key)
-        if value is not None and not isinstance(value, str):
-            raise PoisonMessage("wrong-shape", f"params._meta {_META}{key} is not a string")
-        fields[field] = value
+        value = fields[field] = meta.get(_META + key)
+        if value is not None and (fault := _fault(field, value)):
+            raise PoisonMessage("wrong-shape", f"params._meta {_META}{key} {fault}")
     return fields
+
+
+def _fault(field: str, value: object) -> str | None:
+    if not isinstance(value, str):
+        return "is not a string"
+    if (form := _FORMS.get(field)) and not form[0].fullmatch(value):
+        return f"is not {form[1]}"
+    return name_fault(value)
 
 
 def _what_is_wrong(body: object) -> str:

@@ -17,8 +17,8 @@ UNROUTED = "unrouted"
 TASK_RESULT = "task_result"
 """The MCP server's own tool beside the agents."""
 
-_STAGE = re.compile(r"^[a-z][a-z0-9-]{0,11}$")
-_NAME = re.compile(r"^[a-z](?:[a-z0-9_-]{0,38}[a-z0-9])?$")
+_STAGE = re.compile(r"[a-z][a-z0-9-]{0,11}")
+_NAME = re.compile(r"[a-z](?:[a-z0-9_-]{0,38}[a-z0-9])?")
 _RESERVED = frozenset({TASKS_TOPIC, "alarms", UNROUTED, "housekeeping", "dispatcher", TASK_RESULT})
 
 
@@ -28,7 +28,7 @@ def check_name(name: str, *, what: str) -> str:
     Raises InvalidAgent otherwise. Source of the length: Lambda allows 64 characters of
     function name, SQS 80 of queue name, and stage and suffix need their share.
     """
-    if not _NAME.match(name):
+    if not _NAME.fullmatch(name):
         message = f"{what} name {name!r} is not 1 to 40 characters of a-z, 0-9, '-' and '_'"
         raise InvalidAgent(message, hint="Start with a letter and use small letters: `my-agent`.")
     if name in _RESERVED or name.endswith("-dlq"):
@@ -74,7 +74,7 @@ class Names:
 
     def __post_init__(self) -> None:
         """Refuse a stage whose names AWS would refuse."""
-        if not _STAGE.match(self.stage):
+        if not _STAGE.fullmatch(self.stage):
             message = f"stage {self.stage!r} is not 1 to 12 characters of a-z, 0-9 and '-'"
             raise InvalidSettings(message, hint="Set SQSWARM_STAGE to something like `dev`.")
 

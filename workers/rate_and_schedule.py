@@ -9,17 +9,17 @@ from sqswarm.schemas.agent_spec import Rate, Schedule
 from sqswarm.schemas.errors import InvalidAgent
 
 _UNITS_S = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
-_RATE = re.compile(r"^\s*(\d{1,9})\s*/\s*(second|minute|hour|day)s?\s*$")
+_RATE = re.compile(r"\s*([0-9]{1,9})\s*/\s*(second|minute|hour|day)s?\s*")
 _EVERY = re.compile(
-    r"^rate\((?:1 (?:minute|hour|day)|(?:[2-9]|[1-9]\d+) (?:minutes|hours|days))\)$"
+    r"rate\((?:1 (?:minute|hour|day)|(?:[2-9]|[1-9][0-9]+) (?:minutes|hours|days))\)"
 )
-_CRON = re.compile(r"^cron\((?:\S+ ){5}\S+\)$")
+_CRON = re.compile(r"cron\((?:\S+ ){5}\S+\)")
 _SCHEDULES_LIMIT = 10
 
 
 def parse_rate(agent: str, rate: str) -> Rate:
     """Return the rate that `rate` ("50/minute") declares; raises InvalidAgent."""
-    found = _RATE.match(rate) if isinstance(rate, str) else None
+    found = _RATE.fullmatch(rate) if isinstance(rate, str) else None
     if found is None or int(found[1]) == 0:
         message = f"agent {agent!r}: rate={rate!r} is not a number per second, minute, hour or day"
         raise InvalidAgent(message, hint='Write it as rate="50/minute".')
@@ -37,7 +37,7 @@ def parse_schedules(
     given = [schedule] if isinstance(schedule, str | Schedule) else list(schedule)
     schedules = tuple(Schedule(expression=one) if isinstance(one, str) else one for one in given)
     for one in schedules:
-        if not (_EVERY.match(one.expression) or _CRON.match(one.expression)):
+        if not (_EVERY.fullmatch(one.expression) or _CRON.fullmatch(one.expression)):
             message = f"agent {agent!r}: schedule {one.expression!r} is no rate(...) or cron(...)"
             raise InvalidAgent(
                 message, hint='Write schedule="rate(5 minutes)" or "cron(0 8 * * ? *)" (UTC).'

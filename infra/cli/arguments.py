@@ -16,7 +16,7 @@ from typing import Any
 from sqswarm.schemas.errors import InvalidArguments, UsageError
 from sqswarm.schemas.json import JsonObject, loads
 
-_PAIR = re.compile(r"^([A-Za-z_][\w.-]*)(:=|=)(.*)$", re.DOTALL)
+_PAIR = re.compile(r"([A-Za-z_][\w.-]*)(:=|=)(.*)", re.DOTALL)
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _JSON_TYPES: dict[type, str] = {str: "string", bool: "boolean", int: "integer", float: "number"}
 
@@ -30,7 +30,7 @@ def parse_arguments(pairs: Iterable[str], schema: JsonObject) -> JsonObject:
     arguments: JsonObject = {}
     lists: set[str] = set()
     for pair in pairs:
-        found = _PAIR.match(pair)
+        found = _PAIR.fullmatch(pair)
         if found is None:
             message = f"{pair!r} is not an argument"
             raise UsageError(message, hint="Write NAME=VALUE, NAME:=JSON or NAME=@FILE.")

@@ -14,7 +14,7 @@ from sqswarm.infra.cli.output import print_json_line, print_line
 from sqswarm.infra.cli.session import session_of
 from sqswarm.schemas.errors import UnknownAgent, UsageError
 
-_LENGTH = re.compile(r"^(\d+)([smhd])$")
+_LENGTH = re.compile(r"([0-9]+)([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _POLL_S = 1.0
 _LATE_MS = 5_000
@@ -33,7 +33,7 @@ def logs(
     Example: sqswarm logs keywords --follow
     """
     session = session_of(context)
-    length = _LENGTH.match(since)
+    length = _LENGTH.fullmatch(since)
     if length is None:
         message = f"--since {since!r} is no length of time"
         raise UsageError(message, hint="Write 30s, 10m, 2h or 1d.")

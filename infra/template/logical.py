@@ -8,7 +8,7 @@ from typing import Any
 
 from troposphere import GetAtt, Ref, Sub
 
-_PLAIN = re.compile(r"^[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*$")
+_PLAIN = re.compile(r"[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*")
 
 
 def camel(name: str) -> str:
@@ -17,7 +17,7 @@ def camel(name: str) -> str:
     A name that does not survive the change (`a_b`, `a--b`) gets a digest, so that no two meet.
     """
     joined = "".join(part.capitalize() for part in re.split(r"[^a-z0-9]+", name))
-    return joined if _PLAIN.match(name) else f"{joined}{sha256(name.encode()).hexdigest()[:8]}"
+    return joined if _PLAIN.fullmatch(name) else f"{joined}{sha256(name.encode()).hexdigest()[:8]}"
 
 
 def digest(*parts: str) -> str:

@@ -6,7 +6,18 @@ from secrets import randbits
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sqswarm.schemas.ids import adopted_task_id, created_ms, derive_task_id, is_task_id, new_task_id
+from sqswarm.schemas.ids import (
+    adopted_task_id,
+    created_ms,
+    derive_task_id,
+    event_task_id,
+    is_recorded_first,
+    is_task_id,
+    is_traceparent,
+    new_task_id,
+    new_traceparent,
+    next_span,
+)
 
 times = st.integers(min_value=0, max_value=2**48 - 1)
 
@@ -46,5 +57,20 @@ def test_another_systems_uuid_becomes_one_task_id_for_each_name():
     assert adopted_task_id(given, "add") != adopted
     ours = new_task_id(1_700_000_000_000, randbits)
     assert adopted_task_id(ours, "echo") == ours
-    for no_uuid in ("", "seven", given.upper(), given + "0"):
+    for no_uuid in ("", "seven", given.upper(), given + "0", given + "\n", ours + "\n"):
         assert adopted_task_id(no_uuid, "echo") is None
+
+
+def test_only_an_id_whose_record_is_made_first_says_so():
+    """A message alone may bring a fresh id, an event's, or another system's: never such a one."""
+    fresh = new_task_id(1, randbits)
+    assert is_recorded_first(derive_task_id(fresh, "key", at_ms=1))
+    for bare in (fresh, event_task_id(fresh, "echo"), adopted_task_id(str(uuid.uuid4()), "echo")):
+        assert not is_recorded_first(bare)
+
+
+def test_a_trace_context_that_is_none_is_not_continued():
+    for garbage in (None, "", "a-b-c-d", "00-" + "a" * 32 + "-" + "b" * 16 + "-01\n"):
+        assert is_traceparent(next_span(garbage, randbits))
+    given = new_traceparent(randbits)
+    assert next_span(given, randbits).split("-")[1] == given.split("-")[1]

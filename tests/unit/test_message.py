@@ -6,7 +6,7 @@ from secrets import randbits
 import pytest
 
 from sqswarm.schemas.errors import PoisonMessage
-from sqswarm.schemas.ids import new_task_id
+from sqswarm.schemas.ids import derive_task_id, new_task_id
 from sqswarm.schemas.message import Message, decode
 
 ID = new_task_id(1_700_000_000_000, randbits)
@@ -19,7 +19,7 @@ def message(**changes):
 
 def test_a_message_survives_the_wire():
     sent = message(
-        parent=f"{ID}#k",
+        parent=f"{ID}#7",
         v="abc",
         session_id="s",
         deadline="2026-11-21T00:00:00Z",
@@ -58,12 +58,32 @@ def broken(**changes):
     return json.dumps(body)
 
 
+def claiming(**meta):
+    own = {"principal": "me", **meta}
+    return broken(params___meta={f"dev.sqswarm/{key}": value for key, value in own.items()})
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
         pytest.param("", "not-json", id="empty"),
         pytest.param("hello", "not-json", id="plain-text"),
-        pytest.param('{"a": NaN}', "not-json", id="nan-is-no-json"),
+        pytest.param('{"a": NaN}', "over-limit", id="nan"),
+        pytest.param("[" * 1000 + "]" * 1000, "over-limit", id="nested-1000"),
+        pytest.param(broken(params__arguments={"a": "\ud800"}), "over-limit", id="surrogate"),
+        pytest.param(
+            message().encode().replace('"ü"', "1e999"), "over-limit", id="overflowing-float"
+        ),
+        pytest.param(broken(id=ID + "\n"), "wrong-shape", id="id-with-a-newline"),
+        pytest.param(claiming(principal=""), "wrong-shape", id="principal-is-empty"),
+        pytest.param(claiming(principal="p" * 3000), "wrong-shape", id="principal-is-too-long"),
+        pytest.param(claiming(**{"session": "a\ufffe"}), "wrong-shape", id="session-unprintable"),
+        pytest.param(claiming(**{"ordering-key": ""}), "wrong-shape", id="ordering-key-is-empty"),
+        pytest.param(claiming(parent="garbage"), "wrong-shape", id="parent-is-garbage"),
+        pytest.param(claiming(parent=f"{ID}#1\n"), "wrong-shape", id="parent-with-a-newline"),
+        pytest.param(claiming(deadline="tomorrow"), "wrong-shape", id="deadline-is-garbage"),
+        pytest.param(claiming(payload="s3://b/"), "wrong-shape", id="payload-names-nothing"),
+        pytest.param(claiming(**{"redriven-from": "x"}), "wrong-shape", id="redriven-from-garbage"),
         pytest.param("[1]", "wrong-shape", id="a-list"),
         pytest.param("{}", "wrong-shape", id="an-empty-object"),
         pytest.param(broken(jsonrpc="1.0"), "wrong-shape", id="old-json-rpc"),
@@ -97,3 +117,63 @@ def test_what_no_agent_can_run_is_poison_with_its_reason(text, reason):
         decode(text)
     assert caught.value.reason == reason
     assert str(caught.value)
+
+
+def test_arguments_are_nested_as_deep_as_everywhere_else():
+    def deep(levels):
+        inner = {}
+        for _ in range(levels - 1):
+            inner = {"a": inner}
+        return inner
+
+    assert decode(message(arguments=deep(64)).encode()).arguments == deep(64)
+    with pytest.raises(PoisonMessage, match="over a limit"):
+        decode(message(arguments=deep(65)).encode())
+
+
+def test_a_trace_context_of_another_form_is_ignored():
+    body = json.loads(message().encode())
+    body["params"]["_meta"]["traceparent"] = "00-garbage"
+    assert decode(json.dumps(body)).traceparent is None
+
+
+CLAIMS = {
+    "principal": "somebody-else",
+    "parent": f"{ID}#0",
+    "deadline": "2026-11-21T00:00:00Z",
+    "session_id": "another",
+    "ordering_key": "k",
+    "redriven_from": ID,
+    "arguments": {"text": "u"},
+}
+
+
+@pytest.mark.parametrize("field", CLAIMS)
+def test_a_message_that_says_otherwise_than_the_record_is_poison(field):
+    poison = message(**{field: CLAIMS[field]}).contradicts(message())
+    assert (poison.reason, field in str(poison)) == ("contradicts-record", True)
+
+
+def test_a_payload_of_another_is_poison_whatever_the_record_has():
+    foreign = message(arguments=None, payload_ref="s3://bucket/other")
+    for truth in (message(), message(arguments=None, payload_ref="s3://bucket/own")):
+        assert foreign.contradicts(truth).reason == "contradicts-record"
+    large = message(arguments=None, payload_ref="s3://bucket/own")
+    assert message().contradicts(large).reason == "contradicts-record"
+
+
+def test_what_a_message_leaves_out_it_does_not_claim():
+    assert message().contradicts(message(parent=f"{ID}#0", session_id="s")) is None
+
+
+def test_without_a_record_nothing_is_believed_that_needs_one():
+    own = "s3://bucket/own"
+    derived = derive_task_id("somebody", "key", at_ms=0)
+    for forged in (
+        message(parent=f"{ID}#0"),
+        message(id=derived),
+        message(arguments=None, payload_ref="s3://bucket/other"),
+    ):
+        assert forged.unbacked(payload_ref=own).reason == "no-record"
+    assert message().unbacked(payload_ref=own) is None
+    assert message(arguments=None, payload_ref=own).unbacked(payload_ref=own) is None

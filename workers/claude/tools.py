@@ -29,7 +29,7 @@ from sqswarm.workers.durable.context import TaskContext
 from sqswarm.workers.runtime.outcome import Fail, Retry
 from sqswarm.workers.signature import Signature, compile_signature
 
-_NAME = re.compile(r"^[a-zA-Z0-9_-]{1,64}$")
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 """Source: Messages API, tools.name."""
 
 
@@ -55,7 +55,7 @@ class Tool(ABC):
 
     def __post_init__(self) -> None:
         """Refuse a name that the API would refuse."""
-        if not _NAME.match(self.name):
+        if not _NAME.fullmatch(self.name):
             message = f"a tool is called {self.name!r}; letters, digits, _ and - are possible"
             raise InvalidAgent(message, hint="Give it another: tool(function, name=...).")
 

@@ -16,7 +16,7 @@ from sqswarm.schemas.json import JsonObject, dumps
 from sqswarm.schemas.lifecycle import Status
 
 CATALOGUE = "sqswarm://catalogue"
-_TASK = re.compile(r"^task://([0-9a-f-]{36})(/result)?$")
+_TASK = re.compile(r"task://([0-9a-f-]{36})(/result)?")
 _JSON = "application/json"
 
 
@@ -72,7 +72,7 @@ class Resources:
     async def _content(self, ctx: RequestContext, uri: str) -> JsonObject:
         if uri == CATALOGUE:
             return {"agents": [e.to_json() for e in self._context.catalogue.agents.values()]}
-        address = _TASK.match(uri)
+        address = _TASK.fullmatch(uri)
         if address is None:
             raise _not_found(uri)
         connection = self._context.connection(identity_of(ctx.request))
