@@ -68,6 +68,14 @@ class _System:
         return random.random()
 
 
+async def attempt(work: Coroutine[Any, Any, T]) -> T | Exception:
+    """Return what `work` returns, or the error it raises: what runs beside it goes on."""
+    try:
+        return await work
+    except Exception as error:
+        return error
+
+
 def run_straight(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine that never waits and return its result.
 

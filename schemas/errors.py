@@ -156,6 +156,12 @@ class PoisonMessage(SwarmError):
         self.reason = reason
 
 
+class NotStorable(SwarmError):
+    """The table can never hold this: an item or a key over DynamoDB's limits."""
+
+    hint = "Keep what is large in S3 and pass its address; keep names short."
+
+
 class InvalidReturn(SwarmError):
     """The agent returned a value that breaks its own declared return type."""
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
+from sqswarm.backends.ports.store import text_bytes
 from sqswarm.schemas.writes import (
     Absent,
     Add,
@@ -46,8 +47,9 @@ _from_attribute: Callable[[Any], Any] = _IntegerDeserializer().deserialize
 
 
 def attribute(value: Any) -> Attribute:
-    """Return a value in DynamoDB's wire form."""
+    """Return a value in DynamoDB's wire form; raises NotStorable for half a character."""
     if isinstance(value, str):  # most values are; the serializer asks for every other type first
+        text_bytes(value)
         return {"S": value}
     wire: Attribute = _to_attribute(value)
     return wire

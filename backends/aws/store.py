@@ -17,8 +17,9 @@ from sqswarm.backends.aws.expressions import (
     transaction_entry,
     update_of,
 )
-from sqswarm.backends.ports.store import Page
-from sqswarm.backends.runner import Runner
+from sqswarm.backends.ports.store import Page, all_written, check_key
+from sqswarm.backends.runner import Runner, attempt
+from sqswarm.schemas.errors import NotStorable
 from sqswarm.schemas.json import dumps, loads
 from sqswarm.schemas.task import TASK_SORT_KEY
 from sqswarm.schemas.writes import Applied, Item, Key, Refused, Write, WriteOutcome
@@ -29,6 +30,7 @@ _KEYS_A_CALL = 100
 _TRIES = 6
 _CONFLICTS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 _REFUSALS = frozenset({"ConditionalCheckFailed", "DuplicateItem"})
+_NOT_STORABLE = frozenset({"ValidationException", "SerializationException"})
 
 
 class DynamoStore:
@@ -42,6 +44,7 @@ class DynamoStore:
 
     async def write(self, write: Write) -> WriteOutcome:
         """Carry out one write with UpdateItem."""
+        check_key(write.key)
         request = {"TableName": self._table, **update_of(write)}
         for tries_left in range(_TRIES - 1, -1, -1):
             try:
@@ -52,6 +55,8 @@ class DynamoStore:
                 if code == "ConditionalCheckFailedException":
                     old: Any = error.response.get("Item")
                     return Refused(item=item_of(old) if old else None)
+                if code in _NOT_STORABLE:
+                    raise _not_storable(error) from error
                 # A transaction has the item in hand; the SDK does not retry this one.
                 if code != "TransactionConflictException" or not tries_left:
                     raise
@@ -83,6 +88,10 @@ class DynamoStore:
         raise AssertionError  # the last try returned or raised
 
     async def write_many(self, writes: Sequence[Write]) -> list[WriteOutcome]:
+        """Carry out the writes; see write_each."""
+        return all_written(await self.write_each(writes))
+
+    async def write_each(self, writes: Sequence[Write]) -> list[WriteOutcome | Exception]:
         """Carry out the writes with BatchExecuteStatement, 25 a call."""
         if len({write.key for write in writes}) != len(writes):
             message = "two writes of one batch name the same key"
@@ -90,39 +99,62 @@ class DynamoStore:
         if not writes:
             return []
         if len(writes) == 1:
-            return [await self.write(writes[0])]
+            return [await attempt(self.write(writes[0]))]
         parts = await self._runner.gather(
             [self._write_batch(part) for part in chunks(writes, _STATEMENTS_A_CALL)]
         )
         return [outcome for part in parts for outcome in part]
 
-    async def _write_batch(self, writes: Sequence[Write]) -> list[WriteOutcome]:
-        statements = [statement_of(write, self._table) for write in writes]
-        if any(statement is None for statement in statements):
-            return await self._runner.gather([self.write(write) for write in writes])
-        response = await self._caller.call(
-            "dynamodb", "batch_execute_statement", Statements=statements
-        )
-        outcomes: list[WriteOutcome | None] = []
+    def _statement(self, write: Write) -> dict[str, Any] | None:
+        check_key(write.key)
+        return statement_of(write, self._table)
+
+    async def _write_alone(self, writes: Sequence[Write]) -> list[WriteOutcome | Exception]:
+        return await self._runner.gather([attempt(self.write(write)) for write in writes])
+
+    async def _write_batch(self, writes: Sequence[Write]) -> list[WriteOutcome | Exception]:
+        try:
+            statements = [self._statement(write) for write in writes]
+            response = None
+            if None not in statements:
+                response = await self._caller.call(
+                    "dynamodb", "batch_execute_statement", Statements=statements
+                )
+        except Exception as error:
+            if not _is_not_storable(error):
+                return [error] * len(writes)
+            response = None  # one of them spoils the call, nothing says which, none is written
+        if response is None:
+            return await self._write_alone(writes)
+        return await self._outcomes(writes, response["Responses"])
+
+    async def _outcomes(
+        self, writes: Sequence[Write], answers: Sequence[dict[str, Any]]
+    ) -> list[WriteOutcome | Exception]:
+        outcomes: list[WriteOutcome | Exception | None] = []
         unread: list[int] = []
-        for index, answer in enumerate(response["Responses"]):
-            error = answer.get("Error")
-            if error is None:
+        for index, answer in enumerate(answers):
+            refused = answer.get("Error")
+            if refused is None:
                 new = answer.get("Item")
                 outcomes.append(Applied(item=item_of(new) if new else None))
                 continue
-            if error["Code"] not in _REFUSALS:
+            if refused["Code"] not in _REFUSALS:
                 # Throttled or broken for this statement alone: UpdateItem retries by itself.
-                outcomes.append(await self.write(writes[index]))
+                outcomes.append(await attempt(self.write(writes[index])))
                 continue
-            old = error.get("Item") or answer.get("Item")
+            old = refused.get("Item") or answer.get("Item")
             outcomes.append(Refused(item=item_of(old)) if old else None)
             if not old:
                 unread.append(index)
         if unread:  # a duplicate INSERT is answered without the old item
-            found = await self.read_many([writes[index].key for index in unread])
+            found = await attempt(self.read_many([writes[index].key for index in unread]))
             for index in unread:
-                outcomes[index] = Refused(item=found.get(writes[index].key))
+                outcomes[index] = (
+                    found
+                    if isinstance(found, Exception)
+                    else Refused(item=found.get(writes[index].key))
+                )
         return [outcome for outcome in outcomes if outcome is not None]
 
     async def read(self, key: Key) -> Item | None:
@@ -213,6 +245,16 @@ class DynamoStore:
         last = response.get("LastEvaluatedKey")
         items = tuple(item_of(wire) for wire in response["Items"])
         return Page(items=items, cursor=dumps(last) if last else None)
+
+
+def _is_not_storable(error: Exception) -> bool:
+    if isinstance(error, ClientError):
+        return error_code(error) in _NOT_STORABLE
+    return isinstance(error, NotStorable)
+
+
+def _not_storable(error: ClientError) -> NotStorable:
+    return NotStorable(f"the table cannot hold it: {error.response['Error'].get('Message')}")
 
 
 def _outcome_of(reason: dict[str, Any]) -> WriteOutcome:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqswarm.backends.ports.store import Page
+from sqswarm.backends.ports.store import (
+    ITEM_LIMIT_BYTES,
+    Page,
+    all_written,
+    check_key,
+    text_bytes,
+)
+from sqswarm.backends.runner import attempt
+from sqswarm.schemas.errors import NotStorable
 from sqswarm.schemas.task import TASK_SORT_KEY
 from sqswarm.schemas.writes import (
     Applied,
@@ -27,18 +35,23 @@ class MemoryStore:
 
     async def write(self, write: Write) -> WriteOutcome:
         """Carry out one write."""
+        check_key(write.key)
         before = self.items.get(write.key)
         if not all(holds(condition, before) for condition in write.when):
             return Refused(item=before)
-        self.items[write.key] = applied(write, before)
+        self.items[write.key] = _storable(applied(write, before))
         return Applied(item=self.items[write.key])
 
     async def write_many(self, writes: Sequence[Write]) -> list[WriteOutcome]:
+        """Carry out each write; see write_each."""
+        return all_written(await self.write_each(writes))
+
+    async def write_each(self, writes: Sequence[Write]) -> list[WriteOutcome | Exception]:
         """Carry out each write for itself."""
         if len({write.key for write in writes}) != len(writes):
             message = "two writes of one batch name the same key"
             raise ValueError(message)
-        return [await self.write(write) for write in writes]
+        return [await attempt(self.write(write)) for write in writes]
 
     async def transact(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         """Carry out all of the writes or none."""
@@ -86,3 +99,19 @@ class MemoryStore:
         end = start + limit
         more = str(end) if end < len(everything) else None
         return Page(items=tuple(everything[start:end]), cursor=more)
+
+
+def _storable(item: Item) -> Item:
+    """Return the item; raises NotStorable where it is over DynamoDB's limit."""
+    size = sum(len(name) + _size(value) for name, value in item.items())
+    if size > ITEM_LIMIT_BYTES:
+        message = f"an item has up to {ITEM_LIMIT_BYTES:,} bytes, not {size:,}"
+        raise NotStorable(message)
+    return item
+
+
+def _size(value: object) -> int:
+    """Return about how many bytes a value takes; raises NotStorable for half a character."""
+    if isinstance(value, str):
+        return text_bytes(value)
+    return 8 * (len(value) if isinstance(value, frozenset) else 1)

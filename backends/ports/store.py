@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from sqswarm.schemas.errors import NotStorable
+from sqswarm.schemas.json import size_bytes
 from sqswarm.schemas.value import dataclass
 from sqswarm.schemas.writes import Item, Key, Write, WriteOutcome
+
+ITEM_LIMIT_BYTES = 400 * 1024
+PARTITION_KEY_LIMIT_BYTES = 2048
+SORT_KEY_LIMIT_BYTES = 1024
+"""Source: DynamoDB, "Quotas". A write over one of them raises NotStorable, whoever asks for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,11 +24,41 @@ class Page:
     cursor: str | None
 
 
+def check_key(key: Key) -> None:
+    """Raise NotStorable for a key that no table takes; not every engine says so."""
+    for text, limit in ((key.pk, PARTITION_KEY_LIMIT_BYTES), (key.sk, SORT_KEY_LIMIT_BYTES)):
+        if not 0 < (size := text_bytes(text)) <= limit:
+            message = f"a key has 1 to {limit:,} bytes, not {size:,}"
+            raise NotStorable(message)
+
+
+def text_bytes(text: str) -> int:
+    """Return the length of stored text in bytes; raises NotStorable for half a character."""
+    try:
+        return size_bytes(text)
+    except UnicodeEncodeError as error:
+        message = "text with a lone surrogate, half of a character, cannot be stored"
+        raise NotStorable(message) from error
+
+
+def all_written(outcomes: Sequence[WriteOutcome | Exception]) -> list[WriteOutcome]:
+    """Return the outcomes of `write_each`; raises the first error among them."""
+    written: list[WriteOutcome] = []
+    for outcome in outcomes:
+        if isinstance(outcome, Exception):
+            raise outcome
+        written.append(outcome)
+    return written
+
+
 class Store(Protocol):
     """One table with atomic conditional writes and consistent reads."""
 
     async def write(self, write: Write) -> WriteOutcome:
-        """Carry out one write and return the item after it, or what stood in its way."""
+        """Carry out one write and return the item after it, or what stood in its way.
+
+        Raises NotStorable for what no table can hold.
+        """
         ...
 
     async def write_many(self, writes: Sequence[Write]) -> list[WriteOutcome]:
@@ -29,7 +66,14 @@ class Store(Protocol):
 
         Outcomes stand in the order of `writes`. A Refused has the item that stands there; an
         Applied has the new one for a write that adds to a number, and may have none otherwise.
-        No two writes may name the same key.
+        No two writes may name the same key. Raises the first error, after all were tried.
+        """
+        ...
+
+    async def write_each(self, writes: Sequence[Write]) -> list[WriteOutcome | Exception]:
+        """Do what write_many does, and return each write's error in the place of its outcome.
+
+        One that cannot be stored, or whose answer cannot be read, costs the others nothing.
         """
         ...
 

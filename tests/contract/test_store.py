@@ -8,6 +8,7 @@ import pytest
 
 from sqswarm.schemas import protocol
 from sqswarm.schemas.agent_spec import Durability
+from sqswarm.schemas.errors import NotStorable
 from sqswarm.schemas.ids import new_task_id, new_version
 from sqswarm.schemas.journal import Place
 from sqswarm.schemas.lifecycle import Phase, Status
@@ -262,6 +263,49 @@ async def test_a_batch_larger_than_one_call_keeps_its_order(store):
     assert [o.item["v"] for o in again] == [r.v for r in made]
     found = await store.read_many([r.key for r in made] + [fresh_key()])
     assert len(found) == 60
+
+
+def spoiled():
+    """Return writes that no table can carry out, by what is wrong with them."""
+    long, half = "x" * 2100, "a\ud800"
+    put = (Set("v", "new"),)
+    return {
+        "an-item-over-400-KB": protocol.create(record(arguments=Payload(inline="x" * 420_000))),
+        "an-empty-key": Write(key=Key(pk="", sk="task"), when=(Absent(),), changes=put),
+        "a-long-key": Write(key=Key(pk=long, sk="task"), when=(Absent(),), changes=put),
+        "a-long-sort-key": Write(key=Key(pk="p", sk=long), when=(Absent(),), changes=put),
+        "half-a-character": protocol.create(record(session_id=half)),
+        "half-a-key": Write(key=Key(pk=half, sk="task"), when=(Absent(),), changes=put),
+        "an-update-with-it": Write(
+            key=fresh_key(), when=(Eq("v", "1"),), changes=(Set("v", "x" * 420_000),)
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", list(spoiled()))
+async def test_a_write_that_no_table_can_hold_costs_its_batch_nothing(store, name):
+    taken, ready = record(), record()
+    await store.write_many([protocol.create(taken), protocol.create(ready)])
+    fresh, spoilt = record(), spoiled()[name]
+    outcomes = await store.write_each(
+        [
+            protocol.acquire_new(fresh, token="t", lease_until_ms=NOW + 1),
+            spoilt,
+            protocol.create(taken),
+            acquire(ready),
+        ]
+    )
+    if name == "an-update-with-it":  # its condition does not hold: an engine may say that first
+        assert isinstance(outcomes[1], NotStorable | Refused)
+    else:
+        assert isinstance(outcomes[1], NotStorable)
+        with pytest.raises(NotStorable):
+            await store.write(spoilt)
+        with pytest.raises(NotStorable):
+            await store.write_many([spoilt, protocol.create(record())])
+    assert [type(o) for o in (outcomes[0], *outcomes[2:])] == [Applied, Refused, Applied]
+    assert (await stored(store, fresh.task_id)).attempt == 1
+    assert (await stored(store, ready.task_id)).attempt == 1
 
 
 async def test_one_batch_may_not_name_a_key_twice(store):

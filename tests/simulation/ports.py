@@ -10,8 +10,8 @@ from simulation.process import Process
 from simulation.watched import WatchedBus, WatchedStore
 from sqswarm.backends.memory.blobs import MemoryBlobs
 from sqswarm.backends.ports.bus import Delivery, Outgoing, OutgoingDeadLetter
-from sqswarm.backends.ports.store import Page
-from sqswarm.backends.runner import run_straight
+from sqswarm.backends.ports.store import Page, all_written
+from sqswarm.backends.runner import attempt, run_straight
 from sqswarm.schemas.writes import Add, Applied, Item, Key, Write, WriteOutcome
 
 
@@ -34,21 +34,29 @@ class FaultyStore:
         )
 
     async def write_many(self, writes: Sequence[Write]) -> list[WriteOutcome]:
+        """Carry out each write; see write_each."""
+        return all_written(await self.write_each(writes))
+
+    async def write_each(self, writes: Sequence[Write]) -> list[WriteOutcome | Exception]:
         """Carry out each write; an answer to a batch keeps back what the port says it may."""
         if len(writes) < 2:
-            return [await self.write(write) for write in writes]
+            return [await attempt(self.write(write)) for write in writes]
         store, chance = self._store, self._process.world.chance
 
         def part() -> object:
-            return run_straight(store.write_many([w for w in writes if chance.random() < 0.5]))
+            return run_straight(store.write_each([w for w in writes if chance.random() < 0.5]))
 
-        outcomes = await request(
-            self._process,
-            " & ".join(sorted({kind_of(write) for write in writes})),
-            subject_of([write.key for write in writes]),
-            lambda: run_straight(store.write_many(writes)),
-            part=part,
+        outcomes = await attempt(
+            request(
+                self._process,
+                " & ".join(sorted({kind_of(write) for write in writes})),
+                subject_of([write.key for write in writes]),
+                lambda: run_straight(store.write_each(writes)),
+                part=part,
+            )
         )
+        if isinstance(outcomes, Exception):
+            return [outcomes] * len(writes)
         return [
             Applied()
             if isinstance(outcome, Applied) and not any(isinstance(c, Add) for c in write.changes)
