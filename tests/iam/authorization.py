@@ -78,7 +78,9 @@ def asks_of(operation, body, table_arn):
                 table_arn(table),
                 _keys(
                     [
-                        (one.get("PutRequest") or {}).get("Item", one.get("DeleteRequest", {}).get("Key"))["pk"]["S"]
+                        (one.get("PutRequest") or {}).get(
+                            "Item", one.get("DeleteRequest", {}).get("Key")
+                        )["pk"]["S"]
                         for one in requests
                     ],
                     set(),
@@ -128,7 +130,9 @@ def _named(body):
 def _leading_of_query(body, index):
     partition = _PARTITION_KEYS.get(index)
     names = body.get("ExpressionAttributeNames") or {}
-    for name, value in re.findall(r"(#?\w+)\s*=\s*(:\w+)", body.get("KeyConditionExpression") or ""):
+    for name, value in re.findall(
+        r"(#?\w+)\s*=\s*(:\w+)", body.get("KeyConditionExpression") or ""
+    ):
         if names.get(name, name) == partition:
             return list(body["ExpressionAttributeValues"][value].values())
     return []
@@ -175,9 +179,7 @@ def _target(verb, tokens):
 def _statement_attributes(verb, tokens, targets):
     if verb == "INSERT":
         inside = _after(tokens, "VALUE")
-        return {
-            _text(name) for name, sign in zip(inside, inside[1:], strict=False) if sign == ":"
-        }
+        return {_text(name) for name, sign in zip(inside, inside[1:], strict=False) if sign == ":"}
     return {
         _text(token)
         for token in tokens

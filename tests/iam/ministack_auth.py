@@ -91,9 +91,7 @@ def install():
     iam_actions.dynamodb_transaction_checks = lambda *_: []
     iam_actions.s3_service_context = s3_service_context
     # AWS is reached over TLS alone, and the stage's queues and bucket insist on it.
-    iam_evaluator._request_origin = contextvars.ContextVar(
-        "origin", default=("127.0.0.1", True)
-    )
+    iam_evaluator._request_origin = contextvars.ContextVar("origin", default=("127.0.0.1", True))
     app.pin_request_origin = lambda *_: None
 
 
