@@ -319,7 +319,7 @@ class _Deployer:
             seconds=time.monotonic() - self._begun,
             server_url=self._server_url(),
             mended=tuple(str(drift) for drift in drifts),
-            notes=tuple(notes),
+            notes=(*self._plan.notes, *notes),
         )
 
     def _server_url(self) -> str | None:

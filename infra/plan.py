@@ -45,6 +45,16 @@ class Plan:
         return Catalogue.of(self.specs.values())
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what whoever deploys it should know."""
+        anybody = [name for name, spec in self.specs.items() if spec.calls is None]
+        if not anybody or len(self.specs) == 1:
+            return ()
+        who = ", ".join(anybody)
+        note = f"whom these agents call cannot be read from their code, so their roles allow all: {who}"
+        return (f"{note} (fix: @agent(calls=[...]))",)
+
+    @property
     def requirements(self) -> tuple[str, ...]:
         """Return the packages that agents ask for by themselves."""
         return tuple(sorted({name for spec in self.specs.values() for name in spec.requirements}))
@@ -59,13 +69,14 @@ def plan(project: Project, *, stage: str) -> Plan:
 
     Raises InvalidAgent for what AWS could not run: everything is checked before anything is sent.
     """
+    from sqswarm.infra.calls import specs_with_calls
     from sqswarm.workers.registry import load_agents
 
     project.activate()
     before = {*sys.modules}
     specs = {
-        name: _with_handed_on(agent.spec, os.environ)
-        for name, agent in load_agents(project.modules).items()
+        name: _with_handed_on(spec, os.environ)
+        for name, spec in specs_with_calls(load_agents(project.modules)).items()
     }
     made = plan_of(specs, project, stage=stage)
     return replace(made, imported=frozenset(sys.modules.keys() - before))

@@ -160,9 +160,18 @@ class Topology:
         """Return every queue, dead-letter queues included."""
         return tuple(q for s in self.consumers for q in (s.queue, s.dead_letters))
 
+    def callees(self, caller: Consumer) -> tuple[Consumer, ...]:
+        """Return the agents that an agent may start tasks of, in the order of their names."""
+        calls = caller.spec.calls if caller.spec else ()
+        return tuple(agent for agent in self.agents if calls is None or agent.key in calls)
+
+    def callers(self, callee: Consumer) -> tuple[Consumer, ...]:
+        """Return the agents that may start tasks of an agent, in the order of their names."""
+        return tuple(agent for agent in self.agents if callee in self.callees(agent))
+
     @property
     def task_topics(self) -> tuple[str, ...]:
-        """Return the topics that carry addressed tasks: those an agent may publish to."""
+        """Return the topics that carry addressed tasks."""
         wanted = {self.names.topic(TASKS_TOPIC, ordered=fifo) for fifo in (False, True)}
         return tuple(t.name for t in self.topics if t.name in wanted)
 

@@ -38,6 +38,17 @@ class Durability(StrEnum):
     DURABLE = "durable"
 
 
+class Keeps(StrEnum):
+    """A kind of item that an agent keeps beside its tasks' records: its role reaches no other."""
+
+    JOURNAL = "journal"
+    """Steps and sessions: of agents that take a context."""
+    LEDGER = "ledger"
+    """What calls of a model cost, and the pauses that its API asks for."""
+    AGENT_PURSE = "agent purse"
+    PRINCIPAL_PURSE = "principal purse"
+
+
 class Hosting(StrEnum):
     """What runs an agent's worker."""
 
@@ -102,6 +113,9 @@ class AgentSpec:
     runs_on: Hosting = Hosting.LAMBDA
     handed_on: tuple[str, ...] = ()
     """Variables of whoever deploys that the function gets too, where they are set: no secrets."""
+    calls: tuple[str, ...] | None = None
+    """Agents it may start tasks of; None: every agent of the stage."""
+    keeps: frozenset[Keeps] = frozenset()
     requirements: tuple[str, ...] = ()
     """Packages it needs beside the project's, by their plain names."""
 

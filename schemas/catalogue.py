@@ -10,7 +10,7 @@ from dataclasses import field
 
 from sqswarm.schemas.agent_spec import AgentSpec, Durability, Schedule, Subscription
 from sqswarm.schemas.as_tool import AsTool
-from sqswarm.schemas.errors import NotDeployed, UnknownAgent, UnknownTopic
+from sqswarm.schemas.errors import NotDeployed, UndeclaredCall, UnknownAgent, UnknownTopic
 from sqswarm.schemas.json import JsonObject, dumps, loads
 from sqswarm.schemas.value import dataclass
 
@@ -37,6 +37,7 @@ class CatalogueEntry:
     subscriptions: tuple[Subscription, ...]
     schedules: tuple[Schedule, ...] = ()
     as_tool: AsTool = field(default_factory=AsTool)
+    calls: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, spec: AgentSpec) -> CatalogueEntry:
@@ -55,6 +56,7 @@ class CatalogueEntry:
             subscriptions=spec.subscriptions,
             schedules=spec.schedules,
             as_tool=spec.tool,
+            calls=spec.calls,
         )
 
     def spec(self) -> AgentSpec:
@@ -73,6 +75,7 @@ class CatalogueEntry:
             subscriptions=self.subscriptions,
             schedules=self.schedules,
             tool=self.as_tool,
+            calls=self.calls,
         )
 
     def tool(self) -> JsonObject:
@@ -103,6 +106,7 @@ class CatalogueEntry:
             "schedules": [
                 {"expression": s.expression, "arguments": s.arguments} for s in self.schedules
             ],
+            "calls": None if self.calls is None else list(self.calls),
         }
 
     @classmethod
@@ -127,6 +131,7 @@ class CatalogueEntry:
                 for s in entry.get("schedules", ())
             ),
             as_tool=AsTool.from_json(entry.get("mcp", {})),
+            calls=None if (calls := entry.get("calls")) is None else tuple(calls),
         )
 
 
@@ -148,6 +153,20 @@ class Catalogue:
         if entry is None:
             raise UnknownAgent(
                 f"no agent {name!r} is deployed", hint=_near(name, self.agents, UnknownAgent.hint)
+            )
+        return entry
+
+    def callee(self, caller: str, name: str) -> CatalogueEntry:
+        """Return the entry of an agent that the agent `caller` calls.
+
+        Raises UnknownAgent as `agent` does, and UndeclaredCall where its role does not allow it.
+        """
+        entry = self.agent(name)
+        known = self.agents.get(caller)
+        if known is not None and known.calls is not None and name not in known.calls:
+            raise UndeclaredCall(
+                f"agent {caller!r} may not call {name!r}, which its code does not name: declare "
+                f"calls={sorted({*known.calls, name})!r} for it, and deploy"
             )
         return entry
 

@@ -41,6 +41,12 @@ class UnknownAgent(UsageError):
     hint = "List what is deployed with `sqswarm agents`; deploy new code with `sqswarm deploy`."
 
 
+class UndeclaredCall(UsageError):
+    """An agent calls another that its role gives it no way to; nothing was started."""
+
+    hint = "Declare it, @agent(calls=[...]), and deploy: the role follows."
+
+
 class UnknownTopic(UsageError):
     """No deployed agent subscribes to this topic."""
 

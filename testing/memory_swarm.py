@@ -23,6 +23,7 @@ from sqswarm.dispatcher.lifecycle.dead_letter_sweep import DeadLetterSweeper
 from sqswarm.dispatcher.lifecycle.sweep import Housekeeper
 from sqswarm.dispatcher.submit import Request, submit
 from sqswarm.dispatcher.view import TaskView, view
+from sqswarm.infra.calls import spec_with_calls
 from sqswarm.schemas.catalogue import CATALOGUE_KEY, Catalogue
 from sqswarm.schemas.naming import Names
 from sqswarm.schemas.task import TaskRecord
@@ -58,7 +59,7 @@ class MemorySwarm:
         self.blobs = MemoryBlobs()
         self.bus = bus or MemoryBus(self.clock.now_ms)
         self.log = io.StringIO()
-        self.catalogue = Catalogue.of(one.spec for one in agents)
+        self.catalogue = Catalogue.of(spec_with_calls(one) for one in agents)
         self.blobs.objects[self.blobs.address(CATALOGUE_KEY)] = self.catalogue.dump().encode()
         self.runtimes = {one.name: self._build(one) for one in agents}
         self.connection = self.connection_for("me")

@@ -15,13 +15,14 @@ from sqswarm.schemas.agent_spec import (
     AgentSpec,
     Durability,
     Hosting,
+    Keeps,
     Schedule,
     Subscription,
 )
 from sqswarm.schemas.as_tool import AsTool
 from sqswarm.schemas.errors import InvalidAgent
 from sqswarm.schemas.json import JsonObject
-from sqswarm.schemas.naming import check_name
+from sqswarm.schemas.naming import NamedAgent, agent_name, check_name
 from sqswarm.workers.rate_and_schedule import parse_rate, parse_schedules
 from sqswarm.workers.signature import Signature, compile_signature
 
@@ -73,6 +74,11 @@ class Agent(Generic[P, R]):
         """True where calling the function gives a coroutine."""
         return inspect.iscoroutinefunction(self.function)
 
+    @property
+    def code(self) -> tuple[Callable[..., Any] | str | None, ...]:
+        """Return what may call agents: functions, agents by name, None for what nobody can read."""
+        return (self.function,)
+
     @cached_property
     def signature(self) -> Signature:
         """Return the compiled signature; raises InvalidAgent where it cannot be expressed."""
@@ -83,6 +89,7 @@ class Agent(Generic[P, R]):
         """Return the declaration as a value; raises InvalidAgent where it cannot work."""
         signature = self.signature
         self._options["tool"].check(self.name, signature.input_schema)
+        keeps = {Keeps.JOURNAL} if signature.takes_context else set()
         return AgentSpec(
             name=self.name,
             title=self.name.replace("_", " ").replace("-", " ").capitalize(),
@@ -90,7 +97,7 @@ class Agent(Generic[P, R]):
             input_schema=signature.input_schema,
             output_schema=signature.output_schema,
             wrapped=signature.wrapped,
-            **self._options,
+            **{**self._options, "keeps": frozenset({*keeps, *self._options.get("keeps", ())})},
         )
 
 
@@ -116,6 +123,7 @@ def agent(
     permissions: Sequence[JsonObject] = (),
     env: Mapping[str, str] | None = None,
     runs_on: str = "lambda",
+    calls: Sequence[str | NamedAgent] | None = None,
 ) -> Callable[[Callable[P, R]], Agent[P, R]]: ...
 
 
@@ -138,6 +146,7 @@ def agent(
     permissions: Sequence[JsonObject] = (),
     env: Mapping[str, str] | None = None,
     runs_on: str = "lambda",
+    calls: Sequence[str | NamedAgent] | None = None,
 ) -> Agent[P, R] | Callable[[Callable[P, R]], Agent[P, R]]:
     """Declare a function as an agent: its signature is the schema, its docstring the description.
 
@@ -149,7 +158,9 @@ def agent(
     clients see it (AsTool). `permissions` are
     IAM statements the agent's role gets besides its own; `env` its environment variables: names
     of secrets, never secrets. `runs_on="container"` leaves it to `sqswarm work`, for attempts of
-    up to 11 hours; then `concurrency` is the most tasks one container runs side by side.
+    up to 11 hours; then `concurrency` is the most tasks one container runs side by side. `calls`
+    are the agents (or their names) that it may start tasks of: what its role allows. Not given,
+    they are found in the function's code when it is deployed.
 
     Raises InvalidAgent for a declaration that cannot work.
     """
@@ -192,6 +203,7 @@ def agent(
             "permissions": tuple(permissions),
             "env": MappingProxyType(dict(env or {})),
             "runs_on": _hosting(named, runs_on, timeout),
+            "calls": _calls(named, calls),
         }
         return Agent(target, name=named, options=options)
 
@@ -211,6 +223,13 @@ def _subscriptions(topics: Sequence[str | Subscription]) -> tuple[Subscription, 
         message = "an agent subscribes to a topic once"
         raise InvalidAgent(message, hint="Put all types into one Subscription.")
     return subscriptions
+
+
+def _calls(name: str, calls: Sequence[str | NamedAgent] | None) -> tuple[str, ...] | None:
+    if isinstance(calls, str):
+        message = f"agent {name!r}: calls={calls!r} is one string; a list of agents is needed"
+        raise InvalidAgent(message, hint=f"Write calls=[{calls!r}].")
+    return None if calls is None else tuple(sorted({agent_name(one) for one in calls}))
 
 
 def _hosting(name: str, runs_on: str, timeout: int) -> Hosting:

@@ -21,13 +21,14 @@ def agents(context: typer.Context) -> None:
         print_json([entry.to_json() for entry in entries])
         return
     print_table(
-        ["agent", "arguments", "topics", "mode", "does"],
+        ["agent", "arguments", "topics", "calls", "mode", "does"],
         [
             (
                 entry.name,
                 _signature(entry),
                 ", ".join(s.topic + (f"[{'|'.join(s.types)}]" if s.types else "")
                           for s in entry.subscriptions),
+                "every agent" if entry.calls is None else ", ".join(entry.calls),
                 entry.durability.value + (", ordered" if entry.ordered else ""),
                 (entry.description.splitlines() or [""])[0],
             )

@@ -24,4 +24,6 @@ def synth(
     session = session_of(context)
     stage = session.stage_name()
     plan = session.plan(modules_of(agents), stage)
+    for note in plan.notes:
+        session.note(f"note: {note}")
     print_line(json.dumps(json.loads(plan.template), indent=1, ensure_ascii=False))

@@ -1,22 +1,33 @@
-"""What each role may do: exactly what its function does, on exactly its own resources.
+"""What each role may do: exactly what its function does, on exactly its own items and resources.
 
-A statement that needs the resource `*` says why; no action is a wildcard.
+The table is one: `dynamodb:LeadingKeys` draws the borders within it. Every such statement asks
+for the key's presence too (`Null`), because a request that names no key passes `ForAllValues`.
+A statement that needs the resource `*` says why; no action is a wildcard. tests/iam shows of each
+statement that something needs it, and of the acts between them that nothing allows them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqswarm.infra.resources import Consumer, Function, ServerFunction, Topology
 from sqswarm.infra.template.logical import text
 from sqswarm.infra.template.messaging import queue_arn
 from sqswarm.infra.template.storage import SWEEP_INDEX, bucket_arn, table_arn
+from sqswarm.schemas.agent_spec import AgentSpec, Keeps
 from sqswarm.schemas.catalogue import CATALOGUE_KEY
 from sqswarm.schemas.errors import InvalidAgent
-from sqswarm.schemas.json import JsonObject
+from sqswarm.schemas.json import JsonObject, canonical
 from sqswarm.schemas.naming import Names
 
 Statement = dict[str, Any]
+
+POLICY_LIMIT = 10_240
+"""Characters of a role's inline policies, white space not counted. Source: IAM quotas."""
+
+_ARN_LENGTHS = {"${AWS::Partition}": 10, "${AWS::Region}": 14, "${AWS::AccountId}": 12}
+"""As long as they get: `aws-us-gov`, `ap-southeast-5`."""
 
 _CONSUME = (
     "sqs:ReceiveMessage",
@@ -24,31 +35,40 @@ _CONSUME = (
     "sqs:ChangeMessageVisibility",
     "sqs:GetQueueAttributes",
 )
-_TASKS = (
-    "dynamodb:GetItem",
-    "dynamodb:BatchGetItem",
+_READ = ("dynamodb:GetItem", "dynamodb:BatchGetItem")
+_WRITE = ("dynamodb:UpdateItem", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate")
+_JOURNAL = (
     "dynamodb:Query",
-    "dynamodb:PutItem",
-    "dynamodb:UpdateItem",
     "dynamodb:ConditionCheckItem",  # a step's outcome is recorded only under the task's lease
-    "dynamodb:PartiQLInsert",
-    "dynamodb:PartiQLUpdate",
-    "dynamodb:PartiQLSelect",
 )
+_JOIN = (
+    *("pk", "sk", "status", "pending", "phase"),
+    *("v", "lease_until", "attempt", "publishes", "updated", "due_at", "due_shard"),
+)
+"""What a child changes and compares in its parent's record as it ends (protocol: count, fire)."""
 
 
 def agent_statements(consumer: Consumer, topology: Topology) -> list[Statement]:
-    """Return what one agent's function may do, its declared permissions last."""
-    return [
-        *_work(consumer, topology),
-        *_report(consumer.function, topology.names),
-        *_declared(consumer),
-    ]
+    """Return what one agent's function may do, its declared permissions last.
+
+    Raises InvalidAgent where it is more than a role's policy holds.
+    """
+    return _checked_size(
+        consumer,
+        [
+            *_work(consumer, topology),
+            *_report(consumer.function, topology.names),
+            *_declared(consumer),
+        ],
+    )
 
 
 def container_statements(consumer: Consumer, topology: Topology) -> list[Statement]:
-    """Return what one agent's containers may do; their log is written by who starts them."""
-    return [*_work(consumer, topology), *_declared(consumer)]
+    """Return what one agent's containers may do; their log is written by who starts them.
+
+    Raises InvalidAgent as `agent_statements` does.
+    """
+    return _checked_size(consumer, [*_work(consumer, topology), *_declared(consumer)])
 
 
 def image_statements(topology: Topology, log_group: str) -> list[Statement]:
@@ -73,54 +93,130 @@ def image_statements(topology: Topology, log_group: str) -> list[Statement]:
 
 
 def _work(consumer: Consumer, topology: Topology) -> list[Statement]:
-    names = topology.names
-    return [
-        _allow("Consume", _CONSUME, [queue_arn(names, consumer.queue.name)]),
+    spec, names = _spec(consumer), topology.names
+    has_context = Keeps.JOURNAL in spec.keeps
+    callees, callers = topology.callees(consumer), topology.callers(consumer)
+    own = [queue_arn(names, consumer.queue.name)]
+    events = [f"topic.{subscription.topic}" for subscription in spec.subscriptions]
+    statements = [
+        _allow("Consume", _CONSUME, own),
         _allow("PutAside", ("sqs:SendMessage",), [queue_arn(names, consumer.dead_letters.name)]),
-        # A task that sleeps for minutes leaves itself a delayed message.
-        _allow("WakeUp", ("sqs:SendMessage",), [queue_arn(names, consumer.queue.name)]),
-        _allow("Tasks", _TASKS, [table_arn(names)]),
-        *_payloads(names),
-        _start_tasks(topology),
+        _items(
+            names,
+            "Own",
+            (*_READ, *_WRITE, *(_JOURNAL if has_context else ())),
+            _own_items(spec),
+        ),
+        _objects(names, "Payloads", ("s3:GetObject", "s3:PutObject"), [spec.name]),
+        _catalogue(names),
+    ]
+    if events:
+        statements.append(_objects(names, "Events", ("s3:GetObject",), events))
+    if has_context and (callees or not spec.ordered):
+        # A task that sleeps for minutes leaves itself a delayed message (no FIFO queue takes one),
+        # and one whose children are done is sent to work again.
+        statements.append(_allow("WakeUp", ("sqs:SendMessage",), own))
+    if shared := _shared_items(spec):
+        statements.append(
+            _items(names, "Shared", ("dynamodb:GetItem", "dynamodb:UpdateItem"), shared)
+        )
+    return [*statements, *_children(callees, names), *_parents(callers, names)]
+
+
+def _own_items(spec: AgentSpec) -> list[str]:
+    name = spec.name
+    kept = {
+        f"task#{name}#*": True,
+        f"session#{name}#*": Keeps.JOURNAL in spec.keeps,
+        f"ledger#{name}#*": Keeps.LEDGER in spec.keeps,
+        f"spend#agent#{name}": Keeps.AGENT_PURSE in spec.keeps,
+        f"rate#{name}": spec.rate is not None,
+    }
+    return [key for key, wanted in kept.items() if wanted]
+
+
+def _shared_items(spec: AgentSpec) -> list[str]:
+    """Return what several agents count together: an account's pauses, a principal's day."""
+    kept = {"pause#*": Keeps.LEDGER, "spend#principal#*": Keeps.PRINCIPAL_PURSE}
+    return [key for key, kind in kept.items() if kind in spec.keeps]
+
+
+def _children(callees: Sequence[Consumer], names: Names) -> list[Statement]:
+    """Return what a parent may do: make records, never change them; read what came of them."""
+    if not callees:
+        return []
+    called = [callee.key for callee in callees]
+    put = _objects(names, "GiveArguments", ("s3:PutObject",), called)
+    return [
+        _items(
+            names,
+            "StartTasks",
+            ("dynamodb:PartiQLInsert", "dynamodb:BatchGetItem"),
+            [f"task#{name}#*" for name in called],
+        ),
+        _allow("Call", ("sqs:SendMessage",), [queue_arn(names, c.queue.name) for c in callees]),
+        put,
+        _objects(names, "ReadResults", ("s3:GetObject",), called),
     ]
 
 
+def _parents(callers: Sequence[Consumer], names: Names) -> list[Statement]:
+    """Return what a child may do as it ends: count itself in its parent, and send that to work."""
+    if not callers:
+        return []
+    join = _items(
+        names, "Join", ("dynamodb:UpdateItem",), [f"task#{caller.key}#*" for caller in callers]
+    )
+    join["Condition"]["ForAllValues:StringEquals"] = {"dynamodb:Attributes": list(_JOIN)}
+    join["Condition"]["Null"]["dynamodb:Attributes"] = "false"
+    queues = [queue_arn(names, caller.queue.name) for caller in callers]
+    return [join, _allow("ResumeParents", ("sqs:SendMessage",), queues)]
+
+
 def housekeeping_statements(topology: Topology) -> list[Statement]:
-    """Return what housekeeping may do: look after every queue of the stage, run nothing."""
+    """Return what housekeeping may do: look after every task and queue of the stage, run none."""
     names = topology.names
-    letters = [queue_arn(names, s.dead_letters.name) for s in topology.consumers]
-    queues = [queue_arn(names, s.queue.name) for s in topology.agents]
-    intake = queue_arn(names, topology.unrouted.queue.name)
+    letters = [queue_arn(names, s.dead_letters.name) for s in topology.agents]
+    unrouted = topology.unrouted
     return [
-        _allow("Consume", _CONSUME, [intake, *letters]),
-        _allow("PutAside", ("sqs:SendMessage",), letters),
-        _allow("Requeue", ("sqs:SendMessage", "sqs:GetQueueAttributes"), queues),
-        _allow("Tasks", _TASKS, [table_arn(names)]),
+        _allow("Consume", _CONSUME, [queue_arn(names, unrouted.queue.name)]),
+        # All but what Lambda asks of a queue that it polls.
+        _allow("LookThrough", _CONSUME[:-1], letters),
+        _allow(
+            "PutAside",
+            ("sqs:SendMessage",),
+            [*letters, queue_arn(names, unrouted.dead_letters.name)],
+        ),
+        _items(names, "Tasks", (*_READ, *_WRITE), ["task#*"]),
         _allow("Due", ("dynamodb:Query",), [f"{table_arn(names)}/index/{SWEEP_INDEX}"]),
-        *_payloads(names),
-        _start_tasks(topology),
-        *_report(topology.unrouted.function, names),
+        _objects(names, "Payloads", ("s3:GetObject", "s3:PutObject"), ["*"]),
+        _catalogue(names),
+        _publish("StartTasks", names, topology.task_topics),
+        *_report(unrouted.function, names),
     ]
 
 
 def server_statements(server: ServerFunction, topology: Topology) -> list[Statement]:
-    """Return what the server may do: start tasks, and look after those that are there.
+    """Return what the server may do: start tasks and events, and look after what is there.
 
     It may read the whole table, because `list` does.
     """
     names = topology.names
-    queues = [queue_arn(names, s.queue.name) for s in topology.agents]
+    queues = [queue_arn(names, s.queue.name) for s in topology.agents if not s.queue.fifo]
+    topics = [topic.name for topic in topology.topics]
     return [
-        _allow("Tasks", (*_TASKS, "dynamodb:Scan"), [table_arn(names)]),
-        *_payloads(names),
-        _start_tasks(topology),
+        _items(names, "Tasks", (*_READ, *_WRITE), ["task#*"]),
+        _allow("List", ("dynamodb:Scan",), [table_arn(names)]),
+        _objects(names, "Payloads", ("s3:GetObject", "s3:PutObject"), ["*"]),
+        _catalogue(names),
+        _publish("Publish", names, topics),
         _allow("Delay", ("sqs:SendMessage",), queues),
         *_report(server.function, names),
         *(_checked(statement, "the server") for statement in server.permissions),
     ]
 
 
-def _allow(sid: str, actions: tuple[str, ...], resources: list[str]) -> Statement:
+def _allow(sid: str, actions: Iterable[str], resources: list[str]) -> Statement:
     return {
         "Sid": sid,
         "Effect": "Allow",
@@ -129,20 +225,30 @@ def _allow(sid: str, actions: tuple[str, ...], resources: list[str]) -> Statemen
     }
 
 
-def _payloads(names: Names) -> list[Statement]:
+def _items(names: Names, sid: str, actions: Iterable[str], keys: list[str]) -> Statement:
+    """Allow actions on the items whose partition keys are like `keys`."""
+    return {
+        **_allow(sid, actions, [table_arn(names)]),
+        "Condition": {
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys},
+            "Null": {"dynamodb:LeadingKeys": "false"},
+        },
+    }
+
+
+def _objects(names: Names, sid: str, actions: Iterable[str], owners: list[str]) -> Statement:
+    """Allow actions on the payloads of agents and topics. Nobody lists: then S3 hides what is."""
     bucket = bucket_arn(names)
-    return [
-        _allow("Payloads", ("s3:GetObject", "s3:PutObject"), [f"{bucket}/payloads/*"]),
-        _allow("Catalogue", ("s3:GetObject",), [f"{bucket}/{CATALOGUE_KEY}"]),
-        # Without it S3 answers 403, not 404, for a claim check that has expired.
-        _allow("TellMissing", ("s3:ListBucket",), [bucket]),
-    ]
+    return _allow(sid, actions, [f"{bucket}/payloads/{owner}/*" for owner in owners])
 
 
-def _start_tasks(topology: Topology) -> Statement:
-    prefix = f"arn:{topology.names.partition}:sns:{topology.names.region}"
-    topics = [f"{prefix}:{topology.names.account}:{topic}" for topic in topology.task_topics]
-    return _allow("StartTasks", ("sns:Publish",), topics)
+def _catalogue(names: Names) -> Statement:
+    return _allow("Catalogue", ("s3:GetObject",), [f"{bucket_arn(names)}/{CATALOGUE_KEY}"])
+
+
+def _publish(sid: str, names: Names, topics: Iterable[str]) -> Statement:
+    prefix = f"arn:{names.partition}:sns:{names.region}:{names.account}"
+    return _allow(sid, ("sns:Publish",), [f"{prefix}:{topic}" for topic in topics])
 
 
 def _report(function: Function, names: Names) -> list[Statement]:
@@ -158,9 +264,15 @@ def _report(function: Function, names: Names) -> list[Statement]:
     ]
 
 
+def _spec(consumer: Consumer) -> AgentSpec:
+    if consumer.spec is None:
+        message = f"{consumer.key} is no agent"
+        raise TypeError(message)
+    return consumer.spec
+
+
 def _declared(consumer: Consumer) -> list[Statement]:
-    declared = consumer.spec.permissions if consumer.spec else ()
-    return [_checked(statement, f"agent {consumer.key!r}") for statement in declared]
+    return [_checked(s, f"agent {consumer.key!r}") for s in _spec(consumer).permissions]
 
 
 def _checked(statement: JsonObject, agent: str) -> Statement:
@@ -172,3 +284,30 @@ def _checked(statement: JsonObject, agent: str) -> Statement:
             hint='permissions=[{"Action": ["s3:GetObject"], "Resource": ["arn:aws:s3:::mine/*"]}]',
         )
     return complete
+
+
+def _checked_size(consumer: Consumer, statements: list[Statement]) -> list[Statement]:
+    """Return the statements; raises InvalidAgent where IAM would not take so many."""
+    plain = [{**s, "Resource": [_plain(r) for r in _listed(s["Resource"])]} for s in statements]
+    policy = canonical({"Version": "2012-10-17", "Statement": plain})
+    for variable, length in _ARN_LENGTHS.items():
+        policy = policy.replace(variable, "x" * length)
+    if len(policy) > POLICY_LIMIT:
+        message = (
+            f"the role of agent {consumer.key!r} needs a policy of {len(policy):,} characters, "
+            f"and IAM takes {POLICY_LIMIT:,}: it calls, or is called by, too many agents"
+        )
+        raise InvalidAgent(
+            message,
+            hint="Declare on each agent whom it calls, @agent(calls=[...]), or let one agent in "
+            "between call the many.",
+        )
+    return statements
+
+
+def _listed(resource: Any) -> list[Any]:
+    return resource if isinstance(resource, list) else [resource]
+
+
+def _plain(resource: Any) -> str:
+    return resource if isinstance(resource, str) else str(resource.data["Fn::Sub"])

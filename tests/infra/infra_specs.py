@@ -9,13 +9,13 @@ from sqswarm.schemas.agent_spec import AgentSpec, Subscription
 
 def spec(name="echo", **options):
     return AgentSpec(
+        **{"calls": (), **options},
         name=name,
         title=name,
         description=f"Agent {name}.",
         input_schema={"type": "object", "properties": {"text": {"type": "string"}}},
         output_schema=None,
         wrapped=True,
-        **options,
     )
 
 

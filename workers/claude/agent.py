@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from sqswarm.backends import secrets
-from sqswarm.schemas.agent_spec import Durability, Schedule, Subscription
+from sqswarm.schemas.agent_spec import Durability, Keeps, Schedule, Subscription
 from sqswarm.schemas.budget import Budget
 from sqswarm.schemas.errors import InvalidAgent
 from sqswarm.schemas.json import JsonObject
@@ -108,13 +108,23 @@ class ClaudeAgent(Agent[..., Any]):
             permissions=(*permissions, *self._statements()),
             env=env,
         )(self._function(name, system, description))
+        purses = {
+            Keeps.AGENT_PURSE: self._model.budget.agent_usd_per_day,
+            Keeps.PRINCIPAL_PURSE: self._model.budget.principal_usd_per_day,
+        }
         more = {
             "handed_on": HANDED_ON,
+            "keeps": (Keeps.LEDGER, *(kept for kept, limit in purses.items() if limit is not None)),
             "requirements": ("anthropic", "mcp") if self._servers else ("anthropic",),
         }
         super().__init__(
             declared.function, name=declared.name, options={**declared.options, **more}
         )
+
+    @property
+    def code(self) -> tuple[Callable[..., Any] | str | None, ...]:
+        """Return what its tools may call agents by."""
+        return tuple(part for one in self._tools for part in one.code)
 
     @cached_property
     def config(self) -> ClaudeConfig:

@@ -59,6 +59,11 @@ class Tool(ABC):
             message = f"a tool is called {self.name!r}; letters, digits, _ and - are possible"
             raise InvalidAgent(message, hint="Give it another: tool(function, name=...).")
 
+    @property
+    def code(self) -> tuple[Callable[..., Any] | str | None, ...]:
+        """Return what may call agents, as `Agent.code` does; nobody reads a tool of one's own."""
+        return (None,)
+
     @abstractmethod
     async def definition(self, ctx: TaskContext) -> JsonObject:
         """Return `description` and `input_schema`."""
@@ -112,6 +117,11 @@ class FunctionTool(Tool):
 
     function: Callable[..., Any]
     timeout_s: float = 60.0
+
+    @property
+    def code(self) -> tuple[Callable[..., Any], ...]:
+        """Return the function."""
+        return (self.function,)
 
     @cached_property
     def signature(self) -> Signature:
@@ -171,6 +181,11 @@ class AgentTool(Tool):
 
     agent: str
 
+    @property
+    def code(self) -> tuple[str, ...]:
+        """Return the agent."""
+        return (self.agent,)
+
     async def definition(self, ctx: TaskContext) -> JsonObject:
         """Return what the deployed catalogue says; raises Fail where it says nothing."""
         connection = await ctx.worker.connection.with_catalogue()
@@ -207,6 +222,11 @@ class PersonTool(Tool):
             "required": ["question"],
         }
     )
+
+    @property
+    def code(self) -> tuple[()]:
+        """Return nothing: people are no agents."""
+        return ()
 
     async def definition(self, ctx: TaskContext) -> JsonObject:  # noqa: ARG002 - others ask it
         """Return when to ask."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.view import read_payload
-from sqswarm.schemas.errors import ChildFailed, TaskNotFound, UnknownAgent
+from sqswarm.schemas.errors import ChildFailed, TaskNotFound, UndeclaredCall, UnknownAgent
 from sqswarm.schemas.journal import DEPTH_LIMIT, WIDTH_LIMIT, PlannedChild, child_id, child_key
 from sqswarm.schemas.json import JsonObject, loads
 from sqswarm.schemas.lifecycle import Status
@@ -34,8 +34,9 @@ async def run_children(
 ) -> list[Any]:
     """Return the results of child tasks in order, or suspend until there are some.
 
-    Raises the first ChildFailed, or returns failures in their places. Raises UnknownAgent and
-    InvalidArguments before anything is planned; depth and width over the limits fail the task.
+    Raises the first ChildFailed, or returns failures in their places. Raises UnknownAgent,
+    UndeclaredCall and InvalidArguments before anything is planned; depth and width over the limits
+    fail the task.
     """
     planned = [_planned(journal, task) for task in tasks]
     if not planned:
@@ -80,12 +81,13 @@ async def _check(journal: Journal, children: Sequence[PlannedChild]) -> None:
         message = f"{len(children):,} child tasks at a time; {WIDTH_LIMIT:,} are possible"
         raise Fail(message, type="TooWide")
     connection = await journal.worker.connection.with_catalogue()
+    caller = journal.worker.spec.name
     for child in children:
         try:
-            entry = connection.catalogue.agent(child.agent)
-        except UnknownAgent:  # this worker may be older than the agent
+            entry = connection.catalogue.callee(caller, child.agent)
+        except (UnknownAgent, UndeclaredCall):  # this worker may be older than the agent
             connection = await journal.worker.connection.with_catalogue(fresh=True)
-            entry = connection.catalogue.agent(child.agent)
+            entry = connection.catalogue.callee(caller, child.agent)
         connection.validator(entry).encode(
             child.arguments, what=f"arguments of the child task of {child.agent!r}"
         )

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqswarm.backends.log import Log
+from sqswarm.schemas.naming import NamedAgent, agent_name
 from sqswarm.schemas.value import dataclass
 from sqswarm.workers.runtime.outcome import Fail
 
@@ -94,7 +95,7 @@ class TaskContext:
 
     def task(
         self,
-        agent: str,
+        agent: str | NamedAgent,
         /,
         *,
         ordering_key: str | None = None,
@@ -105,14 +106,17 @@ class TaskContext:
         from sqswarm.workers.durable.child import ChildTask
 
         return ChildTask(
-            agent=agent, arguments=arguments, ordering_key=ordering_key, session_id=session_id
+            agent=agent_name(agent),
+            arguments=arguments,
+            ordering_key=ordering_key,
+            session_id=session_id,
         )
 
-    async def call(self, agent: str, /, **arguments: Any) -> Any:
+    async def call(self, agent: str | NamedAgent, /, **arguments: Any) -> Any:
         """Run a child task and return its result; this task waits without a worker meanwhile.
 
-        Raises ChildFailed where it failed or was cancelled, UnknownAgent and InvalidArguments
-        before it is started.
+        Raises ChildFailed where it failed or was cancelled; UnknownAgent, UndeclaredCall and
+        InvalidArguments before it is started.
         """
         return (await self.gather(self.task(agent, **arguments)))[0]
 
@@ -143,7 +147,7 @@ class TaskContext:
 
     async def map(
         self,
-        agent: str,
+        agent: str | NamedAgent,
         rows: Iterable[JsonObject],
         /,
         *,

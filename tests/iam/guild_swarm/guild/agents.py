@@ -1,0 +1,119 @@
+"""One agent of each kind: what it does is what its role must allow."""
+
+from collections import Counter
+
+from sqswarm import Budget, ClaudeAgent, Fail, Retry, TaskContext, agent
+
+MODEL = "claude-sonnet-5-5"
+_seen = Counter()
+
+
+def do(text, size=0):
+    """Do what `text` says: fail, retry once, or answer with `size` characters more."""
+    if text.startswith("fail"):
+        raise Fail(text)
+    _seen[text] += 1
+    if text.startswith("retry") and _seen[text] == 1:
+        raise Retry(text, after=0)
+    return text + "." * size
+
+
+@agent
+def plain(text: str, size: int = 0, pad: str = "") -> str:
+    """Know nothing of its task."""
+    return do(text, size)
+
+
+@agent(ordered=True)
+def ordered(text: str, size: int = 0, pad: str = "") -> str:
+    """Take its tasks in order."""
+    return do(text, size)
+
+
+@agent(durability="lean")
+def lean(text: str, size: int = 0, pad: str = "") -> str:
+    """Keep one record."""
+    return do(text, size)
+
+
+@agent(durability="durable", rate="600/minute")
+def limited(text: str, size: int = 0, pad: str = "") -> str:
+    """Start rarely."""
+    return do(text, size)
+
+
+@agent(topics=["news"])
+def listener(text: str, size: int = 0, pad: str = "") -> str:
+    """Hear events."""
+    return do(text, size)
+
+
+@agent(durability="durable")
+async def keeper(text: str, size: int = 0, pad: str = "", *, ctx: TaskContext) -> str:
+    """Remember, sleep, and ask."""
+    if text == "sleep":
+        await ctx.sleep(3)
+    if text == "ask":
+        return await ctx.ask("really", "Really?", str)
+    if text.startswith("steps"):
+        await ctx.progress(0.5, "half way")
+        first = await ctx.step("first", lambda: 1)
+        await ctx.step("second", lambda: first + 1)
+        memory = ctx.session("diary")
+        await memory.messages()
+        await memory.append([{"role": "user", "content": "dear diary"}])
+    return do(text, size)
+
+
+@agent
+async def middle(text: str, size: int = 0, pad: str = "", *, ctx: TaskContext) -> str:
+    """Call one agent."""
+    if text == "nested":
+        return await ctx.call("plain", text="inner")
+    if text == "sleep":
+        await ctx.sleep(2)
+    return do(text, size)
+
+
+@agent(durability="durable")
+async def parent(text: str, size: int = 0, pad: str = "", *, ctx: TaskContext) -> list[str]:
+    """Call several agents in every way."""
+    if text == "call":
+        return [await ctx.call("plain", text="one")]
+    if text == "gather":
+        found = await ctx.gather(
+            ctx.task("plain", text="a", size=size, pad=pad),
+            ctx.task("ordered", text="b"),
+            ctx.task("limited", text="c"),
+            ctx.task("lean", text="d"),
+            ctx.task(middle.name, text="nested"),
+        )
+        return [found[0][:1], *found[1:]]
+    if text == "map":
+        return await ctx.map("plain", [{"text": f"m{n}"} for n in range(12)])
+    if text == "slow":
+        return [await ctx.call("keeper", text="ask")]
+    if text == "sleep":
+        await ctx.sleep(2)
+    if text == "stranger":
+        name = "listener"
+        return [await ctx.call(name, text="no")]
+    return [do(text, size)]
+
+
+thinker = ClaudeAgent(
+    "thinker",
+    model=MODEL,
+    tools=[plain],
+    budget=Budget(usd=2.0, agent_usd_per_day=5.0, principal_usd_per_day=5.0),
+)
+
+
+@agent(runs_on="container")
+async def hauler(text: str, size: int = 0, pad: str = "", *, ctx: TaskContext) -> str:
+    """Work in a container, for longer than a lease."""
+    if text == "call":
+        return await ctx.call("plain", text="hauled")
+    if text == "sleep":
+        await ctx.sleep(2)
+    return do(text, size)
