@@ -19,7 +19,9 @@ def reset(port: int) -> None:
     kind: EmulatorKind = known.kind if known else "localstack"
     path = "/_ministack/reset" if kind == "ministack" else "/_localstack/state/reset"
     try:
-        status, body = request(port, "POST", path, timeout_s=_TIMEOUT_S)
+        status, body = request(
+            port, "POST", path, key_id=known and known.access_key_id, timeout_s=_TIMEOUT_S
+        )
     except (OSError, http.client.HTTPException) as error:
         message = f"no emulator answers on port {port}: {error}"
         raise EmulatorError(message, hint=f"Start one with `sqswarm up --port {port}`.") from error
