@@ -15,8 +15,6 @@ from botocore.config import Config
 
 from sqswarm.infra.local import Emulator, environment_variables
 
-ROLE = "arn:aws:iam::000000000000:role/test"
-
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -66,6 +64,7 @@ class Cloud:
 
     def __init__(self, emulator: Emulator, *, account: str = "000000000000") -> None:
         self._environ = environment_variables(emulator, account=account)
+        self._role = f"arn:aws:iam::{account}:role/test"
         self._clients = {}
 
     def __getattr__(self, service: str):
@@ -86,7 +85,7 @@ class Cloud:
             FunctionName=name,
             Runtime="python3.11",
             Handler="main.handler",
-            Role=ROLE,
+            Role=self._role,
             Code={"ZipFile": archive(code)},
             Timeout=timeout,
             MemorySize=256,

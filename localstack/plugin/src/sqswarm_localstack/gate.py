@@ -17,6 +17,10 @@ _PREFIX = "LKIA"
 _HEAD = 13  # prefix, account and the account's parity: as in AWS's key ids
 _ACCOUNT_OFFSET = 0x80_0000_0000
 _HERE = frozenset({"localhost", "127.0.0.1", "::1", "localhost.localstack.cloud"})
+# ministack gives Function URLs AWS's own names, which nobody else can lead here.
+_BELOW_HERE = re.compile(
+    r"\.(localhost|localhost\.localstack\.cloud|lambda-url\.[a-z0-9-]+\.on\.aws)\Z"
+)
 _CREDENTIAL = re.compile(r"^AWS4-[A-Z0-9-]+ .*?Credential=([^/,\s]+)/|^AWS ([^:]+):")
 _FIX = (
     'run `eval "$(sqswarm env)"` in the shell that calls, or call through sqswarm, '
@@ -61,7 +65,7 @@ def is_foreign(headers: Mapping[str, str]) -> str | None:
     """
     host = headers.get("host", "").lower()
     name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    if name not in _HERE and not name.endswith((".localhost", ".localhost.localstack.cloud")):
+    if name not in _HERE and not _BELOW_HERE.search(name):
         return f"the host {host!r} is not this machine"
     if (site := headers.get("sec-fetch-site", "none")) not in {"none", "same-origin"}:
         return f"the request comes from another web page ({site})"
