@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqswarm.backends.aws.blobs import S3Blobs
 from sqswarm.backends.aws.bus import AwsBus
@@ -22,9 +23,10 @@ from sqswarm.schemas.naming import Names
 from sqswarm.schemas.settings import Settings
 from sqswarm.schemas.value import dataclass
 
-_LOCAL_KEY = "test"
-"""Emulators take any credentials; twelve digits would choose an account."""
-
+_ANY_KEY = "test"
+"""What emulators that `sqswarm up` did not start take, as any other."""
+_ACCOUNT_PART = 13
+"""How much of an emulator's key id says whose account it is; the rest is its secret."""
 
 _PARTITIONS = {"cn": "aws-cn", "us-gov": "aws-us-gov"}
 
@@ -61,13 +63,33 @@ def is_chosen(settings: Settings, env: Mapping[str, str]) -> bool:
 
 def running_emulator(env: Mapping[str, str]) -> str | None:
     """Return the address of the emulator started last on this machine, if its process lives."""
-    home = Path(env.get("SQSWARM_HOME") or Path.home() / ".sqswarm")
     try:
-        current = loads((home / "current.json").read_text())
+        current = loads((_home(env) / "current.json").read_text())
         os.kill(int(current["pid"]), 0)
         return str(current["endpoint_url"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _home(env: Mapping[str, str]) -> Path:
+    return Path(env.get("SQSWARM_HOME") or Path.home() / ".sqswarm").expanduser()
+
+
+def _local_credentials(endpoint_url: str | None, env: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return key id and secret for an emulator; None where the environment's are to be used.
+
+    An emulator that `sqswarm up` started answers to its own key id only. The environment may have
+    been given that (`sqswarm env`), or, in a function, one that the emulator's STS issued.
+    """
+    chosen = env.get("AWS_ACCESS_KEY_ID", "")
+    try:
+        record = _home(env) / "run" / str(urlsplit(endpoint_url or "").port) / "emulator.json"
+        key_id = str(loads(record.read_text())["access_key_id"] or "")
+    except (OSError, ValueError, KeyError, TypeError):
+        key_id = ""
+    if key_id and not chosen.endswith(key_id[_ACCOUNT_PART:]):
+        return key_id, key_id[_ACCOUNT_PART:]
+    return None if chosen else (_ANY_KEY, _ANY_KEY)
 
 
 def client_options(settings: Settings, service: str) -> dict[str, Any]:
@@ -90,9 +112,8 @@ def client_options(settings: Settings, service: str) -> dict[str, Any]:
     options: dict[str, Any] = {"region_name": settings.region, "config": config}
     if settings.endpoint_url:
         options["endpoint_url"] = settings.endpoint_url
-    if settings.local and not os.environ.get("AWS_ACCESS_KEY_ID"):
-        options["aws_access_key_id"] = _LOCAL_KEY
-        options["aws_secret_access_key"] = _LOCAL_KEY
+    if settings.local and (found := _local_credentials(settings.endpoint_url, os.environ)):
+        options["aws_access_key_id"], options["aws_secret_access_key"] = found
     return options
 
 

@@ -18,7 +18,7 @@ _EVERYWHERE = (
 )
 
 VERBS: dict[str, dict[str, str]] = {
-    "Local AWS": {"up": "up:up", "down": "down:down"},
+    "Local AWS": {"up": "up:up", "env": "env:env", "down": "down:down"},
     "Stage": {
         "deploy": "deploy:deploy",
         "destroy": "destroy:destroy",

@@ -47,3 +47,7 @@ def up(
         )
         return
     print_line(f"{running.kind} is up at {running.endpoint_url} (log: {running.log_path})")
+    if running.access_key_id:
+        print_line('sqswarm finds it by itself; other tools: eval "$(sqswarm env)"')
+    else:
+        session.note("anybody who reaches its port may use it: see docs/local.md")

@@ -7,6 +7,7 @@
 >>> down()                                   # doctest: +SKIP
 """
 
+from sqswarm.infra.local.credentials import environment_variables
 from sqswarm.infra.local.emulator import Emulator, EmulatorKind
 from sqswarm.infra.local.errors import EmulatorError
 from sqswarm.infra.local.health import is_healthy
@@ -22,6 +23,7 @@ __all__ = [
     "current",
     "down",
     "ensure_running",
+    "environment_variables",
     "is_healthy",
     "reset",
     "status",

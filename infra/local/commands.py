@@ -9,14 +9,8 @@ from sqswarm.infra.local.emulator import EmulatorKind
 from sqswarm.infra.local.environment import child_environ
 from sqswarm.infra.local.processes import RUN_MARKER
 
-# ministack runs functions with its own interpreter, whose packages are not the project's, and has
-# no setting for it. It looks the interpreter up in this one place.
-_MINISTACK = """\
-import os, runpy, sys
-sys.executable = os.environ.pop("SQSWARM_FUNCTION_PYTHON")
-runpy.run_module("ministack", run_name="__main__", alter_sys=True)
-"""
-# Its functions inherit all its variables, so it gets only what a process needs to run.
+_MODULES = {"localstack": "sqswarm_localstack", "ministack": "sqswarm_localstack.ministack_main"}
+# ministack's functions inherit all its variables, so it gets only what a process needs to run.
 _MINISTACK_INHERITS = ("PATH", "HOME", "LANG", "LC_ALL", "LOG_LEVEL")
 
 
@@ -28,12 +22,17 @@ class Command:
     environ: dict[str, str]
 
 
-def command(kind: EmulatorKind, *, python: Path, port: int, run_dir: Path) -> Command:
+def command(kind: EmulatorKind, *, python: Path, port: int, run_dir: Path, key_id: str) -> Command:
     """Return how to start an emulator in its environment, with all its state in `run_dir`."""
-    common = {RUN_MARKER: str(run_dir), "SQSWARM_FUNCTION_PYTHON": sys.executable}
+    arguments = [str(python), "-m", _MODULES[kind]]
+    common = {
+        RUN_MARKER: str(run_dir),
+        "SQSWARM_FUNCTION_PYTHON": sys.executable,
+        "SQSWARM_EMULATOR_KEY": key_id,
+    }
     if kind == "localstack":
         return Command(
-            arguments=[str(python), "-m", "sqswarm_localstack"],
+            arguments=arguments,
             environ={
                 **child_environ(os.environ.items()),
                 **common,
@@ -46,13 +45,15 @@ def command(kind: EmulatorKind, *, python: Path, port: int, run_dir: Path) -> Co
         )
     inherited = {name: os.environ[name] for name in _MINISTACK_INHERITS if name in os.environ}
     return Command(
-        arguments=[str(python), "-c", _MINISTACK],
+        arguments=arguments,
         environ={
             **inherited,
             **common,
             "GATEWAY_PORT": str(port),
-            # It listens on every interface otherwise.
+            # It listens on every interface otherwise, and its other servers always do.
             "BIND_HOST": "127.0.0.1",
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
             "MINISTACK_HOST": "localhost",
             "TMPDIR": str(run_dir / "tmp"),
             "S3_DATA_DIR": str(run_dir / "data" / "s3"),

@@ -35,6 +35,7 @@ def start(*, port: int, run_dir: Path, tell: Callable[[str], None]) -> Emulator:
         pid=0,
         log_path=log_path,
         started_at=time.time(),
+        access_key_id=None,
     )
     write_atomically(run_dir / "emulator.json", emulator.dump())
     return emulator

@@ -1,12 +1,14 @@
 """The record of one emulator."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
 EmulatorKind = Literal["localstack", "ministack", "docker"]
 KINDS: tuple[EmulatorKind, ...] = get_args(EmulatorKind)
+_ACCOUNT_PART = 13
+"""How much of a key id says whose account it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +17,7 @@ class Emulator:
 
     `pid` is 0 for docker, whose processes are not ours. `started_at` is when the process was
     created, in seconds since the epoch: together with the pid it names one process for ever.
+    `access_key_id` is what it knows its callers by; None for docker, which takes any.
     """
 
     kind: EmulatorKind
@@ -23,6 +26,12 @@ class Emulator:
     pid: int
     log_path: Path
     started_at: float
+    access_key_id: str | None = field(repr=False)
+
+    @property
+    def secret(self) -> str | None:
+        """The random part of the key id, which every key id that it takes ends with."""
+        return self.access_key_id[_ACCOUNT_PART:] if self.access_key_id else None
 
     def dump(self) -> str:
         """Write the record as it stands in emulator.json and current.json."""
@@ -33,6 +42,7 @@ class Emulator:
             "pid": self.pid,
             "create_time": self.started_at,
             "log_path": str(self.log_path),
+            "access_key_id": self.access_key_id,
         }
         return json.dumps(record, indent=2) + "\n"
 
@@ -52,6 +62,7 @@ class Emulator:
                 pid=int(record["pid"]),
                 log_path=Path(record["log_path"]),
                 started_at=float(record["create_time"]),
+                access_key_id=record["access_key_id"],
             )
         except (KeyError, TypeError) as error:
             message = f"not the record of an emulator: {error}"

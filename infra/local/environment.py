@@ -87,10 +87,8 @@ def _check_platform(kind: EmulatorKind) -> None:
 def _install(kind: EmulatorKind, folder: Path, progress: Callable[[str], None]) -> None:
     uv = find_uv()
     with tempfile.TemporaryDirectory(prefix="sqswarm-") as scratch:
-        plugin = sources.plugin(kind)
-        if plugin is not None:
-            # Built from a copy: site-packages may be read-only, and stays as it was installed.
-            plugin = shutil.copytree(plugin, Path(scratch, "plugin"))
+        # Built from a copy: site-packages may be read-only, and stays as it was installed.
+        plugin = shutil.copytree(sources.plugin(), Path(scratch, "plugin"))
         if uv:
             try:
                 _install_with(_uv_commands(uv, kind, folder, plugin), kind, progress)
@@ -136,7 +134,7 @@ def find_uv() -> str | None:
 
 
 def _uv_commands(
-    uv: str, kind: EmulatorKind, folder: Path, plugin: Path | None
+    uv: str, kind: EmulatorKind, folder: Path, plugin: Path
 ) -> list[tuple[str, list[str]]]:
     python = str(folder / "bin" / "python")
     pip = [uv, "pip", "install", "--python", python, "--no-deps", "--compile-bytecode"]
@@ -144,25 +142,23 @@ def _uv_commands(
     commands = [
         ("creating it", [uv, "venv", "--quiet", "--python", sys.executable, str(folder)]),
         (f"installing the packages of {packages.name}", [*pip, "-r", str(packages)]),
+        ("installing the plugin", [*pip, str(plugin)]),
     ]
-    if plugin is not None:
-        commands.append(("installing the plugin", [*pip, str(plugin)]))
+    if kind == "localstack":
         commands.append(("indexing AWS's services", [python, "-m", _INDEX]))
     return commands
 
 
-def _pip_commands(
-    kind: EmulatorKind, folder: Path, plugin: Path | None
-) -> list[tuple[str, list[str]]]:
+def _pip_commands(kind: EmulatorKind, folder: Path, plugin: Path) -> list[tuple[str, list[str]]]:
     python = str(folder / "bin" / "python")
     pip = [python, "-m", "pip", "install", "--no-deps", "--disable-pip-version-check", "--compile"]
     packages = sources.constraints(kind)
     commands = [
         ("creating it", [sys.executable, "-m", "venv", str(folder)]),
         (f"installing the packages of {packages.name}", [*pip, "-r", str(packages)]),
+        ("installing the plugin", [*pip, str(plugin)]),
     ]
-    if plugin is not None:
-        commands.append(("installing the plugin", [*pip, str(plugin)]))
+    if kind == "localstack":
         commands.append(("indexing AWS's services", [python, "-m", _INDEX]))
     return commands
 

@@ -16,15 +16,19 @@ def health_path(kind: EmulatorKind) -> str:
 
 
 def request(
-    port: int, method: str, path: str, *, timeout_s: float = _TIMEOUT_S
+    port: int, method: str, path: str, *, key_id: str | None = None, timeout_s: float = _TIMEOUT_S
 ) -> tuple[int, bytes]:
     """Send a request to the emulator on a port; returns status and body.
 
-    Raises OSError or http.client.HTTPException when it does not answer.
+    All but the health report needs the emulator's `key_id`. Raises OSError or
+    http.client.HTTPException when it does not answer.
     """
+    headers = {"Content-Length": "0"} if method != "GET" else {}
+    if key_id:
+        headers["Authorization"] = f"AWS4-HMAC-SHA256 Credential={key_id}/-/-/-/aws4_request"
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
     try:
-        connection.request(method, path, headers={"Content-Length": "0"} if method != "GET" else {})
+        connection.request(method, path, headers=headers)
         response = connection.getresponse()
         return response.status, response.read()
     finally:

@@ -15,6 +15,21 @@ def home() -> Path:
     return Path(os.environ.get("SQSWARM_HOME") or Path.home() / ".sqswarm").expanduser().absolute()
 
 
+def make_private() -> None:
+    """Make the directory, and keep everybody else out of it: it holds the emulators' key ids.
+
+    Raises EmulatorError where it is somebody else's.
+    """
+    folder = home()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.chmod(0o700)
+    except OSError as error:
+        message = f"{folder} cannot be made private: {error.strerror}"
+        hint = "Set SQSWARM_HOME to a directory of your own."
+        raise EmulatorError(message, hint=hint) from error
+
+
 def run_dir(port: int) -> Path:
     """Return the directory of the emulator on a port."""
     return home() / "run" / str(port)
@@ -38,9 +53,10 @@ def known_ports() -> list[int]:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file that no reader ever sees half-written."""
+    """Write a file that no reader ever sees half-written, and no other user at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.touch(mode=0o600)
     draft.write_text(text)
     draft.replace(path)
 

@@ -6,6 +6,7 @@ import socket
 import tempfile
 from collections.abc import Iterator
 
+from sqswarm.infra.local.credentials import environment_variables
 from sqswarm.infra.local.emulator import Emulator, EmulatorKind
 from sqswarm.infra.local.home import home, venvs_dir
 from sqswarm.infra.local.start import up
@@ -32,12 +33,7 @@ def isolated_emulator(kind: EmulatorKind = "localstack") -> Iterator[Emulator]:
             running = up(emulator=kind, port=free_port())
             for name in _VARIABLES:
                 os.environ.pop(name, None)
-            os.environ.update(
-                AWS_ENDPOINT_URL=running.endpoint_url,
-                AWS_ACCESS_KEY_ID="test",
-                AWS_SECRET_ACCESS_KEY="test",  # noqa: S106 - emulators take any
-                AWS_DEFAULT_REGION="us-east-1",
-            )
+            os.environ.update(environment_variables(running))
             yield running
         finally:
             down(all=True)

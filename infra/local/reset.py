@@ -17,9 +17,10 @@ def reset(port: int) -> None:
     """
     known = recorded(port)
     kind: EmulatorKind = known.kind if known else "localstack"
+    key_id = known.access_key_id if known else None
     path = "/_ministack/reset" if kind == "ministack" else "/_localstack/state/reset"
     try:
-        status, body = request(port, "POST", path, timeout_s=_TIMEOUT_S)
+        status, body = request(port, "POST", path, key_id=key_id, timeout_s=_TIMEOUT_S)
     except (OSError, http.client.HTTPException) as error:
         message = f"no emulator answers on port {port}: {error}"
         raise EmulatorError(message, hint=f"Start one with `sqswarm up --port {port}`.") from error

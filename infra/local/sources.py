@@ -18,18 +18,16 @@ def constraints(kind: EmulatorKind) -> Path:
     return localstack_folder() / name
 
 
-def plugin(kind: EmulatorKind) -> Path | None:
-    """Return the plugin's source, or None for an emulator that loads none."""
-    return localstack_folder() / "plugin" if kind == "localstack" else None
+def plugin() -> Path:
+    """Return the source of what of ours runs inside an emulator."""
+    return localstack_folder() / "plugin"
 
 
 def fingerprint(kind: EmulatorKind, python_tag: str) -> str:
     """Return a short hash of everything that an environment is made from."""
     digest = hashlib.sha256(python_tag.encode())
-    files = [constraints(kind)]
-    if source := plugin(kind):
-        files.append(source / "pyproject.toml")
-        files += sorted((source / "src").rglob("*.py"))
+    source = plugin()
+    files = [constraints(kind), source / "pyproject.toml", *sorted((source / "src").rglob("*.py"))]
     for file in files:
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:12]

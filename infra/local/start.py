@@ -14,11 +14,12 @@ import psutil
 from sqswarm.backends.aws.connect import is_chosen, settings_from_environment
 from sqswarm.infra.local import docker
 from sqswarm.infra.local.commands import command
+from sqswarm.infra.local.credentials import new_key_id
 from sqswarm.infra.local.emulator import Emulator, EmulatorKind
 from sqswarm.infra.local.environment import environment_python, missing_needs
 from sqswarm.infra.local.errors import EmulatorError
 from sqswarm.infra.local.health import health_report, is_healthy
-from sqswarm.infra.local.home import locked, run_dir, write_atomically
+from sqswarm.infra.local.home import locked, make_private, run_dir, write_atomically
 from sqswarm.infra.local.processes import end
 from sqswarm.infra.local.running import current, make_current, recorded, runs
 from sqswarm.schemas.errors import UsageError
@@ -47,6 +48,7 @@ def up(
     if (lack := missing_needs(emulator)) is not None:
         raise lack
     tell = progress or (lambda _: None)
+    make_private()
     folder = run_dir(port)
     with locked(folder / "lock"):
         running = _running(emulator, port)
@@ -103,7 +105,8 @@ def _start(kind: EmulatorKind, port: int, tell: Callable[[str], None]) -> Emulat
         shutil.rmtree(leftover, ignore_errors=True)
         leftover.mkdir(parents=True)
     log_path = folder / "emulator.log"
-    start = command(kind, python=python, port=port, run_dir=folder)
+    key_id = new_key_id()
+    start = command(kind, python=python, port=port, run_dir=folder, key_id=key_id)
     with log_path.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - our own command
             start.arguments,
@@ -121,6 +124,7 @@ def _start(kind: EmulatorKind, port: int, tell: Callable[[str], None]) -> Emulat
         pid=process.pid,
         log_path=log_path,
         started_at=psutil.Process(process.pid).create_time(),
+        access_key_id=key_id,
     )
     # Written before it is ready: should we be interrupted now, `down` still finds it.
     write_atomically(folder / "emulator.json", emulator.dump())

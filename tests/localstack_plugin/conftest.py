@@ -13,7 +13,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-ROLE = "arn:aws:iam::000000000000:role/test"
+from sqswarm.infra.local import Emulator, environment_variables
 
 
 def free_port() -> int:
@@ -62,18 +62,19 @@ class Reply:
 class Cloud:
     """The emulator as the tests use it."""
 
-    def __init__(self, endpoint_url: str) -> None:
-        self._endpoint_url = endpoint_url
+    def __init__(self, emulator: Emulator, *, account: str = "000000000000") -> None:
+        self._environ = environment_variables(emulator, account=account)
+        self._role = f"arn:aws:iam::{account}:role/test"
         self._clients = {}
 
     def __getattr__(self, service: str):
         if service not in self._clients:
             self._clients[service] = boto3.client(
                 {"lambda_": "lambda"}.get(service, service),
-                endpoint_url=self._endpoint_url,
-                region_name="us-east-1",
-                aws_access_key_id="test",
-                aws_secret_access_key="test",
+                endpoint_url=self._environ["AWS_ENDPOINT_URL"],
+                region_name=self._environ["AWS_REGION"],
+                aws_access_key_id=self._environ["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=self._environ["AWS_SECRET_ACCESS_KEY"],
                 config=Config(retries={"total_max_attempts": 1}, max_pool_connections=40),
             )
         return self._clients[service]
@@ -84,7 +85,7 @@ class Cloud:
             FunctionName=name,
             Runtime="python3.11",
             Handler="main.handler",
-            Role=ROLE,
+            Role=self._role,
             Code={"ZipFile": archive(code)},
             Timeout=timeout,
             MemorySize=256,
@@ -168,7 +169,7 @@ class Cloud:
 
 @pytest.fixture(scope="session")
 def cloud(emulator) -> Cloud:
-    return Cloud(emulator.endpoint_url)
+    return Cloud(emulator)
 
 
 @pytest.fixture

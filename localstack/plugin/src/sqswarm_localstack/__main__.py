@@ -4,6 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from sqswarm_localstack.access import sign_internal_calls
 from sqswarm_localstack.lock_annotations import allow_lock_annotations
 from sqswarm_localstack.settings import host_mode_environment
 
@@ -19,6 +20,7 @@ def main() -> None:
         scratch.mkdir(parents=True, exist_ok=True)
         tempfile.tempdir = str(scratch)
     allow_lock_annotations()
+    sign_internal_calls()
     # Imported late: LocalStack reads its settings and evaluates the annotations at import.
     from localstack.runtime.main import main as run_localstack
 

@@ -24,6 +24,8 @@ from localstack.services.lambda_.invocation.lambda_service import LambdaService
 from localstack.services.plugins import SERVICE_PLUGINS, ServiceContainer, ServicePluginManager
 from localstack.utils.aws import aws_stack
 
+from sqswarm_localstack import access
+
 LOG = logging.getLogger(__name__)
 
 _STEP_S = 0.05
@@ -71,7 +73,8 @@ def link_code_with_one_client() -> None:
 
     class Boto3:
         @staticmethod
-        def client(kind: str, **options: str) -> object:
+        def client(kind: str, aws_access_key_id: str, **options: str) -> object:
+            options["aws_access_key_id"] = str(access.known(aws_access_key_id))
             with making:  # the default session behind it must not be used by two threads
                 return client(kind, tuple(options.items()))
 

@@ -25,6 +25,24 @@ def _die_with_emulator(pipe_fd: int) -> None:
     os.killpg(0, signal.SIGKILL)
 
 
+def _report_init_errors_under_the_secret() -> None:
+    """Let the client's own requests reach a Runtime API whose address ends in a secret path.
+
+    Its native part puts the path before all others; its Python part, which reports a failed init,
+    takes host and port only.
+    """
+    from awslambdaric.lambda_runtime_client import BaseLambdaRuntimeClient
+
+    address, _, secret = os.environ["AWS_LAMBDA_RUNTIME_API"].partition("/")
+    stock = BaseLambdaRuntimeClient.call_rapid
+
+    def call_rapid(self, method, endpoint, *rest, **options):  # noqa: ANN001, ANN002, ANN003, ANN202
+        self.lambda_runtime_address = address
+        return stock(self, method, f"/{secret}{endpoint}", *rest, **options)
+
+    BaseLambdaRuntimeClient.call_rapid = call_rapid
+
+
 def main() -> None:
     """Watch the emulator, then run AWS's runtime interface client."""
     watch = int(os.environ.pop("SQSWARM_EMULATOR_PIPE"))
@@ -34,6 +52,7 @@ def main() -> None:
 
     from awslambdaric.__main__ import main as run_runtime
 
+    _report_init_errors_under_the_secret()
     try:
         run_runtime(sys.argv)
     except Exception:

@@ -40,6 +40,7 @@ def dynamodbstreams() -> Service:
 def prepare() -> None:
     """Put right what stock LocalStack does differently from AWS, or wastefully."""
     from sqswarm_localstack import (
+        access,
         event_sources,
         first_use,
         function_logs,
@@ -50,6 +51,7 @@ def prepare() -> None:
         service_index,
     )
 
+    access.believe_nobody()
     gateway.listen_where_told()
     gateway.save_work_per_request()
     service_index.use_kept_index()

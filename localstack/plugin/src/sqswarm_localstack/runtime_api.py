@@ -4,20 +4,32 @@ The runtime interface client talks to it over HTTP: it asks for the next invocat
 response or the error, and asks again. An environment handles one invocation at a time, so no
 server thread is needed: whoever waits for the function reads its requests here, and sees at once
 when the process dies.
+
+Whoever could ask for the next invocation would get its payload, and could answer for the function.
+So the address ends in a path that only the process is told.
 """
 
 import contextlib
 import os
+import secrets
 import selectors
 import socket
 import time
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
+from sqswarm_localstack import gate
+
 _HEADER_END = b"\r\n\r\n"
 _READ_BYTES = 65536
 # One answer may be 6 MB; a runtime that does not read it for this long is not coming back.
 _WRITE_TIMEOUT_S = 30
+_MAX_HEADER_BYTES = 65536
+_REFUSAL = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+class StrangerError(Exception):
+    """Somebody else than the runtime sent a request, or something that is none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,18 +48,28 @@ class _Connection:
     """A socket and what was read from it that is not yet a whole request."""
 
     sock: socket.socket
+    secret: str
     buffer: bytearray = field(default_factory=bytearray)
     continued: bool = False
 
     def take_request(self) -> ApiRequest | None:
-        """Cut one request from the buffer, or None while it is incomplete."""
+        """Cut one request from the buffer, or None while it is incomplete.
+
+        Raises StrangerError as soon as it shows that it is not the runtime's.
+        """
         end = self.buffer.find(_HEADER_END)
         if end < 0:
+            if len(self.buffer) > _MAX_HEADER_BYTES:
+                raise StrangerError
             return None
         first, *lines = self.buffer[:end].decode("latin-1").split("\r\n")
-        method, path, _version = first.split(" ", 2)
+        method, _, target = first.partition(" ")
         pairs = (line.partition(":") for line in lines)
         headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
+        secret, _, path = target.partition(" ")[0].removeprefix("/").partition("/")
+        known = secrets.compare_digest(secret.encode(), self.secret.encode())
+        if not known or gate.is_foreign(headers):
+            raise StrangerError
         start = end + len(_HEADER_END)
         length = int(headers.get("content-length", "0"))
         if len(self.buffer) < start + length:
@@ -59,7 +81,9 @@ class _Connection:
         body = bytes(self.buffer[start : start + length])
         del self.buffer[: start + length]
         self.continued = False
-        return ApiRequest(method=method, path=path, headers=headers, body=body, connection=self)
+        return ApiRequest(
+            method=method, path=f"/{path}", headers=headers, body=body, connection=self
+        )
 
 
 class RuntimeApi:
@@ -69,6 +93,7 @@ class RuntimeApi:
         """Listen at once: the process needs the address to start."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.setblocking(False)
+        self._secret = secrets.token_urlsafe(24)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._ready: list[ApiRequest] = []
@@ -78,7 +103,7 @@ class RuntimeApi:
     def address(self) -> str:
         """The value of AWS_LAMBDA_RUNTIME_API."""
         host, port = self._listener.getsockname()[:2]
-        return f"{host}:{port}"
+        return f"{host}:{port}/{self._secret}"
 
     def next_request(self, *, timeout_s: float) -> ApiRequest | None:
         """Wait for a whole request; None when time is up or the watched process died."""
@@ -135,7 +160,7 @@ class RuntimeApi:
             sock, _ = self._listener.accept()
             sock.settimeout(_WRITE_TIMEOUT_S)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._selector.register(sock, selectors.EVENT_READ, _Connection(sock))
+            self._selector.register(sock, selectors.EVENT_READ, _Connection(sock, self._secret))
 
     def _read(self, connection: _Connection) -> None:
         """Read what is there; forget the connection when the other side closed it."""
@@ -143,10 +168,14 @@ class RuntimeApi:
             data = connection.sock.recv(_READ_BYTES)
         except OSError:
             data = b""
+        connection.buffer += data
+        try:
+            while request := connection.take_request():
+                self._ready.append(request)
+        except StrangerError:
+            with contextlib.suppress(OSError):
+                connection.sock.send(_REFUSAL)
+            data = b""
         if not data:
             self._selector.unregister(connection.sock)
             connection.sock.close()
-            return
-        connection.buffer += data
-        while request := connection.take_request():
-            self._ready.append(request)
