@@ -8,6 +8,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from sqswarm.dispatcher.server.limits import LimitReached
 from sqswarm.schemas.errors import (
     IdempotencyConflict,
     InvalidArguments,
@@ -25,6 +26,7 @@ from sqswarm.schemas.errors import (
 from sqswarm.schemas.json import JsonObject, dumps
 
 MEDIA_TYPE = "application/problem+json"
+TOO_MANY = 429
 
 STATUSES: tuple[tuple[type[SwarmError], int], ...] = (
     (TaskNotFound, 404),
@@ -34,6 +36,7 @@ STATUSES: tuple[tuple[type[SwarmError], int], ...] = (
     (PayloadTooLarge, 413),
     (InvalidArguments, 422),
     (UsageError, 400),
+    (LimitReached, TOO_MANY),
     (NotDeployed, 503),
     (Unreachable, 503),
     (PublishFailed, 503),
@@ -91,4 +94,29 @@ def problem_of(error: SwarmError, **more: Any) -> Response:
         detail, hint = "the swarm behind this server did not do its part", _INNER_HINT
     else:
         detail, hint = str(error), error.hint
+    if isinstance(error, LimitReached):
+        more = {**more, **error.data, "headers": _retry_after(error)}
     return problem(status, reason_of(error), detail, hint=hint, **more)
+
+
+def json_rpc_problem(reached: LimitReached) -> Response:
+    """Return a reached limit as MCP's clients read it: a JSON-RPC error of no certain request."""
+    return Response(
+        dumps({"jsonrpc": "2.0", "id": None, "error": json_rpc_error_of(reached)}),
+        status_code=TOO_MANY,
+        media_type="application/json",
+        headers={"Cache-Control": "no-store", **_retry_after(reached)},
+    )
+
+
+def json_rpc_error_of(reached: LimitReached) -> JsonObject:
+    """Return a reached limit as a JSON-RPC error; its code is HTTP's for the same."""
+    return {
+        "code": TOO_MANY,
+        "message": f"{reached}. {reached.hint}",
+        "data": reached.data,
+    }
+
+
+def _retry_after(reached: LimitReached) -> dict[str, str]:
+    return {"Retry-After": str(reached.retry_after_s)}

@@ -50,6 +50,7 @@ async def _serve(
 
     from sqswarm.dispatcher.server.app import build_app
     from sqswarm.dispatcher.server.auth.checks import MCP_PATH
+    from sqswarm.dispatcher.server.connections import uvicorn_config
     from sqswarm.dispatcher.server.context import ServerContext, ServerSettings
 
     class Server(uvicorn.Server):
@@ -68,11 +69,11 @@ async def _serve(
     context = await ServerContext.connect(settings, ServerSettings.from_env(os.environ))
     try:
         app = build_app(context, access)
-        config = uvicorn.Config(
+        config = uvicorn_config(
             app,
+            access.limits,
             host=host,
             port=port,
-            log_level="warning",
             timeout_graceful_shutdown=round(context.settings.wait_s) + _LEAVE_S,
         )
         await Server(config).serve()

@@ -20,6 +20,7 @@ from starlette.routing import Route
 from sqswarm.backends.log import Log
 from sqswarm.dispatcher.server.auth import AuthMiddleware
 from sqswarm.dispatcher.server.auth.identity import identity_of
+from sqswarm.dispatcher.server.connections import uvicorn_config
 from sqswarm.infra.local.isolated import free_port
 
 AUDIENCE = "https://swarm.example.com/mcp"
@@ -145,9 +146,8 @@ def serve(app, access_for):
     root.addHandler(handler)
     root.setLevel(logging.DEBUG)
     port = free_port()
-    guarded = AuthMiddleware(app, access_for(Log.to(stream)))
-    # The server's own access log would hold whole addresses, with what callers put into them.
-    config = uvicorn.Config(guarded, port=port, log_config=None, access_log=False, ws="none")
+    access = access_for(Log.to(stream))
+    config = uvicorn_config(AuthMiddleware(app, access), access.limits, port=port, log_config=None)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

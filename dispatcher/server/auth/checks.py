@@ -7,6 +7,7 @@ Source: MCP specification, "Streamable HTTP: security warning".
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterable, MutableMapping
@@ -101,12 +102,21 @@ def check_declared_length(scope: Scope, limit: int) -> None:
             raise _too_large(limit)
 
 
-async def read_body(receive: Receive, limit: int) -> bytes | None:
+async def read_body(receive: Receive, limit: int, *, within_s: float) -> bytes | None:
     """Return the body, None where the client goes before its end: half a request is none.
 
-    Raises AuthError (413) as soon as more than `limit` bytes have come: a body sent in chunks
-    declares no length, so what has come is counted.
+    Raises AuthError: 413 as soon as more than `limit` bytes have come (a body sent in chunks
+    declares no length, so what has come is counted), 408 where it takes longer than `within_s`.
     """
+    try:
+        async with asyncio.timeout(within_s):
+            return await _read_body(receive, limit)
+    except TimeoutError:
+        detail = f"the request's body did not come within {within_s:g} s"
+        raise AuthError(408, "body-too-slow", detail) from None
+
+
+async def _read_body(receive: Receive, limit: int) -> bytes | None:
     parts = bytearray()
     while True:
         message = await receive()

@@ -23,7 +23,8 @@ from sqswarm.dispatcher.server.auth import checks
 from sqswarm.dispatcher.server.auth.authenticators import LoopbackAuthenticator
 from sqswarm.dispatcher.server.auth.checks import MCP_PATH
 from sqswarm.dispatcher.server.auth.identity import Authenticator, AuthError, Identity, Scope
-from sqswarm.dispatcher.server.problem import problem
+from sqswarm.dispatcher.server.limits import Accounts, LimitReached, Limits
+from sqswarm.dispatcher.server.problem import json_rpc_problem, problem, problem_of, reason_of
 from sqswarm.schemas.settings import LOOPBACK_HOSTS
 
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
@@ -42,7 +43,8 @@ class Access:
 
     `origins` are web pages of other sites that may call (and get CORS headers). `issuer` is set
     where callers come with its tokens. `public_url` is the server's address as callers see it;
-    None derives it from each request. `on_lambda`: the name AWS routed by is ours too.
+    None derives it from each request. `on_lambda`: the name AWS routed by is ours too. `limits`
+    are what one principal may take.
     """
 
     authenticator: Authenticator = field(default_factory=LoopbackAuthenticator)
@@ -50,6 +52,7 @@ class Access:
     hosts: tuple[str, ...] = tuple(LOOPBACK_HOSTS)
     origins: tuple[str, ...] = ()
     body_limit: int = BODY_LIMIT_BYTES
+    limits: Limits = field(default_factory=Limits)
     issuer: str | None = None
     public_url: str | None = None
     on_lambda: bool = False
@@ -62,17 +65,18 @@ class Access:
 
 
 class AuthMiddleware:
-    """ASGI middleware: checks Host, Origin, credentials, size and scope, in that order.
+    """ASGI middleware: checks Host, Origin, credentials, limits, size and scope, in that order.
 
-    What it lets in carries `scope["state"]["identity"]`. Every answer of 400 and above is logged,
-    once, whoever gave it; an application says why in `scope["state"]["refusal"]` (a short word),
-    and what a caller is not told in `["fault"]`.
+    What it lets in carries `scope["state"]["identity"]` and `["account"]`. Every answer of 400 and
+    above is logged, once, whoever gave it; an application says why in `scope["state"]["refusal"]`
+    (a short word), and what a caller is not told in `["fault"]`.
     """
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         """Stand before `app`, as `access` says."""
         self._app = app
         self._access = access
+        self._accounts = Accounts(access.limits)
         self._origins = access.origins
         if access.public_url is not None:  # a proxy may have replaced the Host of our own pages
             parts = urlsplit(access.public_url)
@@ -124,15 +128,23 @@ class AuthMiddleware:
             if identity.principal in self._access.operators:
                 identity = replace(identity, operator=True)
             scope["state"]["identity"] = identity
-            checks.check_declared_length(scope, self._access.body_limit)
-            body = await checks.read_body(receive, self._access.body_limit)
-            if body is None:
-                return
-            checks.check_scope(identity, scope["method"], _route_path(scope), body)
+            account = scope["state"]["account"] = self._accounts.of(identity.principal)
+            account.take_request()
+            with account.open_request():
+                checks.check_declared_length(scope, self._access.body_limit)
+                body = await checks.read_body(
+                    receive, self._access.body_limit, within_s=self._access.limits.read_s
+                )
+                if body is None:
+                    return
+                checks.check_scope(identity, scope["method"], _route_path(scope), body)
+                await self._app(scope, checks.replayed(body, receive), send)
         except AuthError as refused:
             await self._refuse(refused, scope, receive, send)
-            return
-        await self._app(scope, checks.replayed(body, receive), send)
+        except LimitReached as reached:
+            scope["state"]["refusal"] = reason_of(reached)
+            answer = json_rpc_problem if _route_path(scope) == MCP_PATH else problem_of
+            await answer(reached)(scope, receive, send)
 
     def _hosts(self, scope: Scope) -> tuple[str, ...]:
         if not self._access.on_lambda:

