@@ -79,8 +79,8 @@ class Log:
     def _write(self, level: int, event: str, fields: dict[str, Any]) -> None:
         if self.logger.isEnabledFor(level):
             # Without secrets here already: another handler than ours may write it down.
-            hidden = hide_all({**self.bound, **fields})
-            self.logger.log(level, "%s", hide(event), extra={"fields": hidden})
+            said, hidden = hide_all([event, {**self.bound, **fields}])
+            self.logger.log(level, "%s", said, extra={"fields": hidden})
 
 
 class JsonFormatter(logging.Formatter):
@@ -89,18 +89,19 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line: what was said, the fields, and a traceback where there is one."""
         fields = getattr(record, "fields", None)
+        line = {"level": record.levelname, "event": record.getMessage()}
         if fields is None:  # another's logger, perhaps within an agent
-            fields = {**_current.get({}), "logger": record.name}
-        line = {"level": record.levelname, "event": record.getMessage(), **fields}
+            line = hide_all({**line, **_current.get({}), "logger": record.name})
+        else:  # ours, and hidden already
+            line.update(fields)
         if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
+            line["traceback"] = hide(self.formatException(record.exc_info))
         seconds = strftime("%Y-%m-%dT%H:%M:%S", gmtime(record.created))
         line["timestamp"] = f"{seconds}.{int(record.msecs):03d}Z"
         try:
-            text = dumps(line)
+            return dumps(line)
         except (TypeError, ValueError):
-            text = dumps({name: str(value) for name, value in line.items()})
-        return hide(text)
+            return dumps({name: hide(str(value)) for name, value in line.items()})
 
 
 class _StandardOutput(logging.StreamHandler):  # type: ignore[type-arg] # generic in stubs only

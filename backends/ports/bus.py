@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Protocol
 
+from sqswarm.backends.redact import hide
 from sqswarm.schemas.json import size_bytes
 from sqswarm.schemas.value import dataclass
 
@@ -81,7 +82,7 @@ class OutgoingDeadLetter:
         """Return the reason as message attributes."""
         named = {
             "reason": self.reason,
-            "detail": _printable(self.detail),
+            "detail": _printable(hide(self.detail)),
             "task_id": self.task_id or "",
             "failed_at": self.failed_at,
             "attempts": str(self.attempts),

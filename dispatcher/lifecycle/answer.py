@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqswarm.backends.redact import hide_all
 from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
 from sqswarm.dispatcher.lifecycle.republish import republish
 from sqswarm.dispatcher.validate import schema_errors
@@ -105,6 +106,7 @@ def check_answer(key: str, asked: JsonObject, value: Any) -> Any:
         raise InvalidArguments(
             message, hint=f"{ANSWER_LIMIT_BYTES:,} are possible: answer with an address instead."
         )
+    shaped = hide_all(shaped)  # what is recorded is what the agent gets, so that must fit
     validator = Draft202012Validator(asked["schema"])
     if not validator.is_valid(shaped):
         message = f"the answer to {key!r} does not fit: {schema_errors(validator, shaped)}"

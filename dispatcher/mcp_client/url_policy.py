@@ -19,6 +19,28 @@ from sqswarm.schemas.settings import LOOPBACK_HOSTS, Settings
 ALLOW_VARIABLE = "SQSWARM_MCP_ALLOW"
 """Comma-separated: `host`, `host:port`, `*.domain` or a network such as `10.1.0.0/16`."""
 
+_UNICAST = ipaddress.ip_network("2000::/3")
+"""Source: IANA, Internet Protocol Version 6 Address Space: all that is given to anybody.
+
+Without it: loopback, `::a.b.c.d`, `64:ff9b:1::/48`, `fec0::/10` and whatever a version of Python
+takes for public.
+"""
+
+_NOT_PUBLIC = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            *("192.0.0.0/24", "192.88.99.0/24", "198.18.0.0/15", "240.0.0.0/4"),
+            *("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"),
+        ),
+    )
+)
+"""What `is_global` of one Python or another lets through.
+
+Protocol assignments (192.0.0.192 is a cloud's metadata service), 6to4 and Teredo, which hold IPv4
+addresses, benchmarks and documentation. Source: IANA's registries of special-purpose addresses.
+"""
+
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 """Source: RFC 6052, the well-known prefix of IPv4 addresses within IPv6."""
 
@@ -84,7 +106,7 @@ class UrlPolicy:
         plain = _inner(address)
         if trusted or self._in_network(plain) or (self.loopback and plain.is_loopback):
             return
-        if not plain.is_global or plain.is_multicast:
+        if not _is_public(plain):
             message = f"{url} leads to {address}, which is not public"
             raise AddressRefused(message)
         if urlsplit(url).scheme != "https":
@@ -104,8 +126,14 @@ def _inner(address: _Address) -> _Address:
     if isinstance(address, ipaddress.IPv6Address):
         if address in _NAT64:
             return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        return address.ipv4_mapped or address.sixtofour or address
+        return address.ipv4_mapped or address
     return address
+
+
+def _is_public(address: _Address) -> bool:
+    known = isinstance(address, ipaddress.IPv4Address) or address in _UNICAST
+    special = address.is_multicast or any(address in network for network in _NOT_PUBLIC)
+    return known and address.is_global and not special
 
 
 def _parts(url: str) -> tuple[str, int]:

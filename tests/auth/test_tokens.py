@@ -1,7 +1,7 @@
 """Tokens: forged, stale and foreign ones are refused, each with its reason, logged once."""
 
 import pytest
-from forged_tokens import FORGED, in_s
+from forged_tokens import FORGED, in_s, typed
 from served import echo, serve
 
 from sqswarm.dispatcher.server.auth import access_from_environment
@@ -66,6 +66,17 @@ def test_a_good_token_says_who_calls(server, issuer, claims, scopes):
         "size": 0,
     }
     assert server.refusals() == []
+
+
+@pytest.mark.parametrize("typ", ["at+jwt", "AT+JWT", "application/at+jwt", "JWT", None])
+def test_access_tokens_have_the_types_that_issuers_write(server, issuer, typ):
+    assert server("POST", "/who", token=typed(typ)(issuer)).json()["principal"] == "ada"
+
+
+@pytest.mark.parametrize(("typ", "status"), [("at+jwt", 200), ("JWT", 401), (None, 401)])
+def test_an_issuer_of_rfc_9068_is_held_to_it(guarded, issuer, typ, status):
+    strict = guarded(**issuer.environment(), SQSWARM_JWT_TYP="at+jwt")
+    assert strict("POST", "/who", token=typed(typ)(issuer)).status_code == status
 
 
 def test_no_token_is_asked_for_without_an_error_word(server):

@@ -90,12 +90,45 @@ def test_outputs_are_cut_and_plain():
         "AKIAIOSFODNN7EXAMPLE",
         "ghp_" + "a" * 36,
         "xoxb-1234567890-abc",
+        "sk-proj-" + "a1" * 20,
+        "sk-" + "a1" * 20,
+        "sk_live_" + "a1" * 12,
+        "github_pat_" + "a1" * 20,
+        "glpat-" + "a1" * 10,
+        "AIza" + "a" * 35,
+        "hf_" + "a" * 34,
+        "eyJhbGciOiJub25lIn0.eyJzdWIiOiJib2IifQ.c2ln",
         "-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----",
     ],
 )
 def test_what_looks_like_a_key_is_hidden(text):
     assert hide(f"a {text} b") == "a [secret] b"
     assert hide_all({"a": [text]}) == {"a": ["[secret]"]}
+
+
+def test_a_password_in_an_address_is_hidden_and_ordinary_text_is_not():
+    assert hide("at postgres://bob:hunter2@db/x") == "at postgres://[secret]@db/x"
+    for text in (
+        "sk-learn-has-many-long-functions",
+        "https://a.example:80/b?c=d@e",
+        "eyJ",
+        "ghosts",
+    ):
+        assert hide(text) == text
+
+
+def test_secrets_are_found_in_the_environment_and_however_they_are_written(monkeypatch):
+    monkeypatch.setenv("SHOP_PASSWORD", "p'ss\"w/rd\n12")
+    monkeypatch.setenv("CSRF_TOKEN", "strict")  # too short to be one
+    assert hide(str(["p'ss\"w/rd\n12"])) == "['[secret]']"
+    assert hide("https://x.example/?q=p%27ss%22w%2Frd%0A12") == "https://x.example/?q=[secret]"
+    assert hide("strict") == "strict"
+
+
+async def test_fields_of_a_secret_that_is_json_are_hidden_too(monkeypatch):
+    monkeypatch.setenv("DATABASE", '{"username": "postgres", "password": "opened-sesame"}')
+    await secret("env:DATABASE")
+    assert hide("postgres says opened-sesame is wrong") == "postgres says [secret] is wrong"
 
 
 async def test_a_secret_is_found_by_reference_and_hidden_after(monkeypatch):

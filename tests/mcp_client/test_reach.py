@@ -29,6 +29,33 @@ PUBLIC = "https://8.8.8.8/mcp"
         "https://0x7f.1/mcp",
         "https://[64:ff9b::7f00:1]/mcp",
         "https://[2002:7f00:1::]/mcp",
+        "https://192.0.0.192/opc/v2/instance/",
+        "https://192.0.0.9/mcp",
+        "https://[::ffff:192.0.0.192]/mcp",
+        "https://[64:ff9b::c000:c0]/mcp",
+        "https://[64:ff9b:1::7f00:1]/mcp",
+        "https://[::127.0.0.1]/mcp",
+        "https://[::8.8.8.8]/mcp",
+        "https://[::ffff:0:10.0.0.1]/mcp",
+        "https://[::]/mcp",
+        "https://[fec0::1]/mcp",
+        "https://[fe80::1]/mcp",
+        "https://[fc00::1]/mcp",
+        "https://[ff02::1]/mcp",
+        "https://[100::1]/mcp",
+        "https://[2001::1]/mcp",
+        "https://[2001:db8::1]/mcp",
+        "https://[3fff::1]/mcp",
+        "https://[5f00::1]/mcp",
+        "https://0.1.2.3/mcp",
+        "https://169.254.1.1/mcp",
+        "https://172.16.0.1/mcp",
+        "https://192.88.99.1/mcp",
+        "https://198.18.0.1/mcp",
+        "https://198.51.100.1/mcp",
+        "https://224.0.0.1/mcp",
+        "https://240.0.0.1/mcp",
+        "https://255.255.255.255/mcp",
     ],
 )
 async def test_what_is_not_public_https_is_refused(url):
@@ -36,8 +63,16 @@ async def test_what_is_not_public_https_is_refused(url):
         await UrlPolicy().resolve(url)
 
 
-async def test_public_https_is_called():
-    assert await UrlPolicy().resolve(PUBLIC) == "8.8.8.8"
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        (PUBLIC, "8.8.8.8"),
+        ("https://[2606:4700::1111]/mcp", "2606:4700::1111"),
+        ("https://[64:ff9b::808:808]/mcp", "64:ff9b::808:808"),  # IPv4 from an IPv6 network
+    ],
+)
+async def test_public_https_is_called(url, address):
+    assert await UrlPolicy().resolve(url) == address
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,10 @@ def critical(issuer):
     return jwt.encode(issuer.claims(), issuer.key, "RS256", headers=headers)
 
 
+def typed(typ):
+    return lambda i: jwt.encode(i.claims(), i.key, "RS256", headers={"kid": i.kid, "typ": typ})
+
+
 def foreign(kid):
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     return lambda i: i.token(key=key, kid=kid or i.kid)
@@ -81,6 +85,14 @@ FORGED = [
     pytest.param(lambda i: i.token("x" * 300), "no-principal", id="endless-sub"),
     pytest.param(lambda i: i.token(None), "missing-claim", id="no-sub"),
     pytest.param(lambda i: i.token("arn:aws:iam::1:root"), "no-principal", id="sub-like-an-arn"),
+    pytest.param(lambda i: i.token("ARN:aws:iam::1:root"), "no-principal", id="sub-like-an-ARN"),
+    pytest.param(lambda i: i.token(" arn:aws:iam::1:root"), "no-principal", id="space-before-arn"),
+    pytest.param(lambda i: i.token("Local"), "no-principal", id="sub-of-this-machine"),
+    pytest.param(lambda i: i.token("ada "), "no-principal", id="space-behind-sub"),
+    pytest.param(typed("logout+jwt"), "wrong-type", id="logout-token"),
+    pytest.param(typed("dpop+jwt"), "wrong-type", id="proof-of-possession"),
+    pytest.param(lambda i: i.token(token_use="id"), "wrong-type", id="cognitos-id-token"),
+    pytest.param(lambda i: i.token(nonce="n"), "wrong-type", id="id-token"),
     pytest.param(lambda i: "garbage", "malformed", id="garbage"),
     pytest.param(lambda i: "a.b.c", "malformed", id="dotted-garbage"),
     pytest.param(lambda i: "x" * 20_000, "malformed", id="endless"),

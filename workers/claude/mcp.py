@@ -82,8 +82,13 @@ async def tools_of_server(
         if server.allows(one["name"])
     ]
     allowed = [one for one in found.get("tools", ()) if server.allows(one["name"])]
+    # The API makes a part of the system prompt of them: quoted, they are what a server says.
     definitions = [
-        {"description": one["description"], "input_schema": one["input_schema"]} for one in allowed
+        {
+            "description": f"The server {server.name!r} says of it: {dumps(one['description'])}",
+            "input_schema": one["input_schema"],
+        }
+        for one in allowed
     ]
     return tools, definitions, found.get("error")
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from sqswarm.backends.redact import hide
 from sqswarm.schemas.json import JsonObject
 from sqswarm.workers.claude.config import McpServer
 from sqswarm.workers.claude.tool_output import marked
@@ -33,7 +34,7 @@ class Toolbox:
         try:
             return {**result, "content": marked(name, await self._called(name, tool_call))}
         except ToolError as error:
-            ctx.log.warning("tool.refused", tool=name, why=str(error)[:500])
+            ctx.log.warning("tool.refused", tool=name, why=hide(str(error))[:500])
             return {**result, "content": marked(name, str(error)), "is_error": True}
 
     async def _called(self, name: str, tool_call: ToolCall) -> str:
@@ -66,7 +67,9 @@ async def toolbox(ctx: TaskContext, tools: Sequence[Tool], servers: Sequence[Mcp
         listed = await asyncio.gather(*(tools_of_server(ctx, server) for server in servers))
         for server, (found, definitions, problem) in zip(servers, listed, strict=True):
             if problem is not None:
-                missing.append(f"The tools of {server.name!r} are not available: {problem}")
+                # Why is the server's text: it may not speak where the system prompt does.
+                missing.append(f"The tools of {server.name!r} are not available.")
+                ctx.log.warning("mcp-server.missing", server=server.name, why=problem)
             for one, definition in zip(found, definitions, strict=True):
                 if one.name not in box:
                     box[one.name] = one

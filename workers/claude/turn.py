@@ -9,7 +9,7 @@ from dataclasses import asdict
 from hashlib import sha256
 from typing import Any
 
-from sqswarm.backends.redact import hide_all
+from sqswarm.backends.redact import hide, hide_all
 from sqswarm.schemas.budget import worst_case
 from sqswarm.schemas.errors import SecretNotFound
 from sqswarm.schemas.json import JsonObject, dumps, size_bytes
@@ -19,6 +19,7 @@ from sqswarm.workers.claude.budget import Reservation, Spend
 from sqswarm.workers.claude.client import Throttle, Throttled, client_of
 from sqswarm.workers.claude.config import Model
 from sqswarm.workers.durable.context import TaskContext
+from sqswarm.workers.durable.step import run_step
 from sqswarm.workers.runtime.outcome import Fail, Retry
 
 _PATIENCE_S = 20.0
@@ -58,7 +59,11 @@ class Turns:
         async def called() -> JsonObject:
             return await self._called(number, messages, known)
 
-        reply: JsonObject = await self._ctx.step("turn", called)
+        # Redacted already, as far as it can be: thinking is signed and goes back as it came.
+        journal = self._ctx._recorded("a turn")  # noqa: SLF001 - not for agents, as `hidden` is
+        reply: JsonObject = await run_step(
+            journal, "turn", called, returns=None, retries=0, hidden=False
+        )
         return reply
 
     async def _called(
@@ -170,7 +175,7 @@ class Turns:
 
     async def _show(self, number: int, text: str) -> None:
         done = min(0.99, (number + 0.5) / self._model.budget.turns)
-        await self._ctx.progress(done, " ".join(text.split())[-_SHOWN_CHARACTERS:])
+        await self._ctx.progress(done, hide(" ".join(text.split()))[-_SHOWN_CHARACTERS:])
 
     def _needs_rest(self) -> bool:
         """Tell whether the worker's time runs short: the next turn is another worker's then."""
@@ -207,8 +212,8 @@ _FINAL = {400: "BadRequest", 401: "NotAuthorised", 402: "NotPaid", 403: "NotAuth
 def _meaning_of_status(error: Any) -> Exception:
     kind = _FINAL.get(error.status_code)
     if kind is None:
-        return Retry(f"the API answered {error.status_code}: {error.message}"[:500])
-    said = str(error.message)
+        return Retry(hide(f"the API answered {error.status_code}: {error.message}")[:500])
+    said = hide(str(error.message))
     if kind == "BadRequest" and ("too long" in said or "context" in said):
         kind = "ContextOverflow"
     return Fail(f"the API answered {error.status_code}: {said}"[:1000], type=kind)

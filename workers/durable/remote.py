@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from sqswarm.backends.redact import hide, hide_all
 from sqswarm.schemas.errors import (
     InputRequired,
     RemoteFailed,
@@ -67,7 +68,12 @@ class Remote:
         journal = self.journal
         base = self._name(tool, arguments)
         created = await run_step(
-            journal, base, _later(self._create, tool, arguments, base), returns=None, retries=0
+            journal,
+            base,
+            _later(self._create, tool, arguments, base),
+            returns=None,
+            retries=0,
+            hidden=False,  # a task's id is whatever the server likes, and goes back as it came
         )
         ended = created.get("ended") or await self._ended(tool, base, created)
         failed = ended.get("error")
@@ -122,7 +128,9 @@ class Remote:
     ) -> None:
         """Ask our own people what the remote task asks, and pass the answer on."""
         journal = self.journal
-        asked = await run_step(journal, f"{place} asked", _given(asked), returns=None, retries=0)
+        asked = await run_step(
+            journal, f"{place} asked", _given(asked), returns=None, retries=0, hidden=False
+        )
         key = place.replace(" ", "-")
         answer = await run_form(journal, key, f"{tool}: {asked['message']}", asked["schema"])
 
@@ -147,7 +155,7 @@ class Remote:
 
             handle = await submit(client, tool, arguments, idempotency_key=key)
             if handle.id is None:
-                return {"ended": await ending(handle)}
+                return {"ended": hide_all(await ending(handle))}
             return {"taskId": handle.id, "at": self.journal.worker.now_ms()}
 
         return await self._server.connected(create)
@@ -190,7 +198,7 @@ class Remote:
                     # JournalEntry as the end: an agent that catches it must meet it again.
                     return failure(type(error).__name__, str(error))
                 journal.worker.log.warning(
-                    "remote.unreachable", task_id=journal.lease.task_id, why=str(error)[:500]
+                    "remote.unreachable", task_id=journal.lease.task_id, why=hide(str(error))[:500]
                 )
         if told is None and late:
             return failure("RemoteTimedOut", f"it has not ended within {self.timeout_s:g} s")
@@ -249,8 +257,8 @@ def form(asked: dict[str, JsonObject]) -> JsonObject:
             return {
                 "asked": {
                     "key": key,
-                    "message": str(params.get("message", "")),
-                    "schema": params["requestedSchema"],
+                    "message": hide(str(params.get("message", ""))),
+                    "schema": hide_all(params["requestedSchema"]),
                 }
             }
     return failure("Unanswerable", "it asks for what no person can be asked for here")

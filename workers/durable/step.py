@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
+from sqswarm.backends.redact import HIDDEN, hide, hide_all
 from sqswarm.schemas import protocol
 from sqswarm.schemas.errors import LeaseLost, StepFailed
 from sqswarm.schemas.json import dumps, loads, size_bytes
@@ -27,14 +28,21 @@ _THREADS = 64
 
 
 async def run_step(
-    journal: Journal, name: str, call: Callable[[], Any], *, returns: Any, retries: int
+    journal: Journal,
+    name: str,
+    call: Callable[[], Any],
+    *,
+    returns: Any,
+    retries: int,
+    hidden: bool = True,
 ) -> Any:
     """Return the recorded outcome of a step, or run it, record it and return it.
 
     An outcome is what JSON makes of it (of `returns`' type where that is known), on the first
-    run as on every replay. A step that raises is tried again by the next attempt, unless the
-    agent catches its StepFailed and goes on: then the failure is what is recorded. Raises
-    LeaseLost where another worker has the task by now.
+    run as on every replay: so it is without secrets, unless `hidden` is False because the caller
+    has seen to that. A step that raises is tried again by the next attempt, unless the agent
+    catches its StepFailed and goes on: then the failure is what is recorded. Raises LeaseLost
+    where another worker has the task by now.
     """
     if not name or len(name) > STEP_NAME_LIMIT:
         message = f"a step's name has 1 to {STEP_NAME_LIMIT} characters, not {len(name)}"
@@ -51,14 +59,14 @@ async def run_step(
             except LeaseLost:
                 raise
             except Exception as error:
-                failed = StepFailed(name, _type_of(error), str(error))
+                failed = StepFailed(name, _type_of(error), hide(str(error)))
                 kept = error_object(failed.error_type, failed.reason)
                 kept["data"]["fail"] = isinstance(error, Fail)
                 journal.failed(Failure(name=full, error=kept, at=operation.place))
                 if isinstance(error, Fail | Retry):
                     raise
                 raise failed from error
-            text = _encoded(full, value, returns)
+            text = _encoded(journal, full, value, returns, hidden=hidden)
             return _decoded(await _record(journal, operation, full, text), returns)
 
 
@@ -94,7 +102,7 @@ async def _attempts(journal: Journal, name: str, call: Callable[[], Any], retrie
                 step=name,
                 attempt=attempt,
                 retry_in_s=wait_s,
-                why=f"{type(error).__name__}: {error}"[:500],
+                why=hide(f"{type(error).__name__}: {error}")[:500],
             )
             await journal.worker.runner.sleep(wait_s)
             attempt += 1
@@ -150,14 +158,23 @@ async def _text(journal: Journal, outcome: Payload) -> str:
     return data.decode()
 
 
-def _encoded(name: str, value: Any, returns: Any) -> str:
+def _encoded(journal: Journal, name: str, value: Any, returns: Any, *, hidden: bool) -> str:
     from pydantic import ValidationError
     from pydantic_core import PydanticSerializationError, to_jsonable_python
 
     try:
         if returns is not None:
             value = returns.dump_python(returns.validate_python(value), mode="json")
-        return dumps({WRAPPED_KEY: to_jsonable_python(value)})
+        plain = to_jsonable_python(value)
+        kept = hide_all(plain) if hidden else plain
+        if kept != plain:
+            # The run goes on with what a replay will find; whoever wonders why is told.
+            journal.worker.log.warning(
+                "step.redacted", task_id=journal.lease.task_id, step=name, shown_as=HIDDEN
+            )
+            if returns is not None:
+                returns.validate_python(kept)
+        return dumps({WRAPPED_KEY: kept})
     except (ValidationError, PydanticSerializationError, TypeError, ValueError) as error:
         message = f"step {name!r} returned what cannot be recorded: {error}"
         raise Fail(message, type="InvalidStep") from error

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqswarm.backends.ports.bus import Delivery
+from sqswarm.backends.redact import hide
 from sqswarm.schemas import protocol
 from sqswarm.schemas.errors import LeaseLost, PayloadTooLarge, PoisonMessage
 from sqswarm.schemas.ids import new_version
@@ -236,7 +237,7 @@ class Runtime:
             log.error("arguments.failed", error=repr(error))
             outcome = Broke(error_type=type(error).__name__, message=str(error))
         decision = decide(
-            _within_limits(outcome),
+            _recordable(outcome),
             attempt=lease.attempt,
             max_attempts=self._worker.spec.max_attempts,
             jitter=self._worker.runner.jitter(),
@@ -296,7 +297,7 @@ class Runtime:
                 journal.lease,
                 now_ms=self._worker.now_ms(),
                 thousandths=round(1000 * fraction),
-                message=message,
+                message=None if message is None else hide(message),
             )
             outcome = await self._worker.store.write(write)
             if not isinstance(outcome, Applied):
@@ -322,7 +323,10 @@ class _Dispositions(dict[str, Disposition]):
             self[message_id] = disposition
 
 
-def _within_limits(outcome: Outcome) -> Outcome:
+def _recordable(outcome: Outcome) -> Outcome:
+    """Return what may be recorded: failures without secrets, results within their limit."""
+    if isinstance(outcome, Broke | Failed):
+        return replace(outcome, message=hide(outcome.message))  # before it is cut anywhere
     if not isinstance(outcome, Returned):
         return outcome
     try:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from sqswarm.backends.redact import hide
 from sqswarm.schemas.errors import (
     AskDeclined,
     AskTimedOut,
@@ -196,10 +197,10 @@ def _finish(function: Any) -> Any:
 
 
 def _brief(error: Exception) -> str:
-    return str(error)[:2000]
+    return hide(str(error))[:2000]
 
 
 def _traceback(error: BaseException) -> str:
     import traceback
 
-    return "".join(traceback.format_exception(error))[-4000:]
+    return hide("".join(traceback.format_exception(error)))[-4000:]

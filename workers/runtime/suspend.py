@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqswarm.backends.ports.bus import DELAY_LIMIT_S
+from sqswarm.backends.redact import hide_all
 from sqswarm.dispatcher.connection import DUE_GRACE_MS
 from sqswarm.schemas import protocol
 from sqswarm.schemas.journal import (
@@ -98,7 +99,7 @@ async def _plan(
 
 
 def _ask(worker: WorkerContext, lease: Lease, asks: list[AskWait], place: Place) -> Write:
-    asked = {wait.name: {**wait.asked, "number": n} for n, wait in enumerate(asks)}
+    asked = {wait.name: {**hide_all(wait.asked), "number": n} for n, wait in enumerate(asks)}
     return protocol.ask(
         lease,
         waits=with_asks(_waits(lease), asked, at=place),

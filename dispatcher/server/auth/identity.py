@@ -96,5 +96,10 @@ def bearer_token(scope: Scope) -> str:
 
 
 def is_principal(name: object) -> bool:
-    """Tell whether a name may own tasks: printable, and not longer than 256 characters."""
-    return isinstance(name, str) and 0 < len(name) <= PRINCIPAL_LIMIT and name.isprintable()
+    """Tell whether a name may own tasks: printable, up to 256 characters, no space around it."""
+    return (
+        isinstance(name, str)
+        and 0 < len(name) <= PRINCIPAL_LIMIT
+        and name.isprintable()
+        and name == name.strip()
+    )

@@ -19,6 +19,7 @@ from sqswarm.dispatcher.server.auth.identity import Authenticator
 from sqswarm.dispatcher.server.auth.middleware import BODY_LIMIT_BYTES, Access
 from sqswarm.dispatcher.server.auth.tokens import (
     ALGORITHMS,
+    TYPES,
     JwtAuthenticator,
     KeySet,
     TokenRules,
@@ -155,11 +156,13 @@ def _tokens(env: Mapping[str, str]) -> JwtAuthenticator:
         if algorithm not in ALGORITHMS:
             message = f"{_JWT}ALGORITHMS names {algorithm!r}"
             raise InvalidSettings(message, hint=f"Possible are {', '.join(ALGORITHMS)}.")
+    types = tuple(one.lower() for one in _list(env, f"{_JWT}TYP"))
     rules = TokenRules(
         issuer=_http_url(env, f"{_JWT}ISSUER"),
         audiences=_list(env, f"{_JWT}AUDIENCE"),
         algorithms=algorithms,
         claim=env.get(f"{_JWT}PRINCIPAL") or "sub",
+        types=types or TYPES,
     )
     return JwtAuthenticator(rules, KeySet(fetch_from(_jwks(env[f"{_JWT}JWKS"]))))
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqswarm.dispatcher.server.auth.authenticators import LOCAL_PRINCIPAL
 from sqswarm.dispatcher.server.auth.checks import OPERATOR
 from sqswarm.dispatcher.server.auth.identity import (
     AuthError,
@@ -32,6 +33,18 @@ ALGORITHMS = (
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
 )  # fmt: skip
 """Signatures with a private key only: with HS256 whoever knows the public key could sign."""
+
+RFC_9068 = "at+jwt"
+"""Source: RFC 9068 §2.1, the `typ` of an access token."""
+
+TYPES = (RFC_9068, "jwt", "")
+"""What is taken unless a setting says less: Cognito writes no `typ`, Entra and Keycloak `JWT`.
+
+Never another, such as `logout+jwt`: a token that is meant for something else (RFC 8725 §3.11).
+"""
+
+_OF_ID_TOKENS = ("nonce", "at_hash", "c_hash")
+"""Source: OpenID Connect Core §3.3.2.11: what says who logged in is no permission to call."""
 
 LEEWAY_S = 30
 """How far the issuer's clock may be off."""
@@ -62,6 +75,7 @@ class TokenRules:
     audiences: tuple[str, ...]
     algorithms: tuple[str, ...] = ALGORITHMS
     claim: str = "sub"
+    types: tuple[str, ...] = TYPES
 
 
 class JwtAuthenticator:
@@ -78,8 +92,7 @@ class JwtAuthenticator:
         """Return who the token was issued for; raises AuthError."""
         claims = await self._claims(bearer_token(scope))
         principal = claims.get(self._rules.claim)
-        # ARNs belong to those whose signatures AWS has checked.
-        if not is_principal(principal) or str(principal).startswith("arn:"):
+        if not is_principal(principal) or _is_reserved(str(principal)):
             raise invalid_token(
                 "no-principal", f"the token's claim {self._rules.claim!r} is no name"
             )
@@ -97,6 +110,9 @@ class JwtAuthenticator:
             raise invalid_token("malformed", "this is no access token") from None
         if header.get("alg") not in self._rules.algorithms:
             raise invalid_token("wrong-algorithm", "tokens signed that way are not taken")
+        kind = str(header.get("typ", "")).lower().removeprefix("application/")
+        if kind not in self._rules.types:
+            raise invalid_token("wrong-type", "this is a token of another kind (`typ`)")
         try:
             key = await self._keys.find(header.get("kid"))
         except Unreachable as error:
@@ -120,7 +136,23 @@ class JwtAuthenticator:
             raise _auth_error(error) from None
         except (ValueError, TypeError, RecursionError):
             raise invalid_token("malformed", "this is no access token") from None
+        if kind != RFC_9068 and _is_id_token(claims):
+            raise invalid_token("wrong-type", "this is an ID token; an access token is needed")
         return claims
+
+
+def _is_reserved(principal: str) -> bool:
+    """Tell whether a name is another's, however it is written.
+
+    ARNs belong to those whose signatures AWS has checked, `local` to this machine's callers.
+    """
+    plain = principal.strip().lower()
+    return plain.startswith("arn:") or plain == LOCAL_PRINCIPAL
+
+
+def _is_id_token(claims: dict[str, Any]) -> bool:
+    # `token_use` is Cognito's.
+    return claims.get("token_use", "access") != "access" or any(c in claims for c in _OF_ID_TOKENS)
 
 
 def _auth_error(error: PyJWTError) -> AuthError:
