@@ -33,7 +33,9 @@ def value(n: int) -> int:
 def _begin(ctx: TaskContext, n: int, mischief: str) -> str:
     """Note that a run begins; return what it has to break by, if anything."""
     lease = None if ctx.journal is None else ctx.journal.lease.v
-    process.note("run", task=ctx.task_id, attempt=ctx.attempt, n=n, v=lease)
+    process.note(
+        "run", task=ctx.task_id, attempt=ctx.attempt, n=n, v=lease, edition=process.edition()
+    )
     what, _, times = mischief.partition(":")
     if not what or (times and ctx.attempt > int(times)):
         return ""
@@ -74,6 +76,14 @@ async def standard(n: int, mischief: str = "", *, ctx: TaskContext) -> int:
 async def kept(n: int, mischief: str = "", *, ctx: TaskContext) -> int:
     """Run a task that was recorded before it was published."""
     return await _run(ctx, n, mischief)
+
+
+@agent(timeout=TIMEOUT_S, max_attempts=MAX_ATTEMPTS, concurrency=2)
+async def padded(n: int, padding: str, *, ctx: TaskContext) -> int:
+    """Take more arguments than a message can carry."""
+    if not padding:
+        raise Fail("the arguments came without their padding", type="Truncated")
+    return await _run(ctx, n, "")
 
 
 @agent(timeout=TIMEOUT_S, max_attempts=MAX_ATTEMPTS, concurrency=2, batch=2)
@@ -145,6 +155,7 @@ AGENTS: dict[str, AnyAgent] = {
         lean,
         standard,
         kept,
+        padded,
         plain,
         fragile,
         stepper,

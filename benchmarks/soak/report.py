@@ -26,6 +26,7 @@ def details(seen: Evidence, verdict: Verdict, proxy: Proxy) -> Iterator[str]:
         f"executions: {numbers['executions']}, {numbers['attempts_lost']} of them lost; "
         f"AWS calls {numbers['calls']}; function processes that died: {numbers['died']}"
     )
+    yield from seen.told
     yield f"duration: {seen.seconds:.1f} s, {numbers['tasks_per_s']:.1f} tasks/s"
     for breach in verdict.breaches[:_SHOWN]:
         yield f"BREACH {breach}"
@@ -43,6 +44,7 @@ def figures(seen: Evidence, verdict: Verdict, proxy: Proxy) -> dict[str, Any]:
     errors = Counter(str((r.error or {}).get("data", {}).get("type")) for r in records if r.error)
     children = sum(record.parent is not None for record in records)
     executions = sum(note["what"] == "run" for note in seen.notes)
+    editions = Counter(note["edition"] for note in seen.notes if note["what"] == "run")
     ended = sum(record.status.terminal for record in records)
     return {
         "submitted": verdict.submitted,
@@ -71,6 +73,8 @@ def figures(seen: Evidence, verdict: Verdict, proxy: Proxy) -> dict[str, Any]:
         "attempts_lost": executions - ended - _suspensions(seen),
         "died": len(seen.died),
         "calls": sum(proxy.calls.values()),
+        "disasters": list(seen.told),
+        "editions": {str(k): v for k, v in editions.items()},
         "seconds": round(seen.seconds, 1),
         "tasks_per_s": ended / seen.seconds,
     }
