@@ -52,12 +52,9 @@ class PlanBehind(Plan):
         """Return the plan of changed code; `folder` gets the module that is new in it."""
         folder.mkdir(exist_ok=True)
         (folder / f"{EDITION}.py").write_text(f"NUMBER = {number}\n")
-        pythonpath = (*self.project.pythonpath, folder)
-        return replace(
-            self,
-            project=replace(self.project, pythonpath=pythonpath),
-            imported=self.imported | {EDITION},
-        )
+        project = replace(self.project, pythonpath=(folder, *self.project.pythonpath))
+        project.activate()
+        return replace(self, project=project, imported=self.imported | {EDITION})
 
 
 def plan_behind(
