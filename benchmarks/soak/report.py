@@ -20,7 +20,7 @@ def details(seen: Evidence, verdict: Verdict, proxy: Proxy) -> Iterator[str]:
         yield f"{name}: {told or 'none'}"
     yield (
         f"records: {numbers['records']} ({numbers['children']} children, {numbers['unclaimed']} of "
-        f"submits that met a fault and were made again), cancelled {verdict.cancelled}"
+        f"submits beside the order, or made again after a fault), cancelled {verdict.cancelled}"
     )
     yield (
         f"executions: {numbers['executions']}, {numbers['attempts_lost']} of them lost; "
