@@ -162,11 +162,6 @@ class Witness:
         elif "lease_until" in sets:
             lease.ended = _ending(sets)
 
-    def suspensions(self, task_id: str) -> int:
-        """Return how often a task gave its worker back to wait."""
-        phases = self.phases.get(task_id, Counter())
-        return phases["waiting"] + phases["sleeping"] + phases["asked"]
-
 
 def _ending(sets: dict[str, str]) -> str:
     if sets.get("status") in TERMINAL:

@@ -19,6 +19,7 @@ TIMEOUT_S = 2
 MAX_ATTEMPTS = 4
 FRAGILE_ATTEMPTS = 3
 _LONG_S = 60.0
+LARGE_S = 60
 
 
 class SoakError(Exception):
@@ -143,10 +144,23 @@ async def asker(n: int, mischief: str = "", *, ctx: TaskContext) -> int:
 
 
 @agent(timeout=TIMEOUT_S, max_attempts=MAX_ATTEMPTS, concurrency=2)
-async def sleeper(n: int, mischief: str = "", *, ctx: TaskContext) -> int:
-    """Sleep for two seconds without a worker."""
-    await ctx.sleep(2)
+async def sleeper(n: int, mischief: str = "", seconds: float = 2, *, ctx: TaskContext) -> int:
+    """Sleep without a worker, for two seconds or for as long as is said."""
+    await ctx.sleep(seconds)
     return await _run(ctx, n, mischief)
+
+
+@agent(timeout=LARGE_S, max_attempts=MAX_ATTEMPTS, concurrency=2, batch=1)
+async def large(n: int, steps: int, size: int, *, ctx: TaskContext) -> int:
+    """Do many recorded steps, each of so many characters, and read them all after a wait."""
+
+    async def step(number: int) -> str:
+        process.note("step", task=ctx.task_id, step=f"part{number}")
+        return "x" * size
+
+    parts = [await ctx.step(f"part{number}", step, number) for number in range(steps)]
+    await ctx.sleep(1)
+    return await _run(ctx, n, "") + sum(map(len, parts)) - steps * size
 
 
 AGENTS: dict[str, AnyAgent] = {
@@ -163,5 +177,6 @@ AGENTS: dict[str, AnyAgent] = {
         fan,
         asker,
         sleeper,
+        large,
     )
 }

@@ -69,7 +69,7 @@ STANDARD = Mischief(
     skew_s=2.0,
     redelivered=0.05,
 )
-DISASTERS = ("outage", "throttle", "deploy", "flood", "full-disk")
+DISASTERS = ("large", "outage", "throttle", "deploy", "flood", "full-disk")
 PROFILES: Mapping[str, Mischief] = {
     "none": Mischief(),
     "standard": STANDARD,

@@ -44,6 +44,7 @@ def figures(seen: Evidence, verdict: Verdict, proxy: Proxy) -> dict[str, Any]:
     errors = Counter(str((r.error or {}).get("data", {}).get("type")) for r in records if r.error)
     children = sum(record.parent is not None for record in records)
     executions = sum(note["what"] == "run" for note in seen.notes)
+    attempts_lost = sum(map(seen.attempts_lost, seen.records))
     editions = Counter(note["edition"] for note in seen.notes if note["what"] == "run")
     ended = sum(record.status.terminal for record in records)
     return {
@@ -70,7 +71,7 @@ def figures(seen: Evidence, verdict: Verdict, proxy: Proxy) -> dict[str, Any]:
         "children": children,
         "unclaimed": len(seen.records) - children - sum(t in seen.records for t in seen.rows),
         "executions": executions,
-        "attempts_lost": executions - ended - _suspensions(seen),
+        "attempts_lost": attempts_lost,
         "died": len(seen.died),
         "calls": sum(proxy.calls.values()),
         "disasters": list(seen.told),
@@ -78,7 +79,3 @@ def figures(seen: Evidence, verdict: Verdict, proxy: Proxy) -> dict[str, Any]:
         "seconds": round(seen.seconds, 1),
         "tasks_per_s": ended / seen.seconds,
     }
-
-
-def _suspensions(seen: Evidence) -> int:
-    return sum(seen.witness.suspensions(task_id) for task_id in seen.records)

@@ -20,7 +20,10 @@ from benchmarks.soak.swarm import PlanBehind
 from sqswarm import Request, Swarm, Task
 from sqswarm.backends.aws.connect import settings_from_environment
 from sqswarm.infra.deploy import deploy
-from sqswarm.schemas.errors import SwarmError
+from sqswarm.schemas.errors import SwarmError, TaskFailed
+from sqswarm.schemas.journal import SLEEP_LIMIT_S, WIDTH_LIMIT
+from sqswarm.schemas.lifecycle import Phase, Status
+from sqswarm.schemas.settings import Settings
 
 _DISK_MB = 256
 _LARGE = 300_000
@@ -36,10 +39,11 @@ class Scale:
     throttle_s: float
     full_s: float
     flood: int
+    large: int
 
 
-LONG = Scale(outage_s=20, throttle_s=60, full_s=15, flood=1000)
-SHORT = Scale(outage_s=8, throttle_s=20, full_s=5, flood=150)
+LONG = Scale(outage_s=20, throttle_s=60, full_s=15, flood=1000, large=1000)
+SHORT = Scale(outage_s=8, throttle_s=20, full_s=5, flood=150, large=250)
 
 
 class Broken(Exception):
@@ -71,6 +75,11 @@ class Ruin:
     def __post_init__(self) -> None:
         """Make a thread for them: they take a while."""
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="ruin")
+
+    @property
+    def settings(self) -> Settings:
+        """Return how the swarm is reached round the proxy."""
+        return replace(settings_from_environment(), stage=self.planned.stage)
 
     @property
     def over(self) -> bool:
@@ -112,6 +121,32 @@ class Ruin:
             raise Broken(f"the tasks gave {given}, not {expected}")
 
 
+def _large(ruin: Ruin) -> str:
+    """Many children, many steps, a long journal, a year of sleep; and each of them too much."""
+    many = ruin.scale.large
+    possible = [
+        ruin.swarm.submit("fan", n=1, width=many),
+        ruin.swarm.submit("large", n=1, steps=many, size=1),
+        ruin.swarm.submit("large", n=1, steps=40, size=10 * 1024),
+    ]
+    year = ruin.swarm.submit("sleeper", n=1, seconds=SLEEP_LIMIT_S)
+    too_much = {
+        "InvalidSleep": ruin.swarm.submit("sleeper", n=1, seconds=SLEEP_LIMIT_S + 1),
+        "TooWide": ruin.swarm.submit("fan", n=1, width=WIDTH_LIMIT + 1),
+    }
+    ruin.finished(possible, [value(1)] * 3)
+    for kind, task in too_much.items():
+        with contextlib.suppress(TaskFailed):
+            raise Broken(f"{kind}: {task.result(timeout=_PATIENCE_S)} was possible")
+        refusal = str(task.error())
+        if kind not in refusal:
+            raise Broken(f"{refusal}, not {kind}")
+    asleep = ruin.swarm.get(year.id).record
+    if asleep.phase is not Phase.SLEEPING or year.cancel() is not Status.CANCELLED:
+        raise Broken(f"a year's sleeper is {asleep.status} in {asleep.phase}")
+    return f"{many} children, {many} steps, 400 KB of journal, a year of sleep; more was refused"
+
+
 def _outage(ruin: Ruin) -> str:
     """Nobody reaches AWS, and every worker is killed meanwhile. What AWS holds, it keeps."""
     before = sum(ruin.proxy.injected.values())
@@ -138,11 +173,10 @@ def _throttle(ruin: Ruin) -> str:
 
 def _deploy(ruin: Ruin) -> str:
     """Deploy what is deployed, then changed code, while tasks run."""
-    settings = replace(settings_from_environment(), stage=ruin.planned.stage)
-    same = deploy(settings, ruin.planned)
+    same = deploy(ruin.settings, ruin.planned)
     if same.changed or same.mended:
         raise Broken(f"the same code changed something: {same.mended}")
-    changed = deploy(settings, ruin.planned.edition(1, ruin.folder / "edition"))
+    changed = deploy(ruin.settings, ruin.planned.edition(1, ruin.folder / "edition"))
     if not changed.changed:
         raise Broken("changed code changed nothing")
     return f"the same code in {same.seconds:.1f} s, changed code in {changed.seconds:.1f} s"
@@ -150,7 +184,6 @@ def _deploy(ruin: Ruin) -> str:
 
 def _flood(ruin: Ruin) -> str:
     """One principal submits a crowd; another's tasks, of the same agent and of one beside it."""
-    settings = replace(settings_from_environment(), stage=ruin.planned.stage)
 
     def latency_s(agent: str) -> float:
         begun = time.monotonic()
@@ -159,7 +192,7 @@ def _flood(ruin: Ruin) -> str:
 
     crowd = [Request(arguments={"n": n}) for n in range(ruin.scale.flood)]
     calm = {agent: latency_s(agent) for agent in ("lean", "plain")}
-    with Swarm.connect(replace(settings, principal="flood")) as flooding:
+    with Swarm.connect(replace(ruin.settings, principal="flood")) as flooding:
         begun = time.monotonic()
         tasks = flooding.submit_many("lean", crowd)
         flooded = {agent: latency_s(agent) for agent in ("plain", "lean")}
@@ -178,26 +211,32 @@ def _full_disk(ruin: Ruin) -> str:
         return "left out: only root can give the emulator a disk of its own"
     filler = ruin.disk / "filler"
     large = "x" * _LARGE
+    changed = ruin.planned.edition(2, ruin.folder / "edition")
     ended = len(ruin.proxy.witness.endings)
     try:
         _fill(filler)
-        refusal = _refused(lambda: ruin.swarm.submit("padded", n=2, padding=large))
+        refusals = [
+            _refused(lambda: ruin.swarm.submit("padded", n=2, padding=large)),
+            _refused(lambda: deploy(ruin.settings, changed)),
+        ]
         time.sleep(ruin.scale.full_s)
         ruin.finished([ruin.swarm.submit("lean", n=3)], [value(3)])
         ended = len(ruin.proxy.witness.endings) - ended
     finally:
         filler.unlink(missing_ok=True)
     ruin.finished([ruin.swarm.submit("padded", n=2, padding=large)], [value(2)])
-    return f"large arguments were refused ({refusal}), {ended} small tasks ended meanwhile"
+    deploy(ruin.settings, changed)
+    told = ", ".join(refusals)
+    return f"large arguments and a deployment were refused ({told}), {ended} tasks ended meanwhile"
 
 
-def _refused(submit: Callable[[], Task]) -> str:
-    """Return what a submit is refused with; raises Broken where it is not."""
+def _refused(call: Callable[[], object]) -> str:
+    """Return what a call is refused with, in short; raises Broken where it is not."""
     try:
-        task = submit()
+        done = call()
     except SwarmError as error:
-        return f"{type(error).__name__}: {error}"[:200]
-    raise Broken(f"a disk without room took the arguments of {task.id}")
+        return f"{type(error).__name__}: {error}"[:120]
+    raise Broken(f"a disk without room was enough for {done}")
 
 
 def _fill(file: Path) -> None:
@@ -207,6 +246,7 @@ def _fill(file: Path) -> None:
 
 
 _STRIKES: Mapping[str, Callable[[Ruin], str]] = {
+    "large": _large,
     "outage": _outage,
     "throttle": _throttle,
     "deploy": _deploy,
