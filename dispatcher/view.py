@@ -104,7 +104,7 @@ async def read_payload(connection: Connection, payload: Payload) -> str:
     data = await connection.blobs.get(str(payload.ref))
     if data is None:
         message = f"{payload.ref} has expired"
-        raise TaskNotFound(message, hint="Payloads in S3 are kept for 15 days; submit it again.")
+        raise TaskNotFound(message, hint="Payloads in S3 are kept for 415 days; submit it again.")
     return data.decode()
 
 

@@ -88,7 +88,8 @@ class Bundle:
     def archive(self) -> bytes:
         """Return the zip: sorted, without times, each module compiled beside its source.
 
-        Raises DeployFailed where Lambda would refuse its size, or a requirement has no wheel.
+        Raises DeployFailed where Lambda would refuse its size, a requirement has no wheel, or the
+        disk has no room.
         """
         files = dict(self.files)
         if self.requirements is not None:
@@ -99,11 +100,15 @@ class Bundle:
             message = f"the code has {size:,} bytes; Lambda takes {ARCHIVE_LIMIT_BYTES:,}"
             raise DeployFailed(message, hint="Drop requirements or data files that no agent needs.")
         buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-            for name, file in sorted(files.items()):
-                _write(archive, name, file.read_bytes())
-                if name.endswith(".py"):
-                    _write_compiled(archive, name, file)
+        try:
+            with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+                for name, file in sorted(files.items()):
+                    _write(archive, name, file.read_bytes())
+                    if name.endswith(".py"):
+                        _write_compiled(archive, name, file)
+        except OSError as error:
+            hint = f"Make room in {tempfile.gettempdir()}, or set TMPDIR to a folder with room."
+            raise DeployFailed(f"the code cannot be packed: {error}", hint=hint) from error
         return buffer.getvalue()
 
 

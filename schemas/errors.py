@@ -132,7 +132,7 @@ class TimedOut(SwarmError):
 
 
 class Unreachable(SwarmError):
-    """No answer from the endpoint, or no permission to talk to it."""
+    """No answer from the endpoint, none but that it is overloaded, or no permission for one."""
 
     hint = "Start the local stack with `sqswarm up`, or check AWS_ENDPOINT_URL and credentials."
     exit_code = 3

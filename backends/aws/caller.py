@@ -126,6 +126,18 @@ _DENIED = frozenset(
         "SignatureDoesNotMatch",
     }
 )
+_THROTTLED = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+"""Source: botocore.retries.standard, ThrottledRetryableChecker; what the services used here say."""
+_BROKEN = 500
 _FAILURES = (aws.ClientError, aws.BotoCoreError)
 _NO_CREDENTIALS = (
     aws.NoCredentialsError,
@@ -165,5 +177,11 @@ def _translated_refusal(error: aws.ClientError, service: str) -> SwarmError | aw
         return Unreachable(
             f"{service} refused: {error}",
             hint="Check the credentials (`aws sts get-caller-identity`) and their permissions.",
+        )
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in _THROTTLED or status >= _BROKEN:
+        return Unreachable(
+            f"{service} cannot serve this now: {error}",
+            hint="Try again in a moment; with the same `idempotency_key` nothing is done twice.",
         )
     return error

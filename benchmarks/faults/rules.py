@@ -64,6 +64,7 @@ class Rule:
         return True
 
 
+EVERYTHING = "*"
 _PUBLISHES = frozenset({"Publish", "PublishBatch", "SendMessage", "SendMessageBatch"})
 _SPARED = frozenset({"sts", "cloudformation", "lambda", ""})
 """What is no part of a task's way: who asks, and the harness's own requests."""
@@ -75,9 +76,14 @@ class Rates:
 
     shares: Mapping[Fault, float] = field(default_factory=dict)
     twice: float = 0.0
+    down: Mapping[str, Fault] = field(default_factory=dict)
+    """Services (`EVERYTHING`: all) of which each request meets the fault, as in an outage."""
 
     def draw(self, call: Call, chance: random.Random) -> Fault | None:
         """Return the fault that a request meets, if any."""
+        fault = self.down.get(call.service) or self.down.get(EVERYTHING)
+        if fault is not None:
+            return fault
         if call.service in _SPARED:
             return None
         drawn = chance.random()
@@ -102,4 +108,5 @@ STANDARD = Rates(
 )
 """docs/soak.md: 5 % of the AWS calls in all; half of the duplicates are published twice."""
 
-PROFILES: Mapping[str, Rates] = {"none": NONE, "standard": STANDARD}
+PROFILES: Mapping[str, Rates] = {"standard": STANDARD, "ruin": STANDARD}
+"""Others have none."""

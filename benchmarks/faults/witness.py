@@ -17,7 +17,6 @@ from typing import Any
 from benchmarks.faults.call import Call
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
-_TASK = "task#"
 _SET = re.compile(r"#(\w+) = (:\d+)")
 _NAMES = re.compile(r"#(\w+)")
 _PARTIQL_SET = re.compile(r'(SET|REMOVE) "(\w+)"(=(?:"\w+"\+)?\?)?')
@@ -42,6 +41,11 @@ class Written:
     expected: str | None = None
     tests: frozenset[str] = frozenset()
     refused: bool = False
+
+    @property
+    def task_id(self) -> str:
+        """Return whose item it is."""
+        return self.pk.rpartition("#")[2]
 
     @property
     def under(self) -> str | None:
@@ -120,7 +124,7 @@ class Witness:
         return sum(lease.lost for lease in self.leases.get(task_id, {}).values())
 
     def _note(self, written: Written) -> None:
-        task_id = written.pk.removeprefix(_TASK)
+        task_id = written.task_id
         if written.sk.startswith("step#"):
             self.steps[task_id, written.sk] += 1
         if written.sk != "task":
@@ -137,7 +141,7 @@ class Witness:
     def _note_lease(self, written: Written) -> None:
         if written.sk != "task":
             return
-        leases, sets = self.leases[written.pk.removeprefix(_TASK)], written.sets
+        leases, sets = self.leases[written.task_id], written.sets
         until_ms = int(sets.get("lease_until", 0))
         if "v" in sets and until_ms and not written.refused:
             leases[sets["v"]] = Granted(
@@ -157,11 +161,6 @@ class Witness:
             lease.until_ms = until_ms
         elif "lease_until" in sets:
             lease.ended = _ending(sets)
-
-    def suspensions(self, task_id: str) -> int:
-        """Return how often a task gave its worker back to wait."""
-        phases = self.phases.get(task_id, Counter())
-        return phases["waiting"] + phases["sleeping"] + phases["asked"]
 
 
 def _ending(sets: dict[str, str]) -> str:

@@ -22,12 +22,11 @@ from benchmarks.faults import Proxy
 from benchmarks.soak import order
 from benchmarks.soak.audit import audit
 from benchmarks.soak.report import details, figures
+from benchmarks.soak.ruin import small_disk
 from benchmarks.soak.run import SHORT, Soak
-from benchmarks.soak.swarm import deploy_behind
 from benchmarks.soak.workload import State
 from sqswarm.infra.local.isolated import isolated_emulator
 
-_STAGE = "soak"
 _TELL_S = 15
 """How often a log, which has no progress bar, is told how far it is."""
 _SHORT_GRACE_S = 15.0
@@ -37,7 +36,9 @@ _SHORT_GRACE_S = 15.0
 def soak(
     *,
     tasks: Annotated[int, typer.Option(min=1, help="how many tasks to submit")] = 10_000,
-    faults: Annotated[str, typer.Option(help="`standard` or `none`: docs/soak.md")] = "standard",
+    faults: Annotated[
+        str, typer.Option(help=f"{', '.join(order.PROFILES)}: docs/soak.md")
+    ] = "standard",
     seed: Annotated[int, typer.Option(help="what is drawn by chance")] = 1,
     deadline: Annotated[int | None, typer.Option(help="give up after so many seconds")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="the numbers as JSON first")] = False,
@@ -66,24 +67,26 @@ def soak(
                 told_at[0] = time.monotonic()
                 progress.console.print(told)
 
-        plan = Soak(
-            tasks=tasks,
-            faults=faults,
-            seed=seed,
-            deadline_s=deadline or max(240, tasks // 8),
-            due_grace_s=_SHORT_GRACE_S if tasks < SHORT else None,
-            tell=tell,
-        )
+        disasters = order.PROFILES[faults].disasters
         with (
             tempfile.TemporaryDirectory(prefix="sqswarm-soak-") as folder,
+            small_disk(wanted="full-disk" in disasters) as disk,
             isolated_emulator() as emulator,
             Proxy(emulator.endpoint_url, seed=seed) as proxy,
         ):
             notes = Path(folder, "notes")
             notes.mkdir()
             progress.update(bar, description="deploying")
-            names = deploy_behind(proxy, stage=_STAGE, variables=plan.variables(proxy, notes))
-            evidence = plan.run(proxy, names, Path(folder))
+            plan = Soak(
+                tasks=tasks,
+                faults=faults,
+                seed=seed,
+                deadline_s=deadline or max(240, tasks // 8) + 120 * len(disasters),
+                disk=disk,
+                due_grace_s=_SHORT_GRACE_S if tasks < SHORT else None,
+                tell=tell,
+            )
+            evidence = plan.run(proxy, Path(folder))
             progress.update(bar, description="auditing")
             verdict = audit(evidence)
         progress.update(bar, description="done")

@@ -19,6 +19,7 @@ TIMEOUT_S = 2
 MAX_ATTEMPTS = 4
 FRAGILE_ATTEMPTS = 3
 _LONG_S = 60.0
+LARGE_S = 60
 
 
 class SoakError(Exception):
@@ -33,7 +34,9 @@ def value(n: int) -> int:
 def _begin(ctx: TaskContext, n: int, mischief: str) -> str:
     """Note that a run begins; return what it has to break by, if anything."""
     lease = None if ctx.journal is None else ctx.journal.lease.v
-    process.note("run", task=ctx.task_id, attempt=ctx.attempt, n=n, v=lease)
+    process.note(
+        "run", task=ctx.task_id, attempt=ctx.attempt, n=n, v=lease, edition=process.edition()
+    )
     what, _, times = mischief.partition(":")
     if not what or (times and ctx.attempt > int(times)):
         return ""
@@ -74,6 +77,14 @@ async def standard(n: int, mischief: str = "", *, ctx: TaskContext) -> int:
 async def kept(n: int, mischief: str = "", *, ctx: TaskContext) -> int:
     """Run a task that was recorded before it was published."""
     return await _run(ctx, n, mischief)
+
+
+@agent(timeout=TIMEOUT_S, max_attempts=MAX_ATTEMPTS, concurrency=2)
+async def padded(n: int, padding: str, *, ctx: TaskContext) -> int:
+    """Take more arguments than a message can carry."""
+    if not padding:
+        raise Fail("the arguments came without their padding", type="Truncated")
+    return await _run(ctx, n, "")
 
 
 @agent(timeout=TIMEOUT_S, max_attempts=MAX_ATTEMPTS, concurrency=2, batch=2)
@@ -133,10 +144,23 @@ async def asker(n: int, mischief: str = "", *, ctx: TaskContext) -> int:
 
 
 @agent(timeout=TIMEOUT_S, max_attempts=MAX_ATTEMPTS, concurrency=2)
-async def sleeper(n: int, mischief: str = "", *, ctx: TaskContext) -> int:
-    """Sleep for two seconds without a worker."""
-    await ctx.sleep(2)
+async def sleeper(n: int, mischief: str = "", seconds: float = 2, *, ctx: TaskContext) -> int:
+    """Sleep without a worker, for two seconds or for as long as is said."""
+    await ctx.sleep(seconds)
     return await _run(ctx, n, mischief)
+
+
+@agent(timeout=LARGE_S, max_attempts=MAX_ATTEMPTS, concurrency=2, batch=1)
+async def large(n: int, steps: int, size: int, *, ctx: TaskContext) -> int:
+    """Do many recorded steps, each of so many characters, and read them all after a wait."""
+
+    async def step(number: int) -> str:
+        process.note("step", task=ctx.task_id, step=f"part{number}")
+        return "x" * size
+
+    parts = [await ctx.step(f"part{number}", step, number) for number in range(steps)]
+    await ctx.sleep(1)
+    return await _run(ctx, n, "") + sum(map(len, parts)) - steps * size
 
 
 AGENTS: dict[str, AnyAgent] = {
@@ -145,6 +169,7 @@ AGENTS: dict[str, AnyAgent] = {
         lean,
         standard,
         kept,
+        padded,
         plain,
         fragile,
         stepper,
@@ -152,5 +177,6 @@ AGENTS: dict[str, AnyAgent] = {
         fan,
         asker,
         sleeper,
+        large,
     )
 }

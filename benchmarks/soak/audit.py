@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -53,6 +53,8 @@ class Evidence:
     killed_from_outside: int
     containers_killed: int = 0
     skew_s: float = 0.0
+    told: Sequence[str] = ()
+    """What disasters did."""
 
     @cached_property
     def rows(self) -> dict[str, Row]:

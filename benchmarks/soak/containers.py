@@ -60,6 +60,14 @@ class Containers:
             self.chance.choice(self._running).kill()
             self.killed += 1
 
+    def kill_all(self) -> int:
+        """Kill all of them; return how many there were."""
+        running = [process for process in self._running if process.poll() is None]
+        for process in running:
+            process.kill()
+        self.killed += len(running)
+        return len(running)
+
     def stop(self) -> None:
         """End them all."""
         for process in self._running:

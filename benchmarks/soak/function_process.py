@@ -1,16 +1,18 @@
 """What the soak does inside a worker's process: notes, a clock that is wrong, duplicates.
 
-All of it only where the environment says so (benchmarks.faults.redirect puts it there).
+All of it only where the environment says so (benchmarks.soak.swarm puts it there).
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
 import threading
 import time
 import urllib.request
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -31,6 +33,8 @@ ORDERED_TOO = "SOAK_ORDERED_TOO"
 EMULATOR = "SOAK_EMULATOR"
 """The emulator itself, for making duplicates: not a call of the swarm's, so not by the proxy."""
 SEED = "SOAK_SEED"
+EDITION = "soak_edition"
+"""The module that only changed code has."""
 
 _file: TextIO | None = None
 _lock = threading.Lock()
@@ -73,7 +77,7 @@ def _deliver_again(share: float, emulator: str, chance: random.Random) -> None:
     def handle(self: Worker, event: Any, remaining_s: float) -> Any:
         chosen = [
             record
-            for record in event["Records"]
+            for record in event.get("Records", ())
             if chance.random() < share
             and (os.environ.get(ORDERED_TOO) or not record["eventSourceARN"].endswith(".fifo"))
         ]
@@ -91,14 +95,15 @@ def _show(emulator: str, records: list[Any]) -> None:
         for n, record in enumerate(records)
     ]
     url = f"{emulator}/{queue[4]}/{queue[5]}"
+    scope = f"{os.environ['AWS_ACCESS_KEY_ID']}/20260101/{queue[3]}/sqs/aws4_request"
     request = urllib.request.Request(  # noqa: S310 - the emulator's own address
         emulator,
         data=json.dumps({"QueueUrl": url, "Entries": entries}).encode(),
         headers={
             "Content-Type": "application/x-amz-json-1.0",
             "X-Amz-Target": "AmazonSQS.ChangeMessageVisibilityBatch",
-            "Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/"
-            f"{queue[3]}/sqs/aws4_request, SignedHeaders=host, Signature=0",
+            "Authorization": "AWS4-HMAC-SHA256 "
+            f"Credential={scope}, SignedHeaders=host, Signature=0",
         },
     )
     try:
@@ -137,6 +142,13 @@ def _note_leases_let_go() -> None:
             raise
 
     batch.heartbeat = noted  # type: ignore[attr-defined]
+
+
+def edition() -> int:
+    """Return which of the deployed codes this process runs: 0 is the first."""
+    with contextlib.suppress(ImportError):
+        return int(import_module(EDITION).NUMBER)
+    return 0
 
 
 def _prepare() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,22 +54,29 @@ class Mischief:
     skew_s: float = 0.0
     redelivered: float = 0.0
     """Share of received messages that come again while they are worked on."""
+    disasters: tuple[str, ...] = ()
+    """What befalls the whole swarm meanwhile (benchmarks.soak.ruin), one after another."""
 
 
+STANDARD = Mischief(
+    raising=0.05,
+    hanging=0.01,
+    killing=0.05,
+    orphaned=0.01,
+    poison=0.005,
+    outside_kills=0.005,
+    container_kills=0.002,
+    skew_s=2.0,
+    redelivered=0.05,
+)
+DISASTERS = ("large", "outage", "throttle", "deploy", "flood", "full-disk")
 PROFILES: Mapping[str, Mischief] = {
     "none": Mischief(),
-    "standard": Mischief(
-        raising=0.05,
-        hanging=0.01,
-        killing=0.05,
-        orphaned=0.01,
-        poison=0.005,
-        outside_kills=0.005,
-        container_kills=0.002,
-        skew_s=2.0,
-        redelivered=0.05,
-    ),
+    "standard": STANDARD,
+    "ruin": replace(STANDARD, disasters=DISASTERS),
+    **{name: Mischief(disasters=(name,)) for name in DISASTERS},
 }
+"""A disaster's own name is it alone, with nothing else in the way."""
 
 
 @dataclass(frozen=True, kw_only=True)

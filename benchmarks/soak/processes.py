@@ -40,10 +40,20 @@ class Processes:
 
     def kill_one(self) -> None:
         """Kill a function process that lives, whatever it does just now."""
-        living = [process for process in self._all() if process not in self.died]
-        if living and _runs(chosen := self.chance.choice(living)):
+        if living := sorted(self._all() - self.died.keys()):
+            self._kill(self.chance.choice(living))
+
+    def kill_all(self) -> int:
+        """Kill every function process that lives; return how many there were."""
+        before = self.killed
+        for process in self._all() - self.died.keys():
+            self._kill(process)
+        return self.killed - before
+
+    def _kill(self, process: str) -> None:
+        if _runs(process):
             with contextlib.suppress(ProcessLookupError):
-                os.kill(_pid(chosen), signal.SIGKILL)
+                os.kill(_pid(process), signal.SIGKILL)
                 self.killed += 1
 
     def _all(self) -> set[str]:

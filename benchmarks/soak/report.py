@@ -20,12 +20,13 @@ def details(seen: Evidence, verdict: Verdict, proxy: Proxy) -> Iterator[str]:
         yield f"{name}: {told or 'none'}"
     yield (
         f"records: {numbers['records']} ({numbers['children']} children, {numbers['unclaimed']} of "
-        f"submits that met a fault and were made again), cancelled {verdict.cancelled}"
+        f"submits beside the order, or made again after a fault), cancelled {verdict.cancelled}"
     )
     yield (
         f"executions: {numbers['executions']}, {numbers['attempts_lost']} of them lost; "
         f"AWS calls {numbers['calls']}; function processes that died: {numbers['died']}"
     )
+    yield from seen.told
     yield f"duration: {seen.seconds:.1f} s, {numbers['tasks_per_s']:.1f} tasks/s"
     for breach in verdict.breaches[:_SHOWN]:
         yield f"BREACH {breach}"
@@ -43,6 +44,8 @@ def figures(seen: Evidence, verdict: Verdict, proxy: Proxy) -> dict[str, Any]:
     errors = Counter(str((r.error or {}).get("data", {}).get("type")) for r in records if r.error)
     children = sum(record.parent is not None for record in records)
     executions = sum(note["what"] == "run" for note in seen.notes)
+    attempts_lost = sum(map(seen.attempts_lost, seen.records))
+    editions = Counter(note["edition"] for note in seen.notes if note["what"] == "run")
     ended = sum(record.status.terminal for record in records)
     return {
         "submitted": verdict.submitted,
@@ -68,13 +71,11 @@ def figures(seen: Evidence, verdict: Verdict, proxy: Proxy) -> dict[str, Any]:
         "children": children,
         "unclaimed": len(seen.records) - children - sum(t in seen.records for t in seen.rows),
         "executions": executions,
-        "attempts_lost": executions - ended - _suspensions(seen),
+        "attempts_lost": attempts_lost,
         "died": len(seen.died),
         "calls": sum(proxy.calls.values()),
+        "disasters": list(seen.told),
+        "editions": {str(k): v for k, v in editions.items()},
         "seconds": round(seen.seconds, 1),
         "tasks_per_s": ended / seen.seconds,
     }
-
-
-def _suspensions(seen: Evidence) -> int:
-    return sum(seen.witness.suspensions(task_id) for task_id in seen.records)

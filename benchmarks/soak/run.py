@@ -10,29 +10,36 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks.faults import Proxy, rules
-from benchmarks.soak import function_process, order
+from benchmarks.soak import function_process, order, ruin
 from benchmarks.soak.audit import Evidence
 from benchmarks.soak.containers import Containers, worker_command
 from benchmarks.soak.dispatchers import Dispatchers
 from benchmarks.soak.inspector import Inspector
+from benchmarks.soak.processes import Processes
+from benchmarks.soak.ruin import Ruin
+from benchmarks.soak.swarm import deploy_behind, plan_behind
 from benchmarks.soak.workload import State, Workload
 from sqswarm import Swarm
 from sqswarm.backends.aws.connect import client_factory, settings_from_environment
-from sqswarm.schemas.naming import Names
 
 SHORT = 1000
 """A soak of fewer tasks leaves out what takes long."""
 _CONTAINERS = 2
+STAGE = "soak"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Soak:
-    """What to run. `due_grace_s` is how soon housekeeping looks after a recorded task."""
+    """What to run. `due_grace_s` is how soon housekeeping looks after a recorded task.
+
+    `disk` is the file system of the emulator's files, if it has one to itself.
+    """
 
     tasks: int
     faults: str
     seed: int
     deadline_s: float
+    disk: Path | None = None
     due_grace_s: float | None = None
     tell: Callable[[State], None] = field(default=lambda _: None)
 
@@ -48,8 +55,10 @@ class Soak:
             function_process.EMULATOR: proxy.upstream,
         }
 
-    def run(self, proxy: Proxy, names: Names, folder: Path) -> Evidence:
-        """Run it; `folder` holds `notes`, the functions', and gets the dispatchers' files."""
+    def run(self, proxy: Proxy, folder: Path) -> Evidence:
+        """Deploy and run it; `folder` holds `notes`, the functions', and gets other files."""
+        planned = plan_behind(proxy, stage=STAGE, variables=self.variables(proxy, folder / "notes"))
+        names = deploy_behind(planned)
         mischief = order.PROFILES[self.faults]
         ordered = order.draw(self.tasks, mischief, self.seed)
         settings = replace(settings_from_environment(), stage=names.stage)
@@ -74,17 +83,30 @@ class Soak:
                 folder=folder,
                 chance=random.Random(f"containers-{self.seed}"),
             )
+            processes = Processes(
+                folder=folder / "notes", chance=random.Random(f"storm-{self.seed}")
+            )
             workload = Workload(
                 order=ordered,
                 mischief=mischief,
-                rates=rules.PROFILES[self.faults],
+                rates=rules.PROFILES.get(self.faults, rules.NONE),
                 proxy=proxy,
                 inspector=Inspector(names=names, clients=client_factory(settings)),
                 swarm=swarm,
                 dispatchers=dispatchers,
                 containers=containers,
-                notes=folder / "notes",
-                seed=self.seed,
+                processes=processes,
+                ruin=Ruin(
+                    disasters=mischief.disasters,
+                    scale=ruin.LONG if self.tasks >= SHORT else ruin.SHORT,
+                    proxy=proxy,
+                    swarm=swarm,
+                    planned=planned,
+                    containers=containers,
+                    processes=processes,
+                    folder=folder,
+                    disk=self.disk,
+                ),
                 deadline_s=self.deadline_s,
                 tell=self.tell,
             )

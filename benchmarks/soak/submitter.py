@@ -25,7 +25,8 @@ DUE_GRACE_S = "SOAK_DUE_GRACE_S"
 """How soon housekeeping looks after a recorded task: a minute, where this is not set."""
 
 _A_CALL = 50
-_TRIES = 20
+_PATIENCE_S = 240
+"""Longer than any outage of a soak."""
 _PAUSE_S = 0.3
 
 
@@ -47,25 +48,25 @@ def _submit(swarm: Swarm, rows: list[Row]) -> list[str]:
     """Submit, and again where AWS was not to be had: then nobody has a handle of the first."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    for tries_left in range(_TRIES, -1, -1):
+    ends = time.monotonic() + _PATIENCE_S
+    while True:
         try:
             return [t.id for t in swarm.submit_many(rows[0].agent, [_request(r) for r in rows])]
         except (SwarmError, ClientError, BotoCoreError):
-            if not tries_left:
+            if time.monotonic() > ends:
                 raise
             time.sleep(_PAUSE_S)
-    raise AssertionError
 
 
 def _connect() -> Swarm:
-    for tries_left in range(_TRIES, -1, -1):
+    ends = time.monotonic() + _PATIENCE_S
+    while True:
         try:
             return Swarm.connect()
         except Exception:  # whatever a fault makes of it
-            if not tries_left:
+            if time.monotonic() > ends:
                 raise
             time.sleep(_PAUSE_S)
-    raise AssertionError
 
 
 def main(rows_path: str, handles_path: str, *flags: str) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -20,6 +18,7 @@ from benchmarks.soak.dispatchers import Dispatchers
 from benchmarks.soak.inspector import Inspector
 from benchmarks.soak.order import Mischief, Order
 from benchmarks.soak.processes import Processes
+from benchmarks.soak.ruin import Ruin
 from sqswarm import Swarm
 from sqswarm.schemas.errors import SwarmError
 
@@ -54,19 +53,18 @@ class Workload:
     """A dispatcher that answers questions, through the proxy."""
     dispatchers: Dispatchers
     containers: Containers
-    notes: Path
-    seed: int
+    processes: Processes
+    ruin: Ruin
     deadline_s: float
     tell: Callable[[State], None] = field(default=lambda _: None)
 
     def run(self) -> Evidence:
         """Run it and return what can be held against the promises."""
-        chance = random.Random(f"storm-{self.seed}")
-        processes = Processes(folder=self.notes, chance=chance)
+        processes = self.processes
         begun, since_ms = time.monotonic(), time.time_ns() // 1_000_000
         self.proxy.rates = self.rates
         with ThreadPoolExecutor(4, thread_name_prefix="workload") as pool:
-            rounds = _Rounds(self, pool, processes, begun)
+            rounds = _Rounds(self, pool, begun)
             try:
                 while not self._over(begun):
                     rounds.step()
@@ -76,6 +74,7 @@ class Workload:
                 left, due = self._settle(rounds)
                 processes.step()  # from here on containers die of our own hand
             finally:
+                rounds.stopping = True
                 self.dispatchers.stop()
                 self.containers.stop()
                 self.proxy.rates = Rates()
@@ -91,7 +90,8 @@ class Workload:
             letters=list(self.inspector.letters()),
             left=left,
             due=due,
-            problems=[*self.dispatchers.broken, *rounds.problems],
+            problems=[*self.dispatchers.broken, *rounds.problems, *self.ruin.problems],
+            told=self.ruin.told,
             seconds=seconds,
             dispatchers_killed=self.dispatchers.killed,
             killed_from_outside=processes.killed,
@@ -106,7 +106,8 @@ class Workload:
     def _over(self, begun: float) -> bool:
         if time.monotonic() - begun > self.deadline_s:
             return True
-        return self.dispatchers.finished and len(self.ended()) == len(self.dispatchers.expected())
+        everything = len(self.ended()) == len(self.dispatchers.expected())
+        return self.dispatchers.finished and everything and self.ruin.over
 
     def _settle(self, rounds: _Rounds) -> tuple[dict[str, int], list[str]]:
         """Wait for duplicates and owed effects; return what queues and index hold at the end."""
@@ -123,12 +124,11 @@ class Workload:
 class _Rounds:
     """What goes on beside the tasks, looked at twice a second."""
 
-    def __init__(
-        self, workload: Workload, pool: ThreadPoolExecutor, processes: Processes, begun: float
-    ) -> None:
+    def __init__(self, workload: Workload, pool: ThreadPoolExecutor, begun: float) -> None:
         self._workload = workload
         self._pool = pool
-        self._processes = processes
+        self._processes = workload.processes
+        self.stopping = False
         self._begun = begun
         self._asked = 0
         self._poison = list(workload.order.poison)
@@ -147,6 +147,7 @@ class _Rounds:
         while self._poison and len(self._poison) > total * (1 - share) - 1:
             self._workload.inspector.poison(*self._poison.pop())
         self._kill(share)
+        self._workload.ruin.step(share)
         if time.monotonic() - self._kept_house > _KEEP_HOUSE_S and (
             self._housekeeping is None or self._housekeeping.done()
         ):
@@ -185,7 +186,7 @@ class _Rounds:
 
     def _answer(self, task_id: str) -> None:
         """Answer a task's question; a dispatcher that met too many faults tries again."""
-        for _ in range(20):
+        while not self.stopping:
             with suppress(SwarmError, ClientError, BotoCoreError):
                 self._workload.swarm.answer(task_id, "zero", 0)
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 import traceback
@@ -11,6 +12,7 @@ import typer
 
 INTERRUPTED = 130
 """Source: shells report a process ended by signal 2 (SIGINT) as 128 + 2."""
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,9 @@ def failure_of(error: BaseException) -> Failure:
     if isinstance(hint, str):
         code = getattr(error, "exit_code", 3)  # of the local emulator: the swarm is out of reach
         return Failure(kind=kind, message=str(error), hint=hint, exit_code=code)
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        hint = "Make room on that disk, then run it again."
+        return Failure(kind=kind, message=str(error), hint=hint, exit_code=1)
     return Failure(
         kind=kind,
         message=f"{kind}: {error}",

@@ -17,8 +17,9 @@ TABLE = "Table"
 BUCKET = "Bucket"
 SWEEP_INDEX = "sweep"
 
-PAYLOAD_DAYS = 15
-"""A day longer than the longest life of a message and of a task's record (14 days each)."""
+PAYLOAD_DAYS = 415
+"""A day longer than a task may wait, with arguments and outcomes of steps that it still needs, and
+than its record is kept after that."""
 
 TEMPLATE_DAYS = 30
 """Templates are kept for a look back only. Code does not expire: each deployment prunes it."""

@@ -1,3 +1,4 @@
+import errno
 import json
 
 import pytest
@@ -63,6 +64,12 @@ def test_an_error_is_two_lines_and_no_traceback():
     result = runner.invoke(app_that(NotDeployed("no swarm here", hint="Deploy it.")), ["act"])
     assert result.stderr == "error: no swarm here\n  fix: Deploy it.\n"
     assert result.stdout == ""
+
+
+def test_a_full_disk_says_what_to_do():
+    error = OSError(errno.ENOSPC, "No space left on device", "/tmp/x")
+    result = runner.invoke(app_that(error), ["act"])
+    assert "No space left on device: '/tmp/x'\n  fix: Make room" in result.stderr
 
 
 def test_with_json_the_error_is_json_on_stderr():

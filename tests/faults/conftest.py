@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from benchmarks.faults import Proxy
-from benchmarks.soak.swarm import deploy_behind
+from benchmarks.soak.swarm import deploy_behind, plan_behind
 
 from sqswarm import Swarm
 from sqswarm.backends.aws.connect import client_factory, settings_from_environment
@@ -22,7 +22,8 @@ def behind(emulator, tmp_path_factory):
         pytest.skip("the fault matrix is LocalStack's: killed processes, redirected functions")
     notes = tmp_path_factory.mktemp("fault-notes")
     with Proxy(emulator.endpoint_url) as proxy:
-        names = deploy_behind(proxy, stage=STAGE, variables={"SOAK_NOTES": str(notes)})
+        variables = {"SOAK_NOTES": str(notes)}
+        names = deploy_behind(plan_behind(proxy, stage=STAGE, variables=variables))
         yield proxy, names, notes
 
 

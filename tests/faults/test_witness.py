@@ -122,7 +122,6 @@ def test_it_knows_how_each_lease_ended(write, ended, batch):
     assert (lease.after, lease.length_ms, lease.ended) == ("old", 8, ended)
     assert lease.until_ms == (20 if write.changes[0].value == 20 else 9)
     assert witness.lost(ID) == (ended not in {"settled", "parked"})
-    assert witness.suspensions(ID) == (ended == "parked")
 
 
 def test_it_knows_a_worker_that_came_too_late_and_nobody_else():

@@ -1,4 +1,5 @@
 import io
+import resource
 import sys
 import zipfile
 
@@ -6,7 +7,7 @@ import pytest
 
 from sqswarm.infra.bundle import bundle
 from sqswarm.infra.requirements import Requirements, pinned
-from sqswarm.schemas.errors import UsageError
+from sqswarm.schemas.errors import DeployFailed, UsageError
 
 
 @pytest.fixture
@@ -63,6 +64,18 @@ def test_times_on_disk_do_not_count(package):
     after = {i.filename: i.date_time for i in zipfile.ZipFile(io.BytesIO(archive())).infolist()}
     assert before == after
     assert set(after.values()) == {(1980, 1, 1, 0, 0, 0)}
+
+
+def test_a_disk_without_room_is_a_clear_refusal(package):
+    packed = bundle(["packed_agents.agents"], requirements=None)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))  # what a full disk is to any user
+    try:
+        with pytest.raises(DeployFailed, match="cannot be packed") as refused:
+            packed.archive()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "TMPDIR" in refused.value.hint
 
 
 def test_a_single_file_module_can_be_packed(tmp_path, monkeypatch):

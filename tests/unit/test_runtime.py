@@ -206,6 +206,21 @@ async def test_a_settle_that_fails_costs_no_neighbour_its_retry(memory):
     assert ("raises", 2) in RUNS
 
 
+async def test_a_table_out_of_reach_costs_no_attempt_and_few_receives(memory):
+    [task_id] = await memory.submit(echo, "a")
+    memory.store.dead = True
+    for _ in range(15 * 60):  # as long as ten receives last at the queue's own visibility, and half
+        await memory.work(echo)
+        memory.clock.advance(seconds=1)
+    assert RUNS == []
+    memory.store.dead = False
+    for _ in range(15 * 60):
+        await memory.work(echo)
+        memory.clock.advance(seconds=1)
+    seen = await memory.see(task_id)
+    assert (seen.result(), seen.record.attempt) == ("a", 1)
+
+
 async def test_an_agent_that_raises_is_retried_with_growing_delays_then_recorded_failed(memory):
     [task_id] = await memory.submit(moody, "raises")
     waits = []
