@@ -83,20 +83,26 @@ class DynamoStore:
         raise AssertionError  # the last try returned or raised
 
     async def write_many(self, writes: Sequence[Write]) -> list[WriteOutcome]:
-        """Carry out the writes with BatchExecuteStatement, 25 a call."""
+        """Carry out the writes with BatchExecuteStatement, 25 a call.
+
+        One alone goes by UpdateItem, which returns the item, unless it inserts: that never
+        replaces anything, whatever it may be said to.
+        """
         if len({write.key for write in writes}) != len(writes):
             message = "two writes of one batch name the same key"
             raise ValueError(message)
         if not writes:
             return []
-        if len(writes) == 1:
+        if len(writes) == 1 and not writes[0].inserts:
             return [await self.write(writes[0])]
         parts = await self._runner.gather(
             [self._write_batch(part) for part in chunks(writes, _STATEMENTS_A_CALL)]
         )
         return [outcome for part in parts for outcome in part]
 
-    async def _write_batch(self, writes: Sequence[Write]) -> list[WriteOutcome]:
+    async def _write_batch(
+        self, writes: Sequence[Write], tries_left: int = _TRIES - 1
+    ) -> list[WriteOutcome]:
         statements = [statement_of(write, self._table) for write in writes]
         if any(statement is None for statement in statements):
             return await self._runner.gather([self.write(write) for write in writes])
@@ -112,8 +118,8 @@ class DynamoStore:
                 outcomes.append(Applied(item=item_of(new) if new else None))
                 continue
             if error["Code"] not in _REFUSALS:
-                # Throttled or broken for this statement alone: UpdateItem retries by itself.
-                outcomes.append(await self.write(writes[index]))
+                # Throttled or broken for this statement alone.
+                outcomes.append(await self._write_again(writes[index], error, tries_left))
                 continue
             old = error.get("Item") or answer.get("Item")
             outcomes.append(Refused(item=item_of(old)) if old else None)
@@ -124,6 +130,24 @@ class DynamoStore:
             for index in unread:
                 outcomes[index] = Refused(item=found.get(writes[index].key))
         return [outcome for outcome in outcomes if outcome is not None]
+
+    async def _write_again(
+        self, write: Write, error: dict[str, Any], tries_left: int
+    ) -> WriteOutcome:
+        """Carry out a batch's write alone: with UpdateItem, which the SDK retries.
+
+        An INSERT stays one: a role that may make records need not be able to change them.
+        """
+        if not write.inserts:
+            return await self.write(write)
+        if not tries_left:
+            code, message = error["Code"], error.get("Message", "")
+            raise ClientError(
+                {"Error": {"Code": code, "Message": message}}, "BatchExecuteStatement"
+            )
+        await self._runner.sleep(self._pause_s(tries_left))
+        [outcome] = await self._write_batch([write], tries_left - 1)
+        return outcome
 
     async def read(self, key: Key) -> Item | None:
         """Return one item with a consistent read."""

@@ -17,7 +17,6 @@ from typing import Any
 from benchmarks.faults.call import Call
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
-_TASK = "task#"
 _SET = re.compile(r"#(\w+) = (:\d+)")
 _NAMES = re.compile(r"#(\w+)")
 _PARTIQL_SET = re.compile(r'(SET|REMOVE) "(\w+)"(=(?:"\w+"\+)?\?)?')
@@ -120,7 +119,7 @@ class Witness:
         return sum(lease.lost for lease in self.leases.get(task_id, {}).values())
 
     def _note(self, written: Written) -> None:
-        task_id = written.pk.removeprefix(_TASK)
+        task_id = written.pk.rpartition("#")[2]
         if written.sk.startswith("step#"):
             self.steps[task_id, written.sk] += 1
         if written.sk != "task":
@@ -137,7 +136,7 @@ class Witness:
     def _note_lease(self, written: Written) -> None:
         if written.sk != "task":
             return
-        leases, sets = self.leases[written.pk.removeprefix(_TASK)], written.sets
+        leases, sets = self.leases[written.pk.rpartition("#")[2]], written.sets
         until_ms = int(sets.get("lease_until", 0))
         if "v" in sets and until_ms and not written.refused:
             leases[sets["v"]] = Granted(

@@ -69,7 +69,7 @@ class Inspector:
     def due(self) -> list[str]:
         """Return the tasks that stand in the sweep index, now or for later."""
         return [
-            key["pk"]["S"].removeprefix("task#")
+            key["pk"]["S"].rpartition("#")[2]
             for n in range(DUE_SHARDS)
             for page in self.clients("dynamodb")
             .get_paginator("query")
