@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from sqswarm.backends.aws.caller import AioCaller
 from sqswarm.backends.aws.connect import client_options, settings_from_environment
@@ -27,6 +27,13 @@ from sqswarm.schemas.naming import NamedAgent, agent_name
 from sqswarm.schemas.settings import Settings
 
 
+class Handle(Protocol):
+    """What names a task: its id, and its agent."""
+
+    id: str
+    agent: str
+
+
 class AsyncTask:
     """A handle of one task; see `Task`."""
 
@@ -47,20 +54,24 @@ class AsyncTask:
         """Return the task's status now; a task that no worker has seen yet is `working`."""
         if self._ended is not None:
             return self._ended.status
-        record = await find(self._connection, self.id)
+        record = await find(self._connection, self.id, agent=self.agent)
         return Status.WORKING if record is None else record.status
 
     async def result(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - the contract's name
         """Wait for the task's end and return what the agent returned; see `Task.result`."""
         if self._ended is None:
             follower = Follower(self._connection, timeout_s=timeout)
-            follower.add([self.id])
+            follower.add([self.id], agent=self.agent)
             (self._ended,) = await follower.ended()
         return self._ended.result()
 
     async def error(self) -> SwarmError | None:
         """Return the error a failed or cancelled task ended with, None before or otherwise."""
-        record = self._ended.record if self._ended else await find(self._connection, self.id)
+        record = (
+            self._ended.record
+            if self._ended
+            else await find(self._connection, self.id, agent=self.agent)
+        )
         return None if record is None else ending_error(record)
 
     async def cancel(self) -> Status:
@@ -69,7 +80,7 @@ class AsyncTask:
 
     async def answer(self, key: str, value: Any) -> Status:
         """Answer one open question of the task; see `Swarm.answer`."""
-        return await answer(self._connection, self.id, key, value)
+        return await answer(self._connection, self.id, key, value, agent=self.agent)
 
 
 Tasks = list[AsyncTask]
@@ -192,12 +203,16 @@ class AsyncSwarm:
 
     async def wait(
         self,
-        tasks: Iterable[AsyncTask | str],
+        tasks: Iterable[Handle | str],
         timeout: float | None = None,  # noqa: ASYNC109 - the contract's name
     ) -> AsyncGenerator[AsyncTask]:
         """Yield tasks as they end; raises TimedOut when `timeout` seconds end first."""
         follower = Follower(self._connection, timeout_s=timeout)
-        follower.add(task if isinstance(task, str) else task.id for task in tasks)
+        for task in tasks:
+            if isinstance(task, str):
+                follower.add([task])
+            else:
+                follower.add([task.id], agent=task.agent)
         while follower.waiting:
             for ended in await follower.ended():
                 submitted = Submitted(task_id=ended.id, agent=ended.record.agent)
@@ -212,9 +227,10 @@ class AsyncSwarm:
         record = (await self.get(task_id)).record
         return AsyncTask(self._connection, Submitted(task_id=task_id, agent=record.agent))
 
-    async def cancel(self, task_id: str) -> Status:
-        """Cancel a task and return the status it ended with."""
-        return await cancel(self._connection, task_id)
+    async def cancel(self, task_id: str, *, agent: str | NamedAgent | None = None) -> Status:
+        """Cancel a task and return the status it ended with; see `Swarm.cancel`."""
+        name = None if agent is None else agent_name(agent)
+        return await cancel(self._connection, task_id, agent=name)
 
     async def answer(self, task_id: str, key: str, value: Any) -> Status:
         """Answer the open question `key` of a task; see `Swarm.answer`."""

@@ -188,8 +188,7 @@ class Swarm:
 
     def wait(self, tasks: Iterable[Task | str], timeout: float | None = None) -> Iterator[Task]:
         """Yield tasks as they end; raises TimedOut when `timeout` seconds end first."""
-        ids = [task if isinstance(task, str) else task.id for task in tasks]
-        for task in iterate_straight(self._swarm.wait(ids, timeout)):
+        for task in iterate_straight(self._swarm.wait(tasks, timeout)):
             yield Task(task)
 
     def get(self, task_id: str) -> TaskView:
@@ -200,9 +199,13 @@ class Swarm:
         """Return a handle of a task submitted earlier; raises TaskNotFound as `get` does."""
         return Task(run_straight(self._swarm.task(task_id)))
 
-    def cancel(self, task_id: str) -> Status:
-        """Cancel a task and return the status it ended with."""
-        return run_straight(self._swarm.cancel(task_id))
+    def cancel(self, task_id: str, *, agent: str | NamedAgent | None = None) -> Status:
+        """Cancel a task and return the status it ended with.
+
+        One that no worker has begun may have no record yet, and is found by its `agent` only; a
+        handle's `cancel` knows that. Raises TaskNotFound where there is no such task.
+        """
+        return run_straight(self._swarm.cancel(task_id, agent=agent))
 
     def answer(self, task_id: str, key: str, value: Any) -> Status:
         """Answer the open question `key` of a task and return the task's status after it.

@@ -33,6 +33,8 @@ def expires_s(now_ms: int, ttl_s: int, *, child: bool) -> int:
 
 UNREAD = Catalogue(agents={})
 
+_KNOWN_TASKS = 10_000
+
 
 @dataclass(kw_only=True)
 class Connection:
@@ -51,6 +53,7 @@ class Connection:
     ttl_s: int
     catalogue: Catalogue = UNREAD
     _validators: dict[str, Validator] = field(default_factory=dict)
+    _agents: dict[str, str] = field(default_factory=dict)
 
     async def with_catalogue(self, *, fresh: bool = False) -> Connection:
         """Return this connection with its catalogue read, once, and again where it must be `fresh`.
@@ -62,6 +65,20 @@ class Connection:
             if fresh:
                 self._validators = {}
         return self
+
+    def remember(self, task_id: str, agent: str) -> None:
+        """Note whose task this is: the next one to name it by its id alone need not ask for that.
+
+        The last 10,000 are kept, by all connections that were made from this one.
+        """
+        self._agents[task_id] = agent
+        while len(self._agents) > _KNOWN_TASKS:
+            self._agents.pop(next(iter(self._agents)), None)
+
+    def agents_of(self, task_id: str, agent: str | None = None) -> tuple[str, ...]:
+        """Return the agents that a task may be of: one where it is given or known, else all."""
+        known = agent or self._agents.get(task_id)
+        return self.catalogue.names if known is None else (known,)
 
     def validator(self, entry: CatalogueEntry) -> Validator:
         """Return the compiled validator of an agent's arguments."""
@@ -111,6 +128,9 @@ async def read_catalogue(blobs: Blobs, names: Names) -> Catalogue:
     except NotDeployed as error:
         raise NotDeployed(f"the stage {names.stage!r} is not deployed here") from error
     if data is None:
-        message = f"the stage {names.stage!r} has no catalogue: its deployment did not finish"
+        message = (
+            f"the stage {names.stage!r} has no catalogue that can be read: its deployment did not "
+            "finish, or these credentials may not read it"
+        )
         raise NotDeployed(message)
     return Catalogue.load(data)

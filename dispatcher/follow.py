@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from math import inf
 
 from sqswarm.backends.runner import Runner
 from sqswarm.dispatcher.connection import Connection
-from sqswarm.dispatcher.view import TaskView, open_view, visible
-from sqswarm.schemas.errors import TaskNotFound, TimedOut
+from sqswarm.dispatcher.view import TaskView, find, find_many, not_found, open_view
+from sqswarm.schemas.errors import TimedOut
 from sqswarm.schemas.lifecycle import Status
-from sqswarm.schemas.task import TaskRecord, task_key
+from sqswarm.schemas.task import TaskRecord
 
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 1.0
 _WINDOW = 300
-"""Tasks asked about at once: they end in about the order they were published in."""
+"""Keys asked about at once: tasks end in about the order they were published in."""
 
 
 class _Pace:
@@ -52,14 +52,14 @@ class Follower:
     def __init__(self, connection: Connection, *, timeout_s: float | None) -> None:
         """Start with no tasks; `timeout_s` is how long to wait in all, None for ever."""
         self._connection = connection
-        self._waiting: dict[str, None] = {}
+        self._waiting: dict[str, str | None] = {}
         runner = connection.runner
         deadline_ms = None if timeout_s is None else runner.now_ms() + round(1000 * timeout_s)
         self._pace = _Pace(runner, deadline_ms)
 
-    def add(self, task_ids: Iterable[str]) -> None:
-        """Wait for these too."""
-        self._waiting.update(dict.fromkeys(task_ids))
+    def add(self, task_ids: Iterable[str], *, agent: str | None = None) -> None:
+        """Wait for these too; without their `agent` each is asked for under every agent."""
+        self._waiting.update(dict.fromkeys(task_ids, agent))
 
     @property
     def waiting(self) -> list[str]:
@@ -84,9 +84,9 @@ class Follower:
 
     async def look(self) -> list[TaskView]:
         """Return what has ended by now, without waiting."""
-        window = list(self._waiting)[:_WINDOW]
-        records = await read_records(self._connection, window)
-        done = [record for record in records if record.status.terminal]
+        window = self._window()
+        records = await find_many(self._connection, window)
+        done = [record for record in records.values() if record.status.terminal]
         for record in done:
             del self._waiting[record.task_id]
         if done:
@@ -99,11 +99,23 @@ class Follower:
             [open_view(self._connection, record) for record in done]
         )
 
+    def _window(self) -> dict[str, str | None]:
+        """Return the next tasks to ask about, as many as make about 300 keys; at least one."""
+        window: dict[str, str | None] = {}
+        keys = 0
+        for task_id, agent in self._waiting.items():
+            keys += len(self._connection.agents_of(task_id, agent))
+            if window and keys > _WINDOW:
+                break
+            window[task_id] = agent
+        return window
+
 
 async def follow_task(
     connection: Connection,
     task_id: str,
     *,
+    agent: str | None = None,
     deadline_ms: int,
     meanwhile: Callable[[TaskRecord], Awaitable[bool | None]],
 ) -> TaskRecord:
@@ -114,20 +126,9 @@ async def follow_task(
     """
     pace = _Pace(connection.runner, deadline_ms)
     while True:
-        records = await read_records(connection, [task_id])
-        if not records:
-            message = f"no task {task_id} is visible to {connection.principal}"
-            raise TaskNotFound(message)
-        (record,) = records
+        record = await find(connection, task_id, agent=agent)
+        if record is None:
+            raise not_found(connection, task_id)
         if record.status is not Status.WORKING or pace.left_s <= 0 or await meanwhile(record):
             return record
         await pace.pause()
-
-
-async def read_records(connection: Connection, task_ids: Sequence[str]) -> list[TaskRecord]:
-    """Return the records of those tasks that this principal has, in one read."""
-    if not task_ids:
-        return []
-    items = await connection.store.read_many([task_key(task_id) for task_id in task_ids])
-    found = [visible(connection, items.get(task_key(task_id))) for task_id in task_ids]
-    return [record for record in found if record is not None]

@@ -91,7 +91,7 @@ class Mapping:
         submitted = await submit(self._connection, self._agent, requests, first_row=start)
         self._submitted += len(rows)
         self._index_of.update({s.task_id: n for n, s in enumerate(submitted, start)})
-        self._follower.add(s.task_id for s in submitted)
+        self._follower.add((s.task_id for s in submitted), agent=self._agent)
 
     def _released(self, views: list[TaskView]) -> list[Done]:
         ended = [self._done(view) for view in views]

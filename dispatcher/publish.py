@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 from sqswarm.backends.ports.bus import Outgoing
 from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
-from sqswarm.dispatcher.submit import Submitted, arguments_key
+from sqswarm.dispatcher.submit import Submitted
 from sqswarm.dispatcher.validate import encode
 from sqswarm.schemas import protocol
 from sqswarm.schemas.agent_spec import Durability
@@ -15,7 +16,7 @@ from sqswarm.schemas.errors import UnknownTopic
 from sqswarm.schemas.ids import new_task_id, new_traceparent, new_version
 from sqswarm.schemas.json import JsonObject, canonical, size_bytes
 from sqswarm.schemas.message import Message
-from sqswarm.schemas.payload import INLINE_LIMIT_BYTES
+from sqswarm.schemas.payload import INLINE_LIMIT_BYTES, event_payload_key
 from sqswarm.schemas.task import TaskRecord
 
 
@@ -65,10 +66,13 @@ async def publish(
     ]
     for ordered in sorted({entry.ordered for entry in subscribers}):
         await connection.bus.publish(connection.names.topic(topic, ordered=ordered), outgoing)
-    return [
+    tasks = [
         [Submitted(task_id=message.task_id(entry.name), agent=entry.name) for entry in subscribers]
         for message in messages
     ]
+    for task in chain.from_iterable(tasks):
+        connection.remember(task.task_id, task.agent)
+    return tasks
 
 
 def _validated(
@@ -88,7 +92,8 @@ async def _message(
 ) -> Message:
     event_id = new_task_id(connection.runner.now_ms(), connection.runner.random_bits)
     large = size_bytes(text) > INLINE_LIMIT_BYTES
-    ref = await connection.blobs.put(arguments_key(event_id), text.encode()) if large else None
+    key = event_payload_key(topic, event_id)
+    ref = await connection.blobs.put(key, text.encode()) if large else None
     return Message(
         id=event_id,
         name=topic,

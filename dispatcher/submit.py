@@ -18,7 +18,7 @@ from sqswarm.schemas.json import JsonObject, canonical, size_bytes
 from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.message import Message
 from sqswarm.schemas.naming import TASKS_TOPIC
-from sqswarm.schemas.payload import INLINE_LIMIT_BYTES
+from sqswarm.schemas.payload import ARGUMENTS, INLINE_LIMIT_BYTES, payload_key
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.writes import Refused, Write
 
@@ -78,6 +78,8 @@ async def submit(
         drafts = await connection.runner.gather([_check_in(connection, draft) for draft in drafts])
     ready = await _recorded(connection, drafts)
     await _publish(connection, entry, ready)
+    for draft in ready:
+        connection.remember(draft.message.id, agent)
     return [Submitted(task_id=draft.message.id, agent=agent) for draft in ready]
 
 
@@ -143,13 +145,9 @@ async def _check_in(connection: Connection, draft: _Draft) -> _Draft:
     """Leave large arguments in S3, before the message that names them exists anywhere."""
     if size_bytes(draft.text) <= INLINE_LIMIT_BYTES:
         return draft
-    ref = await connection.blobs.put(arguments_key(draft.message.id), draft.text.encode())
+    key = payload_key(draft.message.name, draft.message.id, ARGUMENTS)
+    ref = await connection.blobs.put(key, draft.text.encode())
     return replace(draft, message=replace(draft.message, arguments=None, payload_ref=ref))
-
-
-def arguments_key(task_id: str) -> str:
-    """Return the blob key of a task's or event's arguments."""
-    return f"payloads/{task_id}/arguments.json"
 
 
 async def _recorded(connection: Connection, drafts: list[_Draft]) -> list[_Draft]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from sqswarm.schemas.errors import SwarmError, TaskCancelled, TaskFailed, TaskNo
 from sqswarm.schemas.ids import is_task_id
 from sqswarm.schemas.json import JsonObject, loads
 from sqswarm.schemas.lifecycle import Status
-from sqswarm.schemas.payload import Payload
+from sqswarm.schemas.payload import GONE, Payload
 from sqswarm.schemas.results import call_tool_result, unwrap
 from sqswarm.schemas.task import TaskRecord, task_key
 from sqswarm.schemas.writes import Item
@@ -71,22 +72,59 @@ def visible(connection: Connection, item: Item | None) -> TaskRecord | None:
     return record if connection.operator or record.principal == connection.principal else None
 
 
-async def find(connection: Connection, task_id: str) -> TaskRecord | None:
-    """Return the record of a task, or None where this principal has none."""
+async def find(
+    connection: Connection, task_id: str, *, agent: str | None = None
+) -> TaskRecord | None:
+    """Return the record of a task, or None where this principal has none.
+
+    Without its `agent` it is asked for under every agent; see `find_many`.
+    """
     if not is_task_id(task_id):
         message = f"{task_id!r} is not a task id"
         raise TaskNotFound(
             message, hint="A task id looks like 0199c2f0-5d3c-7c3e-8f43-2f6a1c0d9e11."
         )
-    return visible(connection, await connection.store.read(task_key(task_id)))
+    agents = connection.agents_of(task_id, agent)
+    if len(agents) == 1:
+        return visible(connection, await connection.store.read(task_key(agents[0], task_id)))
+    return (await find_many(connection, {task_id: agent})).get(task_id)
 
 
-async def view(connection: Connection, task_id: str) -> TaskView:
+async def find_many(
+    connection: Connection, tasks: Mapping[str, str | None]
+) -> dict[str, TaskRecord]:
+    """Return the records of those tasks that this principal has, by id, in one read.
+
+    `tasks` names each one's agent, or None: then it is asked for under every agent that the stage
+    has or had, and the process remembers where it was found. An id that several agents have is
+    one that somebody copied: none of them is believed, and who names the agent finds its task.
+    """
+    keys = {
+        task_id: [task_key(one, task_id) for one in connection.agents_of(task_id, agent)]
+        for task_id, agent in tasks.items()
+    }
+    items = await connection.store.read_many([key for several in keys.values() for key in several])
+    found: dict[str, TaskRecord] = {}
+    for task_id, several in keys.items():
+        records = [
+            record for key in several if (record := visible(connection, items.get(key))) is not None
+        ]
+        if len(records) == 1:
+            found[task_id] = records[0]
+            connection.remember(task_id, records[0].agent)
+    return found
+
+
+def not_found(connection: Connection, task_id: str) -> TaskNotFound:
+    """Return the error for a task that this principal does not have."""
+    return TaskNotFound(f"no task {task_id} is visible to {connection.principal}")
+
+
+async def view(connection: Connection, task_id: str, *, agent: str | None = None) -> TaskView:
     """Return a task with its result; raises TaskNotFound where this principal has none."""
-    record = await find(connection, task_id)
+    record = await find(connection, task_id, agent=agent)
     if record is None:
-        message = f"no task {task_id} is visible to {connection.principal}"
-        raise TaskNotFound(message)
+        raise not_found(connection, task_id)
     return await open_view(connection, record)
 
 
@@ -98,12 +136,12 @@ async def open_view(connection: Connection, record: TaskRecord) -> TaskView:
 
 
 async def read_payload(connection: Connection, payload: Payload) -> str:
-    """Return a payload's JSON text; raises TaskNotFound where its claim check has expired."""
+    """Return a payload's JSON text; raises TaskNotFound where its claim check is gone."""
     if payload.inline is not None:
         return payload.inline
     data = await connection.blobs.get(str(payload.ref))
     if data is None:
-        message = f"{payload.ref} has expired"
+        message = f"{payload.ref} {GONE}"
         raise TaskNotFound(message, hint="Payloads in S3 are kept for 415 days; submit it again.")
     return data.decode()
 

@@ -29,6 +29,7 @@ from sqswarm.infra.deployment.record import (
     Record,
     object_exists,
     prune,
+    read_object,
     read_record,
     write_object,
     write_record,
@@ -42,7 +43,7 @@ from sqswarm.infra.template import render_bucket_alone, template_names
 from sqswarm.infra.template.containers import IMAGE
 from sqswarm.infra.template.functions import CODE_KEY
 from sqswarm.infra.template.limits import INLINE_LIMIT_BYTES
-from sqswarm.schemas.catalogue import CATALOGUE_KEY
+from sqswarm.schemas.catalogue import CATALOGUE_KEY, Catalogue
 from sqswarm.schemas.errors import DeployFailed, SwarmError
 from sqswarm.schemas.json import size_bytes
 from sqswarm.schemas.naming import Names
@@ -122,7 +123,9 @@ class _Deployer:
         self._topology: Topology = plan.topology(self._names)
         self._stack = stack_of(settings, self._names, self._clients)
         self._bundle = bundle_of(plan, local=settings.local)
-        self._catalogue = plan.catalogue.dump().encode()
+        old = read_object(self._clients("s3"), self._names.bucket, CATALOGUE_KEY)
+        catalogue = plan.catalogue if old is None else plan.catalogue.after(Catalogue.load(old))
+        self._catalogue = catalogue.dump().encode()
 
     def run(self) -> Deployment:
         s3, bucket = self._clients("s3"), self._names.bucket

@@ -7,9 +7,11 @@ their way may cost at worst. A call starts only where its worst case still fits 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 
 from sqswarm.schemas.errors import InvalidAgent
 from sqswarm.schemas.pricing import MICRO, Price, Tokens
+from sqswarm.schemas.task import task_key
 from sqswarm.schemas.writes import Item, Key
 
 TURNS_LIMIT = 200
@@ -60,7 +62,7 @@ class Budget:
         if self.usd is not None or self.tokens is not None:
             found.append(
                 BudgetAccount(
-                    key=Key(pk=f"task#{task_id}", sk="spend"),
+                    key=Key(pk=task_key(agent, task_id).pk, sk="spend"),
                     name="task",
                     micro_usd=_micro(self.usd),
                     tokens=self.tokens,
@@ -68,7 +70,12 @@ class Budget:
             )
         daily = (
             ("agent", agent, self.agent_usd_per_day),
-            ("principal", principal, self.principal_usd_per_day),
+            # Hashed: a principal may be long, and may consist of anything.
+            (
+                "principal",
+                sha256(principal.encode()).hexdigest(),
+                self.principal_usd_per_day,
+            ),
         )
         found += [
             BudgetAccount(

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 
 from sqswarm.schemas.agent_spec import AgentSpec, Durability, Schedule, Subscription
 from sqswarm.schemas.as_tool import AsTool
@@ -17,7 +17,8 @@ from sqswarm.schemas.value import dataclass
 CATALOGUE_KEY = "catalogue.json"
 """Where the catalogue lies in the stage's bucket."""
 
-FORMAT = 1
+FORMAT = 2
+"""Also the layout of the stage's table and bucket: a stage of another format is made anew."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,15 +138,30 @@ class CatalogueEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class Catalogue:
-    """The agents of one stage, in the order of their names."""
+    """The agents of one stage, in the order of their names.
+
+    `removed` names those that earlier deployments had: their tasks, sessions and costs are still
+    asked for.
+    """
 
     agents: Mapping[str, CatalogueEntry]
+    removed: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, specs: Iterable[AgentSpec]) -> Catalogue:
         """Return the catalogue of declared agents."""
         entries = sorted((CatalogueEntry.of(spec) for spec in specs), key=lambda e: e.name)
         return cls(agents={entry.name: entry for entry in entries})
+
+    def after(self, old: Catalogue) -> Catalogue:
+        """Return this catalogue as it follows `old`: agents that are no more stay known by name."""
+        gone = {*old.agents, *old.removed} - set(self.agents)
+        return replace(self, removed=tuple(sorted(gone)))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all agents that may have left records."""
+        return (*self.agents, *self.removed)
 
     def agent(self, name: str) -> CatalogueEntry:
         """Return one agent's entry; raises UnknownAgent with near names in its hint."""
@@ -192,17 +208,24 @@ class Catalogue:
 
     def dump(self) -> str:
         """Return the JSON text that `load` reads."""
-        return dumps({"format": FORMAT, "agents": [e.to_json() for e in self.agents.values()]})
+        agents = [entry.to_json() for entry in self.agents.values()]
+        return dumps({"format": FORMAT, "agents": agents, "removed": [*self.removed]})
 
     @classmethod
     def load(cls, text: str | bytes) -> Catalogue:
         """Return the catalogue in `text`; raises NotDeployed for another format than ours."""
         document = loads(text)
         if document.get("format") != FORMAT:
-            message = f"the deployed catalogue has format {document.get('format')!r}, not {FORMAT}"
-            raise NotDeployed(message, hint="Deploy again with this version: `sqswarm deploy`.")
+            message = f"the deployed stage has format {document.get('format')!r}, not {FORMAT}"
+            raise NotDeployed(
+                message,
+                hint="Its records are laid out otherwise. Use the version it was deployed with, "
+                "or make it anew: `sqswarm destroy`, then `sqswarm deploy`.",
+            )
         entries = [CatalogueEntry.from_json(entry) for entry in document["agents"]]
-        return cls(agents={entry.name: entry for entry in entries})
+        return cls(
+            agents={entry.name: entry for entry in entries}, removed=tuple(document["removed"])
+        )
 
 
 def _near(name: str, names: Iterable[str], otherwise: str) -> str:

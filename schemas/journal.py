@@ -85,7 +85,7 @@ def child_id(parent_id: str, key: str) -> str:
 
 
 def parent_of(parent: str) -> tuple[str, int]:
-    """Return the parent's id and the child's number in it, of a record's `parent`."""
+    """Return the parent's id and the child's number in it, of a record's or message's `parent`."""
     task_id, _, number = parent.partition("#")
     return task_id, int(number)
 

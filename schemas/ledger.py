@@ -29,15 +29,16 @@ class LedgerEntry:
 
     @property
     def key(self) -> Key:
-        """Return its primary key: a day's entries lie together."""
-        return Key(pk=entries_of(self.day), sk=f"{self.agent}#{self.task_id}#{self.call}")
+        """Return its primary key: an agent's entries of a day lie together."""
+        return Key(pk=entries_of(self.agent, self.day), sk=f"{self.task_id}#{self.call}")
 
     @classmethod
     def from_item(cls, item: Item) -> LedgerEntry:
         """Return the entry that an item holds."""
-        agent, task_id, call = item["sk"].split("#", 2)
+        _, agent, day = item["pk"].split("#")
+        task_id, call = item["sk"].split("#")
         return cls(
-            day=item["pk"].removeprefix("ledger#"),
+            day=day,
             agent=agent,
             model=item["model"],
             principal=item["principal"],
@@ -53,9 +54,9 @@ class LedgerEntry:
         )
 
 
-def entries_of(day: str) -> str:
-    """Return the partition of a day's entries."""
-    return f"ledger#{day}"
+def entries_of(agent: str, day: str) -> str:
+    """Return the partition of an agent's entries of a day."""
+    return f"ledger#{agent}#{day}"
 
 
 def day_of(ms: int) -> str:

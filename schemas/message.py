@@ -34,6 +34,7 @@ _CLAIMS = (
 _TEXT_FIELDS = (
     ("principal", "principal"),
     ("parent", "parent"),
+    ("parent-agent", "parent_agent"),
     ("deadline", "deadline"),
     ("payload", "payload_ref"),
     ("v", "v"),
@@ -50,7 +51,7 @@ class Message:
 
     `id` is the task's id, or the event's: each subscribed agent derives its own task id from it.
     `arguments` is None where `payload_ref` says where they wait. `v` is the hint for acquire.
-    `deadline` is ISO 8601 in UTC. `parent` is `<task id>#<child key>`.
+    `deadline` is ISO 8601 in UTC. `parent` is `<task id>#<number>`, a task of `parent_agent`.
     """
 
     id: str
@@ -59,6 +60,7 @@ class Message:
     payload_ref: str | None = None
     principal: str
     parent: str | None = None
+    parent_agent: str | None = None
     deadline: str | None = None
     v: str | None = None
     topic: str | None = None

@@ -19,8 +19,27 @@ RECORD_INLINE_LIMIT_BYTES = 100 * 1024
 Source: a DynamoDB item holds 400 KB; the record keeps arguments, result and waits.
 """
 
+ARGUMENTS = "arguments"
+"""The name of a task's arguments among its payloads."""
+
+GONE = "is gone, or is not this task's"
+"""What is told of a payload that S3 does not give: to who may not list, both look alike."""
+
 PAYLOAD_LIMIT_BYTES = 64 * 1024 * 1024
 """The largest payload a claim check carries: a worker holds it in memory more than once."""
+
+
+def payload_key(agent: str, task_id: str, name: str) -> str:
+    """Return the blob key of one of a task's payloads: an agent's role reaches its own only."""
+    return f"payloads/{agent}/{task_id}/{name}.json"
+
+
+def event_payload_key(topic: str, event_id: str) -> str:
+    """Return the blob key of an event's arguments, which every subscriber's tasks share.
+
+    No agent's name has a dot: it is no agent's own.
+    """
+    return payload_key(f"topic.{topic}", event_id, ARGUMENTS)
 
 
 @dataclass(frozen=True, kw_only=True)

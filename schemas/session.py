@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 
 from sqswarm.schemas.json import JsonObject, dumps, loads, size_bytes
 from sqswarm.schemas.writes import Absent, Condition, Eq, Item, Key, Set, Write
@@ -39,6 +40,7 @@ class SessionTurn:
 class History:
     """A session's turns, the oldest first. `v` is the number of the last, 0 before the first."""
 
+    agent: str
     principal: str
     session_id: str
     v: int = 0
@@ -46,8 +48,14 @@ class History:
 
     @property
     def key(self) -> Key:
-        """Return its primary key: sessions of principals do not meet."""
-        return Key(pk=f"session#{self.principal}#{self.session_id}", sk="history")
+        """Return its primary key: sessions of agents, and of their principals, do not meet.
+
+        Each part's length is hashed too: whatever a principal and an id consist of, no other pair
+        has the same key.
+        """
+        parts = f"{len(self.principal)}:{self.principal}{len(self.session_id)}:{self.session_id}"
+        digest = sha256(parts.encode()).hexdigest()
+        return Key(pk=f"session#{self.agent}#{digest}", sk="history")
 
     def of_item(self, item: Item | None) -> History:
         """Return the history that is stored under its key."""
@@ -100,6 +108,7 @@ class History:
         """Return it as it is exported."""
         return {
             "sessionId": self.session_id,
+            "agent": self.agent,
             "principal": self.principal,
             "turns": [_plain(turn) for turn in self.turns],
         }

@@ -20,9 +20,15 @@ DUE_SHARDS = 4
 """Partitions of the sweep index: one takes 1,000 writes a second."""
 
 
-def task_key(task_id: str) -> Key:
-    """Return the primary key of a task's record."""
-    return Key(pk=f"task#{task_id}", sk=TASK_SORT_KEY)
+def task_key(agent: str, task_id: str) -> Key:
+    """Return the primary key of a task's record: an agent's role reaches its own agent's only."""
+    return Key(pk=f"task#{agent}#{task_id}", sk=TASK_SORT_KEY)
+
+
+def task_of(key: Key) -> tuple[str, str]:
+    """Return the agent and the id of the task whose record, step, turn or purse has this key."""
+    _, agent, task_id = key.pk.split("#")
+    return agent, task_id
 
 
 def due_shard(task_id: str) -> str:
@@ -43,7 +49,8 @@ class TaskRecord:
     `expires_s` is the record's time to live (Unix seconds, as DynamoDB's TTL wants it).
     `pending` numbers the children not yet counted; `planned` is the next number. `waits` is the
     journal of what the task has waited for (journal.py), `open_asks` numbers what is still
-    asked. `depth` is 0 for a task that no other task started.
+    asked. `depth` is 0 for a task that no other task started. `parent` is `<task id>#<number>`, a
+    task of `parent_agent`.
     """
 
     task_id: str
@@ -72,6 +79,7 @@ class TaskRecord:
     status_message: str | None = None
     progress: float | None = None
     parent: str | None = None
+    parent_agent: str | None = None
     topic: str | None = None
     session_id: str | None = None
     ordering_key: str | None = None
@@ -87,7 +95,7 @@ class TaskRecord:
     @property
     def key(self) -> Key:
         """Return the record's primary key."""
-        return task_key(self.task_id)
+        return task_key(self.agent, self.task_id)
 
     @classmethod
     def from_message(
@@ -128,6 +136,7 @@ class TaskRecord:
             expires_s=expires_s,
             arguments=arguments,
             parent=message.parent,
+            parent_agent=message.parent_agent,
             topic=message.topic,
             session_id=message.session_id,
             ordering_key=message.ordering_key,
@@ -146,6 +155,7 @@ class TaskRecord:
             payload_ref=arguments.ref,
             principal=self.principal,
             parent=self.parent,
+            parent_agent=self.parent_agent,
             deadline=self.deadline,
             v=self.v,
             session_id=self.session_id,
@@ -158,9 +168,10 @@ class TaskRecord:
     def from_item(cls, item: Item) -> TaskRecord:
         """Return the record that a stored item holds."""
         texts = {name: item[name] for name in OPTIONAL_TEXTS if name in item}
+        agent, task_id = task_of(Key(pk=item["pk"], sk=item["sk"]))
         return cls(
-            task_id=item["pk"].removeprefix("task#"),
-            agent=item["agent"],
+            task_id=task_id,
+            agent=agent,
             principal=item["principal"],
             status=Status(item["status"]),
             v=item["v"],
@@ -205,6 +216,7 @@ class TaskRecord:
             "durability": self.durability.value,
             "principal": self.principal,
             "parent": self.parent,
+            "parentAgent": self.parent_agent,
             "topic": self.topic,
             "sessionId": self.session_id,
             "orderingKey": self.ordering_key,
@@ -238,6 +250,7 @@ OPTIONAL_TEXTS = (
     "fingerprint",
     "status_message",
     "parent",
+    "parent_agent",
     "topic",
     "session_id",
     "ordering_key",

@@ -5,6 +5,9 @@ from __future__ import annotations
 from botocore.exceptions import ClientError
 
 from sqswarm.backends.aws.caller import AwsCaller, error_code
+from sqswarm.schemas.errors import Unreachable
+
+_NOTHING = frozenset({"NoSuchKey", "404", "AccessDenied", "403"})
 
 
 class S3Blobs:
@@ -26,15 +29,20 @@ class S3Blobs:
         return self.address(key)
 
     async def get(self, address: str) -> bytes | None:
-        """Return what lies there, with GetObject."""
+        """Return what lies there, with GetObject.
+
+        A role that may not list the bucket, as no agent's may, is answered AccessDenied for what
+        is not there.
+        """
         if not address.startswith(self._prefix):
             message = f"{address} is not in this stage's bucket"
             raise ValueError(message)
         key = address.removeprefix(self._prefix)
         try:
             response = await self._caller.call("s3", "get_object", Bucket=self._bucket, Key=key)
-        except ClientError as error:
-            if error_code(error) in {"NoSuchKey", "404"}:
+        except (ClientError, Unreachable) as error:
+            refusal = error.__cause__ if isinstance(error, Unreachable) else error
+            if isinstance(refusal, ClientError) and error_code(refusal) in _NOTHING:
                 return None
             raise
         body: bytes = response["Body"]

@@ -92,14 +92,18 @@ class DynamoStore:
         return all_written(await self.write_each(writes))
 
     async def write_each(self, writes: Sequence[Write]) -> list[WriteOutcome | Exception]:
-        """Carry out the writes with BatchExecuteStatement, 25 a call."""
+        """Carry out the writes with BatchExecuteStatement, 25 a call.
+
+        One alone goes by UpdateItem, which returns the item, unless it inserts: that never
+        replaces anything, whatever it may be said to.
+        """
         if len({write.key for write in writes}) != len(writes):
             message = "two writes of one batch name the same key"
             raise ValueError(message)
         if not writes:
             return []
         if len(writes) == 1:
-            return [await attempt(self.write(writes[0]))]
+            return [await self._write_alone(writes[0])]
         parts = await self._runner.gather(
             [self._write_batch(part) for part in chunks(writes, _STATEMENTS_A_CALL)]
         )
@@ -109,10 +113,21 @@ class DynamoStore:
         check_key(write.key)
         return statement_of(write, self._table)
 
-    async def _write_alone(self, writes: Sequence[Write]) -> list[WriteOutcome | Exception]:
-        return await self._runner.gather([attempt(self.write(write)) for write in writes])
+    async def _write_alone(
+        self, write: Write, tries_left: int = _TRIES - 1
+    ) -> WriteOutcome | Exception:
+        """Carry out a write with UpdateItem, which the SDK retries.
 
-    async def _write_batch(self, writes: Sequence[Write]) -> list[WriteOutcome | Exception]:
+        An INSERT stays one: a role that may make records need not be able to change them.
+        """
+        if not write.inserts:
+            return await attempt(self.write(write))
+        [outcome] = await self._write_batch([write], tries_left)
+        return outcome
+
+    async def _write_batch(
+        self, writes: Sequence[Write], tries_left: int = _TRIES - 1
+    ) -> list[WriteOutcome | Exception]:
         try:
             statements = [self._statement(write) for write in writes]
             response = None
@@ -121,15 +136,15 @@ class DynamoStore:
                     "dynamodb", "batch_execute_statement", Statements=statements
                 )
         except Exception as error:
-            if not _is_not_storable(error):
+            if not _is_not_storable(error) or len(writes) == 1:
                 return [error] * len(writes)
             response = None  # one of them spoils the call, nothing says which, none is written
         if response is None:
-            return await self._write_alone(writes)
-        return await self._outcomes(writes, response["Responses"])
+            return await self._runner.gather([self._write_alone(write) for write in writes])
+        return await self._outcomes(writes, response["Responses"], tries_left)
 
     async def _outcomes(
-        self, writes: Sequence[Write], answers: Sequence[dict[str, Any]]
+        self, writes: Sequence[Write], answers: Sequence[dict[str, Any]], tries_left: int
     ) -> list[WriteOutcome | Exception]:
         outcomes: list[WriteOutcome | Exception | None] = []
         unread: list[int] = []
@@ -140,8 +155,8 @@ class DynamoStore:
                 outcomes.append(Applied(item=item_of(new) if new else None))
                 continue
             if refused["Code"] not in _REFUSALS:
-                # Throttled or broken for this statement alone: UpdateItem retries by itself.
-                outcomes.append(await attempt(self.write(writes[index])))
+                # Throttled or broken for this statement alone.
+                outcomes.append(await self._write_again(writes[index], refused, tries_left))
                 continue
             old = refused.get("Item") or answer.get("Item")
             outcomes.append(Refused(item=item_of(old)) if old else None)
@@ -156,6 +171,18 @@ class DynamoStore:
                     else Refused(item=found.get(writes[index].key))
                 )
         return [outcome for outcome in outcomes if outcome is not None]
+
+    async def _write_again(
+        self, write: Write, refused: dict[str, Any], tries_left: int
+    ) -> WriteOutcome | Exception:
+        if write.inserts:
+            if not tries_left:
+                code, message = refused["Code"], refused.get("Message", "")
+                return ClientError(
+                    {"Error": {"Code": code, "Message": message}}, "BatchExecuteStatement"
+                )
+            await self._runner.sleep(self._pause_s(tries_left))
+        return await self._write_alone(write, tries_left - 1)
 
     async def read(self, key: Key) -> Item | None:
         """Return one item with a consistent read."""

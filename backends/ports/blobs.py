@@ -13,7 +13,9 @@ class Blobs(Protocol):
         ...
 
     async def get(self, address: str) -> bytes | None:
-        """Return what lies at an address that `put` gave, or None where nothing does.
+        """Return what lies at an address that `put` gave.
+
+        None where nothing does, or nothing that these credentials may read: on S3 both look alike.
 
         Raises ValueError for an address outside the bucket: a message must not make a worker
         read somebody else's.

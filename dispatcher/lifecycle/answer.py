@@ -8,9 +8,9 @@ from sqswarm.backends.redact import hide_all
 from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
 from sqswarm.dispatcher.lifecycle.republish import republish
 from sqswarm.dispatcher.validate import schema_errors
-from sqswarm.dispatcher.view import find
+from sqswarm.dispatcher.view import find, not_found
 from sqswarm.schemas import protocol
-from sqswarm.schemas.errors import InvalidArguments, TaskNotFound
+from sqswarm.schemas.errors import InvalidArguments
 from sqswarm.schemas.ids import new_version
 from sqswarm.schemas.json import JsonObject, dumps, size_bytes
 from sqswarm.schemas.lifecycle import Status
@@ -27,7 +27,9 @@ DECLINED_KEY = "declined"
 """Stands in a recorded answer instead of a value where the person declined to answer."""
 
 
-async def answer(connection: Connection, task_id: str, key: str, value: Any) -> Status:
+async def answer(
+    connection: Connection, task_id: str, key: str, value: Any, *, agent: str | None = None
+) -> Status:
     """Answer the open question `key` of a task; return the task's status after it.
 
     When no question is open any more the task is resumed and published. An answer that comes
@@ -36,10 +38,9 @@ async def answer(connection: Connection, task_id: str, key: str, value: Any) -> 
     asks nothing under that key.
     """
     while True:
-        record = await find(connection, task_id)
+        record = await find(connection, task_id, agent=agent)
         if record is None:
-            message = f"no task {task_id} is visible to {connection.principal}"
-            raise TaskNotFound(message)
+            raise not_found(connection, task_id)
         if record.status is not Status.INPUT_REQUIRED or key in record.answers:
             return record.status
         asked = record.asks.get(key)

@@ -6,15 +6,18 @@ from dataclasses import replace
 
 from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.lifecycle.completion import Completion, apply_completions, cancel_write
-from sqswarm.dispatcher.view import find
+from sqswarm.dispatcher.view import find, not_found
 from sqswarm.schemas import protocol
 from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.errors import TaskNotFound
 from sqswarm.schemas.ids import created_ms, new_version
 from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.message import Message
-from sqswarm.schemas.task import TaskRecord, task_key
+from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.writes import Applied
+
+MESSAGE_LIFE_S = 15 * 24 * 3600
+"""Longest life of a message, and a day. Source: SQS, MessageRetentionPeriod is 14 days at most."""
 
 
 async def cancel(connection: Connection, task_id: str, *, agent: str | None = None) -> Status:
@@ -22,13 +25,15 @@ async def cancel(connection: Connection, task_id: str, *, agent: str | None = No
 
     Another end may have been faster.
 
-    A task that no worker has acquired yet has no record: a tombstone is left, which its acquire
-    will find. Raises TaskNotFound for another principal's task.
+    A task that no worker has acquired yet may have no record: where its agent is known, a
+    tombstone is left, which its acquire will find. Raises TaskNotFound for another principal's
+    task, and for an id that no message on its way can have.
     """
     while True:
-        record = await find(connection, task_id)
+        record = await find(connection, task_id, agent=agent)
         if record is None:
-            write = protocol.cancel_unrecorded(_tombstone(connection, task_id, agent))
+            tombstone = _tombstone(connection, task_id, agent)
+            write = protocol.cancel_unrecorded(tombstone)
         elif record.status.terminal:
             return record.status
         else:
@@ -41,11 +46,10 @@ async def cancel(connection: Connection, task_id: str, *, agent: str | None = No
             return Status.CANCELLED
         if (
             record is None
-            and await connection.store.read(task_key(task_id))
-            and not await find(connection, task_id)
+            and await connection.store.read(write.key)
+            and not await find(connection, task_id, agent=agent)
         ):
-            message = f"no task {task_id} is visible to {connection.principal}"
-            raise TaskNotFound(message)
+            raise not_found(connection, task_id)
 
 
 def _owes(record: TaskRecord) -> bool:
@@ -53,16 +57,32 @@ def _owes(record: TaskRecord) -> bool:
 
 
 def _tombstone(connection: Connection, task_id: str, agent: str | None) -> TaskRecord:
+    """Return the tombstone of a task that may be on its way without a record.
+
+    Raises TaskNotFound where there is no such task. One whose id has no time in it, as an
+    idempotency key's has, is recorded before its message is sent: nothing is left that a later
+    submission with that key would find. No message lives longer than MESSAGE_LIFE_S, and the
+    tombstone no longer than it may be needed.
+    """
     now_ms = connection.runner.now_ms()
-    message = Message(
-        id=task_id, name=agent or "unknown", arguments=None, principal=connection.principal
-    )
+    agents = connection.agents_of(task_id, agent)
+    over_ms = created_ms(task_id) + 1000 * MESSAGE_LIFE_S
+    if over_ms < now_ms:
+        raise not_found(connection, task_id)
+    if len(agents) != 1:
+        raise TaskNotFound(
+            f"no task {task_id} is recorded", hint="Name its agent: it may still be on its way."
+        )
+    entry = connection.catalogue.agent(agents[0])
+    if entry.durability is Durability.DURABLE:
+        raise not_found(connection, task_id)
+    message = Message(id=task_id, name=entry.name, arguments=None, principal=connection.principal)
     return TaskRecord.from_message(
         message,
         v=new_version(connection.runner.random_bits),
-        durability=Durability.STANDARD,
+        durability=entry.durability,
         status=Status.CANCELLED,
         now_ms=now_ms,
         created_ms=created_ms(task_id),
-        expires_s=connection.expires_s(),
+        expires_s=(min(over_ms, now_ms + 1000 * MESSAGE_LIFE_S)) // 1000,
     )

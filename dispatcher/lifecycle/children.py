@@ -12,17 +12,16 @@ from dataclasses import replace
 
 from sqswarm.backends.aws.chunks import chunks
 from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
-from sqswarm.dispatcher.lifecycle.republish import republish
-from sqswarm.dispatcher.submit import arguments_key
+from sqswarm.dispatcher.lifecycle.republish import send_to_queues
 from sqswarm.schemas import protocol
 from sqswarm.schemas.ids import new_version, next_span
 from sqswarm.schemas.journal import PlannedChild, child_id, plan_entry
 from sqswarm.schemas.json import dumps, loads, size_bytes
 from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.message import Message
-from sqswarm.schemas.payload import INLINE_LIMIT_BYTES
+from sqswarm.schemas.payload import ARGUMENTS, INLINE_LIMIT_BYTES, payload_key
 from sqswarm.schemas.task import TaskRecord, task_key
-from sqswarm.schemas.writes import Applied, Refused
+from sqswarm.schemas.writes import Applied, Key, Refused
 
 _A_CREATE = 200
 _A_COUNT = 50
@@ -57,13 +56,13 @@ async def create_children(connection: Connection, parent: TaskRecord) -> int:
 async def repair_waiting(connection: Connection, parent: TaskRecord) -> None:
     """See to a waiting parent: create children never created, count ended ones, try the join."""
     plan = await read_plan(connection, parent)
-    ids = {n: child_id(parent.task_id, c.key) for n, c in plan.items() if n in parent.pending}
-    items = await connection.store.read_many([task_key(task_id) for task_id in ids.values()])
-    found = {n: items.get(task_key(task_id)) for n, task_id in ids.items()}
+    keys = {n: key_of_child(parent, c) for n, c in plan.items() if n in parent.pending}
+    items = await connection.store.read_many(list(keys.values()))
+    found = {n: items.get(key) for n, key in keys.items()}
     await _create(connection, parent, [(n, plan[n]) for n, item in found.items() if item is None])
     ended = [n for n, item in found.items() if item and Status(item["status"]).terminal]
     if ended:
-        await count_in_parent(connection, parent.task_id, ended)
+        await count_in_parent(connection, parent.key, ended)
     elif not parent.pending:
         await resume_parent(connection, parent)
 
@@ -83,7 +82,7 @@ async def _create(
             # Ours where its answer was lost, too.
             if isinstance(outcome, Applied) or (outcome.item and outcome.item["v"] == record.v)
         ]
-        await republish(connection, ready)
+        await send_to_queues(connection, ready)
         published += len(ready)
     return published
 
@@ -100,7 +99,8 @@ async def _record(
     )
     text = dumps(child.arguments)
     if size_bytes(text) > INLINE_LIMIT_BYTES:
-        ref = await connection.blobs.put(arguments_key(message.id), text.encode())
+        key = payload_key(child.agent, message.id, ARGUMENTS)
+        ref = await connection.blobs.put(key, text.encode())
         message = replace(message, payload_ref=ref)
     else:
         message = replace(message, arguments=child.arguments)
@@ -120,22 +120,28 @@ def child_message(
         arguments=None,
         principal=parent.principal,
         parent=f"{parent.task_id}#{number}",
+        parent_agent=parent.agent,
         v=new_version(connection.runner.random_bits),
     )
 
 
-async def count_in_parent(connection: Connection, parent_id: str, numbers: Sequence[int]) -> None:
+def key_of_child(parent: TaskRecord, child: PlannedChild) -> Key:
+    """Return the primary key of a child's record."""
+    return task_key(child.agent, child_id(parent.task_id, child.key))
+
+
+async def count_in_parent(connection: Connection, parent: Key, numbers: Sequence[int]) -> None:
     """Take ended children, by number, out of what their parent waits for; resume it if it may."""
     for part in chunks(numbers, _A_COUNT):
-        await _count(connection, parent_id, part)
+        await _count(connection, parent, part)
 
 
-async def _count(connection: Connection, parent_id: str, numbers: Sequence[int]) -> None:
-    outcome = await connection.store.write(protocol.count(parent_id, numbers))
+async def _count(connection: Connection, parent: Key, numbers: Sequence[int]) -> None:
+    outcome = await connection.store.write(protocol.count(parent, numbers))
     if isinstance(outcome, Refused) and len(numbers) > 1:
         # Some of them have been counted before; each of the others still has to be.
         for number in numbers:
-            outcome = await connection.store.write(protocol.count(parent_id, [number]))
+            outcome = await connection.store.write(protocol.count(parent, [number]))
     if outcome.item is not None:
         await resume_parent(connection, TaskRecord.from_item(outcome.item))
 
@@ -152,7 +158,7 @@ async def resume_parent(connection: Connection, parent: TaskRecord) -> bool:
         now = connection.runner.now_ms()
         fired = await connection.store.write(
             protocol.fire(
-                parent.task_id,
+                parent,
                 v=new_version(connection.runner.random_bits),
                 now_ms=now,
                 due_at_ms=now + DUE_GRACE_MS,
@@ -162,10 +168,10 @@ async def resume_parent(connection: Connection, parent: TaskRecord) -> bool:
             return False
         parent = TaskRecord.from_item(fired.item)
         if isinstance(fired, Applied):
-            await republish(connection, [parent])
+            await send_to_queues(connection, [parent])
             return True
     untouched = parent.phase is Phase.CHILDREN_DONE and not parent.attempt
     if parent.status is Status.WORKING and untouched:
-        await republish(connection, [parent])
+        await send_to_queues(connection, [parent])
         return True
     return False

@@ -6,13 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
-from sqswarm.dispatcher.lifecycle.children import child_message, count_in_parent, read_plan
+from sqswarm.dispatcher.lifecycle.children import (
+    child_message,
+    count_in_parent,
+    key_of_child,
+    read_plan,
+)
 from sqswarm.schemas import protocol
 from sqswarm.schemas.ids import created_ms
-from sqswarm.schemas.journal import PlannedChild, child_id, parent_of
+from sqswarm.schemas.journal import PlannedChild, parent_of
 from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.task import TaskRecord, task_key
-from sqswarm.schemas.writes import Applied, Write
+from sqswarm.schemas.writes import Applied, Key, Write
 
 _ROUNDS = 5
 
@@ -21,9 +26,10 @@ _ROUNDS = 5
 class Completion:
     """An ended task, and whose child it is; `due` where it stands in the sweep index till then."""
 
-    task_id: str
+    key: Key
     status: Status
     parent: str | None
+    parent_agent: str | None
     due: bool
     record: TaskRecord | None = None
 
@@ -31,33 +37,46 @@ class Completion:
     def of(cls, record: TaskRecord) -> Completion:
         """Return what a recorded task that has ended owes."""
         return cls(
-            task_id=record.task_id,
+            key=record.key,
             status=record.status,
             parent=record.parent,
+            parent_agent=record.parent_agent,
             due=record.due_at_ms is not None,
             record=record,
         )
 
+    @property
+    def leaves_children(self) -> TaskRecord | None:
+        """Return the record where this is a cancelled task whose children are to be cancelled."""
+        record = self.record
+        waited = record is not None and record.phase is Phase.WAITING
+        return record if self.status is Status.CANCELLED and waited else None
 
-async def apply_completions(connection: Connection, completions: Sequence[Completion]) -> None:
+
+async def apply_completions(
+    connection: Connection, completions: Sequence[Completion], *, by_worker: bool = False
+) -> None:
     """Count ended tasks in their parents and resume these; cancel a cancelled one's children.
 
-    Clears due last, so that whatever fails before is done again by housekeeping.
+    Clears due last, so that whatever fails before is done again by housekeeping. A worker cancels
+    no children, whose records are other agents': due stays, for the canceller and housekeeping.
     """
-    for completion in completions:
-        record = completion.record
-        if completion.status is Status.CANCELLED and record and record.phase is Phase.WAITING:
+    orphaning = {one.key: record for one in completions if (record := one.leaves_children)}
+    if not by_worker:
+        for record in orphaning.values():
             await cancel_children(connection, record)
-    numbers: dict[str, list[int]] = {}
+    numbers: dict[Key, list[int]] = {}
     for completion in completions:
-        if completion.parent is not None:
+        if completion.parent is not None and completion.parent_agent is not None:
             parent_id, number = parent_of(completion.parent)
-            numbers.setdefault(parent_id, []).append(number)
+            numbers.setdefault(task_key(completion.parent_agent, parent_id), []).append(number)
     await connection.runner.gather(
         [count_in_parent(connection, *counted) for counted in numbers.items()]
     )
     cleared = {
-        completion.task_id: completion.status for completion in completions if completion.due
+        completion.key: completion.status
+        for completion in completions
+        if completion.due and not (by_worker and completion.key in orphaning)
     }
     await connection.store.write_many([protocol.clear_due(*ended) for ended in cleared.items()])
 
@@ -69,34 +88,34 @@ async def cancel_children(connection: Connection, parent: TaskRecord) -> None:
     """
     plan = await read_plan(connection, parent)
     left = {
-        child_id(parent.task_id, child.key): (number, child)
+        key_of_child(parent, child): (number, child)
         for number, child in plan.items()
         if number in parent.pending
     }
     for _ in range(_ROUNDS):
         if not left:
             return
-        items = await connection.store.read_many([task_key(task_id) for task_id in left])
-        writes: dict[str, Write] = {}
-        records: dict[str, TaskRecord] = {}
-        for task_id, (number, child) in list(left.items()):
-            item = items.get(task_key(task_id))
+        items = await connection.store.read_many(list(left))
+        writes: dict[Key, Write] = {}
+        records: dict[Key, TaskRecord] = {}
+        for key, (number, child) in list(left.items()):
+            item = items.get(key)
             if item is None:
-                writes[task_id] = protocol.cancel_unrecorded(
+                writes[key] = protocol.cancel_unrecorded(
                     _tombstone(connection, parent, number, child)
                 )
                 continue
             record = TaskRecord.from_item(item)
             if record.status.terminal:
-                del left[task_id]
+                del left[key]
                 continue
-            records[task_id] = record
-            writes[task_id] = cancel_write(connection, record, owes=record.phase is Phase.WAITING)
+            records[key] = record
+            writes[key] = cancel_write(connection, record, owes=record.phase is Phase.WAITING)
         outcomes = await connection.store.write_many(list(writes.values()))
-        done = [i for i, o in zip(writes, outcomes, strict=True) if isinstance(o, Applied)]
-        for task_id in done:
-            del left[task_id]
-        await _cancel_grandchildren(connection, [records[i] for i in done if i in records])
+        done = [k for k, o in zip(writes, outcomes, strict=True) if isinstance(o, Applied)]
+        for key in done:
+            del left[key]
+        await _cancel_grandchildren(connection, [records[key] for key in done if key in records])
     if left:
         message = f"{len(left)} children of {parent.task_id} keep changing; housekeeping goes on"
         raise RuntimeError(message)
@@ -107,7 +126,7 @@ async def _cancel_grandchildren(connection: Connection, cancelled: Sequence[Task
     for record in waiting:
         await cancel_children(connection, record)
     await connection.store.write_many(
-        [protocol.clear_due(record.task_id, Status.CANCELLED) for record in waiting]
+        [protocol.clear_due(record.key, Status.CANCELLED) for record in waiting]
     )
 
 

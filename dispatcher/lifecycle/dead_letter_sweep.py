@@ -82,7 +82,7 @@ class DeadLetterSweeper:
             await self._give_reason(entry, letter)
             return True
         for _ in range(_ROUNDS):
-            item = await self._connection.store.read(task_key(letter.task_id))
+            item = await self._connection.store.read(task_key(entry.name, letter.task_id))
             if item is None:
                 if await self._fail_unrecorded(entry, letter, letter.message, letter.task_id):
                     return True
@@ -122,7 +122,8 @@ class DeadLetterSweeper:
         received = letter.delivery.receive_count
         error = error_object("WorkerLost", "its worker was lost on every delivery")
         record = TaskRecord.from_message(
-            replace(message, parent=None),  # without a record no parent is believed
+            # Without a record no parent is believed.
+            replace(message, parent=None, parent_agent=None),
             agent=entry.name,
             v=new_version(self._connection.runner.random_bits),
             durability=entry.durability,

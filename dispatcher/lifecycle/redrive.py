@@ -14,9 +14,9 @@ from sqswarm.dispatcher.lifecycle.dead_letters import (
 )
 from sqswarm.dispatcher.lifecycle.republish import republish
 from sqswarm.dispatcher.submit import Submitted
-from sqswarm.dispatcher.view import find
+from sqswarm.dispatcher.view import find, not_found
 from sqswarm.schemas import protocol
-from sqswarm.schemas.errors import SwarmError, TaskNotFound, UsageError
+from sqswarm.schemas.errors import SwarmError, UsageError
 from sqswarm.schemas.ids import created_ms, derive_task_id, new_traceparent, new_version
 from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.task import TaskRecord
@@ -26,15 +26,14 @@ _AT_ONCE = 50
 _HELD = 1000
 
 
-async def redrive(connection: Connection, task_id: str) -> Submitted:
+async def redrive(connection: Connection, task_id: str, *, agent: str | None = None) -> Submitted:
     """Run an ended task again; a repeat returns the same new task.
 
     Raises TaskNotFound, and UsageError for a task that has not ended or kept no arguments.
     """
-    record = await find(connection, task_id)
+    record = await find(connection, task_id, agent=agent)
     if record is None:
-        message = f"no task {task_id} is visible to {connection.principal}"
-        raise TaskNotFound(message)
+        raise not_found(connection, task_id)
     if not record.status.terminal:
         message = f"task {task_id} is {record.status.value}: it is still on its way"
         raise UsageError(message, hint="Wait for it, or cancel it first.")
@@ -60,6 +59,7 @@ def _again(connection: Connection, old: TaskRecord) -> TaskRecord:
         id=derive_task_id(old.task_id, "redrive", at_ms=created_ms(old.task_id)),
         v=new_version(connection.runner.random_bits),
         parent=None,
+        parent_agent=None,
         deadline=None,
         traceparent=new_traceparent(connection.runner.random_bits),
         redriven_from=old.task_id,
@@ -120,8 +120,9 @@ async def redrive_dead_letters(
 
 async def _redrive_letter(connection: Connection, letter: DeadLetter) -> Redriven:
     try:
-        if letter.task_id is not None and await find(connection, letter.task_id) is not None:
-            return Redriven(letter=letter, new=await redrive(connection, letter.task_id))
+        task_id, agent = letter.task_id, letter.agent
+        if task_id is not None and await find(connection, task_id, agent=agent) is not None:
+            return Redriven(letter=letter, new=await redrive(connection, task_id, agent=agent))
     except UsageError as error:
         return Redriven(letter=letter, error=error)
     entry = connection.catalogue.agent(letter.agent)

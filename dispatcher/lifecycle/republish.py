@@ -1,4 +1,8 @@
-"""Republish: send a recorded task's message again, made anew from its record."""
+"""Republish: send a recorded task's message again, made anew from its record.
+
+By the topic where a dispatcher or housekeeping does it. What may be an agent's worker sends to the
+queue itself: no agent's role may publish, which would let it speak to every agent.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +26,23 @@ async def republish(connection: Connection, records: Sequence[TaskRecord]) -> No
             by_order.setdefault(entry.ordered, []).append(outgoing(record))
     for ordered, messages in by_order.items():
         await connection.bus.publish(connection.names.topic(TASKS_TOPIC, ordered=ordered), messages)
+
+
+async def send_to_queues(connection: Connection, records: Sequence[TaskRecord]) -> None:
+    """Send the tasks of `records` to their agents' queues, ten a request; else as `republish`."""
+    by_agent: dict[str, list[Outgoing]] = {}
+    for record in records:
+        by_agent.setdefault(record.agent, []).append(outgoing(record))
+    entries = connection.catalogue.agents
+    await connection.runner.gather(
+        [
+            connection.bus.send(
+                connection.names.queue(agent, ordered=entries[agent].ordered), messages
+            )
+            for agent, messages in by_agent.items()
+            if agent in entries
+        ]
+    )
 
 
 def outgoing(record: TaskRecord) -> Outgoing:

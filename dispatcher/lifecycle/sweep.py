@@ -133,8 +133,7 @@ class Housekeeper:
         error = error_object("WorkerLost", why, attempt=record.attempt)
         outcome = await self._connection.store.write(
             protocol.fail_exhausted(
-                record.task_id,
-                expected=record.v,
+                record,
                 error=error,
                 now_ms=now,
                 expires_s=self._connection.expires_s(child=record.parent is not None),

@@ -15,7 +15,7 @@ from math import ceil
 from typing import Any
 
 from sqswarm.dispatcher.connection import Connection
-from sqswarm.dispatcher.follow import read_records
+from sqswarm.dispatcher.view import find_many
 from sqswarm.schemas.errors import InvalidSettings, SwarmError
 
 PREFIX = "SQSWARM_LIMIT_"
@@ -155,7 +155,7 @@ class Account:
 
     async def _look(self, connection: Connection) -> None:
         asked = list(self.tasks)[:_LOOK_AT]
-        found = {one.task_id: one for one in await read_records(connection, asked)}
+        found = await find_many(connection, dict.fromkeys(asked))
         for task_id in asked:
             record = found.get(task_id)
             unseen = record is None and self._clock() - self.tasks[task_id] > _UNSEEN_S

@@ -13,6 +13,11 @@ from sqswarm.infra.cli.session import session_of
 def cancel(
     context: typer.Context,
     task_id: Annotated[str, typer.Argument(metavar="ID", help="A task's id.")],
+    *,
+    agent: Annotated[
+        str | None,
+        typer.Option(help="Its agent: needed for a task that no worker has begun."),
+    ] = None,
 ) -> None:
     """Cancel a task. One that has ended already stays as it is; the answer says so.
 
@@ -20,7 +25,7 @@ def cancel(
     """
     session = session_of(context)
     with session.swarm() as swarm:
-        status = swarm.cancel(task_id)
+        status = swarm.cancel(task_id, agent=agent)
     if session.json:
         print_json({"taskId": task_id, "status": status.value})
     else:

@@ -13,7 +13,9 @@ from sqswarm.schemas.ledger import GROUPS, LedgerEntry, Total, day_of, entries_o
 from sqswarm.schemas.pricing import MICRO
 
 if TYPE_CHECKING:
-    from sqswarm.backends.ports.store import Store
+    from collections.abc import Sequence
+
+    from sqswarm.dispatcher.connection import Connection
 
 _DAY_MS = 24 * 3600 * 1000
 _SHOWN = {"task": "task_id"}
@@ -38,21 +40,18 @@ def cost(
     if unknown:
         message = f"costs have no {unknown[0]!r}"
         raise UsageError(message, hint="Choose of day, agent, model, principal and task.")
-    from sqswarm.backends.aws.caller import BlockingCaller
-    from sqswarm.backends.aws.store import DynamoStore
-    from sqswarm.backends.runner import BlockingRunner, run_straight
+    from sqswarm.backends.runner import run_straight
 
-    names, clients = session.clients()
-    runner = BlockingRunner()
-    store = DynamoStore(BlockingCaller(clients), runner, names.table)
-    found = run_straight(entries_since(store, days=days, now_ms=runner.now_ms()))
-    sums = totals([one for one in found if agent in {None, one.agent}], groups)
+    connection = session.connection()
+    agents = connection.catalogue.names if agent is None else (agent,)
+    found = run_straight(entries_since(connection, agents, days=days))
+    sums = totals(found, groups)
     if session.json:
         print_json([one.to_json(groups) for one in sums])
         return
     rows = [(*one.group, *_cells(one)) for one in sums]
     if len(sums) > 1:
-        [whole] = totals([one for one in found if agent in {None, one.agent}], ())
+        [whole] = totals(found, ())
         rows.append(("all", *[""] * (len(groups) - 1), *_cells(whole)))
     print_table([*groups, "calls", "input", "cached", "output", "$"], rows)
 
@@ -68,10 +67,16 @@ def _cells(total: Total) -> tuple[str, ...]:
     )
 
 
-async def entries_since(store: Store, *, days: int, now_ms: int) -> list[LedgerEntry]:
-    """Return the ledger's entries of the last `days` days (UTC), the oldest first."""
+async def entries_since(
+    connection: Connection, agents: Sequence[str], *, days: int
+) -> list[LedgerEntry]:
+    """Return the agents' entries of the last `days` days (UTC), the oldest day first."""
     found: list[LedgerEntry] = []
+    now_ms = connection.runner.now_ms()
     for back in range(days - 1, -1, -1):
-        items = await store.read_group(entries_of(day_of(now_ms - back * _DAY_MS)))
-        found += map(LedgerEntry.from_item, items)
+        day = day_of(now_ms - back * _DAY_MS)
+        groups = await connection.runner.gather(
+            [connection.store.read_group(entries_of(agent, day)) for agent in agents]
+        )
+        found += [LedgerEntry.from_item(item) for items in groups for item in items]
     return found

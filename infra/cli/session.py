@@ -16,6 +16,7 @@ from sqswarm.infra.probe import probe
 if TYPE_CHECKING:
     from sqswarm import Swarm
     from sqswarm.backends.aws.caller import ClientFactory
+    from sqswarm.dispatcher.connection import Connection
     from sqswarm.infra.plan import Plan
     from sqswarm.infra.project import Project
     from sqswarm.schemas.naming import Names
@@ -70,6 +71,17 @@ class Session:
         from sqswarm import Swarm
 
         return Swarm.connect(self.reachable(), operator=True)
+
+    def connection(self) -> Connection:
+        """Return an operator's connection, for what the Swarm does not do."""
+        from sqswarm.backends.aws.caller import BlockingCaller
+        from sqswarm.backends.aws.connect import client_factory
+        from sqswarm.backends.runner import BlockingRunner, run_straight
+        from sqswarm.dispatcher.connection import open_connection
+
+        settings = self.reachable()
+        caller = BlockingCaller(client_factory(settings))
+        return run_straight(open_connection(settings, caller, BlockingRunner(), operator=True))
 
     def clients(self) -> tuple[Names, ClientFactory]:
         """Return the stage's names and AWS clients, for what the Swarm does not do."""

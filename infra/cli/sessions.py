@@ -8,7 +8,7 @@ import typer
 
 from sqswarm.infra.cli.output import print_json, print_line, print_table
 from sqswarm.infra.cli.session import session_of
-from sqswarm.schemas.errors import TaskNotFound, Unreachable
+from sqswarm.schemas.errors import TaskNotFound, Unreachable, UsageError
 from sqswarm.schemas.json import dumps
 from sqswarm.schemas.session import History
 from sqswarm.schemas.task import iso
@@ -22,37 +22,43 @@ def session(
     context: typer.Context,
     session_id: Annotated[str, typer.Argument(help="The session's id.")],
     *,
+    agent: Annotated[
+        str | None, typer.Option(help="Whose talk it is; every agent's where it is not given.")
+    ] = None,
     principal: Annotated[
         str | None, typer.Option(help="Whose it is; yours where it is not given.")
     ] = None,
     delete: Annotated[bool, typer.Option("--delete", help="Forget all of it.")] = False,
 ) -> None:
-    """Show, export (--json) or delete one conversation.
+    """Show, export (--json) or delete one conversation with an agent.
 
-    Example: sqswarm session trip-7 --json > trip-7.json
+    Example: sqswarm session trip-7 --agent desk --json > trip-7.json
     """
     told = session_of(context)
-    from sqswarm.backends.aws.caller import BlockingCaller
-    from sqswarm.backends.aws.connect import identify
-    from sqswarm.backends.aws.store import DynamoStore
-    from sqswarm.backends.runner import BlockingRunner, run_straight
+    from sqswarm.backends.runner import run_straight
 
-    names, clients = told.clients()
-    caller, runner = BlockingCaller(clients), BlockingRunner()
-    if principal is None:
-        principal = run_straight(identify(told.settings(), caller)).principal
-    store = DynamoStore(caller, runner, names.table)
-    empty = History(principal=str(principal), session_id=session_id)
-    history = empty.of_item(run_straight(store.read(empty.key)))
-    if not history.turns:
-        message = f"there is no session {session_id!r} of {principal}"
-        raise TaskNotFound(message, hint="Sessions belong to principals: see --principal.")
+    connection = told.connection()
+    store, runner = connection.store, connection.runner
+    owner = principal or connection.principal
+    agents = connection.catalogue.names if agent is None else (agent,)
+    sessions = [History(agent=one, principal=owner, session_id=session_id) for one in agents]
+    items = run_straight(store.read_many([one.key for one in sessions]))
+    found = [held for one in sessions if (held := one.of_item(items.get(one.key))).turns]
+    if not found:
+        message = f"there is no session {session_id!r} of {owner}"
+        raise TaskNotFound(
+            message, hint="A session is one principal's with one agent: see --principal, --agent."
+        )
+    if len(found) > 1:
+        message = f"{len(found)} agents have a session {session_id!r} of {owner}"
+        raise UsageError(message, hint=f"--agent: {', '.join(one.agent for one in found)}.")
+    [history] = found
     if delete:
         for _ in range(_TRIES):
             outcome = run_straight(store.write(history.forget(now_ms=runner.now_ms())))
             if not isinstance(outcome, Refused):
                 break
-            history = empty.of_item(outcome.item)
+            history = history.of_item(outcome.item)
         else:
             message = f"session {session_id!r} is written to all the time"
             raise Unreachable(message, hint="Cancel its tasks first.")

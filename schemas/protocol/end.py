@@ -16,9 +16,9 @@ from sqswarm.schemas.protocol.run import (
     set_payload,
     set_record,
 )
-from sqswarm.schemas.task import TaskRecord, task_key
+from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.value import dataclass
-from sqswarm.schemas.writes import Absent, Change, Eq, Le, Missing, Remove, Set, Write
+from sqswarm.schemas.writes import Absent, Change, Eq, Key, Le, Missing, Remove, Set, Write
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,15 +80,15 @@ def cancel_unrecorded(record: TaskRecord) -> Write:
 
 
 def fail_exhausted(
-    task_id: str, *, expected: str, error: JsonObject, now_ms: int, expires_s: int, owes: bool
+    record: TaskRecord, *, error: JsonObject, now_ms: int, expires_s: int, owes: bool
 ) -> Write:
-    """End a task whose attempts are used up and whose lease is over."""
+    """End a task, as it was read, whose attempts are used up and whose lease is over."""
     ending = Ending(error=error)
     return Write(
-        key=task_key(task_id),
+        key=record.key,
         when=(
             WORKING,
-            Eq("v", expected),
+            Eq("v", record.v),
             *AWAKE,
             Le("lease_until", now_ms),
         ),
@@ -132,12 +132,12 @@ def mark_due(record: TaskRecord, *, due_at_ms: int) -> Write:
     )
 
 
-def clear_due(task_id: str, status: Status) -> Write:
-    """Take an ended task out of the sweep index, its effects being done."""
+def clear_due(key: Key, status: Status) -> Write:
+    """Take the ended task under `key` out of the sweep index, its effects being done."""
     return Write(
-        key=task_key(task_id),
+        key=key,
         when=(Eq("status", status.value),),
-        changes=set_due(task_id, None),
+        changes=(Remove("due_at"), Remove("due_shard")),
     )
 
 

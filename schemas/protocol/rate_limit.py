@@ -8,6 +8,7 @@ ever sees more than its count.
 from __future__ import annotations
 
 from sqswarm.schemas.agent_spec import Rate
+from sqswarm.schemas.task import task_key
 from sqswarm.schemas.writes import Absent, Condition, Eq, Item, Key, Set, Write
 
 _BURST_SHARE = 10
@@ -51,18 +52,18 @@ def move_bucket(agent: str, before: Item | None, *, arrival_us: int) -> Write:
     return Write(key=bucket_key(agent), when=(unchanged,), changes=(Set("arrival_us", arrival_us),))
 
 
-def slot_key(task_id: str) -> Key:
+def slot_key(agent: str, task_id: str) -> Key:
     """Return the primary key of a task's turn, beside its record."""
-    return Key(pk=f"task#{task_id}", sk="turn")
+    return Key(pk=task_key(agent, task_id).pk, sk="turn")
 
 
 def record_slot(
-    task_id: str, before: Item | None, *, at_ms: int, receives: int, expires_s: int
+    key: Key, before: Item | None, *, at_ms: int, receives: int, expires_s: int
 ) -> Write:
-    """Note when a task's turn is; it is good for the message's next receipt after `receives`."""
+    """Note when the turn under `key` is, good for the message's next receipt after `receives`."""
     unchanged: Condition = Absent() if before is None else Eq("receives", before["receives"])
     return Write(
-        key=slot_key(task_id),
+        key=key,
         when=(unchanged,),
         changes=(Set("at", at_ms), Set("receives", receives), Set("ttl", expires_s)),
     )

@@ -15,6 +15,7 @@ from sqswarm.schemas.writes import (
     Change,
     Condition,
     Eq,
+    Key,
     Le,
     Lt,
     Ne,
@@ -43,6 +44,7 @@ def acquire_new(record: TaskRecord, *, token: str, lease_until_ms: int) -> Write
 class Lease:
     """What a worker holds while it runs a task: `v` is its token."""
 
+    agent: str
     task_id: str
     v: str
     attempt: int
@@ -51,13 +53,18 @@ class Lease:
     record: TaskRecord | None = field(default=None, compare=False, repr=False)
     """The record as acquire returned it; None where this acquire made it, or there is none."""
 
+    @property
+    def key(self) -> Key:
+        """Return the primary key of the task's record."""
+        return task_key(self.agent, self.task_id)
+
 
 def acquire(
-    task_id: str, *, expected: str, max_attempts: int, token: str, now_ms: int, lease_until_ms: int
+    key: Key, *, expected: str, max_attempts: int, token: str, now_ms: int, lease_until_ms: int
 ) -> Write:
-    """Take the lease of an existing record whose version is `expected`."""
+    """Take the lease of the existing record under `key` whose version is `expected`."""
     return Write(
-        key=task_key(task_id),
+        key=key,
         when=(
             WORKING,
             Eq("v", expected),
@@ -135,7 +142,7 @@ def set_due(record_id: str, due_at_ms: int | None) -> tuple[Change, ...]:
 def fenced_write(lease: Lease, *changes: Change) -> Write:
     """Change a task under the fence: it works, and its version is still ours."""
     when: tuple[Condition, ...] = (WORKING, Eq("v", lease.v))
-    return Write(key=task_key(lease.task_id), when=when, changes=changes)
+    return Write(key=lease.key, when=when, changes=changes)
 
 
 def set_payload(name: str, payload: Payload) -> tuple[Set, ...]:
@@ -148,7 +155,6 @@ def set_payload(name: str, payload: Payload) -> tuple[Set, ...]:
 def set_record(record: TaskRecord) -> tuple[Set, ...]:
     """Store a record that nothing has happened to yet."""
     sets = [
-        Set("agent", record.agent),
         Set("principal", record.principal),
         Set("status", record.status.value),
         Set("v", record.v),

@@ -11,9 +11,9 @@ from sqswarm.schemas.writes import Absent, Key, Set, Write
 STEP_PREFIX = "step#"
 
 
-def step_key(task_id: str, name: str) -> Key:
+def step_key(task: Key, name: str) -> Key:
     """Return the primary key of a step's record, which lies beside its task's."""
-    return Key(pk=f"task#{task_id}", sk=f"{STEP_PREFIX}{name}")
+    return Key(pk=task.pk, sk=f"{STEP_PREFIX}{name}")
 
 
 def record_step(
@@ -44,7 +44,7 @@ def fence(lease: Lease) -> Write:
 
 def _create_step(lease: Lease, name: str, kept: tuple[Set, ...], *, at: Place, ttl_s: int) -> Write:
     return Write(
-        key=step_key(lease.task_id, name),
+        key=step_key(lease.key, name),
         when=(Absent(),),
         changes=(
             *kept,

@@ -12,13 +12,14 @@ from dataclasses import replace
 from sqswarm.schemas.json import JsonObject, dumps
 from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.protocol.run import AWAKE, WORKING, Lease, fenced_write, set_due
-from sqswarm.schemas.task import TaskRecord, task_key
+from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.writes import (
     Change,
     Condition,
     Drop,
     Eq,
     Has,
+    Key,
     Missing,
     Remove,
     Set,
@@ -68,25 +69,28 @@ def ask(lease: Lease, *, waits: str, asks: JsonObject, now_ms: int, due_at_ms: i
     )
 
 
-def count(task_id: str, numbers: Collection[int]) -> Write:
-    """Take ended children out of what their parent waits for: a set, never a counter."""
+def count(key: Key, numbers: Collection[int]) -> Write:
+    """Take ended children out of what the parent under `key` waits for: a set, never a counter."""
     when: list[Condition] = [WORKING, _WAITING]
     when += [Has("pending", number) for number in numbers]
     return Write(
-        key=task_key(task_id),
+        key=key,
         when=tuple(when),
         changes=tuple(Drop("pending", number) for number in numbers),
     )
 
 
-def fire(task_id: str, *, v: str, now_ms: int, due_at_ms: int) -> Write:
-    """Resume a parent whose children have all been counted: once, because the phase moves on."""
+def fire(record: TaskRecord, *, v: str, now_ms: int, due_at_ms: int) -> Write:
+    """Resume a parent whose children have all been counted: once, because the phase moves on.
+
+    A child's worker does it, which may change no other attribute of its parent.
+    """
     return Write(
-        key=task_key(task_id),
+        key=record.key,
         when=(WORKING, _WAITING, Missing("pending")),
         changes=(
             Set("phase", Phase.CHILDREN_DONE.value),
-            *_resume(task_id, v=v, now_ms=now_ms, due_at_ms=due_at_ms),
+            *_resume(record.task_id, v=v, now_ms=now_ms, due_at_ms=due_at_ms),
         ),
     )
 
@@ -99,6 +103,7 @@ def wake(record: TaskRecord, *, v: str, now_ms: int, due_at_ms: int) -> Write:
         changes=(
             Set("phase", Phase.RUN.value),
             Remove("wake_at"),
+            Set("publishes", 0),
             *_resume(record.task_id, v=v, now_ms=now_ms, due_at_ms=due_at_ms),
         ),
     )
@@ -131,6 +136,7 @@ def answer(
             Set("phase", Phase.RUN.value),
             Remove("asks"),
             Remove("open"),
+            Set("publishes", 0),
             *_resume(record.task_id, v=v, now_ms=now_ms, due_at_ms=due_at_ms),
         ]
     return Write(
@@ -163,7 +169,6 @@ def _resume(task_id: str, *, v: str, now_ms: int, due_at_ms: int) -> tuple[Chang
         Set("v", v),
         Set("lease_until", 0),
         Set("attempt", 0),
-        Set("publishes", 0),
         Set("updated", now_ms),
         *set_due(task_id, due_at_ms),
     )

@@ -10,6 +10,7 @@ from sqswarm.dispatcher.lifecycle.cancel import cancel
 from sqswarm.schemas.errors import ChildFailed, TaskFailed
 from sqswarm.schemas.journal import child_id, plan_entry
 from sqswarm.schemas.lifecycle import Phase, Status
+from sqswarm.schemas.task import task_of
 from sqswarm.workers.runtime.acquire import acquire
 from sqswarm.workers.runtime.job import job_of
 
@@ -224,7 +225,7 @@ async def test_children_belong_to_their_parents_principal_trace_and_depth(memory
     parent = await memory.record(task_id)
     [child] = [
         r.record
-        for r in [await memory.see(k.pk.removeprefix("task#")) for k in memory.store.items]
+        for r in [await memory.see(task_of(k)[1]) for k in memory.store.items]
         if r.record.agent == "double"
     ]
     assert child.principal == "me"
@@ -280,7 +281,7 @@ class TestCancel:
         await memory.work(tolerant)
         waits = (await memory.record(task_id)).waits
         key = plan_entry(waits)["children"][0]["key"]
-        await cancel(memory.connection, child_id(task_id, key))
+        await cancel(memory.connection, child_id(task_id, key), agent="double")
         await memory.settle_down()
         assert (await memory.see(task_id)).result() == ["Cancelled", "4"]
 

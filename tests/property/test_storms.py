@@ -84,7 +84,7 @@ def test_a_storm_is_the_same_in_every_process():
 def seen_operations(workload):
     """Return the operations that storms of a weather saw carried out, and those refused."""
     applied, refused = set(), set()
-    for seed in range(25):
+    for seed in range(50):
         for _, _, what, _, detail in simulate(fault_plan_of(seed, workload)).seen.world.trace:
             if isinstance(detail, Applied):
                 applied.add(what)

@@ -16,10 +16,10 @@ from sqswarm.dispatcher.lifecycle.answer import answer
 from sqswarm.dispatcher.lifecycle.cancel import cancel
 from sqswarm.dispatcher.lifecycle.redrive import redrive
 from sqswarm.dispatcher.submit import Request, submit
+from sqswarm.dispatcher.view import find
 from sqswarm.schemas.errors import SwarmError
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.naming import TASKS_TOPIC
-from sqswarm.schemas.task import TaskRecord, task_key
 
 _TRIES = 8
 _AGAIN_S = 7.0
@@ -134,7 +134,7 @@ class Callers:
         self._world.loop.call_later(wait_s, self._answer, task_id)
 
     def _answer(self, task_id: str) -> None:
-        item = self._world.store.items.get(task_key(task_id))
+        item = self._world.history(task_id).item
         if item is None or item["status"] != Status.INPUT_REQUIRED:
             return
         process = self._process("person")
@@ -144,10 +144,9 @@ class Callers:
 
     async def _give(self, process: Process, task_id: str) -> None:
         connection = connection_for(process, "me", operator=True)
-        item = await connection.store.read(task_key(task_id))
-        if item is None:
+        record = await find(connection, task_id)
+        if record is None:
             return
-        record = TaskRecord.from_item(item)
         keys = [key for key in record.asks if not key.startswith("never")]
         if self._world.chance.random() < 0.5:
             await asyncio.gather(*[self._tell(connection, task_id, key) for key in keys])

@@ -129,7 +129,7 @@ def _shown(detail: Any) -> str:
         case dict():
             return " ".join(f"{_shown(n)}={_shown(value)}" for n, value in detail.items())
         case Key():
-            return detail.pk.removeprefix("task#")[-6:]
+            return detail.pk[-6:]
         case None:
             return ""
     return str(detail)

@@ -17,6 +17,7 @@ from sqswarm.schemas.errors import PoisonMessage
 from sqswarm.schemas.json import loads
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.message import decode
+from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.writes import Item
 
 
@@ -124,8 +125,9 @@ def every_failure_has_a_letter(seen: Observation) -> Iterator[Violation]:
             yield Violation(
                 invariant="every-failure-has-a-letter", task_id=history.task_id, what=what
             )
-        if (item["agent"], history.task_id) not in explained:
-            what = f"no dead letter of {item['agent']} tells why it failed"
+        agent = TaskRecord.from_item(item).agent
+        if (agent, history.task_id) not in explained:
+            what = f"no dead letter of {agent} tells why it failed"
             yield Violation(
                 invariant="every-failure-has-a-letter", task_id=history.task_id, what=what
             )

@@ -51,5 +51,5 @@ def kind_of(write: Write) -> str:  # noqa: C901, PLR0912 - a table
 def subject_of(keys: Sequence[Key]) -> str:
     """Return the task ids that a request is about."""
     if len(keys) == 1:
-        return keys[0].pk.removeprefix("task#")
-    return " ".join({key.pk.removeprefix("task#"): None for key in keys})
+        return keys[0].pk.rpartition("#")[2]
+    return " ".join({key.pk.rpartition("#")[2]: None for key in keys})

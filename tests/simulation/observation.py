@@ -9,7 +9,7 @@ from simulation.agents import AGENTS
 from simulation.callers import Callers
 from simulation.history import History
 from simulation.world import NAMES, World
-from sqswarm.schemas.task import TASK_SORT_KEY
+from sqswarm.schemas.task import TASK_SORT_KEY, task_of
 from sqswarm.schemas.writes import Item
 
 
@@ -36,7 +36,7 @@ class Observation:
         """Yield the tasks that stand in the sweep index."""
         for key, item in self.world.store.items.items():
             if key.sk == TASK_SORT_KEY and "due_at" in item:
-                yield key.pk.removeprefix("task#")
+                yield task_of(key)[1]
 
     def explained(self) -> set[tuple[str, str]]:
         """Return the (agent, task id) of which a dead letter with a reason lies there."""

@@ -99,7 +99,7 @@ class FaultyStore:
         return await request(
             self._process,
             "read group",
-            pk.removeprefix("task#"),
+            pk.rpartition("#")[2],
             lambda: run_straight(store.read_group(pk, after_sk=after_sk)),
         )
 
@@ -148,13 +148,19 @@ class FaultyBus:
         )
 
     async def send(self, queue: str, messages: Sequence[Outgoing], *, delay_s: int = 0) -> None:
-        """Put each message into the queue."""
-        bus = self._bus
+        """Put each message into the queue; part of them on a bad day."""
+        bus, chance = self._bus, self._process.world.chance
+
+        def part() -> None:
+            some = [m for m in messages if chance.random() < 0.5]
+            run_straight(bus.send(queue, some, delay_s=delay_s))
+
         await request(
             self._process,
-            f"send, delayed {delay_s} s",
+            f"send, delayed {delay_s} s" if delay_s else "send",
             " ".join(m.id for m in messages),
             lambda: run_straight(bus.send(queue, messages, delay_s=delay_s)),
+            part=part if len(messages) > 1 else None,
         )
 
     async def receive(self, queue: str, *, limit: int, wait_s: int) -> list[Delivery]:

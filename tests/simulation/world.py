@@ -21,7 +21,7 @@ from sqswarm.schemas.journal import child_id, plan_entry
 from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.naming import TASKS_TOPIC, Names
 from sqswarm.schemas.protocol import step_key
-from sqswarm.schemas.task import TASK_SORT_KEY, task_key
+from sqswarm.schemas.task import TASK_SORT_KEY, task_key, task_of
 from sqswarm.schemas.writes import Item, Write
 
 NAMES = Names(stage="storm", account="000000000000", region="us-east-1")
@@ -123,11 +123,11 @@ class World:
     def changed(self, write: Write, before: Item | None, after: Item) -> None:
         """Look at one write that was carried out."""
         if write.key.sk != TASK_SORT_KEY:
-            history = self.histories.get(write.key.pk.removeprefix("task#"))
+            history = self.histories.get(write.key.pk.rpartition("#")[2])
             if history is not None and history.item is not None and self.writer is not None:
                 history.fenced(self.writer, kind_of(write), history.item)
             return
-        history = self.history(after["pk"].removeprefix("task#"))
+        history = self.history(task_of(write.key)[1])
         if before is not None and self.writer is not None:
             history.fenced(self.writer, kind_of(write), before)
         history.changed(before, after, at_s=self.loop.now)
@@ -148,7 +148,8 @@ class World:
     def _joined(self, history: History, before: Item) -> None:
         plan = plan_entry(before.get("waits"))
         for child in plan.get("children", []) if plan else []:
-            item = self.store.items.get(task_key(child_id(history.task_id, child["key"])))
+            key = task_key(child["agent"], child_id(history.task_id, child["key"]))
+            item = self.store.items.get(key)
             if item is None or not Status(item["status"]).terminal:
                 history.wrong("joins-fire-once", f"fired while child {child['key']} had not ended")
 
@@ -200,9 +201,9 @@ class World:
         journal = ctx.journal
         if journal is None or here().dead:
             return
-        item = self.store.items.get(task_key(ctx.task_id))
+        item = self.store.items.get(journal.lease.key)
         held = item is not None and item["v"] == journal.lease.v and item["status"] == "working"
-        if held and step_key(ctx.task_id, f"work#{number}") in self.store.items:
+        if held and step_key(journal.lease.key, f"work#{number}") in self.store.items:
             self.history(ctx.task_id).wrong("steps-run-once", f"step {number} ran after its record")
 
     def close(self) -> None:

@@ -91,15 +91,22 @@ def kind_of(write):  # noqa: C901 - a table
 
 
 class CrashingBus(MemoryBus):
-    """May crash at the next publish."""
+    """May crash at the next publish, or send to a queue."""
 
     crash_at_publish = 0
 
     async def publish(self, topic, messages):
+        self._crash()
+        await super().publish(topic, messages)
+
+    async def send(self, queue, messages, *, delay_s=0):
+        self._crash()
+        await super().send(queue, messages, delay_s=delay_s)
+
+    def _crash(self):
         if self.crash_at_publish:
             self.crash_at_publish -= 1
             raise CrashedError("publish")
-        await super().publish(topic, messages)
 
 
 class MemorySwarm(memory_swarm.MemorySwarm):

@@ -77,7 +77,7 @@ def claiming(**meta):
         pytest.param(broken(id=ID + "\n"), "wrong-shape", id="id-with-a-newline"),
         pytest.param(claiming(principal=""), "wrong-shape", id="principal-is-empty"),
         pytest.param(claiming(principal="p" * 3000), "wrong-shape", id="principal-is-too-long"),
-        pytest.param(claiming(**{"session": "a\ufffe"}), "wrong-shape", id="session-unprintable"),
+        pytest.param(claiming(session="a\ufffe"), "wrong-shape", id="session-unprintable"),
         pytest.param(claiming(**{"ordering-key": ""}), "wrong-shape", id="ordering-key-is-empty"),
         pytest.param(claiming(parent="garbage"), "wrong-shape", id="parent-is-garbage"),
         pytest.param(claiming(parent=f"{ID}#1\n"), "wrong-shape", id="parent-with-a-newline"),

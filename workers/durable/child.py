@@ -13,7 +13,8 @@ from sqswarm.schemas.journal import DEPTH_LIMIT, WIDTH_LIMIT, PlannedChild, chil
 from sqswarm.schemas.json import JsonObject, loads
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.results import error_object, unwrap
-from sqswarm.schemas.task import TaskRecord, task_key
+from sqswarm.schemas.task import TaskRecord, task_key, task_of
+from sqswarm.schemas.writes import Item, Key
 from sqswarm.workers.durable.journal import Journal
 from sqswarm.workers.durable.journal_entry import child_name
 from sqswarm.workers.runtime.outcome import ChildrenWait, Fail
@@ -95,26 +96,20 @@ async def _check(journal: Journal, children: Sequence[PlannedChild]) -> None:
 
 async def _results(journal: Journal, children: Sequence[PlannedChild]) -> list[Any]:
     connection = await journal.worker.connection.with_catalogue()
-    ids = [child_id(journal.lease.task_id, child.key) for child in children]
-    items = await connection.store.read_many([task_key(task_id) for task_id in ids])
-    records = [
-        TaskRecord.from_item(item) if (item := items.get(task_key(task_id))) else None
-        for task_id in ids
-    ]
+    parent_id = journal.lease.task_id
+    keys = [task_key(child.agent, child_id(parent_id, child.key)) for child in children]
+    items = await connection.store.read_many(keys)
     return await connection.runner.gather(
-        [
-            _result(connection, task_id, child.agent, record)
-            for task_id, child, record in zip(ids, children, records, strict=True)
-        ]
+        [_result(connection, key, items.get(key)) for key in keys]
     )
 
 
-async def _result(
-    connection: Connection, task_id: str, agent: str, record: TaskRecord | None
-) -> Any:
+async def _result(connection: Connection, key: Key, item: Item | None) -> Any:
     """Return what a child returned, or its ChildFailed."""
-    if record is None:
+    agent, task_id = task_of(key)
+    if item is None:
         return ChildFailed(task_id, agent, error_object("Expired", "its record is gone"))
+    record = TaskRecord.from_item(item)
     if record.status is Status.CANCELLED:
         return ChildFailed(task_id, agent, error_object("Cancelled", "it was cancelled"))
     if record.result is None:

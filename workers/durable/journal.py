@@ -20,7 +20,7 @@ from sqswarm.schemas.journal import Place, is_too_long
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.protocol import Lease
-from sqswarm.schemas.task import TaskRecord, task_key
+from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.value import dataclass
 from sqswarm.schemas.writes import Item, Refused, Write, WriteOutcome
 from sqswarm.workers.durable.journal_entry import JournalEntry, read_past
@@ -235,7 +235,7 @@ class Journal(Quiescence):
         if not self._cancelled and now - self._looked_ms >= _LOOK_EVERY_MS:
             self._looked_ms = now
             async with self.machinery():
-                item = await self.worker.store.read(task_key(self.lease.task_id))
+                item = await self.worker.store.read(self.lease.key)
             if item is not None:
                 self._cancelled = TaskRecord.from_item(item).status is Status.CANCELLED
         return self._cancelled

@@ -6,7 +6,6 @@ from sqswarm.schemas.journal import entries
 from sqswarm.schemas.json import JsonObject, loads
 from sqswarm.schemas.payload import Payload
 from sqswarm.schemas.protocol import STEP_PREFIX, Lease
-from sqswarm.schemas.task import task_key
 from sqswarm.schemas.value import dataclass
 from sqswarm.schemas.writes import Item
 from sqswarm.workers.runtime.worker_context import WorkerContext
@@ -26,8 +25,7 @@ class JournalEntry:
 async def read_past(worker: WorkerContext, lease: Lease) -> dict[str, JournalEntry]:
     """Return everything that earlier runs of a task have recorded, by name."""
     record = lease.record
-    pk = task_key(lease.task_id).pk
-    steps = await worker.store.read_group(pk, after_sk=STEP_PREFIX)
+    steps = await worker.store.read_group(lease.key.pk, after_sk=STEP_PREFIX)
     found = {
         step_name(item["sk"].removeprefix(STEP_PREFIX)): _step(item)
         for item in steps

@@ -26,7 +26,9 @@ class Session:
         self._ctx = ctx
         self._worker = journal.worker
         self._tokens = tokens
-        self._history = History(principal=ctx.principal, session_id=session_id)
+        self._history = History(
+            agent=journal.lease.agent, principal=ctx.principal, session_id=session_id
+        )
         self._read = False
 
     @property

@@ -14,7 +14,13 @@ from sqswarm.backends.redact import HIDDEN, hide, hide_all
 from sqswarm.schemas import protocol
 from sqswarm.schemas.errors import LeaseLost, StepFailed
 from sqswarm.schemas.json import dumps, loads, size_bytes
-from sqswarm.schemas.payload import RECORD_INLINE_LIMIT_BYTES, Payload, check_size
+from sqswarm.schemas.payload import (
+    GONE,
+    RECORD_INLINE_LIMIT_BYTES,
+    Payload,
+    check_size,
+    payload_key,
+)
 from sqswarm.schemas.results import WRAPPED_KEY, error_object
 from sqswarm.schemas.writes import Refused
 from sqswarm.workers.durable.journal import Failure, Journal, Operation
@@ -132,7 +138,7 @@ async def _record(journal: Journal, operation: Operation, name: str, text: str) 
     worker, lease = journal.worker, journal.lease
     outcome = Payload(inline=text)
     if check_size(text, what=f"the outcome of step {name!r}") > RECORD_INLINE_LIMIT_BYTES:
-        key = f"payloads/{lease.task_id}/step-{lease.v}-{operation.position}.json"
+        key = payload_key(lease.agent, lease.task_id, f"step-{lease.v}-{operation.position}")
         async with journal.machinery():
             outcome = Payload(ref=await worker.blobs.put(key, text.encode()))
     _, made = protocol.record_step(
@@ -153,7 +159,7 @@ async def _text(journal: Journal, outcome: Payload) -> str:
     async with journal.machinery():
         data = await journal.worker.blobs.get(str(outcome.ref))
     if data is None:
-        message = f"a step's outcome at {outcome.ref} has expired"
+        message = f"a step's outcome at {outcome.ref} {GONE}"
         raise Fail(message, type="PayloadExpired")
     return data.decode()
 

@@ -13,7 +13,7 @@ from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.ids import new_version
 from sqswarm.schemas.protocol import Lease
 from sqswarm.schemas.results import error_object
-from sqswarm.schemas.task import TaskRecord
+from sqswarm.schemas.task import TaskRecord, task_key
 from sqswarm.schemas.writes import Applied, Refused, Write, WriteOutcome
 from sqswarm.workers.runtime import decide
 from sqswarm.workers.runtime.completion import Ended, run_completions
@@ -77,7 +77,7 @@ def _acquire_new(worker: WorkerContext, job: Job) -> Write:
 def _acquire(worker: WorkerContext, job: Job, expected: str) -> Write:
     now = worker.now_ms()
     return protocol.acquire(
-        job.task_id,
+        task_key(worker.spec.name, job.task_id),
         expected=expected,
         max_attempts=worker.spec.max_attempts,
         token=job.token,
@@ -94,6 +94,7 @@ def _lease(worker: WorkerContext, job: Job, record: TaskRecord | None, asked_ms:
     """
     until_ms = asked_ms + 1000 * worker.spec.lease_s if record is None else record.lease_until_ms
     return Lease(
+        agent=worker.spec.name,
         task_id=job.task_id,
         v=job.token,
         attempt=1 if record is None else record.attempt,
@@ -180,8 +181,7 @@ async def _next_step(  # noqa: C901 - one case a standing
             return _acquire(worker, job, record.v)
         case Standing.EXHAUSTED, _:
             return protocol.fail_exhausted(
-                job.task_id,
-                expected=record.v,
+                record,
                 error=error_object(
                     "WorkerLost",
                     f"the worker was lost {record.attempt} times",

@@ -18,7 +18,7 @@ from sqswarm.schemas import protocol
 from sqswarm.schemas.errors import LeaseLost, PayloadTooLarge, PoisonMessage
 from sqswarm.schemas.ids import new_version
 from sqswarm.schemas.json import JsonObject, loads
-from sqswarm.schemas.payload import check_size
+from sqswarm.schemas.payload import GONE, check_size
 from sqswarm.schemas.protocol import Lease
 from sqswarm.schemas.task import iso, task_key
 from sqswarm.schemas.writes import Applied
@@ -290,7 +290,7 @@ class Runtime:
         except ValueError as error:
             return Failed(error_type="InvalidPayload", message=str(error))
         if data is None:
-            return Failed(error_type="PayloadExpired", message=f"{message.payload_ref} is gone")
+            return Failed(error_type="PayloadExpired", message=f"{message.payload_ref} {GONE}")
         arguments = loads(data)
         if not isinstance(arguments, dict):
             return Failed(error_type="InvalidPayload", message="arguments are not an object")
@@ -298,7 +298,7 @@ class Runtime:
 
     async def _stand_back(self, job: Job) -> Disposition:
         try:
-            item = await self._worker.store.read(task_key(job.task_id))
+            item = await self._worker.store.read(task_key(self._worker.spec.name, job.task_id))
             return await stand_back(self._worker, job, item)
         except Exception as error:
             self._worker.log.error("settle.failed", error=repr(error), tasks=1)

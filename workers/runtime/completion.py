@@ -9,7 +9,7 @@ from sqswarm.backends.ports.bus import Delivery
 from sqswarm.schemas.errors import PoisonMessage
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
-from sqswarm.schemas.task import TaskRecord
+from sqswarm.schemas.task import TaskRecord, task_key
 from sqswarm.schemas.value import dataclass
 from sqswarm.workers.runtime.job import Job
 from sqswarm.workers.runtime.worker_context import WorkerContext
@@ -35,13 +35,19 @@ class Ended:
     @property
     def completion(self) -> Completion | None:
         """Return what it owes other tasks, if anything."""
-        record, parent = self.record, self.job.message.parent
-        if record is None and parent is None:
+        record, message = self.record, self.job.message
+        if record is None and message.parent is None:
             return None
         from sqswarm.dispatcher.lifecycle.completion import Completion
 
         if record is None:
-            return Completion(task_id=self.job.task_id, status=self.status, parent=parent, due=True)
+            return Completion(
+                key=task_key(message.name, self.job.task_id),
+                status=self.status,
+                parent=message.parent,
+                parent_agent=message.parent_agent,
+                due=True,
+            )
         completion = Completion.of(record)
         return completion if completion.parent is not None or completion.due else None
 
@@ -57,7 +63,8 @@ async def run_completions(worker: WorkerContext, ended: Sequence[Ended]) -> None
     if completions:
         from sqswarm.dispatcher.lifecycle.completion import apply_completions
 
-        await apply_completions(await worker.connection.with_catalogue(), completions)
+        connection = await worker.connection.with_catalogue()
+        await apply_completions(connection, completions, by_worker=True)
 
 
 async def _put_failed_aside(worker: WorkerContext, ended: Ended) -> None:

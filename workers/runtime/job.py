@@ -34,6 +34,7 @@ class Job:
     def lean_lease(self, spec: AgentSpec) -> Lease:
         """Return the lease of a task that keeps no record while it runs (`lean` mode)."""
         return Lease(
+            agent=spec.name,
             task_id=self.task_id,
             v=self.token,
             attempt=self.delivery.receive_count,

@@ -32,11 +32,12 @@ async def rate_limit(worker: WorkerContext, jobs: Sequence[Job]) -> list[Job]:
     if rate is None or not jobs:
         return list(jobs)
     again = [job for job in jobs if job.delivery.receive_count > 1]
-    slots = await worker.store.read_many([slot_key(job.task_id) for job in again])
+    keys = {job.task_id: slot_key(worker.spec.name, job.task_id) for job in jobs}
+    slots = await worker.store.read_many([keys[job.task_id] for job in again])
     now_ms = worker.now_ms()
     starts: dict[str, int] = {}
     for job in again:
-        slot = slots.get(slot_key(job.task_id))
+        slot = slots.get(keys[job.task_id])
         # A slot is for one receipt: a retry of the agent asks for another.
         if slot is not None and slot["receives"] + 1 == job.delivery.receive_count:
             starts[job.task_id] = slot["at"]
@@ -47,8 +48,8 @@ async def rate_limit(worker: WorkerContext, jobs: Sequence[Job]) -> list[Job]:
     await worker.store.write_many(
         [
             record_slot(
-                job.task_id,
-                slots.get(slot_key(job.task_id)),
+                keys[job.task_id],
+                slots.get(keys[job.task_id]),
                 at_ms=starts[job.task_id],
                 receives=job.delivery.receive_count,
                 expires_s=max(now_ms, starts[job.task_id]) // 1000 + _KEPT_S,

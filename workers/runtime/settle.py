@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqswarm.schemas import protocol
 from sqswarm.schemas.json import size_bytes
-from sqswarm.schemas.payload import RECORD_INLINE_LIMIT_BYTES, Payload
+from sqswarm.schemas.payload import RECORD_INLINE_LIMIT_BYTES, Payload, payload_key
 from sqswarm.schemas.protocol import Ending, Lease
 from sqswarm.schemas.value import dataclass
 from sqswarm.schemas.writes import Applied, Item, Write, WriteOutcome
@@ -89,7 +89,7 @@ async def _ending(worker: WorkerContext, run: Run) -> Ending:
             if size_bytes(text) <= RECORD_INLINE_LIMIT_BYTES:
                 return Ending(result=Payload(inline=text), wrapped=wrapped)
             # The attempt is in the key: a late writer must not replace a recorded result's bytes.
-            key = f"payloads/{run.job.task_id}/result-{run.lease.v}.json"
+            key = payload_key(run.lease.agent, run.lease.task_id, f"result-{run.lease.v}")
             ref = await worker.blobs.put(key, text.encode())
             return Ending(result=Payload(ref=ref), wrapped=wrapped)
         case GiveUp(error=error):

@@ -16,6 +16,7 @@ from sqswarm.schemas.journal import (
     with_sleep,
 )
 from sqswarm.schemas.json import size_bytes
+from sqswarm.schemas.payload import payload_key
 from sqswarm.schemas.protocol import Lease
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.writes import Applied, Item, Set, Write
@@ -84,7 +85,7 @@ async def _plan(
     ref = None
     if size_bytes(text) > PLAN_INLINE_LIMIT_BYTES:
         # The version is in the key: a refused plan must not replace the one that stands.
-        key = f"payloads/{lease.task_id}/plan-{lease.v}.json"
+        key = payload_key(lease.agent, lease.task_id, f"plan-{lease.v}")
         ref = await worker.blobs.put(key, text.encode())
     now = worker.now_ms()
     first = lease.record.planned if lease.record else 0

@@ -7,6 +7,7 @@ all its tasks at once.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import mcp_types as types
@@ -16,14 +17,13 @@ from mcp.shared.exceptions import MCPError
 from pydantic import BaseModel
 
 from sqswarm.dispatcher.connection import Connection
-from sqswarm.dispatcher.follow import read_records
 from sqswarm.dispatcher.server.auth.identity import identity_of
 from sqswarm.dispatcher.server.context import ServerContext
 from sqswarm.dispatcher.server.limits import LimitReached, account_of
 from sqswarm.dispatcher.server.mcp.request_context import TASKS_EXTENSION, RequestContext
 from sqswarm.dispatcher.server.mcp.wire import detailed_task
 from sqswarm.dispatcher.server.problem import json_rpc_error_of
-from sqswarm.dispatcher.view import open_view
+from sqswarm.dispatcher.view import find_many, open_view
 from sqswarm.schemas.ids import is_task_id
 from sqswarm.schemas.task import TaskRecord
 
@@ -106,8 +106,9 @@ class _Stream:
 
     async def begin(self, task_ids: list[str]) -> None:
         """Acknowledge the caller's own tasks among `task_ids`, and send how each stands."""
-        records = await read_records(self._connection, [i for i in task_ids if is_task_id(i)])
-        self._sent = {record.task_id: () for record in records}
+        wanted = dict.fromkeys(i for i in task_ids if is_task_id(i))
+        records = await find_many(self._connection, wanted)
+        self._sent = dict.fromkeys(records, ())
         honored_ids = {"taskIds": list(self._sent)} if task_ids else {}
         honored = types.SubscriptionFilter.model_validate(
             {"toolsListChanged": self._tools or None, **honored_ids}
@@ -119,17 +120,18 @@ class _Stream:
                 )
             )
         )
-        await self._send_changes(records)
+        await self._send_changes(records.values())
 
     async def poll(self) -> None:
         """Send what has changed since."""
-        await self._send_changes(await read_records(self._connection, list(self._sent)))
+        records = await find_many(self._connection, dict.fromkeys(self._sent))
+        await self._send_changes(records.values())
         if self._tools and await self._context.refresh() != self._catalogue:
             self._catalogue = self._context.catalogue
             params = types.NotificationParams(_meta=self.meta)
             await self._send(types.ToolListChangedNotification(params=params))
 
-    async def _send_changes(self, records: list[TaskRecord]) -> None:
+    async def _send_changes(self, records: Iterable[TaskRecord]) -> None:
         for record in records:
             state = (record.status, record.updated_ms, record.status_message, record.open_asks)
             if self._sent.get(record.task_id) == state:
