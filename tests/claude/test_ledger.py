@@ -30,9 +30,8 @@ USE = {"use": [{"tool": "lookup", "input": {"n": 1}}]}
 
 
 def entries(memory):
-    return [
-        LedgerEntry.from_item(i) for i in memory.store.items.values() if i["pk"] == entries_of(DAY)
-    ]
+    days = {entries_of(agent, DAY) for agent in memory.catalogue.agents}
+    return [LedgerEntry.from_item(i) for i in memory.store.items.values() if i["pk"] in days]
 
 
 async def test_the_ledger_is_the_servers_own_count(memory, play):
@@ -185,9 +184,10 @@ async def test_costs_are_read_day_by_day(memory, play):
         await ask(one, agent)
         one.clock.advance(seconds=24 * 3600)
         await ask(one, agent)
-    found = await entries_since(one.store, days=2, now_ms=one.clock.now_ms())
+    found = await entries_since(one.connection, ["a"], days=2)
     assert [t.group for t in totals(found, ("day", "agent", "model"))] == [
         (DAY, "a", MODEL),
         ("2027-01-16", "a", MODEL),
     ]
-    assert len(await entries_since(one.store, days=1, now_ms=one.clock.now_ms())) == 1
+    assert len(await entries_since(one.connection, ["a"], days=1)) == 1
+    assert await entries_since(one.connection, ["b"], days=2) == []

@@ -17,19 +17,19 @@ def said(text):
 
 
 @agent(timeout=20)
-async def chat(text: str, *, ctx: TaskContext) -> list:
-    session = ctx.session("s")
+async def chat(text: str, name: str = "s", *, ctx: TaskContext) -> list:
+    session = ctx.session(name)
     past = await session.messages()
     await ctx.step("think", asyncio.sleep, 0)
     await session.append([*said(text), {"role": "assistant", "content": f"you said {text}"}])
     return [message["content"] for message in past]
 
 
-async def talk(memory, text, principal="me"):
+async def talk(memory, text, principal="me", **session):
     connection = memory.connection_for(principal)
     from sqswarm.dispatcher.submit import Request, submit
 
-    [task] = await submit(connection, "chat", [Request(arguments={"text": text})])
+    [task] = await submit(connection, "chat", [Request(arguments={"text": text, **session})])
     await memory.settle_down()
     return (await memory.see_as(connection, task.task_id)).result()
 
@@ -52,6 +52,28 @@ async def test_what_was_said_is_there_the_next_time(talking):
 async def test_sessions_of_principals_do_not_meet(talking):
     await talk(talking, "mine")
     assert await talk(talking, "yours", principal="you") == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param(("bob", "corp.com#diary"), ("bob#corp.com", "diary"), id="a-separator-moved"),
+        pytest.param(("1:a1:b", "c"), ("1:a", "1:bc"), id="a-length-forged"),
+    ],
+)
+async def test_sessions_of_two_principals_never_share_a_key(talking, one, other):
+    (principal, session_id), (stranger, theirs) = one, other
+    mine, foreign = (
+        History(agent="chat", principal=who, session_id=what) for who, what in (one, other)
+    )
+    assert mine.key != foreign.key
+    await talk(talking, "secret", principal=principal, name=session_id)
+    assert await talk(talking, "hello", principal=stranger, name=theirs) == []
+
+
+def test_sessions_of_two_agents_never_share_a_key():
+    keys = {History(agent=one, principal="me", session_id="s").key for one in ("a", "b")}
+    assert len(keys) == 2
 
 
 async def test_a_turn_costs_one_read_and_one_write(memory, play):
@@ -103,12 +125,12 @@ async def test_an_attempt_that_died_after_it_remembered_does_not_do_it_again(tal
     talking.clock.advance(seconds=60)
     await talking.settle_down()
     assert (await talking.see(task.task_id)).result() == []
-    history = History(principal="me", session_id="s")
+    history = History(agent="chat", principal="me", session_id="s")
     assert len(history.of_item(talking.store.items[history.key]).turns) == 1
 
 
 def test_a_late_append_is_refused_and_knows_what_stands_there():
-    empty = History(principal="p", session_id="s")
+    empty = History(agent="a", principal="p", session_id="s")
     from sqswarm.backends.memory.store import MemoryStore
     from sqswarm.backends.runner import run_straight
 
@@ -131,7 +153,7 @@ def test_a_late_append_is_refused_and_knows_what_stands_there():
 
 
 def test_the_oldest_turns_go_first_and_the_item_stays_small():
-    history = History(principal="p", session_id="s")
+    history = History(agent="a", principal="p", session_id="s")
     from sqswarm.schemas.writes import applied
 
     for n in range(50):

@@ -60,13 +60,18 @@ def fresh_key():
 
 def lease_of(made, *, v, attempt=1):
     return Lease(
-        task_id=made.task_id, v=v, attempt=attempt, until_ms=NOW + 1000, durability=made.durability
+        agent=made.agent,
+        task_id=made.task_id,
+        v=v,
+        attempt=attempt,
+        until_ms=NOW + 1000,
+        durability=made.durability,
     )
 
 
 def acquire(made, *, expected=None, token="mine", now=NOW, attempts=3):
     return protocol.acquire(
-        made.task_id,
+        made.key,
         expected=expected or made.v,
         max_attempts=attempts,
         token=token,
@@ -76,7 +81,7 @@ def acquire(made, *, expected=None, token="mine", now=NOW, attempts=3):
 
 
 async def stored(store, task_id):
-    item = await store.read(task_key(task_id))
+    item = await store.read(task_key("keywords", task_id))
     return None if item is None else TaskRecord.from_item(item)
 
 
@@ -179,7 +184,7 @@ async def test_a_failed_task_keeps_its_error_and_due_while_it_owes(store):
     )
     ended = await stored(store, made.task_id)
     assert (ended.status, ended.error, ended.due_at_ms) == (Status.FAILED, error, made.due_at_ms)
-    await store.write(protocol.clear_due(made.task_id, Status.FAILED))
+    await store.write(protocol.clear_due(made.key, Status.FAILED))
     assert (await stored(store, made.task_id)).due_at_ms is None
 
 
@@ -188,8 +193,7 @@ async def test_an_exhausted_task_fails_only_when_nobody_holds_it(store):
 
     def fail(now):
         return protocol.fail_exhausted(
-            made.task_id,
-            expected=made.v,
+            made,
             error=error_object("WorkerLost", "thrice"),
             now_ms=now,
             expires_s=1,
@@ -490,15 +494,15 @@ async def test_a_whole_wait_means_the_same_everywhere(store):
     )
     for refused in (
         acquire(made, expected="mine", now=NOW + 9999),
-        protocol.fire(made.task_id, v="x", now_ms=NOW, due_at_ms=NOW),
+        protocol.fire(made, v="x", now_ms=NOW, due_at_ms=NOW),
         protocol.renew(lease, lease_until_ms=NOW + 9999),
     ):
         assert isinstance(await store.write(refused), Refused)
-    assert isinstance(await store.write(protocol.count(made.task_id, [0, 2])), Applied)
-    assert isinstance(await store.write(protocol.count(made.task_id, [2])), Refused)
-    last = await store.write(protocol.count(made.task_id, [1]))
+    assert isinstance(await store.write(protocol.count(made.key, [0, 2])), Applied)
+    assert isinstance(await store.write(protocol.count(made.key, [2])), Refused)
+    last = await store.write(protocol.count(made.key, [1]))
     assert TaskRecord.from_item(last.item).pending == frozenset()
-    fire = protocol.fire(made.task_id, v="fresh", now_ms=NOW, due_at_ms=NOW + 7)
+    fire = protocol.fire(made, v="fresh", now_ms=NOW, due_at_ms=NOW + 7)
     fired = TaskRecord.from_item((await store.write(fire)).item)
     assert (fired.phase, fired.v, fired.attempt) == (Phase.CHILDREN_DONE, "fresh", 0)
     assert isinstance(await store.write(fire), Refused)

@@ -26,7 +26,14 @@ from sqswarm.schemas.protocol import Ending, Lease
 from sqswarm.schemas.task import TaskRecord
 
 ID = new_task_id(1, randbits)
-LEASE = Lease(task_id=ID, v="mine", attempt=1, until_ms=5, durability=Durability.STANDARD)
+LEASE = Lease(
+    agent="standard",
+    task_id=ID,
+    v="mine",
+    attempt=1,
+    until_ms=5,
+    durability=Durability.STANDARD,
+)
 DONE = Ending(result=Payload(inline='{"result":3}'), wrapped=True)
 RECORD = TaskRecord(
     task_id=ID,
@@ -86,7 +93,7 @@ REFUSED = json.dumps({"__type": "x#ConditionalCheckFailedException"}).encode()
 
 def acquire(*, after, token):
     return protocol.acquire(
-        ID, expected=after, max_attempts=4, token=token, now_ms=1, lease_until_ms=9
+        LEASE.key, expected=after, max_attempts=4, token=token, now_ms=1, lease_until_ms=9
     )
 
 
@@ -128,7 +135,7 @@ def test_it_knows_a_worker_that_came_too_late_and_nobody_else():
     witness = Witness()
     others = [
         acquire(after="mine", token="theirs"),
-        protocol.fail_exhausted(ID, expected="mine", error={}, now_ms=1, expires_s=1, owes=False),
+        protocol.fail_exhausted(RECORD, error={}, now_ms=1, expires_s=1, owes=False),
         protocol.republish(replace(RECORD, due_at_ms=1), due_at_ms=5),
         protocol.mark_due(RECORD, due_at_ms=1),
     ]
