@@ -22,6 +22,11 @@ def start(*, port: int, run_dir: Path, tell: Callable[[str], None]) -> Emulator:
     """
     _check_engine()
     tell("docker compose up; the first time this downloads the image")
+    if not os.environ.get("SQSWARM_DOCKER_SOCKET"):
+        tell(
+            "without SQSWARM_DOCKER_SOCKET=/var/run/docker.sock (root on this machine, for whatever "
+            "runs in it) no function runs there: run agents with `sqswarm work`"
+        )
     log_path = run_dir / "emulator.log"
     done = _compose(port, "up", "--detach", "--wait")
     log_path.write_text(done.stdout)

@@ -129,3 +129,16 @@ def test_the_image_is_built_from_what_is_there():
         line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line[0] == "!"
     }
     assert copied == kept
+
+
+def test_images_are_pinned_by_digest_and_none_gets_the_docker_socket_unasked():
+    compose = (ROOT / "localstack" / "compose.yaml").read_text()
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    images = [
+        *re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE),
+        *re.findall(r"^ +image: (\S+)", compose, re.MULTILINE),
+    ]
+    assert len(images) == 3
+    assert all(re.fullmatch(r"[a-z/]+:[\w.-]+@sha256:[0-9a-f]{64}", image) for image in images)
+    [mount] = re.findall(r'- "(.*):/var/run/docker\.sock"', compose)
+    assert mount == "${SQSWARM_DOCKER_SOCKET:-/dev/null}"
