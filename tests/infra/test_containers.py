@@ -4,20 +4,16 @@ from pathlib import Path
 
 import pytest
 from cfnlint.api import lint
-from infra_specs import PLAIN, spec
+from infra_specs import FLEET, LONG, PLAIN
 
 from sqswarm import agent
 from sqswarm.infra.project import find_project
-from sqswarm.infra.resources import Fleet
 from sqswarm.infra.template import render, template_names
 from sqswarm.infra.template.containers import task_size
 from sqswarm.infra.topology import topology
-from sqswarm.schemas.agent_spec import Hosting
 from sqswarm.schemas.errors import InvalidAgent, UsageError
 
 ROOT = Path(__file__).parents[2]
-LONG = spec("long-run", runs_on=Hosting.CONTAINER, timeout_s=7200, memory_mb=3000, concurrency=6)
-FLEET = Fleet(image="registry/me:1", subnets=("subnet-0a1b2c3d",), max_tasks=3)
 
 
 @pytest.fixture(scope="module")
