@@ -59,13 +59,21 @@ conformance: $(VENV)/installed ## Run the official MCP suite against both hostin
 	@$(BIN)/python tests/conformance/install.py
 	@SQSWARM_CONFORMANCE=required $(BIN)/pytest -m "" tests/conformance tests/mcp_server $(ARGS)
 
-check: $(VENV)/installed ## Lint, types, import directions, CloudFormation
+# checkov has an environment of its own: what it pins would hold ours back.
+CHECKOV := $(BIN)/uv tool run --quiet --python $(BIN)/python checkov==3.3.30
+
+check: $(VENV)/installed ## Lint, types, import directions, CloudFormation, known vulnerabilities
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive \
+		schemas backends dispatcher workers infra testing localstack/plugin/src
 	@$(LOCAL) $(BIN)/sqswarm synth > $(VENV)/template.json
-	@$(BIN)/cfn-lint $(VENV)/template.json
+	@$(BIN)/python tests/infra/infra_specs.py > $(VENV)/everything.json
+	@$(BIN)/cfn-lint $(VENV)/template.json $(VENV)/everything.json
+	@$(CHECKOV) --config-file infra/checkov.yaml -f $(VENV)/everything.json
+	@$(BIN)/python tests/packaging/audit.py
 	@echo "check: clean"
 
 format: $(VENV)/installed ## Format and mend what can be mended

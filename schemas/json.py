@@ -107,6 +107,26 @@ def loads(text: str | bytes, *, place: str = "", nesting: int = _ENCLOSED) -> An
     return value
 
 
+def loads_unambiguous(text: str | bytes) -> Any:
+    """Return the value of JSON that somebody wrote or signed, as `loads` does.
+
+    Raises ValueError too where an object has a name twice: which one counts is a guess that
+    every reader makes for itself (RFC 8259 §4).
+    """
+    value = loads(text)
+    json.loads(text, object_pairs_hook=_refuse_doubled)
+    return value
+
+
+def _refuse_doubled(pairs: list[tuple[str, Any]]) -> JsonObject:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        doubled = next(name for name in names if names.count(name) > 1)
+        raise JsonLimitError(f"an object has the name {doubled!r:.60} twice")
+    return found
+
+
 def _is_suspect(raw: bytes) -> bool:
     """Tell whether JSON text may hold half a character, or a number that no double holds."""
     if b"\\u" in raw and _SURROGATE_ESCAPE.search(raw):

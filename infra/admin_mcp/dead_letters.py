@@ -17,7 +17,7 @@ from sqswarm.infra.admin_mcp.context import AdminContext
 from sqswarm.infra.admin_mcp.failure import with_fix
 from sqswarm.infra.admin_mcp.shape import RUNS_CODE, Shape
 from sqswarm.infra.admin_mcp.text import cut_text
-from sqswarm.infra.admin_mcp.tools import OperationTool
+from sqswarm.infra.admin_mcp.tools import OperationTool, can_ask
 from sqswarm.schemas.naming import UNROUTED
 
 _BODY_LIMIT = 1000
@@ -103,7 +103,7 @@ def tools(context: AdminContext) -> Iterator[OperationTool]:
         confirm: bool,  # noqa: FBT001 - the tool's arguments, by name
     ) -> Elicit[Confirmation] | Confirmation:
         """Ask the person where the client can; else take the argument's word."""
-        if not _can_ask(ctx):
+        if not can_ask(ctx):
             return Confirmation(redrive=confirm)
         with context.swarm() as swarm:
             letters = _chosen(swarm, agent, task_ids, limit)
@@ -147,7 +147,7 @@ def tools(context: AdminContext) -> Iterator[OperationTool]:
             if not letters:
                 return _done("nothing_there", "There are no such dead letters.", infos)
             agreed = isinstance(decision, AcceptedElicitation) and decision.data.redrive
-            if not agreed and _can_ask(ctx):
+            if not agreed and can_ask(ctx):
                 return _done("declined", "The user did not agree. Nothing was changed.", infos)
             if not agreed:
                 return _done(
@@ -175,16 +175,6 @@ def tools(context: AdminContext) -> Iterator[OperationTool]:
         function=redrive_dead_letters,
         annotations=RUNS_CODE,
     )
-
-
-def _can_ask(ctx: Context) -> bool:
-    """Tell whether the client puts forms to its user.
-
-    An empty `elicitation` capability means forms: it is the shape from before there were modes.
-    """
-    capabilities = ctx.client_capabilities
-    elicitation = capabilities.elicitation if capabilities else None
-    return elicitation is not None and (elicitation.form is not None or elicitation.url is None)
 
 
 def _chosen(swarm: Swarm, agent: str, task_ids: list[str] | None, limit: int) -> list[DeadLetter]:

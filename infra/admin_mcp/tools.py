@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from mcp.server.mcpserver import Context
 from mcp_types import ToolAnnotations
 
 from sqswarm.infra.admin_mcp.context import AdminContext
@@ -37,6 +38,16 @@ class OperationTool:
     def safe(self) -> Callable[..., Any]:
         """Return the function with its errors told."""
         return with_fix(self.function)
+
+
+def can_ask(ctx: Context) -> bool:
+    """Tell whether the client puts forms to its user.
+
+    An empty `elicitation` capability means forms: it is the shape from before there were modes.
+    """
+    capabilities = ctx.client_capabilities
+    elicitation = capabilities.elicitation if capabilities else None
+    return elicitation is not None and (elicitation.form is not None or elicitation.url is None)
 
 
 def tools(context: AdminContext) -> Iterator[OperationTool]:

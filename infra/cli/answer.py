@@ -9,7 +9,7 @@ import typer
 from sqswarm.infra.cli.output import print_json, print_line
 from sqswarm.infra.cli.session import session_of
 from sqswarm.schemas.errors import InvalidArguments
-from sqswarm.schemas.json import loads
+from sqswarm.schemas.json import loads_unambiguous
 
 
 def answer(
@@ -24,7 +24,7 @@ def answer(
     """
     session = session_of(context)
     try:
-        given = loads(value)
+        given = loads_unambiguous(value)
     except ValueError as error:
         message = f"the answer is not JSON: {error}"
         raise InvalidArguments(

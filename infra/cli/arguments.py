@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sqswarm.schemas.errors import InvalidArguments, UsageError
-from sqswarm.schemas.json import JsonObject, loads
+from sqswarm.schemas.json import JsonObject, loads_unambiguous
 
 _PAIR = re.compile(r"([A-Za-z_][\w.-]*)(:=|=)(.*)", re.DOTALL)
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -58,7 +58,7 @@ def parse_arguments(pairs: Iterable[str], schema: JsonObject) -> JsonObject:
 def read_json_file(path: str) -> Any:
     """Return the JSON in a file; raises UsageError where it cannot be read."""
     try:
-        return loads(Path(path).read_bytes())
+        return loads_unambiguous(Path(path).read_bytes())
     except (OSError, ValueError) as error:
         message = f"{path}: {error}"
         raise UsageError(message, hint="Name a file that holds one JSON document.") from error
@@ -92,7 +92,7 @@ def _value(name: str, text: str, schema: JsonObject, root: JsonObject) -> Any:
     if "boolean" in types and text.lower() in _TRUTHS and not types & {"integer", "number"}:
         return _TRUTHS[text.lower()]
     try:
-        value = loads(text)
+        value = loads_unambiguous(text)
     except ValueError:
         value = text
     if _json_type(value) in types or (_json_type(value) == "integer" and "number" in types):
@@ -105,7 +105,7 @@ def _value(name: str, text: str, schema: JsonObject, root: JsonObject) -> Any:
 
 def _json(name: str, text: str) -> Any:
     try:
-        return loads(text)
+        return loads_unambiguous(text)
     except ValueError as error:
         message = f"{name}:={text[:60]} is not JSON: {error}"
         raise UsageError(

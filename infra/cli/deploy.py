@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
-from sqswarm.infra.cli.output import print_json, print_line
+from sqswarm.infra.cli.output import note, print_json, print_line
 from sqswarm.infra.cli.session import modules_of, session_of
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ def deploy(
             }
         )
         return
-    for note in done.notes:
-        session.note(f"note: {note}")
+    for text in done.notes:
+        session.note(f"note: {text}")
     what = "deployed" if done.changed else "nothing to do:"
     number = len(done.agents)
     if done.server_url is not None:
@@ -95,14 +95,14 @@ class Ticker:
         if self._live:
             self._status.update(text)
         elif not self._hidden:
-            typer.echo(text, err=True)
+            note(text)
 
     def resource(self, event: ResourceEvent) -> None:
         """Say what became of a resource; a failure stays on the screen."""
         if self._hidden:
             return
         if event.failed:
-            typer.echo(f"{event.resource} {event.status}: {event.reason}", err=True)
+            note(f"{event.resource} {event.status}: {event.reason}")
         elif self._live:
             if event.status.endswith("_COMPLETE"):
                 self._ready.add(event.resource)

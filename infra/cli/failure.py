@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
-import json
 import sys
 import traceback
 from dataclasses import dataclass
 
 import typer
+
+from sqswarm.infra.cli.output import note, print_json_line
 
 INTERRUPTED = 130
 """Source: shells report a process ended by signal 2 (SIGINT) as 128 + 2."""
@@ -65,13 +66,13 @@ def report(error: BaseException, *, as_json: bool, debug: bool) -> int:
     """
     failure = failure_of(error)
     if debug:
-        traceback.print_exception(error)
+        note("".join(traceback.format_exception(error)))
     if as_json:
         told = {"type": failure.kind, "message": failure.message, "hint": failure.hint}
-        print(json.dumps({"error": told}, ensure_ascii=False), file=sys.stderr)  # noqa: T201
+        print_json_line({"error": told}, file=sys.stderr)
     else:
         typer.secho("error: ", err=True, fg="red", bold=True, nl=False)
-        typer.echo(failure.message, err=True)
+        note(failure.message)
         typer.secho("  fix: ", err=True, fg="green", bold=True, nl=False)
-        typer.echo(failure.hint, err=True)
+        note(failure.hint)
     return failure.exit_code

@@ -12,7 +12,7 @@ import typer
 from sqswarm.infra.cli.output import print_json_line
 from sqswarm.infra.cli.session import session_of
 from sqswarm.schemas.errors import UsageError
-from sqswarm.schemas.json import JsonObject, loads
+from sqswarm.schemas.json import JsonObject, loads_unambiguous
 
 if TYPE_CHECKING:
     from sqswarm import Done
@@ -68,7 +68,7 @@ def _rows(lines: Iterable[str], name: str) -> Iterator[JsonObject]:
         if not line.strip():
             continue
         try:
-            row = loads(line)
+            row = loads_unambiguous(line)
         except ValueError as error:
             message = f"{name}, line {number} is not JSON: {error}"
             raise UsageError(message, hint="Each line holds one JSON object.") from error

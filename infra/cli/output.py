@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import IO, Any
+
+import typer
+
+_COMMANDS = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 but tab and line feed, DEL, C1
+    r"\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"  # line ends, writing directions
+    r"\ud800-\udfff]"  # half a character: no stream can write it
+)
+"""What a terminal obeys rather than shows."""
+
+
+def visible(text: str) -> str:
+    """Return `text` with what commands a terminal escaped as in JSON: ESC as `u001b`.
+
+    What tasks, messages and logs hold comes from anybody: shown as it is, it could clear the
+    screen, hide a line, turn round what is read or fill the clipboard. JSON stays the same JSON.
+    """
+    return _COMMANDS.sub(lambda one: f"\\u{ord(one[0]):04x}", text.replace("\r\n", "\n"))
 
 
 def print_json(value: Any) -> None:
     """Print one JSON document to stdout."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))  # noqa: T201
+    print_line(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def print_json_line(value: Any) -> None:
-    """Print one line of JSON to stdout, at once: somebody may be reading along."""
-    print(json.dumps(value, ensure_ascii=False), flush=True)  # noqa: T201
+def print_json_line(value: Any, *, file: IO[str] | None = None) -> None:
+    """Print one line of JSON, at once: somebody may be reading along."""
+    print_line(json.dumps(value, ensure_ascii=False), file=file)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -29,14 +48,19 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(Text("" if cell is None else visible(str(cell))) for cell in row))
     console = Console() if sys.stdout.isatty() else Console(width=200)
     console.print(table)
 
 
-def print_line(text: str) -> None:
-    """Print a line to stdout."""
-    print(text, flush=True)  # noqa: T201
+def print_line(text: str, *, file: IO[str] | None = None) -> None:
+    """Print a line to stdout, or to another file."""
+    print(visible(text), file=file, flush=True)
+
+
+def note(text: str, *, dim: bool = False) -> None:
+    """Say something on stderr."""
+    typer.secho(visible(text), err=True, dim=dim)
 
 
 def as_text(value: Any) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from sqswarm.infra.cli.output import note
 from sqswarm.infra.probe import probe
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class Session:
     def note(self, text: str) -> None:
         """Say something in passing, on stderr; machines are spared it."""
         if not self.json:
-            typer.secho(text, err=True, dim=sys.stderr.isatty())
+            note(text, dim=sys.stderr.isatty())
 
 
 def session_of(context: typer.Context) -> Session:

@@ -22,6 +22,11 @@ def start(*, port: int, run_dir: Path, tell: Callable[[str], None]) -> Emulator:
     """
     _check_engine()
     tell("docker compose up; the first time this downloads the image")
+    if not os.environ.get("SQSWARM_DOCKER_SOCKET"):
+        tell(
+            "no function runs there without SQSWARM_DOCKER_SOCKET=/var/run/docker.sock, which makes "
+            "whatever runs in it root on this machine: run agents with `sqswarm work`"
+        )
     log_path = run_dir / "emulator.log"
     done = _compose(port, "up", "--detach", "--wait")
     log_path.write_text(done.stdout)

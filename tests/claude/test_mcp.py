@@ -201,6 +201,9 @@ def test_a_configuration_may_be_a_file(tmp_path):
     path.write_text('{"mcpServers": {"a": {"command": "x", "args": ["y"], "timeout": 1500}}}')
     [server] = servers_of(str(path))
     assert (server.name, server.command, server.args, server.timeout_s) == ("a", "x", ("y",), 1.5)
+    path.write_text('{"a": {"url": "https://good.example", "url": "https://bad.example"}}')
+    with pytest.raises(InvalidAgent, match="the name 'url' twice"):
+        servers_of(str(path))
     for wrong in ("/no/file", {"a": 3}, {"a": {}}, {"a b": {"url": "x"}}, 7, [1]):
         with pytest.raises(InvalidAgent), contextlib.suppress(RecursionError):
             servers_of(wrong)

@@ -96,6 +96,7 @@ def test_an_endpoint_where_nothing_listens_is_told_at_once(arguments):
         pytest.param(["agents", "--endpoint", "nowhere"], "not an http", id="endpoint"),
         pytest.param(["agents", "--stage", "Not A Stage"], "stage", id="stage"),
         pytest.param(["map", "echo", "/no/such.jsonl"], "No such file", id="file"),
+        pytest.param(["answer", "x", "y", '{"a":1,"a":2}'], "'a' twice", id="doubled-name"),
     ],
 )
 def test_wrong_usage_is_told_before_anything_is_asked(arguments, says):

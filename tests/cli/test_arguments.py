@@ -1,6 +1,6 @@
 import pytest
 
-from sqswarm.infra.cli.arguments import merged_schema, parse_arguments
+from sqswarm.infra.cli.arguments import merged_schema, parse_arguments, read_json_file
 from sqswarm.schemas.errors import InvalidArguments, UsageError
 
 SCHEMA = {
@@ -85,3 +85,15 @@ def test_an_event_is_read_with_the_arguments_of_all_its_listeners():
     second = {"properties": {"a": {"type": "string"}, "b": {"type": "boolean"}}}
     merged = merged_schema([first, second])
     assert parse_arguments(["a=1", "b=true"], merged) == {"a": 1, "b": True}
+
+
+@pytest.mark.parametrize("text", ['{"a": 1, "a": 2}', '[{"b": {"a": 1, "c": 2, "a": 1}}]'])
+def test_a_name_that_is_given_twice_is_refused(text, tmp_path):
+    file = tmp_path / "arguments.json"
+    file.write_text(text)
+    with pytest.raises(UsageError, match="the name 'a' twice"):
+        parse_arguments([f"options:={text}"], SCHEMA)
+    with pytest.raises(UsageError, match="the name 'a' twice"):
+        read_json_file(str(file))
+    with pytest.raises(InvalidArguments):
+        parse_arguments([f"options={text}"], SCHEMA)

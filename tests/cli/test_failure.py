@@ -5,6 +5,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from sqswarm.infra.cli import output
 from sqswarm.infra.cli.global_options import EverywhereGroup, hoist
 from sqswarm.infra.local import EmulatorError
 from sqswarm.schemas.errors import (
@@ -114,3 +115,55 @@ def test_wrong_usage_ends_with_two_and_a_hint(arguments):
 )
 def test_options_may_stand_anywhere(given, hoisted):
     assert hoist(given) == hoisted
+
+
+ATTACKS = [
+    pytest.param("\x1b[2J\x1b[31m", "\\u001b[2J\\u001b[31m", id="clear-and-colour"),
+    pytest.param(
+        "\x1b]8;;https://bad.example\x07here",
+        "\\u001b]8;;https://bad.example\\u0007here",
+        id="osc-8",
+    ),
+    pytest.param("\x9b2J", "\\u009b2J", id="c1"),
+    pytest.param("paid\rdue ", "paid\\u000ddue ", id="carriage-return"),
+    pytest.param("abc\b\b\b\x7f", "abc\\u0008\\u0008\\u0008\\u007f", id="backspace"),
+    pytest.param("\u202egnp.exe", "\\u202egnp.exe", id="bidi-override"),
+    pytest.param("\u2066a\u2069\u200f", "\\u2066a\\u2069\\u200f", id="bidi-isolates"),
+    pytest.param("a\u2028b", "a\\u2028b", id="line-separator"),
+    pytest.param("\ud800", "\\ud800", id="half-a-character"),
+]
+
+
+@pytest.mark.parametrize(("text", "shown"), ATTACKS)
+def test_lines_tables_and_errors_show_it(text, shown, capsys):
+    output.print_line(f"a {text} b")
+    output.print_table(["agent"], [[text]])
+    output.note(text)
+    told = capsys.readouterr()
+    assert told.out.splitlines()[0] == f"a {shown} b"
+    assert told.out.count(shown) == 2
+    assert told.err == f"{shown}\n"
+    for arguments in (["act"], ["act", "--debug"]):
+        error = runner.invoke(app_that(DeployFailed(text, hint=text)), arguments).stderr
+        assert text not in error
+        assert f"error: {shown}" in error
+        assert f"fix: {shown}" in error
+
+
+@pytest.mark.parametrize(("text", "shown"), ATTACKS)
+def test_json_shows_it_and_means_it(text, shown, capsys):
+    output.print_json({"a": text})
+    output.print_json_line({"a": text})
+    told = capsys.readouterr().out
+    document, _, line = told.rpartition('\n{"a"')
+    assert text not in told
+    assert json.loads(document) == json.loads('{"a"' + line) == {"a": text}
+    error = runner.invoke(app_that(DeployFailed(text)), ["act", "--json"]).stderr
+    assert text not in error
+    assert json.loads(error)["error"]["message"] == text
+
+
+def test_what_people_write_stays(capsys):
+    text = "Grüße,\t日本 👩‍🚀\nund עברית"
+    output.print_line(text)
+    assert capsys.readouterr().out == f"{text}\n"

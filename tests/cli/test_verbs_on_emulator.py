@@ -90,6 +90,21 @@ def test_a_failed_task_ends_with_one_and_its_error(cli):
     assert "fix: " in result.stderr
 
 
+def test_no_task_commands_the_terminal(cli):
+    attack = "\x1b]0;owned\x07\x9b2J\u202eok\r"
+    result = cli("submit", "shout", f"text={attack}", "--wait")
+    failed = cli("submit", "refuse", f"text={attack}", "--wait", code=1)
+    task_id = json.loads(cli("list", "--agent", "refuse", "--json").stdout)[0]["taskId"]
+    shown = [
+        *(result.stdout, failed.stderr, cli("get", task_id).stdout),
+        *(cli("list").stdout, cli("dlq").stdout, cli("logs", "shout").stdout),
+    ]
+    for text in shown:
+        assert not set(text) & set("\x1b\x07\x9b\u202e\r"), text
+    assert "\\u001b]0;OWNED\\u0007\\u009b2J\\u202eOK\\u000d" in result.stdout
+    assert "\\u001b]0;owned" in failed.stderr
+
+
 def test_a_map_keeps_the_order_of_its_lines(cli, tmp_path):
     rows = tmp_path / "in.jsonl"
     rows.write_text("\n".join(json.dumps({"text": f"row{n}"}) for n in range(25)))

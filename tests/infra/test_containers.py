@@ -4,20 +4,16 @@ from pathlib import Path
 
 import pytest
 from cfnlint.api import lint
-from infra_specs import PLAIN, spec
+from infra_specs import FLEET, LONG, PLAIN
 
 from sqswarm import agent
 from sqswarm.infra.project import find_project
-from sqswarm.infra.resources import Fleet
 from sqswarm.infra.template import render, template_names
 from sqswarm.infra.template.containers import task_size
 from sqswarm.infra.topology import topology
-from sqswarm.schemas.agent_spec import Hosting
 from sqswarm.schemas.errors import InvalidAgent, UsageError
 
 ROOT = Path(__file__).parents[2]
-LONG = spec("long-run", runs_on=Hosting.CONTAINER, timeout_s=7200, memory_mb=3000, concurrency=6)
-FLEET = Fleet(image="registry/me:1", subnets=("subnet-0a1b2c3d",), max_tasks=3)
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +125,16 @@ def test_the_image_is_built_from_what_is_there():
         line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line[0] == "!"
     }
     assert copied == kept
+
+
+def test_images_are_pinned_by_digest_and_none_gets_the_docker_socket_unasked():
+    compose = (ROOT / "localstack" / "compose.yaml").read_text()
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    images = [
+        *re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE),
+        *re.findall(r"^ +image: (\S+)", compose, re.MULTILINE),
+    ]
+    assert len(images) == 3
+    assert all(re.fullmatch(r"[a-z/]+:[\w.-]+@sha256:[0-9a-f]{64}", image) for image in images)
+    [mount] = re.findall(r'- "(.*):/var/run/docker\.sock"', compose)
+    assert mount == "${SQSWARM_DOCKER_SOCKET:-/dev/null}"

@@ -1,9 +1,15 @@
+import contextlib
 import json
+import re
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 from cfnlint.api import lint
-from infra_specs import EVERY_KIND, rendered, spec
+from infra_specs import EVERY_KIND, every_resource, rendered, spec
+from troposphere import AWSObject
 
+import sqswarm.infra.template as template_package
 from sqswarm.infra.template import render, render_bucket_alone, template_names
 from sqswarm.infra.template.limits import check_limits
 from sqswarm.infra.template.logical import camel
@@ -18,6 +24,24 @@ def lint_of(text):
 def test_cfn_lint_finds_nothing():
     look_alikes = [spec("a_b"), spec("a-b"), spec("a--b")]
     assert lint_of(json.dumps(rendered(*EVERY_KIND, *look_alikes))) == []
+
+
+@pytest.mark.parametrize("auth", ["NONE", "AWS_IAM"])
+def test_cfn_lint_finds_nothing_in_a_stage_with_everything(auth):
+    assert lint_of(every_resource(auth)) == []
+
+
+def test_a_stage_with_everything_has_every_kind_that_a_template_can_make():
+    made = set()
+    for file in Path(template_package.__file__).parent.glob("*.py"):
+        for module, name in re.findall(r"\b([a-z]+)\.([A-Z]\w+)\(", file.read_text()):
+            with contextlib.suppress(ImportError):
+                kind = getattr(import_module(f"troposphere.{module}"), name, None)
+                if isinstance(kind, type) and issubclass(kind, AWSObject):
+                    made.add(kind.resource_type)
+    has = {one["Type"] for one in json.loads(every_resource())["Resources"].values()}
+    assert len(made) > 20
+    assert made <= has
 
 
 def test_cfn_lint_finds_nothing_in_the_first_step():

@@ -66,7 +66,35 @@ async def test_a_question_reaches_the_assistant_and_its_answer_the_task(swarm):
         )
         assert "InvalidArguments" in wrong
         assert "fix:" in wrong
-        await ask("answer-question", task_id=task.id, key="approve", answer={"approved": True})
+        arguments = {"task_id": task.id, "key": "approve", "answer": {"approved": True}}
+        dry = await ask("answer-question", **arguments)
+        assert (dry["outcome"], dry["status"]) == ("dry_run", "input_required")
+        assert "confirm=true" in dry["explanation"]
+        assert task.status() is Status.INPUT_REQUIRED
+        done = await ask("answer-question", **arguments, confirm=True)
+        assert (done["outcome"], done["status"]) == ("answered", "working")
+        late = await ask("answer-question", **arguments, confirm=True)
+        assert late["outcome"] == "not_open"
+    assert task.result(timeout=120) is True
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_an_answer_is_the_persons_and_not_the_models(swarm, mode):
+    task = swarm.submit("careful", text="it", durable=True)
+    until(lambda: task.status() is Status.INPUT_REQUIRED)
+    arguments = {"task_id": task.id, "key": "approve", "answer": {"approved": True}}
+    async with assistant(
+        answers=[DECLINE, accept(send=False), accept(send=True)], mode=mode
+    ) as ask:
+        for _ in range(2):  # the argument does not stand in for a person who can be asked
+            declined = await ask("answer-question", **arguments, confirm=True)
+            assert (declined["outcome"], declined["status"]) == ("declined", "input_required")
+        assert task.status() is Status.INPUT_REQUIRED
+        assert '"Do it?" Answer {"approved": true}?' in ask.asked[0]
+        wrong = await ask.refused("answer-question", **{**arguments, "answer": "perhaps"})
+        assert "InvalidArguments" in wrong
+        assert len(ask.asked) == 2  # nobody is asked about what cannot be
+        assert (await ask("answer-question", **arguments))["outcome"] == "answered"
     assert task.result(timeout=120) is True
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from sqswarm.backends.secrets import is_reference
 from sqswarm.schemas.budget import Budget
 from sqswarm.schemas.errors import InvalidAgent
-from sqswarm.schemas.json import JsonObject, loads
+from sqswarm.schemas.json import JsonObject, loads_unambiguous
 from sqswarm.schemas.pricing import Price, own_prices, price_of
 from sqswarm.workers.claude.client import Account
 from sqswarm.workers.claude.tools import Tool
@@ -35,7 +35,7 @@ class Model:
     def own_prices(self) -> dict[str, Price]:
         """Return the prices that the agent or the environment (CLAUDE_PRICES, JSON) sets."""
         given = os.environ.get("CLAUDE_PRICES")
-        return own_prices({**(loads(given) if given else {}), **self.prices})
+        return own_prices({**(loads_unambiguous(given) if given else {}), **self.prices})
 
     def price(self, day: str) -> Price | None:
         """Return what the model costs on `day`; None where nobody has said."""
@@ -115,7 +115,7 @@ def servers_of(config: Any) -> tuple[McpServer, ...]:
     """
     if isinstance(config, str | Path):
         try:
-            config = loads(Path(config).read_bytes())
+            config = loads_unambiguous(Path(config).read_bytes())
         except (OSError, ValueError) as error:
             message = f"the MCP servers in {config} cannot be read: {error}"
             raise InvalidAgent(message, hint=_EXAMPLE) from error

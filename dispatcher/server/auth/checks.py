@@ -8,7 +8,6 @@ Source: MCP specification, "Streamable HTTP: security warning".
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import Iterable, MutableMapping
 from typing import Any
@@ -18,6 +17,7 @@ from starlette.datastructures import Headers
 from starlette.types import Receive
 
 from sqswarm.dispatcher.server.auth.identity import AuthError, Identity, Scope
+from sqswarm.schemas.json import loads_unambiguous
 
 READ = "tasks:read"
 WRITE = "tasks:write"
@@ -166,19 +166,10 @@ def needed(method: str, path: str, body: bytes) -> str:
     if path != MCP_PATH and not path.startswith(f"{MCP_PATH}/"):
         return WRITE
     try:
-        message = json.loads(body, object_pairs_hook=_unambiguous)
-    except (ValueError, RecursionError):
+        message = loads_unambiguous(body)
+    except ValueError:
         return WRITE  # whoever parses it will refuse it, or see in it what we do not
     return _needed_by(message)
-
-
-def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object; raises ValueError for a name given twice: another parser may differ."""
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        message = "a name is given twice"
-        raise ValueError(message)
-    return made
 
 
 def _needed_by(message: Any) -> str:

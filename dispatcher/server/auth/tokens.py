@@ -24,7 +24,7 @@ from sqswarm.dispatcher.server.auth.identity import (
     is_principal,
 )
 from sqswarm.schemas.errors import Unreachable
-from sqswarm.schemas.json import loads
+from sqswarm.schemas.json import loads_unambiguous
 
 if TYPE_CHECKING:
     from jwt import PyJWK, PyJWTError
@@ -247,7 +247,7 @@ def fetch_from(source: str) -> Fetch:
     Redirects are not followed, and the answer has 5 seconds.
     """
     if "://" not in source:
-        return lambda: loads(Path(source).read_bytes())
+        return lambda: loads_unambiguous(Path(source).read_bytes())
     from jwt import PyJWKClient
 
     return PyJWKClient(source, cache_jwk_set=False, timeout=5).fetch_data
