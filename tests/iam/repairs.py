@@ -1,0 +1,5 @@
+"""Housekeeping's repairs, under its role."""
+
+
+def repairs(guild):
+    return {}
