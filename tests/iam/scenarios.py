@@ -78,7 +78,7 @@ def a_batch_is_acquired_and_settled_together(guild):
 @scenario
 def events_reach_their_subscriber(guild):
     for arguments in ({"text": "news"}, {"text": "big news", "pad": BIG}):
-        told = guild.api("POST", "/topics/news/events", json=arguments)
+        told = guild.api("POST", "/events/news", json=arguments)
         [task] = told["tasks"]
         ends = time.monotonic() + 30
         while guild.record("listener", task["taskId"]) is None:
