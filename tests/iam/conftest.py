@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import aioboto3
 import pytest
-from guild import Guild
+from visitor import Visitor
 from repairs import repairs
 from scenarios import SCENARIOS
 from served import serve
@@ -34,8 +34,12 @@ SCRIPT = {
     "scenes": [
         {
             "when": "go",
-            "turns": [{"use": [{"tool": "plain", "input": {"text": "tooled"}}]}, {"say": "done {last}"}],
+            "turns": [
+                {"use": [{"tool": "plain", "input": {"text": "tooled"}}]},
+                {"say": "done {last}"},
+            ],
         },
+        {"when": "fail", "turns": [{"stop_reason": "refusal"}]},
         {"when": "busy", "turns": [{"say": "calm"}]},
     ],
     "faults": {"rate_limited": 0.3, "retry_after_ms": 100, "seed": 3},
@@ -61,7 +65,7 @@ def guild(stage):
     app = Starlette(routes=routes(made))
     env = {**os.environ, "SQSWARM_AUTH": "none"}
     with serve(app, lambda log: access_from_environment(env, log=log)) as running:
-        yield Guild(stage, running)
+        yield Visitor(stage, running)
 
 
 @pytest.fixture(scope="session")
@@ -70,9 +74,7 @@ def at_work(stage):
     with fake_claude(SCRIPT) as claude, pytest.MonkeyPatch.context() as patched:
         patched.setenv("ANTHROPIC_BASE_URL", claude.base_url)
         sources = [EventSource(stage, name) for name in stage.plan.specs if name != "hauler"]
-        sources.append(
-            EventSource(stage, "unrouted", lambda event, _: stage.housekeeping(event))
-        )
+        sources.append(EventSource(stage, "unrouted", lambda event, _: stage.housekeeping(event)))
         container = Container(stage, "hauler")
         yield
         for source in sources:

@@ -99,7 +99,8 @@ async def parent(text: str, size: int = 0, pad: str = "", *, ctx: TaskContext) -
     if text == "large":
         return [len(await ctx.call("plain", text="a", size=150_000, pad=pad))]
     if text == "slow":
-        return [await ctx.call("keeper", text="ask")]
+        asking = [ctx.task(keeper, text="ask", pad=pad) for _ in range(2)]
+        return await ctx.gather(*asking)
     if text == "sleep":
         await ctx.sleep(2)
     if text == "stranger":

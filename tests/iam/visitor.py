@@ -10,7 +10,7 @@ from sqswarm.schemas.message import Message
 LONG_S = 60
 
 
-class Guild:
+class Visitor:
     """The stage and its server's API."""
 
     def __init__(self, stage, served):
@@ -59,12 +59,44 @@ class Guild:
         )
         return found.get("Item")
 
-    def waits(self, task_id):
-        """Wait until a task has planned what it waits for."""
+    def waiting(self, agent, task_id, *, phase):
+        """Wait until a task waits; return its record."""
         ends = time.monotonic() + LONG_S
-        while self.api("GET", f"/tasks/{task_id}").get("phase") not in {"waiting", "sleeping"}:
+        while (record := self.record(agent, task_id))["phase"]["S"] != phase:
             assert time.monotonic() < ends
             time.sleep(0.1)
+        return record
+
+    def change(self, agent, task_id, **values):
+        """Change a task's record behind everybody's back."""
+        names = {f"#{name}": name for name in values}
+        self.stage.account("dynamodb").update_item(
+            TableName=self.stage.table,
+            Key={"pk": {"S": f"task#{agent}#{task_id}"}, "sk": {"S": "task"}},
+            UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues={f":{name}": value for name, value in values.items()},
+        )
+
+    def forget(self, agent, task_id):
+        """Delete a task's record behind everybody's back."""
+        self.stage.account("dynamodb").delete_item(
+            TableName=self.stage.table,
+            Key={"pk": {"S": f"task#{agent}#{task_id}"}, "sk": {"S": "task"}},
+        )
+
+    def children(self, agent, task_id):
+        """Return the ids of the agent's tasks that are children of a task."""
+        found = self.stage.account("dynamodb").scan(
+            TableName=self.stage.table,
+            FilterExpression="begins_with(parent, :parent) AND begins_with(pk, :agent)",
+            ExpressionAttributeValues={
+                ":parent": {"S": task_id},
+                ":agent": {"S": f"task#{agent}#"},
+            },
+            ConsistentRead=True,
+        )
+        return sorted(item["pk"]["S"].split("#")[2] for item in found["Items"])
 
     def dead_letters(self, agent):
         """Return the bodies and reasons in a dead-letter queue, and leave them there."""
