@@ -51,7 +51,7 @@ class Plan:
         if not anybody or len(self.specs) == 1:
             return ()
         who = ", ".join(anybody)
-        note = f"whom these agents call cannot be read from their code, so their roles allow all: {who}"
+        note = f"whose calls their code does not tell may call every agent: {who}"
         return (f"{note} (fix: @agent(calls=[...]))",)
 
     @property

@@ -33,8 +33,9 @@ _CONSUME = (
     "sqs:ReceiveMessage",
     "sqs:DeleteMessage",
     "sqs:ChangeMessageVisibility",
-    "sqs:GetQueueAttributes",
 )
+_ASKED_BY_LAMBDA = "sqs:GetQueueAttributes"
+"""Of a queue that it polls."""
 _READ = ("dynamodb:GetItem", "dynamodb:BatchGetItem")
 _WRITE = ("dynamodb:UpdateItem", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate")
 _JOURNAL = (
@@ -43,7 +44,7 @@ _JOURNAL = (
 )
 _JOIN = (
     *("pk", "sk", "status", "pending", "phase"),
-    *("v", "lease_until", "attempt", "publishes", "updated", "due_at", "due_shard"),
+    *("v", "lease_until", "attempt", "updated", "due_at", "due_shard"),
 )
 """What a child changes and compares in its parent's record as it ends (protocol: count, fire)."""
 
@@ -68,7 +69,9 @@ def container_statements(consumer: Consumer, topology: Topology) -> list[Stateme
 
     Raises InvalidAgent as `agent_statements` does.
     """
-    return _checked_size(consumer, [*_work(consumer, topology), *_declared(consumer)])
+    consume, *others = _work(consumer, topology)
+    consume["Action"].remove(_ASKED_BY_LAMBDA)
+    return _checked_size(consumer, [consume, *others, *_declared(consumer)])
 
 
 def image_statements(topology: Topology, log_group: str) -> list[Statement]:
@@ -99,7 +102,7 @@ def _work(consumer: Consumer, topology: Topology) -> list[Statement]:
     own = [queue_arn(names, consumer.queue.name)]
     events = [f"topic.{subscription.topic}" for subscription in spec.subscriptions]
     statements = [
-        _allow("Consume", _CONSUME, own),
+        _allow("Consume", (*_CONSUME, _ASKED_BY_LAMBDA), own),
         _allow("PutAside", ("sqs:SendMessage",), [queue_arn(names, consumer.dead_letters.name)]),
         _items(
             names,
@@ -179,9 +182,8 @@ def housekeeping_statements(topology: Topology) -> list[Statement]:
     letters = [queue_arn(names, s.dead_letters.name) for s in topology.agents]
     unrouted = topology.unrouted
     return [
-        _allow("Consume", _CONSUME, [queue_arn(names, unrouted.queue.name)]),
-        # All but what Lambda asks of a queue that it polls.
-        _allow("LookThrough", _CONSUME[:-1], letters),
+        _allow("Consume", (*_CONSUME, _ASKED_BY_LAMBDA), [queue_arn(names, unrouted.queue.name)]),
+        _allow("LookThrough", _CONSUME, letters),
         _allow(
             "PutAside",
             ("sqs:SendMessage",),
@@ -192,6 +194,11 @@ def housekeeping_statements(topology: Topology) -> list[Statement]:
         _objects(names, "Payloads", ("s3:GetObject", "s3:PutObject"), ["*"]),
         _catalogue(names),
         _publish("StartTasks", names, topology.task_topics),
+        _allow(
+            "Resume",
+            ("sqs:SendMessage",),
+            [queue_arn(names, s.queue.name) for s in topology.agents],
+        ),
         *_report(unrouted.function, names),
     ]
 
@@ -202,7 +209,7 @@ def server_statements(server: ServerFunction, topology: Topology) -> list[Statem
     It may read the whole table, because `list` does.
     """
     names = topology.names
-    queues = [queue_arn(names, s.queue.name) for s in topology.agents if not s.queue.fifo]
+    queues = [queue_arn(names, s.queue.name) for s in topology.agents]
     topics = [topic.name for topic in topology.topics]
     return [
         _items(names, "Tasks", (*_READ, *_WRITE), ["task#*"]),
@@ -210,7 +217,8 @@ def server_statements(server: ServerFunction, topology: Topology) -> list[Statem
         _objects(names, "Payloads", ("s3:GetObject", "s3:PutObject"), ["*"]),
         _catalogue(names),
         _publish("Publish", names, topics),
-        _allow("Delay", ("sqs:SendMessage",), queues),
+        # A delayed task, and a parent whose last child is cancelled here.
+        _allow("Send", ("sqs:SendMessage",), queues),
         *_report(server.function, names),
         *(_checked(statement, "the server") for statement in server.permissions),
     ]

@@ -29,7 +29,7 @@ _EXPRESSIONS = (
     "ProjectionExpression",
     "UpdateExpression",
 )
-_WORD = re.compile(r"(?<![\w:.#])#?[A-Za-z_][\w-]*(?!\s*\()")
+_WORD = re.compile(r"(?<![\w:.#])#?[A-Za-z_][\w-]*(?![\w-])(?!\s*\()")
 _EXPRESSION_WORDS = frozenset(
     "SET REMOVE ADD DELETE AND OR NOT BETWEEN IN attribute_exists attribute_not_exists".split()
 )

@@ -1,7 +1,7 @@
 """ministack with AUTH=true and what its evaluator lacks: started as the process that runs it.
 
 Its policy evaluation is its own. Added here: the questions that AWS asks about a DynamoDB request
-(authorization.py), S3's 403 for a missing object that the caller may not list, `s3:if-none-match`,
+(authorization.py), a batch's own action of SNS and SQS, S3's 403 for a missing object that the caller may not list, `s3:if-none-match`,
 and a log of every question about an assumed role (IAM_LOG, a JSON object a line).
 
 One denied statement refuses the whole BatchExecuteStatement, where AWS would refuse it alone.
@@ -10,7 +10,6 @@ One denied statement refuses the whole BatchExecuteStatement, where AWS would re
 import contextvars
 import json
 import os
-import runpy
 import sys
 import threading
 from pathlib import Path
@@ -20,6 +19,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 from authorization import Ask, asks_of
 
 _BODY = "tests:body"
+_SINGLE = {
+    "sns:PublishBatch": "sns:Publish",
+    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
+    "sqs:SendMessageBatch": "sqs:SendMessage",
+}
+"""Batches are authorized as what they do. Source: Service Authorization Reference, SNS and SQS."""
 
 
 def install():
@@ -35,7 +41,7 @@ def install():
     def enforce(access_key, action, service, region, resource_arn="*", service_context=None):
         context = dict(service_context or {})
         body = context.pop(_BODY, None)
-        asks = [Ask(action, resource_arn, context)]
+        asks = [Ask(_SINGLE.get(action, action), resource_arn, context)]
         if service == "dynamodb" and body and action != "dynamodb:DescribeTable":
             prefix = f"arn:aws:dynamodb:{region}:{iam_evaluator_account()}:table/"
             asks = asks_of(action.partition(":")[2], body, lambda table: prefix + table)
@@ -97,5 +103,6 @@ def install():
 
 if __name__ == "__main__":
     install()
-    sys.executable = os.environ.pop("SQSWARM_FUNCTION_PYTHON")
-    runpy.run_module("ministack", run_name="__main__", alter_sys=True)
+    from sqswarm_localstack.ministack_main import main
+
+    main()

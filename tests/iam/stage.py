@@ -224,8 +224,11 @@ class EventSource:
         while not self._stop.is_set():
             poll(self._stage, self.agent, self._handle, wait_s=1)
 
-    def stop(self):
+    def ask_to_stop(self):
         self._stop.set()
+
+    def stop(self):
+        self.ask_to_stop()
         self._thread.join()
 
 

@@ -1,13 +1,17 @@
+"""Every function works under its own role: nothing that it needs is denied."""
+
 import pytest
-from sqswarm import Swarm
+from repairs import REPAIRS
+from scenarios import SCENARIOS
 
 pytestmark = pytest.mark.proof
 
 
-def test_a_plain_task(stage, at_work):
-    from dataclasses import replace
+@pytest.mark.parametrize("name", [*SCENARIOS, *REPAIRS])
+def test_a_scenario_ends_as_it_should(played, name):
+    if played[name] is not None:
+        raise played[name]
 
-    with Swarm.connect(replace(stage.settings, stage="iam")) as swarm:
-        assert swarm.submit("plain", text="hi").result(timeout=20) == "hi"
-    print(stage.asked())
+
+def test_nothing_was_denied(stage, played):
     assert stage.denied() == []

@@ -3,6 +3,7 @@
 from collections import Counter
 
 from sqswarm import Budget, ClaudeAgent, Fail, Retry, TaskContext, agent
+from sqswarm.schemas.agent_spec import Schedule
 
 MODEL = "claude-sonnet-5-5"
 _seen = Counter()
@@ -42,7 +43,7 @@ def limited(text: str, size: int = 0, pad: str = "") -> str:
     return do(text, size)
 
 
-@agent(topics=["news"])
+@agent(topics=["news"], schedule=Schedule(expression="rate(1 hour)", arguments={"text": "tick"}))
 def listener(text: str, size: int = 0, pad: str = "") -> str:
     """Hear events."""
     return do(text, size)
@@ -55,6 +56,10 @@ async def keeper(text: str, size: int = 0, pad: str = "", *, ctx: TaskContext) -
         await ctx.sleep(3)
     if text == "ask":
         return await ctx.ask("really", "Really?", str)
+    if text == "expires":
+        return await ctx.ask("soon", "Soon?", str, timeout=600, on_timeout="nobody")
+    if text == "nap":
+        await ctx.sleep(1200)
     if text.startswith("steps"):
         await ctx.progress(0.5, "half way")
         first = await ctx.step("first", lambda: 1)
@@ -75,30 +80,43 @@ async def middle(text: str, size: int = 0, pad: str = "", *, ctx: TaskContext) -
     return do(text, size)
 
 
-@agent(durability="durable")
-async def parent(text: str, size: int = 0, pad: str = "", *, ctx: TaskContext) -> list[str]:
+@agent(durability="durable", calls=["plain", "ordered", "limited", "lean", middle, keeper])
+async def parent(text: str, size: int = 0, pad: str = "", *, ctx: TaskContext) -> list[str | int | None]:
     """Call several agents in every way."""
     if text == "call":
         return [await ctx.call("plain", text="one")]
     if text == "gather":
         found = await ctx.gather(
-            ctx.task("plain", text="a", size=size, pad=pad),
+            ctx.task(plain, text="a", size=size, pad=pad),
             ctx.task("ordered", text="b"),
             ctx.task("limited", text="c"),
             ctx.task("lean", text="d"),
             ctx.task(middle.name, text="nested"),
         )
-        return [found[0][:1], *found[1:]]
+        return found
     if text == "map":
         return await ctx.map("plain", [{"text": f"m{n}"} for n in range(12)])
+    if text == "large":
+        return [len(await ctx.call("plain", text="a", size=150_000, pad=pad))]
     if text == "slow":
-        return [await ctx.call("keeper", text="ask")]
+        asking = [ctx.task(keeper, text="ask", pad=pad) for _ in range(2)]
+        return await ctx.gather(*asking)
     if text == "sleep":
         await ctx.sleep(2)
     if text == "stranger":
         name = "listener"
         return [await ctx.call(name, text="no")]
     return [do(text, size)]
+
+
+@agent
+async def anybody(text: str, size: int = 0, pad: str = "", *, ctx: TaskContext) -> str:
+    """Call whom it is told to: nobody can read that from its code."""
+    if text == "sleep":
+        await ctx.sleep(2)
+    if text in {"plain", "anybody"}:
+        return await ctx.call(text, text="told to")
+    return do(text, size)
 
 
 thinker = ClaudeAgent(

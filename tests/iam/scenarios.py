@@ -1,0 +1,182 @@
+"""Whole scenarios, each through real queues: what they need, a role must allow."""
+
+import time
+
+BIG = "x" * 60_000
+"""More than a message carries: it travels by claim check."""
+
+AGENTS = (
+    *("plain", "ordered", "lean", "limited", "listener", "keeper", "middle", "parent", "anybody"),
+    "hauler",
+)
+SCENARIOS = {}
+
+
+def scenario(play):
+    SCENARIOS[play.__name__] = play
+    return play
+
+
+def for_each(agents):
+    def declare(play):
+        for agent in agents:
+            SCENARIOS[f"{play.__name__}[{agent}]"] = lambda guild, agent=agent: play(guild, agent)
+        return play
+
+    return declare
+
+
+@for_each(AGENTS)
+def large_payloads_go_both_ways(guild, agent):
+    found = guild.do(agent, "big", arguments={"pad": BIG, "size": 150_000})
+    assert len(found if isinstance(found, str) else found[0]) == 150_003  # noqa: PLR2004
+
+
+@for_each((*AGENTS, "thinker"))
+def a_failure_leaves_a_dead_letter(guild, agent):
+    name = "prompt" if agent == "thinker" else "text"
+    task = guild.submit(agent, arguments={name: "fail " + agent})
+    guild.until(task, "failed")
+    assert any(task in body for body, _ in guild.dead_letters(agent))
+
+
+@for_each((*AGENTS, "thinker"))
+def a_worker_that_does_not_load_tells_why(guild, agent):
+    if agent == "hauler":  # its containers would not start
+        return
+    worker = guild.stage.worker(agent, SQSWARM_AGENTS="guild.nowhere")
+    assert guild.handed(worker, guild.message(agent)) == {"batchItemFailures": []}
+
+
+@for_each(("keeper", "middle", "parent", "anybody", "hauler"))
+def a_short_sleep_ends_in_time(guild, agent):
+    assert guild.do(agent, "sleep") in ("sleep", ["sleep"])
+
+
+@for_each(("plain", "lean", "ordered"))
+def another_attempt_is_made(guild, agent):
+    assert guild.do(agent, "retry " + agent) == "retry " + agent
+
+
+@scenario
+def order_is_kept(guild):
+    tasks = [guild.submit("ordered", f"{n}", ordering_key="k") for n in range(4)]
+    assert [guild.result(task) for task in tasks] == ["0", "1", "2", "3"]
+
+
+@scenario
+def a_batch_is_acquired_and_settled_together(guild):
+    for _ in range(10):
+        message = guild.message("plain")
+        guild.send("plain", message.encode())
+        guild.send("lean", guild.message("lean").encode())
+
+
+@scenario
+def events_reach_their_subscriber(guild):
+    for arguments in ({"text": "news"}, {"text": "big news", "pad": BIG}):
+        told = guild.api("POST", "/events/news", json=arguments)
+        [task] = told["tasks"]
+        ends = time.monotonic() + 30
+        while guild.record("listener", task["taskId"]) is None:
+            assert time.monotonic() < ends
+            time.sleep(0.1)
+        assert guild.result(task["taskId"]) == arguments["text"]
+
+
+@scenario
+def an_idempotency_key_finds_its_task(guild):
+    first, second = (guild.submit("keeper", "once", idempotency_key="k") for _ in range(2))
+    assert first == second
+    assert guild.result(first) == "once"
+
+
+@scenario
+def steps_and_a_session_are_kept(guild):
+    assert guild.do("keeper", "steps") == "steps"
+    assert guild.do("keeper", "steps again") == "steps again"
+
+
+@scenario
+def a_question_is_answered(guild):
+    task = guild.submit("keeper", "ask")
+    guild.until(task, "input_required")
+    guild.api("POST", f"/tasks/{task}/answers", json={"really": "yes"})
+    assert guild.result(task) == "yes"
+
+
+@scenario
+def a_delay_is_kept(guild):
+    assert guild.do("plain", "late", delay=1) == "late"
+
+
+@scenario
+def a_child_is_called(guild):
+    assert guild.do("parent", "call") == ["one"]
+    assert guild.do("hauler", "call") == "hauled"
+    assert guild.do("anybody", "plain") == "told to"
+    assert guild.do("anybody", "anybody") == "told to"
+
+
+@scenario
+def children_of_every_kind_are_gathered(guild):
+    assert guild.do("parent", "gather") == ["a", "b", "c", "d", "inner"]
+
+
+@scenario
+def many_children_are_mapped(guild):
+    assert guild.do("parent", "map") == [f"m{n}" for n in range(12)]
+
+
+@scenario
+def children_get_and_give_large_payloads(guild):
+    assert guild.do("parent", "large", arguments={"pad": BIG}) == [150_001]
+
+
+@scenario
+def a_stranger_is_not_called(guild):
+    assert guild.error(guild.submit("parent", "stranger")) == "UndeclaredCall"
+
+
+@scenario
+def a_cancelled_parents_child_is_cancelled(guild):
+    task = guild.submit("parent", "slow")
+    ends = time.monotonic() + 30
+    while len(guild.children("keeper", task)) < 2:  # noqa: PLR2004
+        assert time.monotonic() < ends
+        time.sleep(0.1)
+    guild.api("POST", f"/tasks/{task}/cancel")
+    assert guild.until(task, "cancelled")
+
+
+@scenario
+def a_rate_is_kept(guild):
+    tasks = [guild.submit("limited", f"{n}") for n in range(8)]
+    assert [guild.result(task) for task in tasks] == [f"{n}" for n in range(8)]
+
+
+@scenario
+def claude_pays_remembers_and_calls(guild):
+    for _ in range(2):
+        asked = {"agent": "thinker", "arguments": {"prompt": "go"}, "session_id": "mine"}
+        task = guild.api("POST", "/tasks", json=asked)["taskId"]
+        assert guild.result(task) == "done tooled"
+
+
+@scenario
+def claude_waits_where_the_api_is_busy(guild):
+    assert guild.do("thinker", arguments={"prompt": "busy"}) == "calm"
+
+
+@scenario
+def tasks_are_listed(guild):
+    assert guild.api("GET", "/tasks")["tasks"]
+
+
+@scenario
+def poison_is_put_aside(guild):
+    guild.send("plain", "no json")
+    ends = time.monotonic() + 30
+    while not any(body == "no json" for body, _ in guild.dead_letters("plain")):
+        assert time.monotonic() < ends
+        time.sleep(0.2)
