@@ -40,6 +40,8 @@ _KNOWN_TASKS = 10_000
 class Connection:
     """The dispatcher's surroundings. `operator` sees every principal's tasks.
 
+    A `worker` is an agent's: it speaks to other agents by their queues, since no agent's role may
+    publish, and leaves their records alone but for what children and parents owe one another.
     The catalogue is UNREAD where a worker has had no need of it yet.
     """
 
@@ -50,6 +52,7 @@ class Connection:
     runner: Runner
     principal: str
     operator: bool = False
+    worker: bool = False
     ttl_s: int
     catalogue: Catalogue = UNREAD
     _validators: dict[str, Validator] = field(default_factory=dict)
@@ -105,7 +108,13 @@ async def open_connection(
 
 
 def connect(
-    settings: Settings, caller: AwsCaller, runner: Runner, *, principal: str, operator: bool
+    settings: Settings,
+    caller: AwsCaller,
+    runner: Runner,
+    *,
+    principal: str,
+    operator: bool,
+    worker: bool = False,
 ) -> Connection:
     """Return a connection for settings whose account is known; nothing is called yet."""
     ports = backends(settings, caller, runner)
@@ -117,6 +126,7 @@ def connect(
         runner=runner,
         principal=principal,
         operator=operator,
+        worker=worker,
         ttl_s=settings.ttl_s,
     )
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqswarm.backends.log import Log
@@ -89,7 +90,7 @@ class MemorySwarm:
         return WorkerContext(
             agent=one,
             spec=one.spec,
-            connection=self.connection_for(one.name, operator=True),
+            connection=replace(self.connection_for(one.name, operator=True), worker=True),
             log=Log.to(self.log),
         )
 

@@ -30,7 +30,7 @@ _KEYS_A_CALL = 100
 _TRIES = 6
 _CONFLICTS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 _REFUSALS = frozenset({"ConditionalCheckFailed", "DuplicateItem"})
-_NOT_STORABLE = frozenset({"ValidationException", "SerializationException"})
+_NOT_STORABLE = frozenset({"ValidationException", "ValidationError", "SerializationException"})
 
 
 class DynamoStore:
@@ -136,8 +136,10 @@ class DynamoStore:
                     "dynamodb", "batch_execute_statement", Statements=statements
                 )
         except Exception as error:
-            if not _is_not_storable(error) or len(writes) == 1:
+            if not _is_not_storable(error):
                 return [error] * len(writes)
+            if len(writes) == 1:
+                return [_not_storable(error) if isinstance(error, ClientError) else error]
             response = None  # one of them spoils the call, nothing says which, none is written
         if response is None:
             return await self._runner.gather([self._write_alone(write) for write in writes])
@@ -176,11 +178,14 @@ class DynamoStore:
         self, write: Write, refused: dict[str, Any], tries_left: int
     ) -> WriteOutcome | Exception:
         if write.inserts:
+            code, message = refused["Code"], refused.get("Message", "")
+            error = ClientError(
+                {"Error": {"Code": code, "Message": message}}, "BatchExecuteStatement"
+            )
+            if _is_not_storable(error):
+                return _not_storable(error)
             if not tries_left:
-                code, message = refused["Code"], refused.get("Message", "")
-                return ClientError(
-                    {"Error": {"Code": code, "Message": message}}, "BatchExecuteStatement"
-                )
+                return error
             await self._runner.sleep(self._pause_s(tries_left))
         return await self._write_alone(write, tries_left - 1)
 

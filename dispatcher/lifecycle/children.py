@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from sqswarm.backends.aws.chunks import chunks
 from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
-from sqswarm.dispatcher.lifecycle.republish import send_to_queues
+from sqswarm.dispatcher.lifecycle.republish import republish
 from sqswarm.schemas import protocol
 from sqswarm.schemas.ids import new_version, next_span
 from sqswarm.schemas.journal import PlannedChild, child_id, plan_entry
@@ -82,7 +82,7 @@ async def _create(
             # Ours where its answer was lost, too.
             if isinstance(outcome, Applied) or (outcome.item and outcome.item["v"] == record.v)
         ]
-        await send_to_queues(connection, ready)
+        await republish(connection, ready)
         published += len(ready)
     return published
 
@@ -168,10 +168,10 @@ async def resume_parent(connection: Connection, parent: TaskRecord) -> bool:
             return False
         parent = TaskRecord.from_item(fired.item)
         if isinstance(fired, Applied):
-            await send_to_queues(connection, [parent])
+            await republish(connection, [parent])
             return True
     untouched = parent.phase is Phase.CHILDREN_DONE and not parent.attempt
     if parent.status is Status.WORKING and untouched:
-        await send_to_queues(connection, [parent])
+        await republish(connection, [parent])
         return True
     return False

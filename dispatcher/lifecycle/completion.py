@@ -53,16 +53,14 @@ class Completion:
         return record if self.status is Status.CANCELLED and waited else None
 
 
-async def apply_completions(
-    connection: Connection, completions: Sequence[Completion], *, by_worker: bool = False
-) -> None:
+async def apply_completions(connection: Connection, completions: Sequence[Completion]) -> None:
     """Count ended tasks in their parents and resume these; cancel a cancelled one's children.
 
     Clears due last, so that whatever fails before is done again by housekeeping. A worker cancels
     no children, whose records are other agents': due stays, for the canceller and housekeeping.
     """
     orphaning = {one.key: record for one in completions if (record := one.leaves_children)}
-    if not by_worker:
+    if not connection.worker:
         for record in orphaning.values():
             await cancel_children(connection, record)
     numbers: dict[Key, list[int]] = {}
@@ -76,7 +74,7 @@ async def apply_completions(
     cleared = {
         completion.key: completion.status
         for completion in completions
-        if completion.due and not (by_worker and completion.key in orphaning)
+        if completion.due and not (connection.worker and completion.key in orphaning)
     }
     await connection.store.write_many([protocol.clear_due(*ended) for ended in cleared.items()])
 

@@ -144,8 +144,9 @@ class DeadLetterSweeper:
 
     async def _give_reason(self, entry: CatalogueEntry, letter: DeadLetter) -> None:
         try:
-            decode(letter.delivery.body)
-            poison = PoisonMessage("unreadable", "the message names no task")
+            name = decode(letter.delivery.body).name
+            why = f"the message is for {name!r}, and this queue is {entry.name!r}'s"
+            poison = PoisonMessage("unknown-agent", why)
         except PoisonMessage as error:
             poison = error
         now = self._connection.runner.now_ms()

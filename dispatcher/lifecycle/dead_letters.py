@@ -58,6 +58,8 @@ def read_dead_letter(delivery: Delivery, agent: str) -> DeadLetter:
     if delivery.attributes.get("reason") and not delivery.attributes.get("task_id"):
         # Put aside before it was anybody's task: its id may be anything.
         return DeadLetter(delivery=delivery, agent=agent, message=None, task_id=None)
+    if message.topic is None and message.name != agent:  # another agent's task, or nobody's
+        return DeadLetter(delivery=delivery, agent=agent, message=None, task_id=None)
     return DeadLetter(delivery=delivery, agent=agent, message=message, task_id=task_id)
 
 

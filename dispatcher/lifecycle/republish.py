@@ -1,7 +1,7 @@
 """Republish: send a recorded task's message again, made anew from its record.
 
-By the topic where a dispatcher or housekeeping does it. What may be an agent's worker sends to the
-queue itself: no agent's role may publish, which would let it speak to every agent.
+A dispatcher and housekeeping do it by the topic. A worker sends to the queue itself: a role that
+may publish could speak to every agent.
 """
 
 from __future__ import annotations
@@ -15,34 +15,24 @@ from sqswarm.schemas.task import TaskRecord
 
 
 async def republish(connection: Connection, records: Sequence[TaskRecord]) -> None:
-    """Publish the tasks of `records` to their agents, ten a request.
+    """Publish the tasks of `records` to their agents, or send them to their queues; ten a request.
 
     A task whose agent is no longer deployed is left to housekeeping, which gives it up in time.
     """
-    by_order: dict[bool, list[Outgoing]] = {}
+    names = connection.names
+    targets: dict[str, list[Outgoing]] = {}
     for record in records:
         entry = connection.catalogue.agents.get(record.agent)
-        if entry is not None:
-            by_order.setdefault(entry.ordered, []).append(outgoing(record))
-    for ordered, messages in by_order.items():
-        await connection.bus.publish(connection.names.topic(TASKS_TOPIC, ordered=ordered), messages)
-
-
-async def send_to_queues(connection: Connection, records: Sequence[TaskRecord]) -> None:
-    """Send the tasks of `records` to their agents' queues, ten a request; else as `republish`."""
-    by_agent: dict[str, list[Outgoing]] = {}
-    for record in records:
-        by_agent.setdefault(record.agent, []).append(outgoing(record))
-    entries = connection.catalogue.agents
-    await connection.runner.gather(
-        [
-            connection.bus.send(
-                connection.names.queue(agent, ordered=entries[agent].ordered), messages
-            )
-            for agent, messages in by_agent.items()
-            if agent in entries
-        ]
-    )
+        if entry is None:
+            continue
+        target = (
+            names.queue(record.agent, ordered=entry.ordered)
+            if connection.worker
+            else names.topic(TASKS_TOPIC, ordered=entry.ordered)
+        )
+        targets.setdefault(target, []).append(outgoing(record))
+    give = connection.bus.send if connection.worker else connection.bus.publish
+    await connection.runner.gather([give(*target) for target in targets.items()])
 
 
 def outgoing(record: TaskRecord) -> Outgoing:

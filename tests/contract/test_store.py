@@ -91,6 +91,14 @@ async def test_a_created_record_reads_back_as_it_was(store):
     assert await stored(store, made.task_id) == made
 
 
+async def test_an_insert_alone_in_a_batch_replaces_nothing_and_shows_what_stands_there(store):
+    made = record()
+    [first] = await store.write_many([protocol.create(made)])
+    [again] = await store.write_many([protocol.create(replace(made, v="other"))])
+    assert isinstance(first, Applied)
+    assert TaskRecord.from_item(again.item) == made
+
+
 async def test_a_second_create_is_refused_and_shows_what_stands_there(store):
     made = record()
     await store.write(protocol.create(made))

@@ -92,7 +92,7 @@ def swarm(emulator):
             WorkerContext(
                 agent=one,
                 spec=one.spec,
-                connection=replace(connection, principal=one.name, operator=True),
+                connection=replace(connection, principal=one.name, operator=True, worker=True),
                 log=Log.to(log),
             )
         )

@@ -169,7 +169,7 @@ class Poller:
         return WorkerContext(
             agent=self._agent,
             spec=self._spec,
-            connection=replace(connection, catalogue=UNREAD),
+            connection=replace(connection, catalogue=UNREAD, worker=True),
             log=ProcessLog(process=process),
         )
 

@@ -44,7 +44,7 @@ class Worker:
         self._modules = environment["SQSWARM_AGENTS"].split(",")
         caller = ThreadedCaller(client_factory(settings))
         self._connection = connect(
-            settings, caller, AsyncRunner(), principal=self._name, operator=True
+            settings, caller, AsyncRunner(), principal=self._name, operator=True, worker=True
         )
         self._loop = asyncio.new_event_loop()
         self._log = Log.of_agent(self._name)

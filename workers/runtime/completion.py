@@ -63,8 +63,7 @@ async def run_completions(worker: WorkerContext, ended: Sequence[Ended]) -> None
     if completions:
         from sqswarm.dispatcher.lifecycle.completion import apply_completions
 
-        connection = await worker.connection.with_catalogue()
-        await apply_completions(connection, completions, by_worker=True)
+        await apply_completions(await worker.connection.with_catalogue(), completions)
 
 
 async def _put_failed_aside(worker: WorkerContext, ended: Ended) -> None:

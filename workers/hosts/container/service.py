@@ -88,7 +88,9 @@ async def _pollers(
         WorkerContext(
             agent=agent,
             spec=agent.spec,
-            connection=connect(known, caller, AsyncRunner(), principal=name, operator=True),
+            connection=connect(
+                known, caller, AsyncRunner(), principal=name, operator=True, worker=True
+            ),
             log=Log.of_agent(name),
         )
         for name, agent in agents.items()
