@@ -20,6 +20,9 @@ SETTLE_MARGIN_S = 5
 LAMBDA_TIMEOUT_LIMIT_S = 900
 """Source: Lambda quotas, function time-out 15 minutes."""
 
+RECEIVES_LIMIT = 1000
+"""Source: SQS, "RedrivePolicy", maxReceiveCount."""
+
 CONTAINER_TIMEOUT_LIMIT_S = 11 * 3600
 """Source: SQS quotas: no message stays hidden for more than 12 hours from its receive."""
 
@@ -147,6 +150,8 @@ class AgentSpec:
         """Receives before SQS gives a message up.
 
         More than attempts: a delivery that finds a live lease, or repeats owed effects, is a
-        receive and no attempt. A task that waits for its turn under a rate is received for it.
+        receive and no attempt. A task that waits for its turn under a rate is received for it; an
+        ordered one is received with every attempt at those before it in its batch.
         """
-        return min(1000, 2 * self.max_attempts + 4 + (40 if self.rate else 0))
+        own = 2 * self.max_attempts + 4 + (40 if self.rate else 0)
+        return min(RECEIVES_LIMIT, own * (self.batch_size if self.ordered else 1))

@@ -20,11 +20,15 @@ _A_DOOMED = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Shift:
-    """One process's work: its rows, whether it is killed, and its files' stem."""
+    """One process's work: its rows, whether it is killed, and its files' stem.
+
+    It starts when its `part` of the order is released.
+    """
 
     rows: list[Row]
     name: str
     dies: bool = False
+    part: int = 0
 
 
 @dataclass(kw_only=True)
@@ -32,7 +36,8 @@ class Dispatchers:
     """Starts the shifts one after another, a few side by side; call `step` now and then.
 
     `handles` maps row numbers to the task ids that a dispatcher got. `killed` counts those that
-    were killed between record and publish.
+    were killed between record and publish. The crowd comes in `parts`, of which so many are
+    `released`: set it to release more.
     """
 
     rows: tuple[Row, ...]
@@ -41,9 +46,12 @@ class Dispatchers:
     stage: str
     principal: str
     due_grace_s: float | None = None
+    parts: int = 1
+    released: int = 1
     handles: dict[int, str] = field(default_factory=dict)
     killed: int = 0
     broken: list[str] = field(default_factory=list)
+    _shifts: tuple[Shift, ...] = ()
     _todo: list[Shift] = field(default_factory=list)
     _running: list[tuple[Shift, subprocess.Popen[bytes]]] = field(default_factory=list)
     _read: dict[str, int] = field(default_factory=dict)
@@ -61,12 +69,13 @@ class Dispatchers:
         # An ordering key stays with one process: two would not know of each other's order.
         ordered = [row for row in others if row.ordering_key]
         free = [row for row in others if not row.ordering_key]
-        for n in range(_SIDE_BY_SIDE):
-            rows = free[n::_SIDE_BY_SIDE] + (ordered if n == 0 else [])
+        for n in range(self.parts * _SIDE_BY_SIDE):
+            rows = free[n :: self.parts * _SIDE_BY_SIDE] + (ordered if n == 0 else [])
             if rows:
-                self._todo.append(Shift(rows=rows, name=f"crowd{n}"))
+                self._todo.append(Shift(rows=rows, name=f"crowd{n}", part=n // _SIDE_BY_SIDE))
+        self._shifts = tuple(self._todo)
         if self.retried:
-            self._todo.append(Shift(rows=self.retried, name="retried"))
+            self._todo.append(Shift(rows=self.retried, name="retried", part=self.parts - 1))
 
     @property
     def retried(self) -> list[Row]:
@@ -81,6 +90,11 @@ class Dispatchers:
                 origin = f"{self.principal}\x00{row.agent}"
                 known[row.number] = derive_task_id(origin, str(row.key), at_ms=0)
         return known
+
+    @property
+    def tasks_released(self) -> int:
+        """Return how many tasks are in the parts that are released."""
+        return sum(len(shift.rows) for shift in self._shifts if shift.part < self.released)
 
     @property
     def finished(self) -> bool:
@@ -101,6 +115,8 @@ class Dispatchers:
                 log = self.folder / f"{shift.name}.log"
                 self.broken.append(f"dispatcher {shift.name} ended with {code}: {log.read_text()}")
         while self._todo and len(self._running) < _SIDE_BY_SIDE:
+            if self._todo[0].part >= self.released:
+                break
             if self._todo[0].name == "retried" and any(s.dies for s, _ in self._running):
                 break
             shift = self._todo.pop(0)

@@ -15,6 +15,7 @@ from benchmarks.faults import Fault, Proxy
 from benchmarks.faults.rules import EVERYTHING
 from benchmarks.soak.agents import value
 from benchmarks.soak.containers import Containers
+from benchmarks.soak.dispatchers import Dispatchers
 from benchmarks.soak.processes import Processes
 from benchmarks.soak.swarm import PlanBehind
 from sqswarm import Request, Swarm, Task
@@ -28,7 +29,8 @@ from sqswarm.schemas.settings import Settings
 _DISK_MB = 256
 _LARGE = 300_000
 """Characters of an argument that is kept in S3."""
-_PATIENCE_S = 300.0
+_ENDED_BEFORE = 0.6
+"""Share of the tasks released so far that have ended when the next disaster begins."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +54,7 @@ class Broken(Exception):
 
 @dataclass(kw_only=True)
 class Ruin:
-    """The disasters of one soak; call `step` now and then with the share of tasks that have ended.
+    """The disasters of one soak; call `step` now and then with how many tasks have ended.
 
     `told` says what each did, `problems` what did not end as promised. `disk` is the file system
     that holds all of the emulator's files, if it has one to itself.
@@ -63,10 +65,12 @@ class Ruin:
     proxy: Proxy
     swarm: Swarm
     planned: PlanBehind
+    dispatchers: Dispatchers
     containers: Containers
     processes: Processes
     folder: Path
     disk: Path | None
+    patience_s: float
     told: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     _begun: int = 0
@@ -86,14 +90,17 @@ class Ruin:
         """True where nothing is still to come."""
         return self._begun == len(self.disasters) and (self._now is None or self._now.done())
 
-    def step(self, share: float) -> None:
-        """Begin the next disaster where the one before is over and enough has ended."""
+    def step(self, ended: int) -> None:
+        """Begin the next disaster where the one before is over; each has a crowd of its own in it.
+
+        It begins when some of the tasks before it have ended, and others are still under way.
+        """
         if self._begun == len(self.disasters) or not (self._now is None or self._now.done()):
             return
-        # Spread over the first two thirds; a lone one strikes where the run is under way.
-        if share >= 0.1 + 0.6 * self._begun / len(self.disasters):
+        if ended >= _ENDED_BEFORE * self.dispatchers.tasks_released:
             self._now = self._pool.submit(self._strike, self.disasters[self._begun])
             self._begun += 1
+            self.dispatchers.released = 1 + self._begun
 
     def _strike(self, name: str) -> None:
         begun = time.monotonic()
@@ -116,7 +123,7 @@ class Ruin:
 
     def finished(self, tasks: list[Task], expected: list[int]) -> None:
         """Raise Broken unless these tasks give what is expected."""
-        given = [task.result(timeout=_PATIENCE_S) for task in tasks]
+        given = [task.result(timeout=self.patience_s) for task in tasks]
         if given != expected:
             raise Broken(f"the tasks gave {given}, not {expected}")
 
@@ -134,16 +141,18 @@ def _large(ruin: Ruin) -> str:
         "InvalidSleep": ruin.swarm.submit("sleeper", n=1, seconds=SLEEP_LIMIT_S + 1),
         "TooWide": ruin.swarm.submit("fan", n=1, width=WIDTH_LIMIT + 1),
     }
-    ruin.finished(possible, [value(1)] * 3)
-    for kind, task in too_much.items():
-        with contextlib.suppress(TaskFailed):
-            raise Broken(f"{kind}: {task.result(timeout=_PATIENCE_S)} was possible")
-        refusal = str(task.error())
-        if kind not in refusal:
-            raise Broken(f"{refusal}, not {kind}")
-    asleep = ruin.swarm.get(year.id).record
-    if asleep.phase is not Phase.SLEEPING or year.cancel() is not Status.CANCELLED:
-        raise Broken(f"a year's sleeper is {asleep.status} in {asleep.phase}")
+    try:
+        ruin.finished(possible, [value(1)] * 3)
+        for kind, task in too_much.items():
+            with contextlib.suppress(TaskFailed):
+                raise Broken(f"{kind}: {task.result(timeout=ruin.patience_s)} was possible")
+            if kind not in (refusal := str(task.error())):
+                raise Broken(f"{refusal}, not {kind}")
+        asleep = ruin.swarm.get(year.id).record
+    finally:
+        cancelled = year.cancel()
+    if asleep.phase is not Phase.SLEEPING or cancelled is not Status.CANCELLED:
+        raise Broken(f"a year's sleeper was {asleep.status} in {asleep.phase}, then {cancelled}")
     return f"{many} children, {many} steps, 400 KB of journal, a year of sleep; more was refused"
 
 
@@ -183,26 +192,38 @@ def _deploy(ruin: Ruin) -> str:
 
 
 def _flood(ruin: Ruin) -> str:
-    """One principal submits a crowd; another's tasks, of the same agent and of one beside it."""
+    """One principal submits a crowd; another's tasks, of the same agent and of one beside it.
 
-    def latency_s(agent: str) -> float:
+    Emulators have no fair queues: there the same agent's next task waits for the crowd.
+    """
+
+    def latencies_s() -> dict[str, float]:
         begun = time.monotonic()
-        ruin.finished([ruin.swarm.submit(agent, n=1)], [value(1)])
-        return time.monotonic() - begun
+        tasks = [ruin.swarm.submit(agent, n=1) for agent in ("lean", "plain")]
+        ended = {
+            task.agent: time.monotonic() - begun
+            for task in ruin.swarm.wait(tasks, timeout=ruin.patience_s)
+        }
+        ruin.finished(tasks, [value(1)] * len(tasks))
+        return ended
 
     crowd = [Request(arguments={"n": n}) for n in range(ruin.scale.flood)]
-    calm = {agent: latency_s(agent) for agent in ("lean", "plain")}
+    calm_s = latencies_s()
     with Swarm.connect(replace(ruin.settings, principal="flood")) as flooding:
         begun = time.monotonic()
         tasks = flooding.submit_many("lean", crowd)
-        flooded = {agent: latency_s(agent) for agent in ("plain", "lean")}
+        submitted_s = time.monotonic() - begun
+        flooded_s = latencies_s()
         ruin.finished(tasks, [value(n) for n in range(ruin.scale.flood)])
         seconds = time.monotonic() - begun
-    factors = ", ".join(
-        f"another's {agent} {calm[agent]:.2f} s before, {flooded[agent]:.2f} s in it"
-        for agent in flooded
+    told = ", ".join(
+        f"another's {agent} task {calm_s[agent]:.2f} s before and {flooded_s[agent]:.2f} s in it"
+        for agent in flooded_s
     )
-    return f"{ruin.scale.flood} lean tasks of one principal in {seconds:.1f} s; {factors}"
+    return (
+        f"one principal's {ruin.scale.flood} lean tasks, submitted in {submitted_s:.1f} s, ended "
+        f"after {seconds:.1f} s; {told}"
+    )
 
 
 def _full_disk(ruin: Ruin) -> str:

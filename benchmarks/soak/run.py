@@ -70,6 +70,7 @@ class Soak:
                 stage=names.stage,
                 principal=swarm.principal,
                 due_grace_s=self.due_grace_s,
+                parts=1 + len(mischief.disasters),
             )
             containers = Containers(
                 command=worker_command(),
@@ -102,10 +103,12 @@ class Soak:
                     proxy=proxy,
                     swarm=swarm,
                     planned=planned,
+                    dispatchers=dispatchers,
                     containers=containers,
                     processes=processes,
                     folder=folder,
                     disk=self.disk,
+                    patience_s=self.deadline_s,
                 ),
                 deadline_s=self.deadline_s,
                 tell=self.tell,

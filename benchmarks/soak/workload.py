@@ -142,12 +142,13 @@ class _Rounds:
     def step(self) -> None:
         self._workload.dispatchers.step()
         self.look()
-        share = len(self._workload.ended()) / len(self._workload.order.rows)
+        ended = len(self._workload.ended())
+        share = ended / len(self._workload.order.rows)
         total = len(self._workload.order.poison)
         while self._poison and len(self._poison) > total * (1 - share) - 1:
             self._workload.inspector.poison(*self._poison.pop())
         self._kill(share)
-        self._workload.ruin.step(share)
+        self._workload.ruin.step(ended)
         if time.monotonic() - self._kept_house > _KEEP_HOUSE_S and (
             self._housekeeping is None or self._housekeeping.done()
         ):

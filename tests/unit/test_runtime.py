@@ -442,6 +442,18 @@ async def test_another_principals_task_is_like_an_unknown_one(memory):
     assert (await memory.see(task_id)).status is Status.COMPLETED
 
 
+async def test_those_that_fail_before_it_cost_an_ordered_task_none_of_its_attempts(memory):
+    texts = [f"bad{n}" for n in range(8)]
+    bad = await memory.submit(orderly, *texts, ordering_key="x")
+    [good] = await memory.submit(orderly, "good", ordering_key="x")
+    for _ in range(40):
+        await memory.housekeep()
+    for task_id in bad:
+        error = (await memory.see(task_id)).record.error
+        assert error["data"] == {"type": "KeyError", "attempt": orderly.spec.max_attempts}
+    assert (await memory.see(good)).result() == "good"
+
+
 async def test_a_failed_message_holds_back_its_own_key_only(memory):
     await memory.submit(orderly, "bad", ordering_key="x")
     await memory.submit(orderly, "behind", ordering_key="x")
