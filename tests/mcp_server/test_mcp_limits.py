@@ -90,18 +90,3 @@ async def test_the_sdks_client_is_told_the_limit_and_not_just_a_status():
         for error in errors:
             assert error.code == 429
             assert "SQSWARM_LIMIT_REQUESTS" in error.message
-
-
-async def test_a_task_is_found_without_a_name_header_and_not_with_anothers():
-    with memory_server() as server:
-        rpc = Rpc(f"{server.url}/mcp")
-        task_id = (await rpc.call("say", {"text": "x"}))["taskId"]
-        request = rpc.request("tasks/get", {"taskId": task_id})
-        del request["headers"]["Mcp-Name"]
-        async with rpc.http() as http:
-            found = (await http.post(**request)).json()
-            request["headers"]["Mcp-Name"] = "another"
-            other = (await http.post(**request)).json()
-        assert found["result"]["taskId"] == task_id
-        assert other["error"]["code"] == -32020
-        assert "Set Mcp-Name to params.taskId" in other["error"]["message"]

@@ -169,7 +169,9 @@ def _with_idempotency_key(request: HttpRequest, task: models.NewTask) -> models.
         key = key[1:-1]
     if len(headers) > 1 or task.idempotency_key not in {None, key}:
         message = "the request has two different idempotency keys"
-        raise IdempotencyConflict(message, hint=f"Use {IDEMPOTENCY_KEY} or idempotency_key, not both.")
+        raise IdempotencyConflict(
+            message, hint=f"Use {IDEMPOTENCY_KEY} or idempotency_key, not both."
+        )
     try:
         return models.NewTask.model_validate({**task.model_dump(), "idempotency_key": key})
     except ValidationError as error:
