@@ -23,6 +23,7 @@ STAGES = {
     "http_api": "probe",
     "mcp_server": "server",
     "conformance": "server",
+    "judges": "server",
     "operations": "ops",
     "container": "crew",
     "faults": "faults",

@@ -25,7 +25,7 @@ def build_app(context: ServerContext, access: Access) -> Starlette:
         max_request_body_size=access.body_limit,
         # AuthMiddleware checks Host and Origin, before every route.
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
-        custom_starlette_routes=routes(context),
+        custom_starlette_routes=routes(context, access),
     )
     app.state.mcp = mcp
     app.add_middleware(_BeforeRoutes, context=context)

@@ -71,10 +71,17 @@ def run_stdio(context: AdminContext) -> None:
 def run_http(context: AdminContext, *, port: int) -> None:
     """Serve at http://127.0.0.1:PORT/mcp until interrupted.
 
-    On loopback only: there is no authentication. The SDK refuses foreign Host and Origin headers,
-    so that a web page cannot reach it through the browser.
+    On loopback only: there is no authentication. AuthMiddleware refuses what a web page could have
+    a browser send (foreign Host, Origin or Sec-Fetch-Site).
     """
-    build(context).run("streamable-http", host=LOOPBACK, port=port)
+    import uvicorn
+
+    from sqswarm.dispatcher.server.auth import Access, AuthMiddleware
+    from sqswarm.dispatcher.server.connections import uvicorn_config
+
+    access = Access()
+    app = AuthMiddleware(build(context).streamable_http_app(), access)
+    uvicorn.Server(uvicorn_config(app, access.limits, host=LOOPBACK, port=port)).run()
 
 
 def _instructions(context: AdminContext) -> str:

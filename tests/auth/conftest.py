@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 
 import pytest
-from served import Issuer, echo, serve
+from served import Issuer, guarded_echo, serve
 
 from sqswarm.dispatcher.server.auth import access_from_environment
 
@@ -22,7 +22,7 @@ def guarded():
 
         def start(**env):
             return stack.enter_context(
-                serve(echo(), lambda log: access_from_environment(env, log=log))
+                serve(guarded_echo, lambda log: access_from_environment(env, log=log))
             )
 
         yield start

@@ -69,6 +69,26 @@ def test_a_page_of_another_site_is_refused(server, origin):
     assert [line["reason"] for line in server.refusals()] == ["wrong-origin"]
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "Cross-Site", "anything"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_what_a_page_of_another_site_shows_is_refused_though_it_has_no_origin(server, site, method):
+    answer = server(method, "/who", headers=[("Sec-Fetch-Site", site)])
+    assert answer.status_code == 403
+    assert [line["reason"] for line in server.refusals()] == ["wrong-origin"]
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none"])
+def test_our_own_page_and_the_address_line_may_ask(server, site):
+    assert server("GET", "/who", headers=[("Sec-Fetch-Site", site)]).status_code == 200
+
+
+def test_a_configured_page_is_of_another_site_and_may_call(guarded):
+    page = "https://app.example.com"
+    server = guarded(**KEYS, SQSWARM_ORIGINS=page)
+    asked = [("Origin", page), ("Sec-Fetch-Site", "cross-site")]
+    assert server("GET", "/who", token=ADA, headers=asked).status_code == 200
+
+
 def test_our_own_page_may_call(server):
     assert server("POST", "/who", headers=[("Origin", server.url)]).status_code == 200
 

@@ -2,17 +2,17 @@
 
 import asyncio
 import os
+from functools import partial
 
 import pytest
 from http_api_client import Api
 from probe_stage import aws, deployed  # noqa: F401
 from served import Issuer, serve
-from starlette.applications import Starlette
 
 from sqswarm.backends.aws.connect import settings_from_environment
+from sqswarm.dispatcher.server.app import build_app
 from sqswarm.dispatcher.server.auth import access_from_environment
 from sqswarm.dispatcher.server.context import ServerContext, ServerSettings
-from sqswarm.dispatcher.server.http.routes import routes
 
 
 @pytest.fixture(scope="session")
@@ -26,9 +26,10 @@ def issuer():
 def served(deployed, issuer):  # noqa: F811
     settings = settings_from_environment()
     context = asyncio.run(ServerContext.connect_threaded(settings, ServerSettings()))
-    app = Starlette(routes=routes(context))
     env = {**os.environ, **issuer.environment()}
-    with serve(app, lambda log: access_from_environment(env, log=log)) as running:
+    with serve(
+        partial(build_app, context), lambda log: access_from_environment(env, log=log)
+    ) as running:
         yield running
 
 

@@ -5,6 +5,8 @@ import subprocess
 import sys
 
 import pytest
+from memory_server import memory_server
+from rpc import Rpc
 
 from sqswarm import agent
 from sqswarm.dispatcher.server.mcp import elicitation
@@ -180,3 +182,18 @@ def test_a_worker_loads_nothing_of_the_servers():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+async def test_a_task_is_found_without_a_name_header_and_not_with_anothers():
+    with memory_server() as server:
+        rpc = Rpc(f"{server.url}/mcp")
+        task_id = (await rpc.call("say", {"text": "x"}))["taskId"]
+        request = rpc.request("tasks/get", {"taskId": task_id})
+        del request["headers"]["Mcp-Name"]
+        async with rpc.http() as http:
+            found = (await http.post(**request)).json()
+            request["headers"]["Mcp-Name"] = "another"
+            other = (await http.post(**request)).json()
+        assert found["result"]["taskId"] == task_id
+        assert other["error"]["code"] == -32020
+        assert "Set Mcp-Name to params.taskId" in other["error"]["message"]

@@ -192,8 +192,15 @@ async def test_the_same_server_answers_over_http_on_loopback_only(emulator):
             assert not result.is_error
             assert "functions" in result.structured_content
         async with httpx.AsyncClient() as http:
-            foreign = await http.post(url, json={}, headers={"host": "evil.example"})
-            assert foreign.status_code == 421
+            for header, value, status in (
+                ("host", "evil.example", 421),
+                ("origin", "http://evil.example", 403),
+                ("origin", "null", 403),
+                ("sec-fetch-site", "cross-site", 403),
+            ):
+                for method in ("GET", "POST"):
+                    foreign = await http.request(method, url, headers={header: value})
+                    assert foreign.status_code == status, (header, value, method)
     finally:
         server.terminate()
         await server.wait()

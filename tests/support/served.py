@@ -137,8 +137,8 @@ class _Keep(logging.Handler):
 
 
 @contextlib.contextmanager
-def serve(app, access_for):
-    """Serve `app` behind an AuthMiddleware with the access that `access_for(log=…)` makes."""
+def serve(app_for, access_for):
+    """Serve what `app_for(access)` makes, with the access that `access_for(log)` makes."""
     stream, records = io.StringIO(), []
     handler = _Keep(records)
     root = logging.getLogger()
@@ -147,7 +147,9 @@ def serve(app, access_for):
     root.setLevel(logging.DEBUG)
     port = free_port()
     access = access_for(Log.to(stream))
-    config = uvicorn_config(AuthMiddleware(app, access), access.limits, port=port, log_config=None)
+    config = uvicorn_config(
+        app_for(access), access.limits, port=port, log_config=None, timeout_graceful_shutdown=2
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -180,6 +182,11 @@ async def who(request):
 
 async def crash(_request):
     raise ZeroDivisionError
+
+
+def guarded_echo(access):
+    """The echo behind AuthMiddleware."""
+    return AuthMiddleware(echo(), access)
 
 
 def echo():

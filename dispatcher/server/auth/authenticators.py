@@ -9,6 +9,7 @@ import hmac
 import ipaddress
 from collections.abc import Sequence
 from hashlib import sha256
+from typing import ClassVar
 
 from sqswarm.backends.aws.connect import principal_of_arn
 from sqswarm.dispatcher.server.auth.checks import USER
@@ -22,6 +23,7 @@ from sqswarm.dispatcher.server.auth.identity import (
     no_credentials,
 )
 from sqswarm.schemas.errors import InvalidSettings
+from sqswarm.schemas.json import JsonObject
 
 LOCAL_PRINCIPAL = "local"
 SHORTEST_KEY = 16
@@ -32,6 +34,7 @@ class LoopbackAuthenticator:
     """Everybody on this machine is the principal `local`; nobody shows credentials."""
 
     challenge = None
+    openapi = None
 
     def __init__(self, *, behind_emulator: bool = False) -> None:
         """Believe the client's address, unless an emulator of this machine passes requests on."""
@@ -59,6 +62,13 @@ class IamAuthenticator:
     """
 
     challenge = "AWS4-HMAC-SHA256"
+    openapi: ClassVar[JsonObject] = {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Authorization",
+        "description": "Requests are signed with AWS Signature Version 4.",
+        "x-amazon-apigateway-authtype": "awsSigv4",
+    }
 
     async def authenticate(self, scope: Scope) -> Identity:
         """Return the signer; raises AuthError where AWS has named none."""
@@ -75,6 +85,11 @@ class ApiKeyAuthenticator:
     """Knows callers by an API key. Only digests of the keys are kept."""
 
     challenge = "Bearer"
+    openapi: ClassVar[JsonObject] = {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key.",
+    }
 
     def __init__(self, keys: Sequence[tuple[str, str]]) -> None:
         """Take (principal, key) pairs; a principal may have two keys while one is replaced."""

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from starlette.datastructures import Headers
 
+from sqswarm.schemas.json import JsonObject
+
 Scope = MutableMapping[str, Any]
 
 PRINCIPAL_LIMIT = 256
@@ -49,6 +51,10 @@ class Authenticator(Protocol):
     @property
     def challenge(self) -> str | None:
         """Return the scheme that a 401 asks for; None where no credentials can help."""
+
+    @property
+    def openapi(self) -> JsonObject | None:
+        """Return its OpenAPI Security Scheme Object; None where nobody shows credentials."""
 
     async def authenticate(self, scope: Scope) -> Identity:
         """Return who calls; raises AuthError."""

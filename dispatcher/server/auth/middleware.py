@@ -105,7 +105,8 @@ class AuthMiddleware:
             headers = Headers(scope=scope)
             host = checks.check_host(headers.getlist("host"), self._hosts(scope))
             scope["state"]["host"] = host
-            checks.check_origin(headers.getlist("origin"), host, self._origins)
+            sites = headers.getlist("sec-fetch-site")
+            checks.check_origin(headers.getlist("origin"), sites, host, self._origins)
         except AuthError as refused:
             await self._refuse(refused, scope, receive, send)
             return

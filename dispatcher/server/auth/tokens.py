@@ -24,7 +24,7 @@ from sqswarm.dispatcher.server.auth.identity import (
     is_principal,
 )
 from sqswarm.schemas.errors import Unreachable
-from sqswarm.schemas.json import loads_unambiguous
+from sqswarm.schemas.json import JsonObject, loads_unambiguous
 
 if TYPE_CHECKING:
     from jwt import PyJWK, PyJWTError
@@ -87,6 +87,12 @@ class JwtAuthenticator:
         """Check tokens against `rules` with the issuer's `keys`."""
         self._rules = rules
         self._keys = keys
+        self.openapi: JsonObject = {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": f"An access token of {rules.issuer}.",
+        }
 
     async def authenticate(self, scope: Scope) -> Identity:
         """Return who the token was issued for; raises AuthError."""

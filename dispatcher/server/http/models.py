@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel
 from pydantic.alias_generators import to_camel
 
 from sqswarm.schemas.agent_spec import Durability
@@ -27,6 +27,11 @@ _MessageGroup = Annotated[
 ]
 
 
+def _whole(value: Any) -> Any:
+    """Return 5.0 as 5: JSON has one kind of number, and its schemas take both for an integer."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class NewTask(BaseModel):
     """One task for one agent."""
 
@@ -42,7 +47,7 @@ class NewTask(BaseModel):
         max_length=255,
         description="A repeat with the same key returns the first task.",
     )
-    delay: int = Field(
+    delay: Annotated[int, BeforeValidator(_whole)] = Field(
         default=0, ge=0, le=SLEEP_LIMIT_S, description="Seconds before a worker may see it."
     )
     ordering_key: _MessageGroup | None = Field(

@@ -23,8 +23,13 @@ _SCHEMAS = "#/components/schemas/"
 _ALWAYS = (400, 401, 403, 503)
 
 
-def document(operations: Sequence[Operation], agents: Iterable[CatalogueEntry]) -> JsonObject:
-    """Return the document of these operations, with the arguments of these agents."""
+def document(
+    operations: Sequence[Operation], agents: Iterable[CatalogueEntry], scheme: JsonObject | None
+) -> JsonObject:
+    """Return the document of these operations, with the arguments of these agents.
+
+    `scheme` is how callers show who they are, None where they need not.
+    """
     schemas = _schemas(operations)
     paths: JsonObject = {}
     for operation in operations:
@@ -34,16 +39,16 @@ def document(operations: Sequence[Operation], agents: Iterable[CatalogueEntry]) 
         if operation.query is not None:
             schemas.pop(operation.query.__name__, None)
     _add_agents(schemas, list(agents))
-    return {
+    made: JsonObject = {
         "openapi": "3.1.0",
         "info": {"title": "sqswarm", "version": version("sqswarm")},
         "paths": paths,
-        "components": {
-            "schemas": schemas,
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
-        },
-        "security": [{"bearer": []}],
+        "components": {"schemas": schemas},
     }
+    if scheme is not None:
+        made["components"]["securitySchemes"] = {"credentials": scheme}
+        made["security"] = [{"credentials": []}]
+    return made
 
 
 def _schemas(operations: Iterable[Operation]) -> JsonObject:

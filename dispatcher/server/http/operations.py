@@ -20,7 +20,7 @@ from sqswarm.dispatcher.server.http import models
 from sqswarm.dispatcher.server.limits import Account
 from sqswarm.dispatcher.submit import Request
 from sqswarm.dispatcher.view import TaskView, open_view
-from sqswarm.schemas.errors import UsageError
+from sqswarm.schemas.errors import IdempotencyConflict, UsageError
 from sqswarm.schemas.json import JsonObject, dumps
 from sqswarm.schemas.lifecycle import Status
 
@@ -156,7 +156,7 @@ def json_response(body: JsonObject, *, status: int = 200, location: str | None =
 
 
 def _with_idempotency_key(request: HttpRequest, task: models.NewTask) -> models.NewTask:
-    """Return the task with the key of the header; raises UsageError where there are two.
+    """Return the task with the key of the header; raises IdempotencyConflict where there are two.
 
     The header's value may stand in quotes, as the standard-to-be writes it
     (draft-ietf-httpapi-idempotency-key-header).
@@ -169,7 +169,9 @@ def _with_idempotency_key(request: HttpRequest, task: models.NewTask) -> models.
         key = key[1:-1]
     if len(headers) > 1 or task.idempotency_key not in {None, key}:
         message = "the request has two different idempotency keys"
-        raise UsageError(message, hint=f"Use {IDEMPOTENCY_KEY} or idempotency_key, not both.")
+        raise IdempotencyConflict(
+            message, hint=f"Use {IDEMPOTENCY_KEY} or idempotency_key, not both."
+        )
     try:
         return models.NewTask.model_validate({**task.model_dump(), "idempotency_key": key})
     except ValidationError as error:

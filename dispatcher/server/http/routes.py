@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from sqswarm.dispatcher.server.auth import Access
 from sqswarm.dispatcher.server.auth.identity import identity_of
 from sqswarm.dispatcher.server.context import ServerContext
 from sqswarm.dispatcher.server.http.openapi import document
@@ -46,11 +47,12 @@ class InvalidRequest(InvalidArguments):
         super().__init__(f"the body does not fit: {_sentence(self.errors)}")
 
 
-def routes(context: ServerContext) -> list[Route]:
-    """Return the routes of the API and of its OpenAPI document."""
+def routes(context: ServerContext, access: Access) -> list[Route]:
+    """Return the routes of the API and of its OpenAPI document, which tells of `access`."""
 
     async def openapi(request: Request) -> Response:
-        return json_response(document(OPERATIONS, context.swarm(identity_of(request)).agents()))
+        agents = context.swarm(identity_of(request)).agents()
+        return json_response(document(OPERATIONS, agents, access.authenticator.openapi))
 
     by_path: dict[str, dict[str, Endpoint]] = {"/openapi.json": {"GET": openapi}}
     for operation in OPERATIONS:
