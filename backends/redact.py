@@ -19,12 +19,12 @@ _SHORTEST = 6
 
 _LOOKS_LIKE_A_KEY = (
     r"sk-ant-[A-Za-z0-9_-]{16,}"
-    r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
+    r"|\b(?:AKIA|ASIA|LKIA|LSIA)[A-Z0-9]{16,}\b"
     r"|\bgh[pousr]_[A-Za-z0-9]{30,}"
     r"|\bxox[abprs]-[A-Za-z0-9-]{10,}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----"
 )
-_MARKS = ("sk-ant-", "AKIA", "ASIA", "gho_", "ghp_", "ghr_", "ghs_", "ghu_", "xox", "-----BEGIN")
+_MARKS = ("sk-ant-", "KIA", "SIA", "gho_", "ghp_", "ghr_", "ghs_", "ghu_", "xox", "-----BEGIN")
 """Every line of the log is looked through: these are found in a tenth of the time."""
 
 _ENVIRONMENT = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "ANTHROPIC_API_KEY")

@@ -44,7 +44,8 @@ def test_machines_get_the_same_as_json(emulator):
 def test_a_profile_reaches_the_emulator(emulator, tmp_path, monkeypatch):
     config = tmp_path / "config"
     config.write_text(runner.invoke(app, ["env", "--profile"]).stdout)
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
+    assert emulator.secret not in config.read_text()
+    for name in [name for name in os.environ if name.startswith(("AWS_", "SQSWARM_HOME"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
     sts = boto3.Session(profile_name="sqswarm").client("sts")
