@@ -13,9 +13,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 # `make` never reaches for AWS: whatever the shell is set up for, these commands see the emulator.
-LOCAL := env -u AWS_PROFILE -u AWS_SESSION_TOKEN -u SQSWARM_STAGE -u SQSWARM_PRINCIPAL \
-	AWS_ENDPOINT_URL=http://127.0.0.1:$(PORT) AWS_DEFAULT_REGION=us-east-1 AWS_REGION=us-east-1 \
-	AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
+LOCAL := env -u AWS_PROFILE -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY -u AWS_SESSION_TOKEN \
+	-u SQSWARM_STAGE -u SQSWARM_PRINCIPAL \
+	AWS_ENDPOINT_URL=http://127.0.0.1:$(PORT) AWS_DEFAULT_REGION=us-east-1 AWS_REGION=us-east-1
 
 help: ## Show this help
 	@echo "sqswarm: swarms of AI agents on SNS, SQS, Lambda and DynamoDB"

@@ -28,6 +28,8 @@ _SHAPES = {
     "_live_": r"\b[rs]k_live_[A-Za-z0-9]{16,}",
     "AKIA": r"\bAKIA[A-Z0-9]{16}\b",
     "ASIA": r"\bASIA[A-Z0-9]{16}\b",
+    "LKIA": r"\bLKIA[A-Z0-9]{16,}\b",
+    "LSIA": r"\bLSIA[A-Z0-9]{16,}\b",
     "gh": r"\bgh[pousr]_[A-Za-z0-9]{30,}",
     "github_pat_": r"\bgithub_pat_\w{30,}",
     "glpat-": r"\bglpat-[A-Za-z0-9_-]{20,}",

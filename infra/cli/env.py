@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import sys
 from typing import Annotated
 
 import typer
@@ -12,13 +13,6 @@ import typer
 from sqswarm.infra.cli.output import print_json, print_line
 from sqswarm.infra.cli.session import session_of
 from sqswarm.schemas.errors import UsageError
-
-_PROFILE = {
-    "AWS_ENDPOINT_URL": "endpoint_url",
-    "AWS_ACCESS_KEY_ID": "aws_access_key_id",
-    "AWS_SECRET_ACCESS_KEY": "aws_secret_access_key",
-    "AWS_REGION": "region",
-}
 
 
 def env(
@@ -31,7 +25,10 @@ def env(
         str, typer.Option(help="Twelve digits; each has resources of its own.")
     ] = "000000000000",
     profile: Annotated[
-        bool, typer.Option("--profile", help="As a profile for ~/.aws/config instead.")
+        bool, typer.Option("--profile", help="A profile for ~/.aws/config, which asks each time.")
+    ] = False,
+    process: Annotated[
+        bool, typer.Option("--process", help="As what a profile's credential_process prints.")
     ] = False,
 ) -> None:
     """Print how to reach the local AWS, as variables for the shell.
@@ -53,12 +50,39 @@ def env(
         raise EmulatorError(message, hint="Start one with `sqswarm up`.")
     region = Settings.from_env(os.environ).region
     variables = environment_variables(running, region=region, account=account)
-    if session.json:
+    if profile:
+        print_line(_profile(variables, running.port, account))
+    elif process:
+        key, secret = variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"]
+        print_json({"Version": 1, "AccessKeyId": key, "SecretAccessKey": secret})
+    elif session.json:
         print_json(variables)
-    elif profile:
-        print_line("[profile sqswarm]")
-        for name, setting in _PROFILE.items():
-            print_line(f"{setting} = {variables[name]}")
     else:
         for name, value in variables.items():
             print_line(f"export {name}={shlex.quote(value)}")
+
+
+def _profile(variables: dict[str, str], port: int, account: str) -> str:
+    """Write a profile that stays true when the emulator is started anew, and holds no secret."""
+    from sqswarm.infra.local.home import home
+
+    at = ("--port", str(port), "--account", account)
+    # The SDK starts it wherever it runs itself.
+    ask = (
+        "env",
+        f"SQSWARM_HOME={home()}",
+        sys.executable,
+        "-m",
+        "sqswarm",
+        "env",
+        "--process",
+        *at,
+    )
+    return "\n".join(
+        [
+            "[profile sqswarm]",
+            f"endpoint_url = {variables['AWS_ENDPOINT_URL']}",
+            f"region = {variables['AWS_REGION']}",
+            f"credential_process = {shlex.join(ask)}",
+        ]
+    )

@@ -88,6 +88,7 @@ def test_outputs_are_cut_and_plain():
     [
         "sk-ant-" + "a1" * 20,
         "AKIAIOSFODNN7EXAMPLE",
+        "LKIAQAAAAAAAAHBDE4CJXRT27UWCLM7C6KMSB4FTNUNT4",
         "ghp_" + "a" * 36,
         "xoxb-1234567890-abc",
         "sk-proj-" + "a1" * 20,

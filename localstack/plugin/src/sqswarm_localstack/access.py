@@ -64,6 +64,7 @@ def _refuse_strangers(chain: Any, context: Any, _response: object) -> None:
     if why:
         told, body = gate.refuse(headers, why)
         chain.respond(403, body, told)
+        chain.terminate()  # what follows would let any page read the refusal
 
 
 def _is_public(request: Any) -> bool:
