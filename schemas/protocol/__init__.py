@@ -18,6 +18,7 @@ from sqswarm.schemas.protocol.end import (
     postpone,
     settle,
     settle_lean,
+    without_arguments,
 )
 from sqswarm.schemas.protocol.run import (
     Lease,
@@ -66,4 +67,5 @@ __all__ = [
     "sleep",
     "step_key",
     "wake",
+    "without_arguments",
 ]

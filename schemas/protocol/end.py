@@ -49,6 +49,14 @@ def settle_lean(record: TaskRecord, ending: Ending, *, now_ms: int, expires_s: i
     return Write(key=record.key, when=(Absent(),), changes=tuple(by_name.values()))
 
 
+def without_arguments(write: Write) -> Write:
+    """Return an end that takes the task's arguments and journal out of its record."""
+    gone = ("arguments", "waits")
+    kept = tuple(change for change in write.changes if change.name not in gone)
+    removed = () if write.inserts else tuple(map(Remove, gone))
+    return replace(write, changes=(*kept, *removed))
+
+
 def cancel(
     record: TaskRecord, *, now_ms: int, expires_s: int, owes_until_ms: int | None = None
 ) -> Write:

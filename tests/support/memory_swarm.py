@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from sqswarm.backends.memory.bus import MemoryBus
 from sqswarm.backends.memory.store import MemoryStore
+from sqswarm.backends.runner import attempt
 from sqswarm.schemas.writes import Refused
 from sqswarm.testing import memory_swarm
 from sqswarm.testing.clock import VirtualClock as Clock
@@ -37,6 +38,14 @@ class CountingStore(MemoryStore):
         self.counts[f"refused {kind_of(write)}" if refused else kind_of(write)] += 1
         self._count_down(write)
         return outcome
+
+    async def write_each(self, writes):
+        """Carry out each write, up to the one at which the process dies."""
+        outcomes = []
+        for write in writes:
+            crashed = outcomes and isinstance(outcomes[-1], CrashedError)
+            outcomes.append(outcomes[-1] if crashed else await attempt(self.write(write)))
+        return outcomes
 
     async def transact(self, writes):
         self._watch(writes[-1])
