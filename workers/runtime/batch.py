@@ -326,7 +326,7 @@ class Runtime:
                 journal.lease,
                 now_ms=self._worker.now_ms(),
                 thousandths=round(1000 * fraction),
-                message=message and hide(encodable(message[:_STATUS_MESSAGE])),
+                message=message and encodable(hide(message))[:_STATUS_MESSAGE],
             )
             outcome = await self._worker.store.write(write)
             if not isinstance(outcome, Applied):
