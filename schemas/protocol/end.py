@@ -18,7 +18,7 @@ from sqswarm.schemas.protocol.run import (
 )
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.value import dataclass
-from sqswarm.schemas.writes import Absent, Change, Eq, Key, Le, Missing, Remove, Set, Write
+from sqswarm.schemas.writes import Absent, Change, Eq, Item, Key, Le, Missing, Remove, Set, Write
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +129,12 @@ def postpone(record: TaskRecord, *, due_at_ms: int | None) -> Write:
         ),
         changes=set_due(record.task_id, due_at_ms),
     )
+
+
+def postpone_unread(item: Item, *, due_at_ms: int) -> Write:
+    """Move an item that cannot be read as a task on in the sweep index."""
+    key = Key(pk=item["pk"], sk=item["sk"])
+    return Write(key=key, when=(Eq("due_at", item["due_at"]),), changes=(Set("due_at", due_at_ms),))
 
 
 def mark_due(record: TaskRecord, *, due_at_ms: int) -> Write:

@@ -13,10 +13,9 @@ from sqswarm.schemas import protocol
 from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.errors import NotStorable, PoisonMessage
 from sqswarm.schemas.ids import new_version
-from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.protocol import Lease
 from sqswarm.schemas.results import error_object
-from sqswarm.schemas.task import TaskRecord, task_key
+from sqswarm.schemas.task import TaskRecord, contradiction, task_key
 from sqswarm.schemas.writes import Applied, Refused, Write, WriteOutcome
 from sqswarm.workers.runtime import decide
 from sqswarm.workers.runtime.completion import Ended, dead_letter_poison, run_completion
@@ -74,15 +73,6 @@ def _check_unbacked(worker: WorkerContext, job: Job) -> None:
     own = worker.blobs.address(job.message.arguments_key)
     if poison := job.message.unbacked(payload_ref=own):
         raise poison
-
-
-def _contradiction(worker: WorkerContext, job: Job, record: TaskRecord) -> PoisonMessage | None:
-    if record.status is Status.CANCELLED and record.arguments is None:
-        return None  # whoever cancelled it had seen no more of it than its id
-    if record.agent != worker.spec.name:
-        why = f"task {record.task_id} is one of {record.agent!r}"
-        return PoisonMessage("contradicts-record", why)
-    return job.message.contradicts(record.to_message())
 
 
 async def put_poison_aside(
@@ -167,11 +157,11 @@ async def _decide(
             outcome = await worker.store.write(_acquire_new(worker, job))
             continue
         record = TaskRecord.from_item(outcome.item)
-        if contradiction := _contradiction(worker, job, record):
+        if poison := contradiction(job.message, record, agent=worker.spec.name):
             if record.v != job.token:
-                raise contradiction
+                raise poison
             # Whoever wrote it knew the version: the task is run, as its record has it.
-            await put_poison_aside(worker, job.delivery, contradiction)
+            await put_poison_aside(worker, job.delivery, poison)
         if isinstance(outcome, Applied):
             return _lease(worker, job, record, asked_ms)
         answer = await _next_step(worker, job, record)
