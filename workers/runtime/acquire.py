@@ -133,6 +133,8 @@ async def _decided(
     try:
         if isinstance(tried, Lease):
             return tried
+        if isinstance(tried, PoisonMessage):  # it names no version: is there a record all the same?
+            tried = Refused(item=await worker.store.read(task_key(job.task_id)))
         [outcome] = all_written([tried])
         return await _decide(worker, job, outcome, asked_ms)
     except PoisonMessage as poison:
