@@ -8,6 +8,7 @@ from typing import Literal
 
 from sqswarm.backends.ports.bus import DELAY_LIMIT_S, Delivery
 from sqswarm.backends.ports.store import all_written
+from sqswarm.backends.runner import attempt
 from sqswarm.dispatcher.connection import DUE_GRACE_MS
 from sqswarm.schemas import protocol
 from sqswarm.schemas.agent_spec import Durability
@@ -134,7 +135,7 @@ async def _decided(
         if isinstance(tried, Lease):
             return tried
         if isinstance(tried, PoisonMessage):  # it names no version: is there a record all the same?
-            tried = Refused(item=await worker.store.read(task_key(job.task_id)))
+            tried = Refused(item=await worker.store.read(task_key(worker.spec.name, job.task_id)))
         [outcome] = all_written([tried])
         return await _decide(worker, job, outcome, asked_ms)
     except PoisonMessage as poison:
@@ -145,7 +146,20 @@ async def _decided(
     except Exception as error:
         # It alone comes again: the leases of the others are taken already.
         worker.log.error("acquire.failed", error=repr(error), task_id=job.task_id)
+        await come_again(worker, job)
         return Disposition.KEEP
+
+
+async def come_again(worker: WorkerContext, job: Job) -> None:
+    """Hide a message whose task nobody could look at, the longer the oftener it was received.
+
+    A table that is out of reach for a while uses up few of the receives after which SQS gives
+    a message up, and once it is back, nothing waits for its queue's whole visibility.
+    """
+    wait_s = decide.backoff_s(job.delivery.receive_count, jitter=worker.runner.jitter())
+    failed = await attempt(worker.hide(job, seconds=wait_s))
+    if failed is not None:
+        worker.log.warning("hide.failed", error=repr(failed))
 
 
 async def _decide(

@@ -24,8 +24,8 @@ from sqswarm.schemas.task import iso, task_key
 from sqswarm.schemas.writes import Applied
 from sqswarm.workers.durable.context import Report, TaskContext
 from sqswarm.workers.durable.journal import Journal
-from sqswarm.workers.runtime.acquire import Disposition, acquire, put_poison_aside
-from sqswarm.workers.runtime.decide import backoff_s, decide
+from sqswarm.workers.runtime.acquire import Disposition, acquire, come_again, put_poison_aside
+from sqswarm.workers.runtime.decide import decide
 from sqswarm.workers.runtime.execute import AgentExecutor, NotLoaded
 from sqswarm.workers.runtime.heartbeat import WorkerStopping, heartbeat
 from sqswarm.workers.runtime.job import Job, job_of
@@ -172,7 +172,7 @@ class Runtime:
             answers = await acquire(self._worker, jobs)
         except Exception as error:
             self._worker.log.error("acquire.failed", error=repr(error), tasks=len(jobs))
-            await self._worker.runner.gather([self._come_again(job) for job in jobs])
+            await self._worker.runner.gather([come_again(self._worker, job) for job in jobs])
             dispositions.update(dict.fromkeys(left, Disposition.KEEP))
             return
         dispositions.update(
@@ -207,18 +207,6 @@ class Runtime:
                 ids = [run.job.delivery.message_id for run in finished]
                 dispositions.update(dict(zip(ids, told, strict=True)))
                 finished = []
-
-    async def _come_again(self, job: Job) -> None:
-        """Hide a message whose task nobody could look at, the longer the oftener it was received.
-
-        A table that is out of reach for a while uses up few of the receives after which SQS gives
-        a message up, and once it is back, nothing waits for its queue's whole visibility.
-        """
-        wait_s = backoff_s(job.delivery.receive_count, jitter=self._worker.runner.jitter())
-        try:
-            await self._worker.hide(job, seconds=wait_s)
-        except Exception as error:
-            self._worker.log.warning("hide.failed", error=repr(error))
 
     async def _run(self, job: Job, lease: Lease, ends: float | None) -> Run | Disposition:
         """Run one attempt; whatever breaks here is this task's alone."""
