@@ -8,7 +8,7 @@ from itertools import chain
 from sqswarm.backends.ports.bus import Outgoing
 from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
 from sqswarm.dispatcher.submit import Submitted
-from sqswarm.dispatcher.validate import encode
+from sqswarm.dispatcher.validate import check_names, encode
 from sqswarm.schemas import protocol
 from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.catalogue import CatalogueEntry
@@ -33,6 +33,7 @@ async def publish(
     Raises UnknownTopic (also when a type reaches nobody), InvalidArguments, PayloadTooLarge,
     PublishFailed.
     """
+    check_names(principal=connection.principal, event_type=event_type)
     subscribers = connection.catalogue.subscribers(topic, event_type)
     if not subscribers:
         nobody = f"no agent that subscribes to {topic!r} wants events of type {event_type!r}"

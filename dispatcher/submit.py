@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from sqswarm.backends.ports.bus import DELAY_LIMIT_S, Outgoing
 from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
+from sqswarm.dispatcher.validate import check_names
 from sqswarm.schemas import protocol
 from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.catalogue import CatalogueEntry
@@ -61,6 +62,13 @@ async def submit(
     PublishFailed.
     """
     entry = connection.catalogue.agent(agent)
+    check_names(principal=connection.principal)
+    for request in requests:
+        check_names(
+            idempotency_key=request.idempotency_key,
+            ordering_key=request.ordering_key or None,
+            session_id=request.session_id,
+        )
     validator = connection.validator(entry)
     texts = [
         validator.encode(

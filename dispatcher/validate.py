@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from sqswarm.schemas.catalogue import CatalogueEntry
-from sqswarm.schemas.errors import InvalidArguments
-from sqswarm.schemas.json import JsonObject, dumps
+from sqswarm.schemas.errors import InvalidArguments, UsageError
+from sqswarm.schemas.json import NESTING_LIMIT, JsonObject, dumps, name_fault
 from sqswarm.schemas.payload import check_size
 
 
@@ -31,7 +31,12 @@ class Validator:
 
     def check(self, arguments: JsonObject, *, what: str) -> None:
         """Raise InvalidArguments where the arguments, known to be JSON, break the schema."""
-        if not self._validator.is_valid(arguments):
+        try:
+            valid = self._validator.is_valid(arguments)
+        except RecursionError as error:  # a schema that refers to itself takes many calls a level
+            message = f"{what} are nested too deep for the schema of the agent {self._name!r}"
+            raise InvalidArguments(message) from error
+        if not valid:
             wrong = schema_errors(self._validator, arguments)
             message = f"{what} do not fit the agent {self._name!r}: {wrong}"
             raise InvalidArguments(message)
@@ -43,14 +48,22 @@ def encode(arguments: JsonObject, *, what: str) -> str:
         message = f"{what}: a JSON object is needed, not a {type(arguments).__name__}"
         raise InvalidArguments(message)
     try:
-        text = dumps(arguments)
-    except (TypeError, ValueError, RecursionError) as error:
-        message = f"{what} are not JSON: {error}"
+        text = dumps(arguments, place="arguments", nesting=NESTING_LIMIT)
+    except (TypeError, ValueError) as error:
+        message = f"{what} are not JSON that can travel: {error}"
         raise InvalidArguments(
-            message, hint="Pass what JSON has: text, numbers, lists, objects, true, null."
+            message, hint="Pass what JSON has, at most 64 levels deep, in whole characters."
         ) from error
     check_size(text, what=f"what is passed as {what}")
     return text
+
+
+def check_names(**names: str | None) -> None:
+    """Raise UsageError for a name that cannot travel; each is called as its keyword says."""
+    for what, text in names.items():
+        if text is not None and (fault := name_fault(text)):
+            message = f"the {what.replace('_', ' ')} {fault}"
+            raise UsageError(message, hint="A name is short printable text.")
 
 
 def schema_errors(validator: Any, value: Any) -> str:

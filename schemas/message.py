@@ -14,6 +14,7 @@ from typing import Any
 from sqswarm.schemas.errors import PoisonMessage
 from sqswarm.schemas.ids import adopted_task_id, event_task_id, is_recorded_first, is_traceparent
 from sqswarm.schemas.json import NESTING_LIMIT, JsonLimitError, JsonObject, dumps, loads, name_fault
+from sqswarm.schemas.payload import ARGUMENTS, event_payload_key, payload_key
 
 _META = "dev.sqswarm/"
 _NESTING = NESTING_LIMIT + 2
@@ -28,7 +29,7 @@ _FORMS = {
     ),
 }
 _CLAIMS = (
-    *("principal", "parent", "deadline", "payload_ref"),
+    *("principal", "parent", "parent_agent", "deadline", "payload_ref"),
     *("session_id", "ordering_key", "redriven_from", "arguments"),
 )
 _TEXT_FIELDS = (
@@ -73,6 +74,13 @@ class Message:
         """Return the id of the task that `agent` gets of this message."""
         return self.id if self.topic is None else event_task_id(self.id, agent)
 
+    @property
+    def arguments_key(self) -> str:
+        """Return the blob key under which its arguments lie, if they lie in S3."""
+        if self.topic is not None:
+            return event_payload_key(self.topic, self.id)
+        return payload_key(self.name, self.id, ARGUMENTS)
+
     def contradicts(self, record: Message) -> PoisonMessage | None:
         """Return why this is poison beside the message that its task's record makes, if it is.
 
@@ -90,7 +98,7 @@ class Message:
 
         `payload_ref` is where the arguments of this task lie, if they lie in S3.
         """
-        if self.parent is not None:
+        if self.parent is not None or self.parent_agent is not None:
             why = "it claims a parent, and a child has its record before its message"
         elif is_recorded_first(self.id):
             why = f"{self.id} is the id of a task that has its record before its message"

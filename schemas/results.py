@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqswarm.schemas.json import JsonObject, dumps
+from sqswarm.schemas.json import JsonObject, dumps, encodable
 
 WRAPPED_KEY = "result"
 """MCP's structuredContent is an object: another value is wrapped under this key."""
@@ -55,8 +55,11 @@ def call_tool_result(value: JsonObject, *, wrapped: bool) -> JsonObject:
 def error_object(
     error_type: str, message: str, *, code: int = AGENT_FAILED, attempt: int | None = None
 ) -> JsonObject:
-    """Return a JSON-RPC error object that keeps the error's type beside its message."""
-    data: JsonObject = {"type": error_type}
+    """Return a JSON-RPC error object that keeps the error's type beside its message.
+
+    Both may be anybody's text, of any length: what is left of them can be stored.
+    """
+    data: JsonObject = {"type": encodable(error_type[:200])}
     if attempt is not None:
         data["attempt"] = attempt
-    return {"code": code, "message": message[:4000], "data": data}
+    return {"code": code, "message": encodable(message[:4000]), "data": data}

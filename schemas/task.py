@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqswarm.schemas.agent_spec import Durability
+from sqswarm.schemas.errors import PoisonMessage
 from sqswarm.schemas.json import JsonObject, dumps, loads
 from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.message import Message
@@ -229,6 +230,16 @@ class TaskRecord:
             "error": self.error,
         }
         return {name: value for name, value in shown.items() if value is not None}
+
+
+def contradiction(message: Message, record: TaskRecord, *, agent: str) -> PoisonMessage | None:
+    """Return why a message to `agent` is poison beside its task's record, if it is."""
+    if record.status is Status.CANCELLED and record.arguments is None:
+        return None  # whoever cancelled it had seen no more of it than its id
+    if record.agent != agent:
+        why = f"task {record.task_id} is one of {record.agent!r}"
+        return PoisonMessage("contradicts-record", why)
+    return message.contradicts(record.to_message())
 
 
 def input_requests(asks: JsonObject) -> JsonObject:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from sqswarm.schemas.agent_spec import Rate, Schedule
 from sqswarm.schemas.errors import InvalidAgent
+from sqswarm.schemas.json import NESTING_LIMIT, dumps
 
 _UNITS_S = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 _RATE = re.compile(r"\s*([0-9]{1,9})\s*/\s*(second|minute|hour|day)s?\s*")
@@ -42,6 +43,11 @@ def parse_schedules(
             raise InvalidAgent(
                 message, hint='Write schedule="rate(5 minutes)" or "cron(0 8 * * ? *)" (UTC).'
             )
+        try:
+            dumps(one.arguments, place="arguments", nesting=NESTING_LIMIT)
+        except (TypeError, ValueError) as error:
+            message = f"agent {agent!r}: a schedule's arguments are not JSON: {error}"
+            raise InvalidAgent(message) from error
     if len(schedules) > _SCHEDULES_LIMIT:
         message = f"agent {agent!r} has {len(schedules)} schedules; {_SCHEDULES_LIMIT} are possible"
         raise InvalidAgent(message, hint="Merge them, or submit from another agent.")

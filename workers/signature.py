@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqswarm.schemas.errors import InvalidAgent, InvalidReturn
-from sqswarm.schemas.json import JsonObject, dumps
+from sqswarm.schemas.json import NESTING_LIMIT, JsonObject, dumps
 from sqswarm.schemas.results import WRAPPED_KEY, object_schema
 from sqswarm.schemas.value import dataclass
 from sqswarm.workers.durable.context import TaskContext
@@ -57,10 +57,14 @@ class Signature:
                 valid = self.returns.validate_python(value)
                 plain = self.returns.dump_python(valid, mode="json")
                 wrapped = self.wrapped
-            return dumps({WRAPPED_KEY: plain} if wrapped else plain), wrapped
-        except (ValidationError, PydanticSerializationError, TypeError, ValueError) as error:
+            text = dumps(plain, place=WRAPPED_KEY, nesting=NESTING_LIMIT)
+        except (
+            *(ValidationError, PydanticSerializationError),
+            *(TypeError, ValueError, RecursionError),
+        ) as error:
             message = f"the agent {self.name!r} returned what its signature does not allow: {error}"
             raise InvalidReturn(message) from error
+        return f'{{"{WRAPPED_KEY}":{text}}}' if wrapped else text, wrapped
 
 
 def compile_signature(name: str, function: Callable[..., Any]) -> Signature:

@@ -19,6 +19,8 @@ _TRIES = 5
 _FIRST_PAUSE_S = 0.1
 _DELETES_A_CALL = 10
 _GROUP_LENGTH = 128
+_LETTER_BYTES = 1024 * 1024 - 8192
+"""Source: SQS quotas, a message of 1 MiB with its attributes."""
 _STALE = frozenset(
     {
         "ReceiptHandleIsInvalid",
@@ -155,7 +157,7 @@ class AwsBus:
         """Put aside with SQS SendMessage."""
         request: dict[str, Any] = {
             "QueueUrl": self.queue_url(queue),
-            "MessageBody": letter.body or " ",  # SQS takes no empty body
+            "MessageBody": _cut(letter.body) or " ",  # SQS takes no empty body
             "MessageAttributes": _attributes(letter.attributes),
         }
         if queue.endswith(".fifo"):
@@ -171,7 +173,7 @@ def _entry(message: Outgoing, target: str, *, body: str) -> dict[str, Any]:
         "MessageAttributes": _attributes(message.attributes),
     }
     if target.endswith(".fifo"):
-        entry["MessageGroupId"] = message.group or message.id
+        entry["MessageGroupId"] = _group(message.group or message.id)
         entry["MessageDeduplicationId"] = message.id + message.dedup_suffix
     else:
         # Fair queues: one principal's flood does not keep the others' messages waiting.
@@ -179,11 +181,18 @@ def _entry(message: Outgoing, target: str, *, body: str) -> dict[str, Any]:
     return entry
 
 
-def _group(principal: str) -> str:
+def _cut(body: str) -> str:
+    """Return a body that leaves room for the reason beside it: both count as the message."""
+    if len(body) <= _LETTER_BYTES // 4:  # a character has at most four bytes
+        return body
+    return body.encode()[:_LETTER_BYTES].decode(errors="ignore")
+
+
+def _group(name: str) -> str:
     """Return a message group id: at most 128 characters, letters, digits and punctuation."""
-    if len(principal) <= _GROUP_LENGTH and all("!" <= c <= "~" for c in principal):
-        return principal
-    return sha256(principal.encode()).hexdigest()
+    if len(name) <= _GROUP_LENGTH and all("!" <= c <= "~" for c in name):
+        return name
+    return sha256(name.encode()).hexdigest()
 
 
 def _attributes(values: dict[str, str]) -> dict[str, dict[str, str]]:

@@ -74,6 +74,8 @@ class DynamoStore:
             try:
                 await self._caller.call("dynamodb", "transact_write_items", TransactItems=items)
             except ClientError as error:
+                if _is_not_storable(error):
+                    raise _not_storable(error) from error
                 reasons: list[Any] = error.response.get("CancellationReasons", [])
                 codes = {reason.get("Code", "None") for reason in reasons}
                 if error_code(error) != "TransactionCanceledException" or not codes:

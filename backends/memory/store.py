@@ -65,9 +65,14 @@ class MemoryStore:
                 Refused(item=before) if no else Applied()
                 for no, before in zip(refused, befores, strict=True)
             ]
-        for write, before in zip(writes, befores, strict=True):
-            if write.changes:
-                self.items[write.key] = applied(write, before)
+        after = {
+            write.key: _storable(applied(write, before))
+            for write, before in zip(writes, befores, strict=True)
+            if write.changes
+        }
+        for key in after:
+            check_key(key)
+        self.items.update(after)
         return [Applied() for _ in writes]
 
     async def read(self, key: Key) -> Item | None:

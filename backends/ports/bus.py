@@ -81,7 +81,7 @@ class OutgoingDeadLetter:
     def attributes(self) -> dict[str, str]:
         """Return the reason as message attributes."""
         named = {
-            "reason": self.reason,
+            "reason": _printable(self.reason[:200]) or "failed",
             "detail": _printable(hide(self.detail)),
             "task_id": self.task_id or "",
             "failed_at": self.failed_at,

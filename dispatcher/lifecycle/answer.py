@@ -12,7 +12,7 @@ from sqswarm.dispatcher.view import find, not_found
 from sqswarm.schemas import protocol
 from sqswarm.schemas.errors import InvalidArguments
 from sqswarm.schemas.ids import new_version
-from sqswarm.schemas.json import JsonObject, dumps, size_bytes
+from sqswarm.schemas.json import NESTING_LIMIT, JsonObject, dumps, size_bytes
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.writes import Applied
@@ -98,10 +98,12 @@ def check_answer(key: str, asked: JsonObject, value: Any) -> Any:
     wrapped = asked.get("wrapped", False)
     shaped = {VALUE_KEY: value} if wrapped and not _is_wrapped(value) else value
     try:
-        text = dumps(shaped)
-    except (TypeError, ValueError, RecursionError) as error:
+        text = dumps(shaped, place="answer", nesting=NESTING_LIMIT)
+    except (TypeError, ValueError) as error:
         message = f"the answer to {key!r} is not JSON: {error}"
-        raise InvalidArguments(message, hint="Pass what JSON has.") from error
+        raise InvalidArguments(
+            message, hint="Pass what JSON has, at most 64 levels deep."
+        ) from error
     if size_bytes(text) > ANSWER_LIMIT_BYTES:
         message = f"the answer to {key!r} has {size_bytes(text):,} bytes"
         raise InvalidArguments(

@@ -10,7 +10,7 @@ from sqswarm.dispatcher.view import find, not_found
 from sqswarm.schemas import protocol
 from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.errors import TaskNotFound
-from sqswarm.schemas.ids import created_ms, new_version
+from sqswarm.schemas.ids import created_ms, is_recorded_first, new_version
 from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.message import Message
 from sqswarm.schemas.task import TaskRecord
@@ -59,15 +59,15 @@ def _owes(record: TaskRecord) -> bool:
 def _tombstone(connection: Connection, task_id: str, agent: str | None) -> TaskRecord:
     """Return the tombstone of a task that may be on its way without a record.
 
-    Raises TaskNotFound where there is no such task. One whose id has no time in it, as an
-    idempotency key's has, is recorded before its message is sent: nothing is left that a later
-    submission with that key would find. No message lives longer than MESSAGE_LIFE_S, and the
+    Raises TaskNotFound where there is no such task. One of a derived id, as an idempotency key
+    has, is recorded before its message: nothing is left that a later submission with that key
+    would find. No message lives longer than MESSAGE_LIFE_S, and the
     tombstone no longer than it may be needed.
     """
     now_ms = connection.runner.now_ms()
     agents = connection.agents_of(task_id, agent)
     over_ms = created_ms(task_id) + 1000 * MESSAGE_LIFE_S
-    if over_ms < now_ms:
+    if is_recorded_first(task_id) or over_ms < now_ms:
         raise not_found(connection, task_id)
     if len(agents) != 1:
         raise TaskNotFound(

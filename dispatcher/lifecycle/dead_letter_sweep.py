@@ -28,7 +28,7 @@ from sqswarm.schemas.ids import new_version
 from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.message import Message, decode
 from sqswarm.schemas.results import error_object
-from sqswarm.schemas.task import TaskRecord, task_key
+from sqswarm.schemas.task import TaskRecord, contradiction, task_key
 from sqswarm.schemas.writes import Applied
 
 _AN_AGENT = 100
@@ -59,27 +59,39 @@ class DeadLetterSweeper:
         queue = dead_letter_queue(self._connection, entry.name)
         try:
             async with receive_dead_letters(
-                self._connection, entry.name, limit=_AN_AGENT
+                self._connection, entry.name, limit=_AN_AGENT, unexplained=True
             ) as letters:
                 explained = {letter.task_id for letter in letters if letter.reason is not None}
                 for letter in letters:
-                    if letter.reason is not None:
-                        continue
-                    if await self._resolve(entry, letter, explained):
-                        await self._connection.bus.delete(queue, [letter.delivery.receipt])
-                        done["taken"] += 1
-                    else:
-                        done["left"] += 1
+                    if letter.reason is None:
+                        done[await self._look_at(entry, queue, letter, explained)] += 1
         except Exception as error:
             self._log.error("dead-letters.failed", agent=entry.name, error=repr(error))
         return done
+
+    async def _look_at(
+        self,
+        entry: CatalogueEntry,
+        queue: str,
+        letter: DeadLetter,
+        explained: Collection[str | None],
+    ) -> str:
+        """Deal with one dead letter; what is wrong with it keeps no other waiting."""
+        try:
+            if not await self._resolve(entry, letter, explained):
+                return "left"
+            await self._connection.bus.delete(queue, [letter.delivery.receipt])
+        except Exception as error:
+            self._log.error("dead-letter.failed", task_id=letter.task_id, error=repr(error))
+            return "failed"
+        return "taken"
 
     async def _resolve(  # noqa: C901 - one branch a case of correctness.md
         self, entry: CatalogueEntry, letter: DeadLetter, explained: Collection[str | None]
     ) -> bool:
         """Deal with a dead letter of SQS's own; False where a worker runs its task just now."""
         if letter.message is None or letter.task_id is None:
-            await self._give_reason(entry, letter)
+            await self._give_reason(entry, letter, _why_unread(letter.delivery.body, entry.name))
             return True
         for _ in range(_ROUNDS):
             item = await self._connection.store.read(task_key(entry.name, letter.task_id))
@@ -88,6 +100,9 @@ class DeadLetterSweeper:
                     return True
                 continue
             record = TaskRecord.from_item(item)
+            if poison := contradiction(letter.message, record, agent=entry.name):
+                await self._give_reason(entry, letter, poison)
+                return True
             if record.status.terminal:
                 # One dead letter with the reason is enough, where it is in sight.
                 if record.due_at_ms is not None or record.task_id not in explained:
@@ -118,12 +133,15 @@ class DeadLetterSweeper:
         self, entry: CatalogueEntry, letter: DeadLetter, message: Message, task_id: str
     ) -> bool:
         """Record the failure of a task that left no record: lean, or lost before its acquire."""
+        own = self._connection.blobs.address(message.arguments_key)
+        if poison := message.unbacked(payload_ref=own):
+            await self._give_reason(entry, letter, poison)
+            return True
         now = self._connection.runner.now_ms()
         received = letter.delivery.receive_count
         error = error_object("WorkerLost", "its worker was lost on every delivery")
         record = TaskRecord.from_message(
-            # Without a record no parent is believed.
-            replace(message, parent=None, parent_agent=None),
+            message,
             agent=entry.name,
             v=new_version(self._connection.runner.random_bits),
             durability=entry.durability,
@@ -142,13 +160,9 @@ class DeadLetterSweeper:
         await self._put(entry, replace(put, attempts=received), letter.delivery)
         return True
 
-    async def _give_reason(self, entry: CatalogueEntry, letter: DeadLetter) -> None:
-        try:
-            name = decode(letter.delivery.body).name
-            why = f"the message is for {name!r}, and this queue is {entry.name!r}'s"
-            poison = PoisonMessage("unknown-agent", why)
-        except PoisonMessage as error:
-            poison = error
+    async def _give_reason(
+        self, entry: CatalogueEntry, letter: DeadLetter, poison: PoisonMessage
+    ) -> None:
         now = self._connection.runner.now_ms()
         put = dead_letter_of_poison(letter.delivery.body, poison, now_ms=now)
         await self._put(entry, put, letter.delivery)
@@ -180,6 +194,14 @@ async def dead_letter_unrouted(
             log.error("dead-letter.failed", error=repr(error))
             keep.append(delivery.message_id)
     return keep
+
+
+def _why_unread(body: str, agent: str) -> PoisonMessage:
+    try:
+        name = decode(body).name
+    except PoisonMessage as poison:
+        return poison
+    return PoisonMessage("unknown-agent", f"the message is for {name!r}, in {agent!r}'s queue")
 
 
 def _poison_of(connection: Connection, delivery: Delivery) -> PoisonMessage:

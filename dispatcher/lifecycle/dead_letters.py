@@ -15,6 +15,8 @@ from sqswarm.schemas.naming import UNROUTED
 from sqswarm.schemas.task import iso
 
 _A_CALL = 10
+HELD_LIMIT = 1000
+"""Dead letters of a queue that are held at a time. SQS has at most 20,000 of a FIFO queue's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +44,7 @@ class DeadLetter:
             "taskId": self.task_id,
             "reason": self.reason or "receives-used-up",
             "detail": given.get("detail", ""),
-            "attempts": int(given.get("attempts", 0)),
+            "attempts": int(given["attempts"]) if given.get("attempts", "").isdecimal() else 0,
             "since": given.get("failed_at") or iso(self.delivery.sent_ms),
             "body": self.delivery.body,
         }
@@ -71,18 +73,23 @@ def dead_letter_queue(connection: Connection, agent: str) -> str:
 
 @asynccontextmanager
 async def receive_dead_letters(
-    connection: Connection, agent: str, *, limit: int
+    connection: Connection, agent: str, *, limit: int, unexplained: bool = False
 ) -> AsyncIterator[list[DeadLetter]]:
     """Receive up to `limit` dead letters and, at the end, make visible again what was not deleted.
 
-    They are hidden meanwhile, so that one round sees each dead letter once.
+    They are hidden meanwhile, so that one round sees each dead letter once. With `unexplained`,
+    those with a reason do not count: what stays for people must not keep the others from being
+    seen.
     """
     queue = dead_letter_queue(connection, agent)
     letters: list[DeadLetter] = []
     try:
-        while len(letters) < limit:
+        while len(letters) < HELD_LIMIT:
+            counted = [letter for letter in letters if not (unexplained and letter.reason)]
+            if len(counted) >= limit:
+                break
             deliveries = await connection.bus.receive(
-                queue, limit=min(_A_CALL, limit - len(letters)), wait_s=0
+                queue, limit=min(_A_CALL, limit - len(counted)), wait_s=0
             )
             if not deliveries:
                 break

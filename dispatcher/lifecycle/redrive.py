@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from sqswarm.backends.ports.bus import Outgoing
 from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
 from sqswarm.dispatcher.lifecycle.dead_letters import (
+    HELD_LIMIT,
     DeadLetter,
     dead_letter_queue,
     receive_dead_letters,
 )
-from sqswarm.dispatcher.lifecycle.republish import republish
+from sqswarm.dispatcher.lifecycle.republish import outgoing, republish
 from sqswarm.dispatcher.submit import Submitted
 from sqswarm.dispatcher.view import find, not_found
 from sqswarm.schemas import protocol
@@ -23,7 +24,6 @@ from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.writes import Refused
 
 _AT_ONCE = 50
-_HELD = 1000
 
 
 async def redrive(connection: Connection, task_id: str, *, agent: str | None = None) -> Submitted:
@@ -42,6 +42,11 @@ async def redrive(connection: Connection, task_id: str, *, agent: str | None = N
         raise UsageError(message, hint="Submit it anew.")
     connection.catalogue.agent(record.agent)
     made = _again(connection, record)
+    try:
+        outgoing(made)  # nothing is recorded that cannot be published
+    except ValueError as error:
+        message = f"task {task_id} has arguments that cannot be sent: {error}"
+        raise UsageError(message, hint="Submit it anew, within the limits.") from error
     outcome = await connection.store.write(protocol.create(made))
     if isinstance(outcome, Refused) and outcome.item is not None:
         made = TaskRecord.from_item(outcome.item)
@@ -98,7 +103,7 @@ async def redrive_dead_letters(
     while limit is None or len(done) < limit:
         # Of a queue in which most are to stay, all have to be held to come by the others.
         async with receive_dead_letters(
-            connection, agent, limit=_HELD if task_ids else _AT_ONCE
+            connection, agent, limit=HELD_LIMIT if task_ids else _AT_ONCE
         ) as letters:
             new = [letter for letter in letters if letter.delivery.message_id not in seen]
             if not new:

@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from sqswarm.backends.log import Log
+from sqswarm.backends.runner import attempt
 from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
 from sqswarm.dispatcher.lifecycle.answer import expire_questions
 from sqswarm.dispatcher.lifecycle.children import repair_waiting
@@ -21,7 +22,7 @@ from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.results import error_object
 from sqswarm.schemas.task import DUE_SHARDS, TaskRecord
-from sqswarm.schemas.writes import Applied
+from sqswarm.schemas.writes import Applied, Item
 
 PUBLISHES_LIMIT = 12
 """Times a task is published again before it is given up: the waits double, so it takes days."""
@@ -66,11 +67,10 @@ class Housekeeper:
                 ]
             )
             items = await connection.store.read_many([key for keys in found for key in keys])
-            records = [TaskRecord.from_item(item) for item in items.values()]
             done.update(
-                await connection.runner.gather([self._repair(record) for record in records])
+                await connection.runner.gather([self._repair(item) for item in items.values()])
             )
-            done["due"] += len(records)
+            done["due"] += len(items)
             # Each act takes its task out of the index or further on in it: the rest comes up.
             if all(len(keys) < _A_SHARD for keys in found):
                 break
@@ -79,17 +79,18 @@ class Housekeeper:
             self._log.info("housekeeping.swept", **vars(swept))
         return swept
 
-    async def _repair(self, record: TaskRecord) -> str:
+    async def _repair(self, item: Item) -> str:
         try:
-            return await self._repair_due(record)
+            return await self._repair_due(TaskRecord.from_item(item))
         except Exception as error:
             # One task that cannot be helped must not keep the others waiting, now or next time.
-            self._log.error("housekeeping.failed", task_id=record.task_id, error=repr(error))
-        try:
-            now = self._connection.runner.now_ms()
-            await self._postpone(record, now + _BROKEN_MS)
-        except Exception as error:
-            self._log.error("housekeeping.failed", task_id=record.task_id, error=repr(error))
+            self._log.error("housekeeping.failed", task=item["pk"], error=repr(error))
+        if "due_at" in item:
+            later_ms = self._connection.runner.now_ms() + _BROKEN_MS
+            write = protocol.postpone_unread(item, due_at_ms=later_ms)
+            failed = await attempt(self._connection.store.write(write))
+            if isinstance(failed, Exception):
+                self._log.error("housekeeping.failed", task=item["pk"], error=repr(failed))
         return "broken"
 
     async def _repair_due(self, record: TaskRecord) -> str:

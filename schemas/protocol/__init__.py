@@ -16,8 +16,10 @@ from sqswarm.schemas.protocol.end import (
     link_redriven,
     mark_due,
     postpone,
+    postpone_unread,
     settle,
     settle_lean,
+    without_arguments,
 )
 from sqswarm.schemas.protocol.run import (
     Lease,
@@ -55,6 +57,7 @@ __all__ = [
     "mark_due",
     "plan",
     "postpone",
+    "postpone_unread",
     "progress",
     "record_failure",
     "record_step",
@@ -66,4 +69,5 @@ __all__ = [
     "sleep",
     "step_key",
     "wake",
+    "without_arguments",
 ]

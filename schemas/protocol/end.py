@@ -18,7 +18,7 @@ from sqswarm.schemas.protocol.run import (
 )
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.value import dataclass
-from sqswarm.schemas.writes import Absent, Change, Eq, Key, Le, Missing, Remove, Set, Write
+from sqswarm.schemas.writes import Absent, Change, Eq, Item, Key, Le, Missing, Remove, Set, Write
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +47,14 @@ def settle_lean(record: TaskRecord, ending: Ending, *, now_ms: int, expires_s: i
     by_name: dict[str, Change] = {c.name: c for c in kept}
     by_name.update({c.name: c for c in changes})
     return Write(key=record.key, when=(Absent(),), changes=tuple(by_name.values()))
+
+
+def without_arguments(write: Write) -> Write:
+    """Return an end that takes the task's arguments and journal out of its record."""
+    gone = ("arguments", "waits")
+    kept = tuple(change for change in write.changes if change.name not in gone)
+    removed = () if write.inserts else tuple(map(Remove, gone))
+    return replace(write, changes=(*kept, *removed))
 
 
 def cancel(
@@ -121,6 +129,12 @@ def postpone(record: TaskRecord, *, due_at_ms: int | None) -> Write:
         ),
         changes=set_due(record.task_id, due_at_ms),
     )
+
+
+def postpone_unread(item: Item, *, due_at_ms: int) -> Write:
+    """Move an item that cannot be read as a task on in the sweep index."""
+    key = Key(pk=item["pk"], sk=item["sk"])
+    return Write(key=key, when=(Eq("due_at", item["due_at"]),), changes=(Set("due_at", due_at_ms),))
 
 
 def mark_due(record: TaskRecord, *, due_at_ms: int) -> Write:

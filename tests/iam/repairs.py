@@ -75,7 +75,13 @@ def children_are_created_anew_and_counted(guild):
     for child in children:
         guild.until(child, "input_required")
         # Its worker dies between the record of the result and the count of it.
-        guild.change("keeper", child, status={"S": "completed"}, result={"S": '{"result":"r"}'}, wrapped={"BOOL": True})
+        guild.change(
+            "keeper",
+            child,
+            status={"S": "completed"},
+            result={"S": '{"result":"r"}'},
+            wrapped={"BOOL": True},
+        )
     guild.stage.housekeeping(later_s=3 * HOUR_S)
     assert guild.until(task, "completed")
 

@@ -40,12 +40,11 @@ class CountingStore(MemoryStore):
         return outcome
 
     async def write_each(self, writes):
+        """Carry out each write, up to the one at which the process dies."""
         outcomes = []
         for write in writes:
-            outcome = await attempt(self.write(write))
-            if isinstance(outcome, CrashedError):  # the process is gone: it writes nothing more
-                raise outcome
-            outcomes.append(outcome)
+            crashed = outcomes and isinstance(outcomes[-1], CrashedError)
+            outcomes.append(outcomes[-1] if crashed else await attempt(self.write(write)))
         return outcomes
 
     async def transact(self, writes):

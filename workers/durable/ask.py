@@ -6,11 +6,14 @@ from typing import Any
 
 from sqswarm.dispatcher.lifecycle.answer import DECLINED_KEY, VALUE_KEY
 from sqswarm.schemas.errors import AskDeclined, AskTimedOut
-from sqswarm.schemas.json import JsonObject
+from sqswarm.schemas.json import JsonObject, dumps, name_fault, size_bytes
 from sqswarm.schemas.results import object_schema
 from sqswarm.workers.durable.journal import Journal
 from sqswarm.workers.durable.journal_entry import ask_name
 from sqswarm.workers.runtime.outcome import AskWait, Fail
+
+QUESTION_LIMIT_BYTES = 64 * 1024
+"""Questions stay in the record, which holds 400 KB in all."""
 
 
 class _Raise:
@@ -38,8 +41,8 @@ async def run_ask(
     """
     from pydantic import TypeAdapter
 
-    if not key or "#" in key:
-        reason = f"a question's key is a short name without '#', not {key!r}"
+    if name_fault(key) or "#" in key:
+        reason = f"a question's key is a short name without '#', not {key[:100]!r}"
         raise Fail(reason, type="InvalidAsk")
     uses = journal.number(ask_name(key))
     name = key if uses == 0 else f"{key}#{uses + 1}"
@@ -56,7 +59,7 @@ async def run_ask(
                     asked["default"] = adapter.dump_python(
                         adapter.validate_python(on_timeout), mode="json"
                     )
-            await journal.suspend(operation, [AskWait(name=name, asked=asked)])
+            await journal.suspend(operation, [AskWait(name=name, asked=_storable(asked))])
     if given.get("timedOut"):
         raise AskTimedOut(name)
     if given.get(DECLINED_KEY):
@@ -72,8 +75,21 @@ async def run_form(journal: Journal, key: str, message: str, schema: JsonObject)
         given = answers.get(key) if ask_name(key) in found else None
         if given is None:
             asked = {"message": message, "schema": schema}
-            await journal.suspend(operation, [AskWait(name=key, asked=asked)])
+            await journal.suspend(operation, [AskWait(name=key, asked=_storable(asked))])
     return given[VALUE_KEY]
+
+
+def _storable(asked: JsonObject) -> JsonObject:
+    """Return a question that its record can keep; raises Fail for one that it cannot."""
+    try:
+        size = size_bytes(dumps(asked, place="question"))
+    except ValueError as error:
+        reason = f"the question is not JSON that can be kept: {error}"
+        raise Fail(reason, type="InvalidAsk") from error
+    if size > QUESTION_LIMIT_BYTES:
+        reason = f"the question has {size:,} bytes; {QUESTION_LIMIT_BYTES:,} are possible"
+        raise Fail(reason, type="InvalidAsk")
+    return asked
 
 
 def _asked(message: str, adapter: Any) -> JsonObject:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqswarm.dispatcher.connection import Connection
+from sqswarm.dispatcher.validate import check_names
 from sqswarm.dispatcher.view import read_payload
 from sqswarm.schemas.errors import ChildFailed, TaskNotFound, UndeclaredCall, UnknownAgent
 from sqswarm.schemas.journal import DEPTH_LIMIT, WIDTH_LIMIT, PlannedChild, child_id, child_key
@@ -84,6 +85,7 @@ async def _check(journal: Journal, children: Sequence[PlannedChild]) -> None:
     connection = await journal.worker.connection.with_catalogue()
     caller = journal.worker.spec.name
     for child in children:
+        check_names(session_id=child.session_id, ordering_key=child.ordering_key)
         try:
             entry = connection.catalogue.callee(caller, child.agent)
         except (UnknownAgent, UndeclaredCall):  # this worker may be older than the agent

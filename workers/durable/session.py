@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from sqswarm.schemas.json import JsonObject, canonical
-from sqswarm.schemas.session import History
+from sqswarm.schemas.json import NESTING_LIMIT, JsonObject, canonical, dumps, size_bytes
+from sqswarm.schemas.session import BYTES_LIMIT, History
 from sqswarm.schemas.writes import Refused
-from sqswarm.workers.runtime.outcome import Retry
+from sqswarm.workers.runtime.outcome import Fail, Retry
 
 if TYPE_CHECKING:
     from sqswarm.workers.durable.context import TaskContext
@@ -48,7 +48,18 @@ class Session:
 
     async def append(self, messages: Sequence[JsonObject]) -> None:
         """Append messages once, together, after whatever others appended meanwhile."""
-        by = f"{self._ctx.task_id}/{sha256(canonical(list(messages)).encode()).hexdigest()[:16]}"
+        said = list(messages)
+        try:
+            size = size_bytes(dumps(said, place="messages", nesting=NESTING_LIMIT))
+        except ValueError as error:
+            message = f"what is appended to a session is not JSON that can be kept: {error}"
+            raise Fail(message, type="InvalidSession") from error
+        if size > BYTES_LIMIT:
+            message = (
+                f"{size:,} bytes are appended to a session at a time; it holds {BYTES_LIMIT:,}"
+            )
+            raise Fail(message, type="InvalidSession")
+        by = f"{self._ctx.task_id}/{sha256(canonical(said).encode()).hexdigest()[:16]}"
 
         async def remembered() -> bool:
             history = self._history if self._read else await self._load()

@@ -13,7 +13,7 @@ from typing import Any
 from sqswarm.backends.redact import HIDDEN, hide, hide_all
 from sqswarm.schemas import protocol
 from sqswarm.schemas.errors import LeaseLost, StepFailed
-from sqswarm.schemas.json import dumps, loads, size_bytes
+from sqswarm.schemas.json import NESTING_LIMIT, dumps, loads, name_fault, size_bytes
 from sqswarm.schemas.payload import (
     GONE,
     RECORD_INLINE_LIMIT_BYTES,
@@ -50,8 +50,10 @@ async def run_step(
     catches its StepFailed and goes on: then the failure is what is recorded. Raises LeaseLost
     where another worker has the task by now.
     """
-    if not name or len(name) > STEP_NAME_LIMIT:
-        message = f"a step's name has 1 to {STEP_NAME_LIMIT} characters, not {len(name)}"
+    if len(name) > STEP_NAME_LIMIT or (fault := name_fault(name)):
+        if len(name) > STEP_NAME_LIMIT:
+            fault = f"has {len(name):,} characters; {STEP_NAME_LIMIT} are possible"
+        message = f"a step's name {fault}"
         raise Fail(message, type="InvalidStep")
     full = f"{name}#{journal.number(step_name(name))}"
     async with journal.operation([step_name(full)]) as (operation, found):
@@ -180,8 +182,11 @@ def _encoded(journal: Journal, name: str, value: Any, returns: Any, *, hidden: b
             )
             if returns is not None:
                 returns.validate_python(kept)
-        return dumps({WRAPPED_KEY: kept})
-    except (ValidationError, PydanticSerializationError, TypeError, ValueError) as error:
+        return dumps({WRAPPED_KEY: kept}, nesting=NESTING_LIMIT + 1)
+    except (
+        *(ValidationError, PydanticSerializationError),
+        *(TypeError, ValueError, RecursionError),
+    ) as error:
         message = f"step {name!r} returned what cannot be recorded: {error}"
         raise Fail(message, type="InvalidStep") from error
 

@@ -6,17 +6,20 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Literal
 
-from sqswarm.backends.ports.bus import DELAY_LIMIT_S
+from sqswarm.backends.ports.bus import DELAY_LIMIT_S, Delivery
+from sqswarm.backends.ports.store import all_written
+from sqswarm.backends.runner import attempt
 from sqswarm.dispatcher.connection import DUE_GRACE_MS
 from sqswarm.schemas import protocol
 from sqswarm.schemas.agent_spec import Durability
+from sqswarm.schemas.errors import NotStorable, PoisonMessage
 from sqswarm.schemas.ids import new_version
 from sqswarm.schemas.protocol import Lease
 from sqswarm.schemas.results import error_object
-from sqswarm.schemas.task import TaskRecord, task_key
+from sqswarm.schemas.task import TaskRecord, contradiction, task_key
 from sqswarm.schemas.writes import Applied, Refused, Write, WriteOutcome
 from sqswarm.workers.runtime import decide
-from sqswarm.workers.runtime.completion import Ended, run_completions
+from sqswarm.workers.runtime.completion import Ended, dead_letter_poison, run_completion
 from sqswarm.workers.runtime.decide import Standing
 from sqswarm.workers.runtime.job import Job
 from sqswarm.workers.runtime.worker_context import WorkerContext
@@ -33,39 +36,60 @@ class Disposition(Enum):
 
 
 async def acquire(worker: WorkerContext, jobs: Sequence[Job]) -> list[Lease | Disposition]:
-    """Return, for each job, our lease on its task, or what to do with its message instead."""
+    """Return, for each job, our lease on its task, or what to do with its message instead.
+
+    What is wrong with one costs the others nothing, least of all the leases they have by then.
+    """
     asked_ms = worker.now_ms()
-    outcomes = await worker.store.write_many(
-        [_first_try(worker, job) for job in jobs if not job.is_lean(worker.spec)]
-    )
-    answers = iter(outcomes)
+    tries = [_first_try(worker, job) for job in jobs]
+    outcomes = iter(await worker.store.write_each([t for t in tries if isinstance(t, Write)]))
     return await worker.runner.gather(
         [
-            _lean(worker, job)
-            if job.is_lean(worker.spec)
-            else _decided(worker, job, next(answers), asked_ms)
-            for job in jobs
+            _decided(worker, job, next(outcomes) if isinstance(tried, Write) else tried, asked_ms)
+            for job, tried in zip(jobs, tries, strict=True)
         ]
     )
 
 
-async def _lean(worker: WorkerContext, job: Job) -> Lease | Disposition:
-    return job.lean_lease(worker.spec)
-
-
-def _first_try(worker: WorkerContext, job: Job) -> Write:
+def _first_try(worker: WorkerContext, job: Job) -> Write | Lease | Exception:
     """Return the write that succeeds unless something unusual happened to the task.
 
     A task with a record names its version in the message; an event's hint is only for the
-    subscribers whose records its publisher made.
+    subscribers whose records its publisher made. A lean task needs no write.
     """
     hint = job.message.v
     if job.message.topic is not None and worker.spec.durability is not Durability.DURABLE:
         hint = None
-    return _acquire_new(worker, job) if hint is None else _acquire(worker, job, hint)
+    try:
+        if job.is_lean(worker.spec):
+            _check_unbacked(worker, job)
+            return job.lean_lease(worker.spec)
+        return _acquire_new(worker, job) if hint is None else _acquire(worker, job, hint)
+    except Exception as error:
+        return error
+
+
+def _check_unbacked(worker: WorkerContext, job: Job) -> None:
+    """Raise PoisonMessage where the message claims what only a record could back."""
+    own = worker.blobs.address(job.message.arguments_key)
+    if poison := job.message.unbacked(payload_ref=own):
+        raise poison
+
+
+async def put_poison_aside(
+    worker: WorkerContext, delivery: Delivery, poison: PoisonMessage
+) -> Disposition:
+    """Put a message that no agent can ever run aside, and return what becomes of it."""
+    try:
+        await dead_letter_poison(worker, delivery, poison)
+    except Exception as error:
+        worker.log.error("dead-letter.failed", error=repr(error))
+        return Disposition.KEEP
+    return Disposition.DELETE
 
 
 def _acquire_new(worker: WorkerContext, job: Job) -> Write:
+    _check_unbacked(worker, job)
     now = worker.now_ms()
     return protocol.acquire_new(
         job.record(worker.spec, now_ms=now),
@@ -105,29 +129,57 @@ def _lease(worker: WorkerContext, job: Job, record: TaskRecord | None, asked_ms:
 
 
 async def _decided(
-    worker: WorkerContext, job: Job, outcome: WriteOutcome, asked_ms: int
+    worker: WorkerContext, job: Job, tried: WriteOutcome | Lease | Exception, asked_ms: int
 ) -> Lease | Disposition:
     try:
+        if isinstance(tried, Lease):
+            return tried
+        if isinstance(tried, PoisonMessage):  # it names no version: is there a record all the same?
+            tried = Refused(item=await worker.store.read(task_key(worker.spec.name, job.task_id)))
+        [outcome] = all_written([tried])
         return await _decide(worker, job, outcome, asked_ms)
+    except PoisonMessage as poison:
+        return await put_poison_aside(worker, job.delivery, poison)
+    except NotStorable as error:
+        unfit = PoisonMessage("not-storable", str(error))
+        return await put_poison_aside(worker, job.delivery, unfit)
     except Exception as error:
         # It alone comes again: the leases of the others are taken already.
         worker.log.error("acquire.failed", error=repr(error), task_id=job.task_id)
+        await come_again(worker, job)
         return Disposition.KEEP
+
+
+async def come_again(worker: WorkerContext, job: Job) -> None:
+    """Hide a message whose task nobody could look at, the longer the oftener it was received.
+
+    A table that is out of reach for a while uses up few of the receives after which SQS gives
+    a message up, and once it is back, nothing waits for its queue's whole visibility.
+    """
+    wait_s = decide.backoff_s(job.delivery.receive_count, jitter=worker.runner.jitter())
+    failed = await attempt(worker.hide(job, seconds=wait_s))
+    if failed is not None:
+        worker.log.warning("hide.failed", error=repr(failed))
 
 
 async def _decide(
     worker: WorkerContext, job: Job, outcome: WriteOutcome, asked_ms: int
 ) -> Lease | Disposition:
     for _ in range(_ROUNDS):
-        if isinstance(outcome, Applied):
-            item = outcome.item  # none where the acquire made the record
-            record = TaskRecord.from_item(item) if item else None
-            return _lease(worker, job, record, asked_ms)
         if outcome.item is None:
+            if isinstance(outcome, Applied):
+                return _lease(worker, job, None, asked_ms)  # this acquire made the record
             asked_ms = worker.now_ms()
             outcome = await worker.store.write(_acquire_new(worker, job))
             continue
         record = TaskRecord.from_item(outcome.item)
+        if poison := contradiction(job.message, record, agent=worker.spec.name):
+            if record.v != job.token:
+                raise poison
+            # Whoever wrote it knew the version: the task is run, as its record has it.
+            await put_poison_aside(worker, job.delivery, poison)
+        if isinstance(outcome, Applied):
+            return _lease(worker, job, record, asked_ms)
         answer = await _next_step(worker, job, record)
         if answer is Standing.OURS:
             return _lease(worker, job, record, asked_ms)
@@ -149,7 +201,7 @@ async def _next_step(  # noqa: C901 - one case a standing
     limit = worker.spec.max_attempts
     match decide.standing(record, token=job.token, max_attempts=limit, now_ms=now):
         case Standing.ENDED, _:
-            await run_completions(worker, [Ended.of(job, record)])
+            await run_completion(worker, Ended.of(job, record))
             return Disposition.DELETE
         case Standing.AWAITING_INPUT, _:
             return Disposition.DELETE

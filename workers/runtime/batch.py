@@ -17,16 +17,15 @@ from sqswarm.backends.redact import hide
 from sqswarm.schemas import protocol
 from sqswarm.schemas.errors import LeaseLost, PayloadTooLarge, PoisonMessage
 from sqswarm.schemas.ids import new_version
-from sqswarm.schemas.json import JsonObject, loads
+from sqswarm.schemas.json import JsonObject, encodable, loads
 from sqswarm.schemas.payload import GONE, check_size
 from sqswarm.schemas.protocol import Lease
 from sqswarm.schemas.task import iso, task_key
 from sqswarm.schemas.writes import Applied
 from sqswarm.workers.durable.context import Report, TaskContext
 from sqswarm.workers.durable.journal import Journal
-from sqswarm.workers.runtime.acquire import Disposition, acquire
-from sqswarm.workers.runtime.completion import dead_letter_poison
-from sqswarm.workers.runtime.decide import backoff_s, decide
+from sqswarm.workers.runtime.acquire import Disposition, acquire, come_again, put_poison_aside
+from sqswarm.workers.runtime.decide import decide
 from sqswarm.workers.runtime.execute import AgentExecutor, NotLoaded
 from sqswarm.workers.runtime.heartbeat import WorkerStopping, heartbeat
 from sqswarm.workers.runtime.job import Job, job_of
@@ -35,6 +34,9 @@ from sqswarm.workers.runtime.rate_limit import rate_limit
 from sqswarm.workers.runtime.settle import Run, settle_runs
 from sqswarm.workers.runtime.suspend import stand_back
 from sqswarm.workers.runtime.worker_context import WorkerContext
+
+_STATUS_MESSAGE = 1000
+"""Characters of what an agent tells of its progress that are kept."""
 
 _FLUSH_S = 1.0
 """Longest time a finished result waits for the rest of its batch before it is recorded."""
@@ -97,6 +99,7 @@ class Runtime:
         ends = None if budget_s is None else self._worker.runner.monotonic() + budget_s
         lanes: dict[str, list[Job]] = {}
         dispositions = _Dispositions(tell)
+        poisoned: list[tuple[Delivery, PoisonMessage]] = []
         for delivery in deliveries:
             try:
                 job = job_of(
@@ -105,9 +108,10 @@ class Runtime:
                     token=new_version(self._worker.runner.random_bits),
                 )
             except PoisonMessage as poison:
-                dispositions[delivery.message_id] = await self._poisoned(delivery, poison)
-                continue
-            lanes.setdefault(self._lane(job), []).append(job)
+                poisoned.append((delivery, poison))
+            else:
+                lanes.setdefault(self._lane(job), []).append(job)
+        aside = asyncio.ensure_future(self._put_aside(poisoned, dispositions))
         while lanes and not (self._stopping and self._stopping.is_set()):
             wave = [jobs[0] for jobs in lanes.values()]
             await self._carry(wave, ends, dispositions)
@@ -116,6 +120,7 @@ class Runtime:
                 for lane, jobs in lanes.items()
                 if len(jobs) > 1 and not self._blocks(dispositions[jobs[0].delivery.message_id])
             }
+        await aside
         result = BatchResult(hung=self._executor.hung > 0)
         for delivery in deliveries:
             disposition = dispositions.get(delivery.message_id)
@@ -146,13 +151,16 @@ class Runtime:
     def _blocks(self, disposition: Disposition) -> bool:
         return self._worker.spec.ordered and disposition is Disposition.KEEP
 
-    async def _poisoned(self, delivery: Delivery, poison: PoisonMessage) -> Disposition:
-        try:
-            await dead_letter_poison(self._worker, delivery, poison)
-        except Exception as error:
-            self._worker.log.error("dead-letter.failed", error=repr(error))
-            return Disposition.KEEP
-        return Disposition.DELETE
+    async def _put_aside(
+        self,
+        poisoned: Sequence[tuple[Delivery, PoisonMessage]],
+        dispositions: _Dispositions,
+    ) -> None:
+        """Put poison aside at once, while its neighbours run."""
+        for delivery, poison in poisoned:
+            dispositions[delivery.message_id] = await put_poison_aside(
+                self._worker, delivery, poison
+            )
 
     async def _carry(
         self, jobs: Sequence[Job], ends: float | None, dispositions: _Dispositions
@@ -164,7 +172,7 @@ class Runtime:
             answers = await acquire(self._worker, jobs)
         except Exception as error:
             self._worker.log.error("acquire.failed", error=repr(error), tasks=len(jobs))
-            await self._worker.runner.gather([self._come_again(job) for job in jobs])
+            await self._worker.runner.gather([come_again(self._worker, job) for job in jobs])
             dispositions.update(dict.fromkeys(left, Disposition.KEEP))
             return
         dispositions.update(
@@ -200,19 +208,15 @@ class Runtime:
                 dispositions.update(dict(zip(ids, told, strict=True)))
                 finished = []
 
-    async def _come_again(self, job: Job) -> None:
-        """Hide a message whose task nobody could look at, the longer the oftener it was received.
-
-        A table that is out of reach for a while uses up few of the receives after which SQS gives
-        a message up, and once it is back, nothing waits for its queue's whole visibility.
-        """
-        wait_s = backoff_s(job.delivery.receive_count, jitter=self._worker.runner.jitter())
-        try:
-            await self._worker.hide(job, seconds=wait_s)
-        except Exception as error:
-            self._worker.log.warning("hide.failed", error=repr(error))
-
     async def _run(self, job: Job, lease: Lease, ends: float | None) -> Run | Disposition:
+        """Run one attempt; whatever breaks here is this task's alone."""
+        try:
+            return await self._attempt(job.of_record(lease.record), lease, ends)
+        except Exception as error:
+            self._worker.log.error("attempt.failed", task_id=job.task_id, error=repr(error))
+            return Disposition.KEEP
+
+    async def _attempt(self, job: Job, lease: Lease, ends: float | None) -> Run | Disposition:
         """Run one attempt; its message's disposition at once where the lease was lost meanwhile."""
         log = self._worker.log.bind(task_id=job.task_id, attempt=lease.attempt)
         log.attach()
@@ -287,11 +291,11 @@ class Runtime:
             return message.arguments or {}
         try:
             data = await self._worker.blobs.get(message.payload_ref)
+            if data is None:
+                return Failed(error_type="PayloadExpired", message=f"{message.payload_ref} {GONE}")
+            arguments = loads(data)
         except ValueError as error:
             return Failed(error_type="InvalidPayload", message=str(error))
-        if data is None:
-            return Failed(error_type="PayloadExpired", message=f"{message.payload_ref} {GONE}")
-        arguments = loads(data)
         if not isinstance(arguments, dict):
             return Failed(error_type="InvalidPayload", message="arguments are not an object")
         return arguments
@@ -310,7 +314,7 @@ class Runtime:
                 journal.lease,
                 now_ms=self._worker.now_ms(),
                 thousandths=round(1000 * fraction),
-                message=None if message is None else hide(message),
+                message=message and encodable(hide(message))[:_STATUS_MESSAGE],
             )
             outcome = await self._worker.store.write(write)
             if not isinstance(outcome, Applied):

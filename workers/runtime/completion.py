@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sqswarm.backends.ports.bus import Delivery
+from sqswarm.backends.runner import attempt
 from sqswarm.schemas.errors import PoisonMessage
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
@@ -52,27 +53,45 @@ class Ended:
         return completion if completion.parent is not None or completion.due else None
 
 
-async def run_completions(worker: WorkerContext, ended: Sequence[Ended]) -> None:
+async def run_completions(worker: WorkerContext, ended: Sequence[Ended]) -> list[Exception | None]:
     """Do what ended tasks owe: a failed one is put aside with its reason, a child is counted.
 
-    Runs after the settle and before the message is deleted, so a crash between repeats it.
+    Runs after the settle and before the message is deleted, so a crash between repeats it. Returns
+    the error of each task whose completion failed: the others' have been done.
     """
-    failed = [one for one in ended if one.status is Status.FAILED and one.error is not None]
-    await worker.runner.gather([_put_failed_aside(worker, one) for one in failed])
-    completions = [completion for one in ended if (completion := one.completion) is not None]
-    if completions:
-        from sqswarm.dispatcher.lifecycle.completion import apply_completions
+    errors = await worker.runner.gather([attempt(_put_failed_aside(worker, one)) for one in ended])
+    owing = [(n, owed) for n, one in enumerate(ended) if (owed := one.completion) is not None]
+    # Together: ten children of one parent are counted in one write.
+    failed = await attempt(_complete(worker, [owed for _, owed in owing])) if owing else None
+    if failed is not None:
+        for n, owed in owing:
+            again = failed if len(owing) == 1 else await attempt(_complete(worker, [owed]))
+            errors[n] = errors[n] or again
+    return errors
 
-        await apply_completions(await worker.connection.with_catalogue(), completions)
+
+async def run_completion(worker: WorkerContext, ended: Ended) -> None:
+    """Do what one ended task owes; raises what keeps it from that."""
+    [error] = await run_completions(worker, [ended])
+    if error is not None:
+        raise error
+
+
+async def _complete(worker: WorkerContext, completions: Sequence[Completion]) -> None:
+    from sqswarm.dispatcher.lifecycle.completion import apply_completions
+
+    await apply_completions(await worker.connection.with_catalogue(), completions)
 
 
 async def _put_failed_aside(worker: WorkerContext, ended: Ended) -> None:
+    if ended.status is not Status.FAILED or ended.error is None:
+        return
     from sqswarm.dispatcher.lifecycle.dead_letters import dead_letter_of_failure
 
     letter = dead_letter_of_failure(
         ended.job.task_id,
         body=ended.job.delivery.body,
-        error=ended.error or {},
+        error=ended.error,
         now_ms=worker.now_ms(),
     )
     group = ended.job.delivery.group

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from enum import Enum
 
 from sqswarm.schemas.journal import Place
-from sqswarm.schemas.json import JsonObject
+from sqswarm.schemas.json import JsonObject, encodable
 from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.results import error_object
 from sqswarm.schemas.task import TaskRecord
@@ -125,7 +126,8 @@ def decide(outcome: Outcome, *, attempt: int, max_attempts: int, jitter: float) 
         case Broke(error_type=kind, message=message, after_s=after_s):
             wait_s = (
                 backoff_s(attempt, jitter=jitter)
-                if after_s is None
-                else max(0, min(round(after_s), BACKOFF_CAP_S))
+                if after_s is None or math.isnan(after_s)
+                else round(max(0, min(after_s, BACKOFF_CAP_S)))
             )
-            return RetryLater(after_s=wait_s, message=f"attempt {attempt}: {kind}: {message}"[:500])
+            why = encodable(f"attempt {attempt}: {kind}: {message}"[:500])
+            return RetryLater(after_s=wait_s, message=why)

@@ -99,7 +99,7 @@ class AgentExecutor:
         Cancelling is what suspends: it passes through `except Exception`, and through gather and
         task groups as they mean it to.
         """
-        running = asyncio.ensure_future(self._agent.function(**bound))
+        running = asyncio.ensure_future(self._called(bound))
         suspended = asyncio.ensure_future(journal.suspended.wait())
         try:
             await asyncio.wait({running, suspended}, return_when=asyncio.FIRST_COMPLETED)
@@ -115,9 +115,18 @@ class AgentExecutor:
                     task.exception()  # looked at, so that nobody is told it was not
             self.hung += journal.hung
 
+    async def _called(self, bound: dict[str, Any]) -> Any:
+        """Await a coroutine agent; one that would end the process ends its own attempt."""
+        try:
+            return await self._agent.function(**bound)
+        except (Exception, asyncio.CancelledError):
+            raise
+        except BaseException as error:
+            raise _contained(error) from error
+
     async def _call(self, bound: dict[str, Any]) -> Any:
         if self._agent.is_async:
-            return await self._agent.function(**bound)
+            return await self._called(bound)
         if self._threads is None:
             self._threads = ThreadPoolExecutor(self._slots, thread_name_prefix=self._agent.name)
         context = contextvars.copy_context()
@@ -184,16 +193,26 @@ def _failure(error: Exception, context: TaskContext) -> Outcome:
 
 
 def _finish(function: Any) -> Any:
-    """Return a call of `function` that no StopIteration can escape (a future cannot carry it)."""
+    """Return a call of `function` that no StopIteration can escape (a future cannot carry it).
+
+    Nor SystemExit and the like, which would end the event loop and all that runs on it.
+    """
 
     def call(bound: dict[str, Any]) -> Any:
         try:
             return function(**bound)
         except StopIteration as error:
-            message = f"the agent raised StopIteration: {error}"
-            raise RuntimeError(message) from error
+            raise _contained(error) from error
+        except Exception:
+            raise
+        except BaseException as error:
+            raise _contained(error) from error
 
     return call
+
+
+def _contained(error: BaseException) -> RuntimeError:
+    return RuntimeError(f"the agent raised {type(error).__name__}: {error}")
 
 
 def _brief(error: Exception) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqswarm.backends.ports.bus import Delivery
 from sqswarm.schemas.agent_spec import AgentSpec, Durability
 from sqswarm.schemas.errors import PoisonMessage
@@ -19,6 +21,10 @@ class Job:
     message: Message
     task_id: str
     token: str
+
+    def of_record(self, record: TaskRecord | None) -> Job:
+        """Return this job as its task's record tells it, if there is one: that is the truth."""
+        return self if record is None else replace(self, message=record.to_message())
 
     def record(self, spec: AgentSpec, *, now_ms: int) -> TaskRecord:
         """Return the record that an acquire or a lean settle makes of this job."""
@@ -50,9 +56,14 @@ class Job:
 def job_of(delivery: Delivery, spec: AgentSpec, *, token: str) -> Job:
     """Return the job of a delivery, with the version that our acquire would write.
 
-    Raises PoisonMessage with the reason `not-json`, `wrong-shape` or `unknown-agent`.
+    Raises PoisonMessage, whatever the message holds: what cannot be read is its own sender's.
     """
-    message = decode(delivery.body)
+    try:
+        message = decode(delivery.body)
+    except PoisonMessage:
+        raise
+    except Exception as error:
+        raise PoisonMessage("unreadable", f"the message cannot be read: {error!r}") from error
     if message.topic is not None:
         if message.topic not in {s.topic for s in spec.subscriptions}:
             why = f"the agent {spec.name!r} does not subscribe to the topic {message.topic!r}"

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from sqswarm.backends.runner import attempt
 from sqswarm.schemas import protocol
+from sqswarm.schemas.errors import NotStorable
 from sqswarm.schemas.json import size_bytes
 from sqswarm.schemas.payload import RECORD_INLINE_LIMIT_BYTES, Payload, payload_key
-from sqswarm.schemas.protocol import Ending, Lease
+from sqswarm.schemas.protocol import Ending, Lease, without_arguments
+from sqswarm.schemas.results import error_object
 from sqswarm.schemas.value import dataclass
-from sqswarm.schemas.writes import Applied, Item, Write, WriteOutcome
+from sqswarm.schemas.writes import Applied, Item, Refused, Write, WriteOutcome
 from sqswarm.workers.runtime.acquire import Disposition
 from sqswarm.workers.runtime.completion import Ended, run_completions
 from sqswarm.workers.runtime.decide import Complete, Decision, GiveUp, RetryLater, Suspend
@@ -25,6 +29,20 @@ class Run:
     job: Job
     lease: Lease
     decision: Decision
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Settled:
+    """What a run was settled as; what kept it from that, where it was not."""
+
+    run: Run
+    ending: Ending
+    outcome: WriteOutcome | Exception
+
+    @property
+    def message_id(self) -> str:
+        """Return the id of its message."""
+        return self.run.job.delivery.message_id
 
 
 async def settle_runs(worker: WorkerContext, runs: Sequence[Run]) -> list[Disposition]:
@@ -46,7 +64,7 @@ async def _settle_part(worker: WorkerContext, runs: Sequence[Run]) -> dict[str, 
             case [Run(decision=RetryLater() as decision) as run]:
                 dispositions = [await _retry_later(worker, run, decision)]
             case [Run(decision=Suspend() as suspension) as run]:
-                dispositions = [await suspend(worker, run.job, run.lease, suspension)]
+                dispositions = [await _suspend(worker, run, suspension)]
             case _:
                 dispositions = await _settled(worker, runs)
     except Exception as error:
@@ -58,29 +76,83 @@ async def _settle_part(worker: WorkerContext, runs: Sequence[Run]) -> dict[str, 
     }
 
 
+async def _suspend(worker: WorkerContext, run: Run, suspension: Suspend) -> Disposition:
+    try:
+        return await suspend(worker, run.job, run.lease, suspension)
+    except NotStorable as error:
+        # No attempt of the task could wait for this.
+        told = error_object("NotStorable", str(error), attempt=run.lease.attempt)
+        return (await _settled(worker, [replace(run, decision=GiveUp(error=told))]))[0]
+
+
 async def _settled(worker: WorkerContext, runs: Sequence[Run]) -> list[Disposition]:
-    endings = await worker.runner.gather([_ending(worker, run) for run in runs])
-    writes = [_settle(worker, run, end) for run, end in zip(runs, endings, strict=True)]
-    outcomes = await worker.store.write_many(writes)
-    settled = list(zip(runs, endings, outcomes, strict=True))
-    # Together: ten children of one parent are counted in one write.
-    await run_completions(
-        worker,
+    """Record how runs ended; what is wrong with one is its own."""
+    endings = await worker.runner.gather([attempt(_ending(worker, run)) for run in runs])
+    writes = {
+        n: _settle(worker, run, ending)
+        for n, (run, ending) in enumerate(zip(runs, endings, strict=True))
+        if isinstance(ending, Ending)
+    }
+    outcomes = dict(zip(writes, await worker.store.write_each(list(writes.values())), strict=True))
+    settled = await worker.runner.gather(
         [
-            Ended(job=run.job, status=end.status, error=end.error)
-            for run, end, outcome in settled
-            if isinstance(outcome, Applied)
-        ],
+            _recorded(worker, run, ending, outcomes[n])
+            if isinstance(ending, Ending)
+            else _unsettled(run, ending)
+            for n, (run, ending) in enumerate(zip(runs, endings, strict=True))
+        ]
     )
-    return await worker.runner.gather([_disposition(worker, *each) for each in settled])
+    done = [one for one in settled if isinstance(one.outcome, Applied)]
+    errors = await run_completions(
+        worker,
+        [Ended(job=one.run.job, status=one.ending.status, error=one.ending.error) for one in done],
+    )
+    failed = {one.message_id: error for one, error in zip(done, errors, strict=True)}
+    return await worker.runner.gather(
+        [_disposition(worker, one, failed.get(one.message_id)) for one in settled]
+    )
+
+
+async def _unsettled(run: Run, error: Exception) -> _Settled:
+    return _Settled(run=run, ending=Ending(), outcome=error)
+
+
+async def _recorded(
+    worker: WorkerContext, run: Run, ending: Ending, outcome: WriteOutcome | Exception
+) -> _Settled:
+    """Return how the settle of a run went; what the table cannot hold is replaced once more.
+
+    Arguments, journal and result share an item: a result goes to S3, and where there is no place
+    even for its address, the task fails and its arguments make way.
+    """
+    if isinstance(outcome, NotStorable) and ending.result and ending.result.inline is not None:
+        moved = await attempt(_put(worker, run, ending.result.inline))
+        if isinstance(moved, Payload):
+            ending = replace(ending, result=moved)
+            outcome = await attempt(worker.store.write(_settle(worker, run, ending)))
+    if isinstance(outcome, NotStorable):
+        error = error_object("NotStorable", str(outcome), attempt=run.lease.attempt)
+        ending = Ending(error=error)
+        write = without_arguments(_settle(worker, run, ending))
+        outcome = await attempt(worker.store.write(write))
+    return _Settled(run=run, ending=ending, outcome=outcome)
 
 
 async def _disposition(
-    worker: WorkerContext, run: Run, ending: Ending, outcome: WriteOutcome
+    worker: WorkerContext, settled: _Settled, failed: Exception | None
 ) -> Disposition:
-    if isinstance(outcome, Applied):
+    run, outcome = settled.run, settled.outcome
+    if isinstance(outcome, Exception):
+        failed = outcome
+    elif isinstance(outcome, Refused):
+        told = await attempt(_refused(worker, run, settled.ending, outcome.item))
+        if isinstance(told, Disposition):
+            return told
+        failed = told
+    if failed is None:
         return Disposition.DELETE
-    return await _refused(worker, run, ending, outcome.item)
+    worker.log.error("settle.failed", error=repr(failed), task_id=run.job.task_id)
+    return Disposition.KEEP
 
 
 async def _ending(worker: WorkerContext, run: Run) -> Ending:
@@ -88,15 +160,19 @@ async def _ending(worker: WorkerContext, run: Run) -> Ending:
         case Complete(text=text, wrapped=wrapped):
             if size_bytes(text) <= RECORD_INLINE_LIMIT_BYTES:
                 return Ending(result=Payload(inline=text), wrapped=wrapped)
-            # The attempt is in the key: a late writer must not replace a recorded result's bytes.
-            key = payload_key(run.lease.agent, run.lease.task_id, f"result-{run.lease.v}")
-            ref = await worker.blobs.put(key, text.encode())
-            return Ending(result=Payload(ref=ref), wrapped=wrapped)
+            return Ending(result=await _put(worker, run, text), wrapped=wrapped)
         case GiveUp(error=error):
             return Ending(error=error)
         case RetryLater() | Suspend():
             message = "a run that goes on has no ending"
             raise ValueError(message)
+
+
+async def _put(worker: WorkerContext, run: Run, text: str) -> Payload:
+    """Leave a result in S3."""
+    # The attempt is in the key: a late writer must not replace a recorded result's bytes.
+    key = payload_key(run.lease.agent, run.lease.task_id, f"result-{run.lease.v}")
+    return Payload(ref=await worker.blobs.put(key, text.encode()))
 
 
 def _settle(worker: WorkerContext, run: Run, ending: Ending) -> Write:

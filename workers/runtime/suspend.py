@@ -22,7 +22,7 @@ from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.writes import Applied, Item, Set, Write
 from sqswarm.workers.runtime import decide
 from sqswarm.workers.runtime.acquire import Disposition
-from sqswarm.workers.runtime.completion import Ended, run_completions
+from sqswarm.workers.runtime.completion import Ended, run_completion
 from sqswarm.workers.runtime.decide import Standing, Suspend
 from sqswarm.workers.runtime.job import Job
 from sqswarm.workers.runtime.outcome import AskWait, ChildrenWait, SleepWait
@@ -144,7 +144,7 @@ async def stand_back(worker: WorkerContext, job: Job, item: Item | None) -> Disp
         return Disposition.DELETE
     record = TaskRecord.from_item(item)
     if record.status.terminal:
-        await run_completions(worker, [Ended.of(job, record)])
+        await run_completion(worker, Ended.of(job, record))
         return Disposition.DELETE
     # Its message stays, in case the one who has it now dies.
     stands, for_s = decide.standing(

@@ -81,7 +81,9 @@ async def middle(text: str, size: int = 0, pad: str = "", *, ctx: TaskContext) -
 
 
 @agent(durability="durable", calls=["plain", "ordered", "limited", "lean", middle, keeper])
-async def parent(text: str, size: int = 0, pad: str = "", *, ctx: TaskContext) -> list[str | int | None]:
+async def parent(
+    text: str, size: int = 0, pad: str = "", *, ctx: TaskContext
+) -> list[str | int | None]:
     """Call several agents in every way."""
     if text == "call":
         return [await ctx.call("plain", text="one")]
