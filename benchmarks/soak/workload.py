@@ -24,8 +24,9 @@ from sqswarm.schemas.errors import SwarmError
 
 _LOOK_S = 0.5
 _KEEP_HOUSE_S = 4.0
-_SETTLING_S = 90.0
-"""How long, after the last task has ended, queues and sweep index may take to empty."""
+_SETTLING_S = 330.0
+"""How long, after the last task has ended, queues and sweep index may take to empty: a copy of a
+message that met a table out of reach is hidden for up to five minutes."""
 
 
 @dataclass(frozen=True, kw_only=True)

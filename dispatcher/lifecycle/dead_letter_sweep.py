@@ -22,6 +22,7 @@ from sqswarm.dispatcher.lifecycle.dead_letters import (
 )
 from sqswarm.dispatcher.lifecycle.sweep import PUBLISHES_LIMIT, Housekeeper
 from sqswarm.schemas import protocol
+from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.catalogue import CatalogueEntry
 from sqswarm.schemas.errors import PoisonMessage, UnknownAgent
 from sqswarm.schemas.ids import new_version
@@ -96,7 +97,7 @@ class DeadLetterSweeper:
         for _ in range(_ROUNDS):
             item = await self._connection.store.read(task_key(entry.name, letter.task_id))
             if item is None:
-                if await self._fail_unrecorded(entry, letter, letter.message, letter.task_id):
+                if await self._resolve_unrecorded(entry, letter, letter.message, letter.task_id):
                     return True
                 continue
             record = TaskRecord.from_item(item)
@@ -129,26 +130,31 @@ class DeadLetterSweeper:
                 return True
         return False
 
-    async def _fail_unrecorded(
+    async def _resolve_unrecorded(
         self, entry: CatalogueEntry, letter: DeadLetter, message: Message, task_id: str
     ) -> bool:
-        """Record the failure of a task that left no record: lean, or lost before its acquire."""
+        """Fail a lean task; record another that nobody could acquire, so that it begins anew.
+
+        The one's attempts are its deliveries. The other had none, as when the table was out of
+        reach for long: the sweep publishes it again, as often as any recorded task.
+        """
         own = self._connection.blobs.address(message.arguments_key)
         if poison := message.unbacked(payload_ref=own):
             await self._give_reason(entry, letter, poison)
             return True
+        if entry.durability is Durability.LEAN:
+            return await self._fail_unrecorded(entry, letter, message, task_id)
+        record = self._unrecorded(entry, letter, message, Status.WORKING)
+        due = replace(record, due_at_ms=self._connection.runner.now_ms())
+        return isinstance(await self._connection.store.write(protocol.create(due)), Applied)
+
+    async def _fail_unrecorded(
+        self, entry: CatalogueEntry, letter: DeadLetter, message: Message, task_id: str
+    ) -> bool:
         now = self._connection.runner.now_ms()
         received = letter.delivery.receive_count
         error = error_object("WorkerLost", "its worker was lost on every delivery")
-        record = TaskRecord.from_message(
-            message,
-            agent=entry.name,
-            v=new_version(self._connection.runner.random_bits),
-            durability=entry.durability,
-            status=Status.FAILED,
-            now_ms=now,
-            created_ms=letter.delivery.sent_ms,
-        )
+        record = self._unrecorded(entry, letter, message, Status.FAILED)
         outcome = await self._connection.store.write(
             protocol.fail_unrecorded(
                 record, error, now_ms=now, expires_s=self._connection.expires_s()
@@ -159,6 +165,19 @@ class DeadLetterSweeper:
         put = dead_letter_of_failure(task_id, body=letter.delivery.body, error=error, now_ms=now)
         await self._put(entry, replace(put, attempts=received), letter.delivery)
         return True
+
+    def _unrecorded(
+        self, entry: CatalogueEntry, letter: DeadLetter, message: Message, status: Status
+    ) -> TaskRecord:
+        return TaskRecord.from_message(
+            message,
+            agent=entry.name,
+            v=new_version(self._connection.runner.random_bits),
+            durability=entry.durability,
+            status=status,
+            now_ms=self._connection.runner.now_ms(),
+            created_ms=letter.delivery.sent_ms,
+        )
 
     async def _give_reason(
         self, entry: CatalogueEntry, letter: DeadLetter, poison: PoisonMessage

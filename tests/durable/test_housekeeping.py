@@ -136,14 +136,25 @@ async def test_a_task_with_attempts_left_is_taken_out_of_the_dead_letters_and_ru
     assert await reasons(memory, standard) == []
 
 
-@pytest.mark.parametrize("one", [standard, lean])
-async def test_a_task_that_left_no_record_is_recorded_failed(memory, one):
-    task_id = await memory.submit(one, n=1)
-    await sqs_gives_up(memory, one)
+async def test_a_lean_task_that_left_no_record_is_recorded_failed(memory):
+    task_id = await memory.submit(lean, n=1)
+    await sqs_gives_up(memory, lean)
     await memory.housekeep()
     seen = await memory.see(task_id)
     assert seen.record.error["data"]["type"] == "WorkerLost"
-    assert await reasons(memory, one) == ["WorkerLost"]
+    assert await reasons(memory, lean) == ["WorkerLost"]
+
+
+async def test_a_task_that_nobody_could_acquire_begins_anew_and_is_given_up_in_the_end(memory):
+    task_id = await memory.submit(standard, n=1)
+    for _ in range(PUBLISHES_LIMIT + 1):
+        await sqs_gives_up(memory, standard)
+        await memory._dead_letter_sweeper.sweep()
+        memory.clock.advance(seconds=7 * 24 * 3600)
+        await memory.housekeeper.sweep()
+    seen = await memory.see(task_id)
+    assert seen.record.error["data"] == {"type": "WorkerLost", "attempt": 0}
+    assert await reasons(memory, standard) == ["WorkerLost"]
 
 
 async def test_a_letter_whose_task_is_leased_stays_until_the_lease_is_over(memory):

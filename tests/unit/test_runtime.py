@@ -206,19 +206,33 @@ async def test_a_settle_that_fails_costs_no_neighbour_its_retry(memory):
     assert ("raises", 2) in RUNS
 
 
-async def test_a_table_out_of_reach_costs_no_attempt_and_few_receives(memory):
+async def test_a_table_out_of_reach_for_minutes_uses_up_no_receives(memory):
     [task_id] = await memory.submit(echo, "a")
     memory.store.dead = True
-    for _ in range(15 * 60):  # as long as ten receives last at the queue's own visibility, and half
+    for _ in range(12 * 60):  # longer than ten receives last at the queue's own visibility
         await memory.work(echo)
         memory.clock.advance(seconds=1)
-    assert RUNS == []
     memory.store.dead = False
-    for _ in range(15 * 60):
+    for _ in range(5 * 60):
         await memory.work(echo)
         memory.clock.advance(seconds=1)
     seen = await memory.see(task_id)
     assert (seen.result(), seen.record.attempt) == ("a", 1)
+
+
+@pytest.mark.parametrize("one", [echo, solid], ids=["standard", "durable"])
+async def test_a_table_out_of_reach_for_hours_costs_no_attempt(memory, one):
+    [task_id] = await memory.submit(one, "a")
+    memory.store.dead = True
+    for _ in range(8 * 60):
+        await memory.work(one)
+        memory.clock.advance(seconds=60)
+    assert memory.waiting(one) == []  # SQS has given it up
+    memory.store.dead = False
+    await memory.housekeep(minutes=3)
+    seen = await memory.see(task_id)
+    assert (seen.result().lower(), seen.record.attempt) == ("a", 1)
+    assert await memory.letters(one) == []
 
 
 async def test_an_agent_that_raises_is_retried_with_growing_delays_then_recorded_failed(memory):

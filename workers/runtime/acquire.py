@@ -26,6 +26,8 @@ from sqswarm.workers.runtime.worker_context import WorkerContext
 
 _ROUNDS = 5
 """Times a refused acquire is decided again: each means that somebody else moved on meanwhile."""
+_LONGEST_HIDE_S = 300
+"""Longest time until a message comes again whose task nobody could look at."""
 
 
 class Disposition(Enum):
@@ -156,7 +158,9 @@ async def come_again(worker: WorkerContext, job: Job) -> None:
     A table that is out of reach for a while uses up few of the receives after which SQS gives
     a message up, and once it is back, nothing waits for its queue's whole visibility.
     """
-    wait_s = decide.backoff_s(job.delivery.receive_count, jitter=worker.runner.jitter())
+    wait_s = decide.backoff_s(
+        job.delivery.receive_count, jitter=worker.runner.jitter(), cap_s=_LONGEST_HIDE_S
+    )
     failed = await attempt(worker.hide(job, seconds=wait_s))
     if failed is not None:
         worker.log.warning("hide.failed", error=repr(failed))
