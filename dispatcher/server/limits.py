@@ -90,7 +90,7 @@ class Account:
         self._clock = clock
         self._tokens = float(limits.requests)
         self._counted_at = clock()
-        self._looked_at = clock() - _LOOK_EVERY_S
+        self._looked_at = self._told_at = clock() - _LOOK_EVERY_S
         self._open = 0
         self._followed = 0
         self.tasks: OrderedDict[str, float] = OrderedDict()
@@ -105,6 +105,13 @@ class Account:
         if self._tokens < 1:
             raise LimitReached("requests", most)
         self._tokens -= 1
+
+    def tells_flood(self) -> bool:
+        """Tell whether a refusal is to be logged: one a second, for lines of a log cost money."""
+        if self._clock() - self._told_at < 1:
+            return False
+        self._told_at = self._clock()
+        return True
 
     @contextmanager
     def open_request(self) -> Iterator[None]:

@@ -156,6 +156,7 @@ def test_over_http_a_flood_is_told_when_to_come_back_and_the_others_hear_nothing
     assert problem.json()["most"] == 20
     assert "SQSWARM_LIMIT_REQUESTS" in problem.json()["hint"]
     lines = [line for line in server.refusals() if line["status"] == 429]
+    assert 1 <= len(lines) <= 5  # one a second: a flood does not fill the log
     assert {(line["reason"], line["principal"]) for line in lines} == {("limit-reached", "ada")}
 
 
