@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sqswarm.dispatcher.server.auth import Access, AuthMiddleware
 from sqswarm.dispatcher.server.auth.checks import MCP_PATH
 from sqswarm.dispatcher.server.context import ServerContext
-from sqswarm.dispatcher.server.http.routes import routes
+from sqswarm.dispatcher.server.http.routes import HINT, routes
 from sqswarm.dispatcher.server.mcp.server import McpServer
+from sqswarm.dispatcher.server.problem import problem
 
 
 def build_app(context: ServerContext, access: Access) -> Starlette:
@@ -28,9 +30,16 @@ def build_app(context: ServerContext, access: Access) -> Starlette:
         custom_starlette_routes=routes(context, access),
     )
     app.state.mcp = mcp
+    app.add_exception_handler(404, _nothing_here)
     app.add_middleware(_BeforeRoutes, context=context)
     app.add_middleware(AuthMiddleware, access=access)
     return app
+
+
+async def _nothing_here(request: Request, error: Exception) -> Response:
+    del error
+    request.state.refusal = "not-found"
+    return problem(404, "not-found", "there is nothing at this address", hint=HINT)
 
 
 class _BeforeRoutes:

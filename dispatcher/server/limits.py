@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
+from itertools import islice
 from math import ceil
 from typing import Any
 
@@ -90,11 +91,11 @@ class Account:
         self._clock = clock
         self._tokens = float(limits.requests)
         self._counted_at = clock()
-        self._looked_at = clock() - _LOOK_EVERY_S
+        self._looked_at = self._told_at = clock() - _LOOK_EVERY_S
         self._open = 0
         self._followed = 0
-        self.tasks: OrderedDict[str, float] = OrderedDict()
-        """Started here and not known to have ended: when each may run."""
+        self.tasks: OrderedDict[str, tuple[str, float]] = OrderedDict()
+        """Started here and not known to have ended: each one's agent, and when it may run."""
 
     def take_request(self) -> None:
         """Count one request (a token bucket); raises LimitReached."""
@@ -105,6 +106,13 @@ class Account:
         if self._tokens < 1:
             raise LimitReached("requests", most)
         self._tokens -= 1
+
+    def tells_flood(self) -> bool:
+        """Tell whether a refusal is to be logged: one a second, for lines of a log cost money."""
+        if self._clock() - self._told_at < 1:
+            return False
+        self._told_at = self._clock()
+        return True
 
     @contextmanager
     def open_request(self) -> Iterator[None]:
@@ -142,26 +150,30 @@ class Account:
             most = self._limits.tasks if over == "tasks" else self._limits.delayed
             raise LimitReached(over, most, retry_after_s=ceil(_LOOK_EVERY_S))
 
-    def add_tasks(self, task_ids: Iterable[str], *, delay_s: int = 0) -> None:
-        """Remember what the principal has started; a repeat of a task is the same one."""
-        for task_id in task_ids:
-            self.tasks.setdefault(task_id, self._clock() + delay_s)
+    def add_tasks(self, agents: Mapping[str, str], *, delay_s: int = 0) -> None:
+        """Remember tasks that the principal has started, by id; a repeat is the same one."""
+        for task_id, agent in agents.items():
+            self.tasks.setdefault(task_id, (agent, self._clock() + delay_s))
 
     def _is_full(self, delay_s: int) -> bool:
         if len(self.tasks) >= self._limits.tasks:
             return True
         now = self._clock()
-        return delay_s > 0 and sum(at > now for at in self.tasks.values()) >= self._limits.delayed
+        return (
+            delay_s > 0 and sum(at > now for _, at in self.tasks.values()) >= self._limits.delayed
+        )
 
     async def _look(self, connection: Connection) -> None:
-        asked = list(self.tasks)[:_LOOK_AT]
-        found = await find_many(connection, dict.fromkeys(asked))
-        for task_id in asked:
+        asked = dict(islice(self.tasks.items(), _LOOK_AT))
+        found = await find_many(
+            connection, {task_id: agent for task_id, (agent, _) in asked.items()}
+        )
+        for task_id, (_, at) in asked.items():
             record = found.get(task_id)
-            unseen = record is None and self._clock() - self.tasks[task_id] > _UNSEEN_S
+            unseen = record is None and self._clock() - at > _UNSEEN_S
             if unseen or (record is not None and record.status.terminal):
-                del self.tasks[task_id]
-            else:
+                self.tasks.pop(task_id, None)
+            elif task_id in self.tasks:
                 self.tasks.move_to_end(task_id)
 
 

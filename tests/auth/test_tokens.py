@@ -2,7 +2,7 @@
 
 import pytest
 from forged_tokens import FORGED, in_s, typed
-from served import echo, serve
+from served import guarded_echo, serve
 
 from sqswarm.dispatcher.server.auth import access_from_environment
 from sqswarm.dispatcher.server.auth.tokens import COOLDOWN_S, LIFESPAN_S, STALE_S, KeySet
@@ -12,7 +12,7 @@ from sqswarm.schemas.errors import Unreachable
 @pytest.fixture(scope="module")
 def served(issuer):
     env = issuer.environment()
-    with serve(echo(), lambda log: access_from_environment(env, log=log)) as running:
+    with serve(guarded_echo, lambda log: access_from_environment(env, log=log)) as running:
         yield running
 
 

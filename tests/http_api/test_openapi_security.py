@@ -51,6 +51,14 @@ def test_signatures_are_aws():
     assert scheme["x-amazon-apigateway-authtype"] == "awsSigv4"
 
 
+@pytest.mark.parametrize("path", ["/nowhere", "/tasks/a/b", "/tasks/x/y/answers"])
+def test_an_address_that_is_none_is_a_problem_too(path):
+    with memory_server() as server:
+        answer = server("GET", path)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
 @pytest.mark.parametrize("delay", [5, 5.0])
 def test_jsons_one_kind_of_number_is_a_delay(delay):
     with memory_server() as server:

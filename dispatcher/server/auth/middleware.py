@@ -68,8 +68,8 @@ class AuthMiddleware:
     """ASGI middleware: checks Host, Origin, credentials, limits, size and scope, in that order.
 
     What it lets in carries `scope["state"]["identity"]` and `["account"]`. Every answer of 400 and
-    above is logged, once, whoever gave it; an application says why in `scope["state"]["refusal"]`
-    (a short word), and what a caller is not told in `["fault"]`.
+    above is logged, once, whoever gave it (those to a flood once a second); an application says why
+    in `scope["state"]["refusal"]` (a short word), and what a caller is not told in `["fault"]`.
     """
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
@@ -88,7 +88,7 @@ class AuthMiddleware:
                 allow_origins=access.origins,
                 allow_methods=["GET", "POST", "DELETE"],
                 allow_headers=["*"],
-                expose_headers=["Location", "Mcp-Session-Id", "WWW-Authenticate"],
+                expose_headers=["Location", "Mcp-Session-Id", "Retry-After", "WWW-Authenticate"],
             )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -143,7 +143,7 @@ class AuthMiddleware:
         except AuthError as refused:
             await self._refuse(refused, scope, receive, send)
         except LimitReached as reached:
-            scope["state"]["refusal"] = reason_of(reached)
+            scope["state"].update(refusal=reason_of(reached), noted=not account.tells_flood())
             answer = json_rpc_problem if _route_path(scope) == MCP_PATH else problem_of
             await answer(reached)(scope, receive, send)
 
@@ -188,7 +188,8 @@ class AuthMiddleware:
 
     def _watched(self, scope: Scope, send: Send) -> Send:
         async def watch(message: MutableMapping[str, Any]) -> None:
-            if message["type"] == "http.response.start" and message["status"] >= _FIRST_REFUSAL:
+            refused = message["type"] == "http.response.start"
+            if refused and message["status"] >= _FIRST_REFUSAL and not scope["state"].get("noted"):
                 self._note(scope, message["status"])
             await send(message)
 

@@ -15,12 +15,13 @@ from pydantic.json_schema import models_json_schema
 from sqswarm.dispatcher.server.auth.checks import READ, WRITE
 from sqswarm.dispatcher.server.http.models import NewTask, Problem
 from sqswarm.dispatcher.server.http.operations import IDEMPOTENCY_KEY, Operation
-from sqswarm.dispatcher.server.problem import MEDIA_TYPE
+from sqswarm.dispatcher.server.problem import MEDIA_TYPE, TOO_MANY
 from sqswarm.schemas.catalogue import CatalogueEntry
 from sqswarm.schemas.json import JsonObject
 
 _SCHEMAS = "#/components/schemas/"
-_ALWAYS = (400, 401, 403, 503)
+_ALWAYS = (400, 401, 403, 408, 413, 421, 429, 503)
+"""What AuthMiddleware and a stage that is out of reach answer, whatever is asked."""
 
 
 def document(
@@ -100,6 +101,7 @@ def _responses(operation: Operation) -> JsonObject:
         }
         for status in sorted({*_ALWAYS, *operation.refusals})
     }
+    refusals[str(TOO_MANY)]["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
     return {str(operation.status): good, **refusals}
 
 

@@ -75,7 +75,7 @@ async def submit(call: Call) -> Response:
     )
     await call.account.make_room(call.connection, delay_s=new.delay)
     task = (await call.swarm.submit_many(new.agent, [request]))[0]
-    call.account.add_tasks([task.id], delay_s=new.delay)
+    call.account.add_tasks({task.id: task.agent}, delay_s=new.delay)
     view = await call.swarm.get(task.id)
     location = f"{call.request.scope.get('root_path', '')}/tasks/{task.id}"
     return json_response(view.to_json(), status=201, location=location)
@@ -126,7 +126,7 @@ async def publish(call: Call) -> Response:
     topic = str(call.request.path_params["topic"])
     await call.account.make_room(call.connection)
     tasks = await call.swarm.publish(topic, call.body.root, type=call.query.type)
-    call.account.add_tasks(task.id for task in tasks)
+    call.account.add_tasks({task.id: task.agent for task in tasks})
     started = [{"taskId": task.id, "agent": task.agent} for task in tasks]
     return json_response({"tasks": started}, status=202)
 

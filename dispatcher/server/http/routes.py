@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
-_HINT = "GET /openapi.json says what is possible."
+HINT = "GET /openapi.json says what is possible."
 _LISTED = 5
 
 
@@ -39,7 +39,7 @@ class WrongMediaType(UsageError):
 class InvalidRequest(InvalidArguments):
     """The body does not fit. `errors` says where and how."""
 
-    hint = _HINT
+    hint = HINT
 
     def __init__(self, errors: list[ErrorDetails]) -> None:
         """Take the validator's errors, without the values that it holds."""
@@ -137,7 +137,7 @@ def _read_query(request: Request, model: type[BaseModel] | None) -> BaseModel | 
     for name, value in request.query_params.multi_items():
         if name in given or model is None:
             message = f"the parameter {name!r} is {'given twice' if model else 'not known here'}"
-            raise UsageError(message, hint=_HINT)
+            raise UsageError(message, hint=HINT)
         given[name] = value
     if model is None:
         return None
@@ -146,7 +146,7 @@ def _read_query(request: Request, model: type[BaseModel] | None) -> BaseModel | 
     except ValidationError as error:
         errors = error.errors(include_url=False)
         message = _sentence([{"at": _place(e), "message": e["msg"]} for e in errors])
-        raise UsageError(f"the parameters do not fit: {message}", hint=_HINT) from error
+        raise UsageError(f"the parameters do not fit: {message}", hint=HINT) from error
 
 
 def _place(error: ErrorDetails) -> str:

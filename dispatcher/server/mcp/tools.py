@@ -100,7 +100,7 @@ class ToolCalls:
             raise MCPError(**json_rpc_error_of(reached)) from reached
         except PublishFailed as error:
             raise MCPError(code=INTERNAL_ERROR, message=str(error)) from error
-        prepared.account.add_tasks([made.task_id])
+        prepared.account.add_tasks({made.task_id: made.agent})
         return await own_task(prepared.connection, made.task_id)
 
     async def call(self, ctx: RequestContext, params: CallToolRequestParams) -> JsonObject:
