@@ -10,7 +10,7 @@ import aioboto3
 import pytest
 from visitor import Visitor
 from repairs import repairs
-from scenarios import SCENARIOS
+from scenarios import BIG, SCENARIOS
 from served import serve
 from stage import PROJECT, REGION, EventSource, Stage, asking_emulator
 from starlette.applications import Starlette
@@ -37,6 +37,14 @@ SCRIPT = {
             "turns": [
                 {"use": [{"tool": "plain", "input": {"text": "tooled"}}]},
                 {"say": "done {last}"},
+            ],
+        },
+        {"when": "hello", "turns": [{"say": "heard"}]},
+        {
+            "when": "large",
+            "turns": [
+                {"use": [{"tool": "plain", "input": {"text": "t", "size": 150_000, "pad": BIG}}]},
+                {"say": "y" * 150_001},
             ],
         },
         {"when": "fail", "turns": [{"stop_reason": "refusal"}]},
