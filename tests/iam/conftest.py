@@ -43,8 +43,11 @@ SCRIPT = {
         {
             "when": "large",
             "turns": [
-                {"use": [{"tool": "plain", "input": {"text": "t", "size": 150_000, "pad": BIG}}]},
-                {"say": "y" * 150_001},
+                {
+                    "use": [{"tool": "plain", "input": {"text": "t", "size": 150_000, "pad": BIG}}],
+                    "tokens": 9,
+                },
+                {"say": "y" * 150_001, "tokens": 9},
             ],
         },
         {"when": "fail", "turns": [{"stop_reason": "refusal"}]},
@@ -133,4 +136,6 @@ def played(guild, at_work):
     """Play every scenario, side by side; return what each came to: None, or what it raised."""
     with ThreadPoolExecutor(12) as pool:
         running = {name: pool.submit(play, guild) for name, play in SCENARIOS.items()}
-    return {name: future.exception() for name, future in running.items()} | repairs(guild)
+    told = {name: future.exception() for name, future in running.items()} | repairs(guild)
+    guild.stage.keep_what_was_asked()
+    return told
