@@ -87,7 +87,7 @@ def acts_on(pk, sk="task", *, ways=None):
     }
 
 
-def whole_table():
+def whole_table(own="plain", other="keeper"):
     """Return acts that name no key, or one beside another's."""
     select = f'SELECT * FROM "{TABLE}"'
     return {
@@ -97,7 +97,7 @@ def whole_table():
         "select own": (
             "dynamodb",
             "execute_statement",
-            {"Statement": f"{select} WHERE pk='task#plain#1' OR pk='task#keeper#1'"},
+            {"Statement": f"{select} WHERE pk='task#{own}#1' OR pk='task#{other}#1'"},
         ),
         "query index": (
             "dynamodb",
@@ -112,7 +112,7 @@ def whole_table():
         "batch get beside own": (
             "dynamodb",
             "batch_get_item",
-            {"RequestItems": {TABLE: {"Keys": [key("task#plain#1"), key("task#keeper#1")]}}},
+            {"RequestItems": {TABLE: {"Keys": [key(f"task#{own}#1"), key(f"task#{other}#1")]}}},
         ),
         "delete table": ("dynamodb", "delete_table", {"TableName": TABLE}),
     }
@@ -262,7 +262,7 @@ def every_act(stage):
             **queue(stage, "listener"),
             **objects("listener"),
             **PURSES,
-            **whole_table(),
+            **whole_table("parent", "listener"),
             **bucket(),
             **others(),
         },
@@ -272,7 +272,7 @@ def every_act(stage):
             **acts_on("ledger#plain#2026-11-24", "x"),
             **acts_on("spend#agent#plain", "2026-11-24"),
             **acts_on("pause#anthropic", "pause", ways={"put", "delete", "insert", "remove"}),
-            **whole_table(),
+            **whole_table("thinker"),
             **objects("keeper"),
             **bucket(),
             **queue(stage, "keeper"),
@@ -282,7 +282,7 @@ def every_act(stage):
             **acts_on("task#keeper#1"),
             **keeper_session,
             **PURSES,
-            **whole_table(),
+            **whole_table("hauler"),
             **objects("keeper"),
             **bucket(),
             **queue(stage, "keeper"),
