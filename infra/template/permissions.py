@@ -159,7 +159,11 @@ def _children(callees: Sequence[Consumer], names: Names) -> list[Statement]:
             [f"task#{name}#*" for name in called],
         ),
         _allow("Call", ("sqs:SendMessage",), [queue_arn(names, c.queue.name) for c in callees]),
-        _objects(names, "GiveArguments", ("s3:PutObject",), called),
+        # Only what is not there yet (S3 User Guide, "Enforce conditional writes").
+        {
+            **_objects(names, "GiveArguments", ("s3:PutObject",), called),
+            "Condition": {"Null": {"s3:if-none-match": "false"}},
+        },
         _objects(names, "ReadResults", ("s3:GetObject",), called),
     ]
 

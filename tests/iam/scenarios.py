@@ -176,6 +176,24 @@ def claude_waits_where_the_api_is_busy(guild):
 
 
 @scenario
+def what_is_gone_is_told_apart_from_nothing(guild):
+    task = guild.submit("plain", "gone", arguments={"size": 150_000})
+    guild.result(task)
+    reference = guild.record("plain", task)["result_ref"]["S"].split("/", 3)[3]
+    guild.stage.account("s3").delete_object(Bucket=guild.stage.bucket, Key=reference)
+    answer = guild.ask("GET", f"/tasks/{task}")
+    assert answer.status_code == 404, answer.text  # noqa: PLR2004
+    assert "is gone, or is not this task's" in answer.text
+
+
+@scenario
+def an_ended_task_is_redriven(guild):
+    task = guild.submit("plain", "fail first")
+    guild.until(task, "failed")
+    assert guild.error(guild.redriven(task)) == "Fail"
+
+
+@scenario
 def tasks_are_listed(guild):
     assert guild.api("GET", "/tasks")["tasks"]
 

@@ -258,6 +258,7 @@ def every_act(stage):
             **acts_on("rate#limited", "bucket"),
             **queue(stage, "plain", ways={"receive", "delete", "hide", "purge", "look"}),
             **queue(stage, "plain", dead=True),
+            "overwrite arguments": objects("plain")["put plain"],
             **acts_on("task#listener#1"),
             **queue(stage, "listener"),
             **objects("listener"),
