@@ -27,6 +27,7 @@ STAGES = {
     "operations": "ops",
     "container": "crew",
     "faults": "faults",
+    "iam": "iam",
 }
 """Suites by the stage that they deploy: a deployment costs seconds."""
 

@@ -23,9 +23,16 @@ class S3Blobs:
         """Return the address of `key`."""
         return self._prefix + key
 
-    async def put(self, key: str, data: bytes) -> str:
+    async def put(self, key: str, data: bytes, *, once: bool = False) -> str:
         """Store `data` with PutObject (encrypted by the bucket's default)."""
-        await self._caller.call("s3", "put_object", Bucket=self._bucket, Key=key, Body=data)
+        condition = {"IfNoneMatch": "*"} if once else {}
+        try:
+            await self._caller.call(
+                "s3", "put_object", Bucket=self._bucket, Key=key, Body=data, **condition
+            )
+        except ClientError as error:
+            if error_code(error) != "PreconditionFailed":
+                raise
         return self.address(key)
 
     async def get(self, address: str) -> bytes | None:

@@ -15,9 +15,10 @@ class MemoryBlobs:
         """Return the address of `key`."""
         return self._prefix + key
 
-    async def put(self, key: str, data: bytes) -> str:
+    async def put(self, key: str, data: bytes, *, once: bool = False) -> str:
         """Store `data`."""
-        self.objects[self.address(key)] = data
+        if not once or self.address(key) not in self.objects:
+            self.objects[self.address(key)] = data
         return self.address(key)
 
     async def get(self, address: str) -> bytes | None:

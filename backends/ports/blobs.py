@@ -8,8 +8,11 @@ from typing import Protocol
 class Blobs(Protocol):
     """Objects under keys, in the stage's one bucket."""
 
-    async def put(self, key: str, data: bytes) -> str:
-        """Store `data` and return its address, `s3://bucket/key`. A repeat overwrites."""
+    async def put(self, key: str, data: bytes, *, once: bool = False) -> str:
+        """Store `data` and return its address, `s3://bucket/key`.
+
+        A repeat overwrites, but where it is put `once`: then what lies there already stays.
+        """
         ...
 
     async def get(self, address: str) -> bytes | None:

@@ -100,7 +100,8 @@ async def _record(
     text = dumps(child.arguments)
     if size_bytes(text) > INLINE_LIMIT_BYTES:
         key = payload_key(child.agent, message.id, ARGUMENTS)
-        ref = await connection.blobs.put(key, text.encode())
+        # The id says what the arguments are, and a caller's role lets it overwrite nothing.
+        ref = await connection.blobs.put(key, text.encode(), once=True)
         message = replace(message, payload_ref=ref)
     else:
         message = replace(message, arguments=child.arguments)

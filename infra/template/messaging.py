@@ -38,6 +38,7 @@ def topics(topology: Topology) -> Iterator[AWSObject]:
         yield _topic(topic, topology.names)
     # Not encrypted: CloudWatch may not use AWS's own key of SNS, and alarms carry no data.
     yield sns.Topic(ALARM_TOPIC, TopicName=topology.alarm_topic)
+    yield from _topic_policies(topology)
 
 
 def mail(consumer: Consumer, names: Names) -> Iterator[AWSObject]:
@@ -65,6 +66,39 @@ def _topic(topic: Topic, names: Names) -> sns.Topic:
         TopicName=topic.name,
         KmsMasterKeyId="alias/aws/sns",
         **fifo,
+    )
+
+
+def _topic_policies(topology: Topology) -> Iterator[AWSObject]:
+    """Yield who may publish beside the roles whose own policies say so: alarms to their topic.
+
+    A topic without a policy has SNS's default one, which names everybody (`AWS:SourceOwner`).
+    """
+    tls = {
+        "Sid": "OnlyOverTls",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "sns:Publish",
+        "Resource": "*",
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    yield sns.TopicPolicy(
+        "TopicsPolicy",
+        Topics=[ref(topic_title(topic.name, topology.names)) for topic in topology.topics],
+        PolicyDocument={"Version": "2012-10-17", "Statement": [tls]},
+    )
+    alarms = {
+        "Sid": "AlarmsMayPublish",
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudwatch.amazonaws.com"},
+        "Action": "sns:Publish",
+        "Resource": "*",
+        "Condition": {"StringEquals": {"aws:SourceAccount": text(topology.names.account)}},
+    }
+    yield sns.TopicPolicy(
+        "AlarmsPolicy",
+        Topics=[ref(ALARM_TOPIC)],
+        PolicyDocument={"Version": "2012-10-17", "Statement": [alarms, tls]},
     )
 
 

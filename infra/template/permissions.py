@@ -98,7 +98,8 @@ def image_statements(topology: Topology, log_group: str) -> list[Statement]:
 def _work(consumer: Consumer, topology: Topology) -> list[Statement]:
     spec, names = _spec(consumer), topology.names
     has_context = Keeps.JOURNAL in spec.keeps
-    callees, callers = topology.callees(consumer), topology.callers(consumer)
+    callees = topology.callees(consumer)
+    callers = [caller for caller in topology.callers(consumer) if caller is not consumer]
     own = [queue_arn(names, consumer.queue.name)]
     events = [f"topic.{subscription.topic}" for subscription in spec.subscriptions]
     statements = [
@@ -123,7 +124,8 @@ def _work(consumer: Consumer, topology: Topology) -> list[Statement]:
         statements.append(
             _items(names, "Shared", ("dynamodb:GetItem", "dynamodb:UpdateItem"), shared)
         )
-    return [*statements, *_children(callees, names), *_parents(callers, names)]
+    others = [callee for callee in callees if callee is not consumer]
+    return [*statements, *_children(others, names), *_parents(callers, names)]
 
 
 def _own_items(spec: AgentSpec) -> list[str]:
@@ -149,7 +151,6 @@ def _children(callees: Sequence[Consumer], names: Names) -> list[Statement]:
     if not callees:
         return []
     called = [callee.key for callee in callees]
-    put = _objects(names, "GiveArguments", ("s3:PutObject",), called)
     return [
         _items(
             names,
@@ -158,7 +159,11 @@ def _children(callees: Sequence[Consumer], names: Names) -> list[Statement]:
             [f"task#{name}#*" for name in called],
         ),
         _allow("Call", ("sqs:SendMessage",), [queue_arn(names, c.queue.name) for c in callees]),
-        put,
+        # Only what is not there yet (S3 User Guide, "Enforce conditional writes").
+        {
+            **_objects(names, "GiveArguments", ("s3:PutObject",), called),
+            "Condition": {"Null": {"s3:if-none-match": "false"}},
+        },
         _objects(names, "ReadResults", ("s3:GetObject",), called),
     ]
 
@@ -182,7 +187,11 @@ def housekeeping_statements(topology: Topology) -> list[Statement]:
     letters = [queue_arn(names, s.dead_letters.name) for s in topology.agents]
     unrouted = topology.unrouted
     return [
-        _allow("Consume", (*_CONSUME, _ASKED_BY_LAMBDA), [queue_arn(names, unrouted.queue.name)]),
+        _allow(
+            "Consume",
+            ("sqs:ReceiveMessage", "sqs:DeleteMessage", _ASKED_BY_LAMBDA),
+            [queue_arn(names, unrouted.queue.name)],
+        ),
         _allow("LookThrough", _CONSUME, letters),
         _allow(
             "PutAside",

@@ -15,6 +15,13 @@ async def test_a_second_put_replaces_the_first(blobs):
     assert await blobs.get(address) == b"2"
 
 
+async def test_what_is_put_once_stays(blobs):
+    await blobs.put("payloads/test/once", b"1", once=True)
+    address = await blobs.put("payloads/test/once", b"2", once=True)
+    assert address == blobs.address("payloads/test/once")
+    assert await blobs.get(address) == b"1"
+
+
 async def test_what_is_not_there_is_none(blobs):
     assert await blobs.get(blobs.address("payloads/test/nothing")) is None
 

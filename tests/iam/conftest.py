@@ -10,7 +10,7 @@ import aioboto3
 import pytest
 from visitor import Visitor
 from repairs import repairs
-from scenarios import SCENARIOS
+from scenarios import BIG, SCENARIOS
 from served import serve
 from stage import PROJECT, REGION, EventSource, Stage, asking_emulator
 from starlette.applications import Starlette
@@ -37,6 +37,17 @@ SCRIPT = {
             "turns": [
                 {"use": [{"tool": "plain", "input": {"text": "tooled"}}]},
                 {"say": "done {last}"},
+            ],
+        },
+        {"when": "hello", "turns": [{"say": "heard"}]},
+        {
+            "when": "large",
+            "turns": [
+                {
+                    "use": [{"tool": "plain", "input": {"text": "t", "size": 150_000, "pad": BIG}}],
+                    "tokens": 9,
+                },
+                {"say": "y" * 150_001, "tokens": 9},
             ],
         },
         {"when": "fail", "turns": [{"stop_reason": "refusal"}]},
@@ -125,4 +136,6 @@ def played(guild, at_work):
     """Play every scenario, side by side; return what each came to: None, or what it raised."""
     with ThreadPoolExecutor(12) as pool:
         running = {name: pool.submit(play, guild) for name, play in SCENARIOS.items()}
-    return {name: future.exception() for name, future in running.items()} | repairs(guild)
+    told = {name: future.exception() for name, future in running.items()} | repairs(guild)
+    guild.stage.keep_what_was_asked()
+    return told

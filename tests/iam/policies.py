@@ -53,7 +53,7 @@ def allows(statements, ask):
 def asked_by_role(stage):
     """Return the distinct requests of each role, those of AWS's own services included."""
     found = {}
-    for told in stage.asked():
+    for told in stage.asked:
         distinct = (told["action"], told["resource"], repr(told["keys"]))
         found.setdefault(told["role"], {})[distinct] = told
     for role, requests in _of_services(stage).items():

@@ -113,9 +113,12 @@ def a_delay_is_kept(guild):
 @scenario
 def a_child_is_called(guild):
     assert guild.do("parent", "call") == ["one"]
-    assert guild.do("hauler", "call") == "hauled"
-    assert guild.do("anybody", "plain") == "told to"
-    assert guild.do("anybody", "anybody") == "told to"
+
+
+@for_each((*AGENTS, "thinker"))
+def every_agent_is_a_child(guild, agent):
+    found = guild.do("anybody", f"to {agent}", arguments={"pad": BIG, "size": 150_000})
+    assert found[:4] in {"told", "['to", "hear"}
 
 
 @scenario
@@ -131,6 +134,10 @@ def many_children_are_mapped(guild):
 @scenario
 def children_get_and_give_large_payloads(guild):
     assert guild.do("parent", "large", arguments={"pad": BIG}) == [150_001]
+    assert guild.do("middle", "large", arguments={"pad": BIG}) == "inner"
+    assert guild.do("hauler", "call", arguments={"pad": BIG}) == "hauled"
+    answer = guild.do("thinker", arguments={"prompt": "large" + BIG})
+    assert len(answer) > 150_000  # noqa: PLR2004
 
 
 @scenario
@@ -166,6 +173,24 @@ def claude_pays_remembers_and_calls(guild):
 @scenario
 def claude_waits_where_the_api_is_busy(guild):
     assert guild.do("thinker", arguments={"prompt": "busy"}) == "calm"
+
+
+@scenario
+def what_is_gone_is_told_apart_from_nothing(guild):
+    task = guild.submit("plain", "gone", arguments={"size": 150_000})
+    guild.result(task)
+    reference = guild.record("plain", task)["result_ref"]["S"].split("/", 3)[3]
+    guild.stage.account("s3").delete_object(Bucket=guild.stage.bucket, Key=reference)
+    answer = guild.ask("GET", f"/tasks/{task}")
+    assert answer.status_code == 404, answer.text  # noqa: PLR2004
+    assert "is gone, or is not this task's" in answer.text
+
+
+@scenario
+def an_ended_task_is_redriven(guild):
+    task = guild.submit("plain", "fail first")
+    guild.until(task, "failed")
+    assert guild.error(guild.redriven(task)) == "Fail"
 
 
 @scenario

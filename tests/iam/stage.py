@@ -89,6 +89,7 @@ class Stage:
         self.log = log
         self._root = {}
         self._workers = []
+        self.asked = []
         self.template = json.loads(self.plan.template)
         self._create()
         self.names = self.plan.topology(template_names(STAGE)).names
@@ -137,14 +138,11 @@ class Stage:
         answer = self.account("sts").assume_role(RoleArn=arn, RoleSessionName="proof")
         return Role(name, self.settings, answer["Credentials"])
 
-    def asked(self):
-        """Return what IAM was asked about roles, as (role, ask) in their order."""
+    def keep_what_was_asked(self):
+        """Keep what IAM has been asked about roles so far as `asked`."""
         known = {physical: name for name, physical in self.role_names.items()}
         lines = self.log.read_text().splitlines()
-        return [{**told, "role": known[told["role"]]} for told in map(json.loads, lines)]
-
-    def denied(self):
-        return [told for told in self.asked() if not told["allowed"]]
+        self.asked = [{**told, "role": known[told["role"]]} for told in map(json.loads, lines)]
 
     def environment(self, agent):
         """Return what a function of the stage has in its environment."""

@@ -2,8 +2,10 @@
 
 import json
 import time
+from dataclasses import replace
 from secrets import randbits
 
+from sqswarm import Swarm
 from sqswarm.schemas.ids import new_task_id
 from sqswarm.schemas.message import Message
 
@@ -17,8 +19,23 @@ class Visitor:
         self.stage = stage
         self._served = served
 
+    def ask(self, method, path, **more):
+        return self._served(method, path, **more)
+
+    def redriven(self, task_id):
+        """Redrive an ended task as the account; return the new one's id."""
+        with Swarm.connect(replace(self.stage.settings, stage="iam"), operator=True) as swarm:
+            new = swarm.redrive(task_id).id
+        self.stage.account("dynamodb").update_item(
+            TableName=self.stage.table,
+            Key={"pk": {"S": f"task#plain#{new}"}, "sk": {"S": "task"}},
+            UpdateExpression="SET principal = :me",
+            ExpressionAttributeValues={":me": {"S": "local"}},
+        )
+        return new
+
     def api(self, method, path, **more):
-        answer = self._served(method, path, **more)
+        answer = self.ask(method, path, **more)
         assert answer.status_code < 300, (path, answer.status_code, answer.text[:500])  # noqa: PLR2004
         return answer.json()
 

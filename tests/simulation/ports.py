@@ -220,11 +220,11 @@ class FaultyBlobs:
         """Return the address of `key`."""
         return self._blobs.address(key)
 
-    async def put(self, key: str, data: bytes) -> str:
+    async def put(self, key: str, data: bytes, *, once: bool = False) -> str:
         """Store `data`."""
         blobs = self._blobs
         return await request(
-            self._process, f"put {key}", key, lambda: run_straight(blobs.put(key, data))
+            self._process, f"put {key}", key, lambda: run_straight(blobs.put(key, data, once=once))
         )
 
     async def get(self, address: str) -> bytes | None:

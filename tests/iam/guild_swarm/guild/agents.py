@@ -75,6 +75,8 @@ async def middle(text: str, size: int = 0, pad: str = "", *, ctx: TaskContext) -
     """Call one agent."""
     if text == "nested":
         return await ctx.call("plain", text="inner")
+    if text == "large":
+        return (await ctx.call("plain", text="inner", size=150_000, pad=pad))[:5]
     if text == "sleep":
         await ctx.sleep(2)
     return do(text, size)
@@ -116,8 +118,11 @@ async def anybody(text: str, size: int = 0, pad: str = "", *, ctx: TaskContext) 
     """Call whom it is told to: nobody can read that from its code."""
     if text == "sleep":
         await ctx.sleep(2)
-    if text in {"plain", "anybody"}:
-        return await ctx.call(text, text="told to")
+    if text.startswith("to "):
+        name = text.removeprefix("to ")
+        given = {"prompt": f"hello {pad}"} if name == "thinker" else {"text": "told", "pad": pad}
+        size = {"size": size} if name == "plain" else {}
+        return str(await ctx.call(name, **given, **size))[:8]
     return do(text, size)
 
 
@@ -133,7 +138,7 @@ thinker = ClaudeAgent(
 async def hauler(text: str, size: int = 0, pad: str = "", *, ctx: TaskContext) -> str:
     """Work in a container, for longer than a lease."""
     if text == "call":
-        return await ctx.call("plain", text="hauled")
+        return (await ctx.call("plain", text="hauled", size=150_000, pad=pad))[:6]
     if text == "sleep":
         await ctx.sleep(2)
     return do(text, size)
