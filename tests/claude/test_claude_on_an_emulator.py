@@ -190,7 +190,10 @@ def test_a_session_is_shown_exported_and_deleted(swarm, stage, tmp_path):
     assert path.read_text() == "it\n"
     told = sqswarm("session", "mine", "--json")
     assert next(m["content"] for m in told["turns"][0]["messages"]) == "hi"
-    assert sqswarm("session", "mine", "--delete", "--json")["turns"] == 1
+    with pytest.raises(AssertionError, match="no session 'mine'"):
+        sqswarm("session", "mine", "--agent", "adder", "--json")
+    deleting = ("session", "mine", "--agent", "talker", "--delete", "--json")
+    assert sqswarm(*deleting)["turns"] == 1
     with pytest.raises(AssertionError, match="no session 'mine'"):
         sqswarm("session", "mine", "--json")
 

@@ -113,7 +113,7 @@ def test_a_stolen_task_is_let_go(swarm, start, notes, soon, aws):
     worker = start("slow")
     task = swarm.submit("slow", seconds=45, notes=str(notes))
     soon("start")
-    key = {"pk": {"S": f"task#{task.id}"}, "sk": {"S": "task"}}
+    key = {"pk": {"S": f"task#slow#{task.id}"}, "sk": {"S": "task"}}
     [table] = [t for t in aws("dynamodb").list_tables()["TableNames"] if "-crew" in t]
     aws("dynamodb").update_item(
         TableName=table,

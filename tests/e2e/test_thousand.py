@@ -86,7 +86,7 @@ def test_a_thousand_tasks_lose_and_double_nothing_at_the_counted_price(
     table = aws("dynamodb").list_tables()["TableNames"]
     [name] = [one for one in table if one.startswith("sqswarm-dev")]
     raw = aws("dynamodb").get_item(
-        TableName=name, Key={"pk": {"S": f"task#{tasks[-1].id}"}, "sk": {"S": "task"}}
+        TableName=name, Key={"pk": {"S": f"task#counted#{tasks[-1].id}"}, "sk": {"S": "task"}}
     )["Item"]
     units = 2 * -(-size_of(raw) // 1024)
     requests = {"sns": TASKS / 10, "sqs": 2 * batches, "write units": units * TASKS}

@@ -3,6 +3,7 @@
 import sys
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from infra_specs import LISTENER, ORDERED, PLAIN, spec
@@ -16,8 +17,8 @@ from sqswarm.infra.plan import plan_of
 from sqswarm.infra.project import Project
 from sqswarm.schemas.agent_spec import Subscription
 from sqswarm.schemas.catalogue import CATALOGUE_KEY, Catalogue
-from sqswarm.schemas.errors import DeployFailed
-from sqswarm.schemas.json import loads
+from sqswarm.schemas.errors import DeployFailed, NotDeployed
+from sqswarm.schemas.json import dumps, loads
 from sqswarm.schemas.naming import Names
 from sqswarm.schemas.settings import Settings
 
@@ -72,7 +73,7 @@ class Stage:
 
     def catalogue(self):
         body = self.clients("s3").get_object(Bucket=self.names.bucket, Key=CATALOGUE_KEY)["Body"]
-        return list(Catalogue.load(body.read()).agents)
+        return Catalogue.load(body.read())
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +92,7 @@ def test_a_first_deployment_stands_as_declared(stage):
     assert done.changed
     assert stage.drifts(PLAIN, LISTENER, ORDERED) == []
     assert stage.functions() == {"echo", "licence", "ledger", "housekeeping"}
-    assert stage.catalogue() == ["echo", "ledger", "licence"]
+    assert [*stage.catalogue().agents] == ["echo", "ledger", "licence"]
     assert [e.resource for e in stage.events if e.failed] == []
     assert {"Table", "EchoQueue", "EchoFunction"} <= {e.resource for e in stage.events}
 
@@ -161,7 +162,8 @@ def test_an_update_adds_changes_and_removes_agents(stage):
     assert stage.queues() == {
         *("echo", "echo-dlq", "added", "added-dlq", "unrouted", "unrouted-dlq"),
     }
-    assert stage.catalogue() == ["added", "echo"]
+    assert [*stage.catalogue().agents] == ["added", "echo"]
+    assert stage.catalogue().removed == ("ledger", "licence")
     client = stage.clients("lambda")
     function = client.get_function_configuration(FunctionName=stage.names.function("echo"))
     assert (function["Timeout"], function["MemorySize"]) == (82, 512)
@@ -175,6 +177,18 @@ def test_an_update_adds_changes_and_removes_agents(stage):
     (listed,) = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
     attributes = sns.get_subscription_attributes(SubscriptionArn=listed["SubscriptionArn"])
     assert loads(attributes["Attributes"]["FilterPolicy"]) == {"type": ["wheel"]}
+
+
+def test_a_stage_whose_records_are_laid_out_otherwise_is_not_deployed_over(stage):
+    stage.deploy(PLAIN)
+    now = stage.catalogue().dump()
+    put = partial(stage.clients("s3").put_object, Bucket=stage.names.bucket, Key=CATALOGUE_KEY)
+    put(Body=dumps({**loads(now), "format": 1}))
+    with pytest.raises(NotDeployed) as refused:
+        stage.deploy(PLAIN, spec("added"))
+    assert "sqswarm destroy" in refused.value.hint
+    assert stage.functions() == {"echo", "housekeeping"}
+    put(Body=now)
 
 
 def test_a_failure_names_the_resource_and_a_second_try_goes_on(stage, emulator):
@@ -196,7 +210,7 @@ def test_a_failure_names_the_resource_and_a_second_try_goes_on(stage, emulator):
         stage.deploy(PLAIN, spec("taken"))
     assert "exist" in str(caught.value)
     assert caught.value.hint
-    assert stage.catalogue() == ["echo"]
+    assert [*stage.catalogue().agents] == ["echo"]
     # LocalStack's roll-back takes the other function away, AWS's does not.
     with suppress(client.exceptions.ResourceNotFoundException):
         client.delete_function(FunctionName=squatter)

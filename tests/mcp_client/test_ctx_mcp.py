@@ -222,7 +222,7 @@ def aws_item(emulator):
             table.query(
                 TableName=f"sqswarm-{STAGE}",
                 KeyConditionExpression="pk = :pk",
-                ExpressionAttributeValues={":pk": {"S": f"task#{task_id}"}},
+                ExpressionAttributeValues={":pk": {"S": f"task#secretive#{task_id}"}},
             )["Items"]
         )
 
