@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from sqswarm.backends.redact import hide_all
 from sqswarm.schemas.json import JsonObject, canonical
 from sqswarm.schemas.session import History
 from sqswarm.schemas.writes import Refused
@@ -47,8 +48,12 @@ class Session:
         return history.messages(upto=upto, tokens=self._tokens)
 
     async def append(self, messages: Sequence[JsonObject]) -> None:
-        """Append messages once, together, after whatever others appended meanwhile."""
-        by = f"{self._ctx.task_id}/{sha256(canonical(list(messages)).encode()).hexdigest()[:16]}"
+        """Append messages once, together, after whatever others appended meanwhile.
+
+        Without secrets, as all that is recorded.
+        """
+        messages = hide_all(list(messages))
+        by = f"{self._ctx.task_id}/{sha256(canonical(messages).encode()).hexdigest()[:16]}"
 
         async def remembered() -> bool:
             history = self._history if self._read else await self._load()
