@@ -24,8 +24,8 @@ def start(*, port: int, run_dir: Path, tell: Callable[[str], None]) -> Emulator:
     tell("docker compose up; the first time this downloads the image")
     if not os.environ.get("SQSWARM_DOCKER_SOCKET"):
         tell(
-            "no function runs there without SQSWARM_DOCKER_SOCKET=/var/run/docker.sock, which makes "
-            "whatever runs in it root on this machine: run agents with `sqswarm work`"
+            "no function runs there without SQSWARM_DOCKER_SOCKET=/var/run/docker.sock, which "
+            "makes whatever runs in it root on this machine: run agents with `sqswarm work`"
         )
     log_path = run_dir / "emulator.log"
     done = _compose(port, "up", "--detach", "--wait")

@@ -67,6 +67,14 @@ def echo(text: str) -> str:
     return text
 
 
+@agent(timeout=20)
+async def remembers(*, ctx: TaskContext) -> str:
+    session = ctx.session("talk")
+    await session.append([{"role": "user", "content": BOTH}])
+    FOUND.append(await session.export())
+    return "done"
+
+
 def recorded(memory):
     """Everything that is kept anywhere: records, payloads, messages, dead letters, logs."""
     queues = [
@@ -130,6 +138,15 @@ async def test_progress_questions_and_answers_hold_none():
     await memory.settle_down()
     assert (await memory.see(task_id)).result() == "done"
     assert FOUND == [HIDDEN]
+    assert_clean(memory)
+
+
+async def test_a_session_holds_none():
+    memory = MemorySwarm(remembers)
+    task_id = await memory.submit(remembers)
+    await memory.settle_down()
+    assert (await memory.see(task_id)).result() == "done"
+    assert HIDDEN in str(FOUND)
     assert_clean(memory)
 
 

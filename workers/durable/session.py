@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from sqswarm.backends.redact import hide_all
 from sqswarm.schemas.json import NESTING_LIMIT, JsonObject, canonical, dumps, size_bytes
 from sqswarm.schemas.session import BYTES_LIMIT, History
 from sqswarm.schemas.writes import Refused
@@ -47,7 +48,10 @@ class Session:
         return history.messages(upto=upto, tokens=self._tokens)
 
     async def append(self, messages: Sequence[JsonObject]) -> None:
-        """Append messages once, together, after whatever others appended meanwhile."""
+        """Append messages once, together, after whatever others appended meanwhile.
+
+        Without secrets, as all that is recorded.
+        """
         said = list(messages)
         try:
             size = size_bytes(dumps(said, place="messages", nesting=NESTING_LIMIT))
@@ -59,6 +63,7 @@ class Session:
                 f"{size:,} bytes are appended to a session at a time; it holds {BYTES_LIMIT:,}"
             )
             raise Fail(message, type="InvalidSession")
+        said = hide_all(said)
         by = f"{self._ctx.task_id}/{sha256(canonical(said).encode()).hexdigest()[:16]}"
 
         async def remembered() -> bool:
@@ -67,7 +72,7 @@ class Session:
                 if history.holds(by):
                     return True
                 write = history.append(
-                    messages, by=by, tokens=self._tokens, now_ms=self._worker.now_ms()
+                    said, by=by, tokens=self._tokens, now_ms=self._worker.now_ms()
                 )
                 outcome = await self._worker.store.write(write)
                 if not isinstance(outcome, Refused):
