@@ -30,7 +30,7 @@ _KEYS_A_CALL = 100
 _TRIES = 6
 _CONFLICTS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 _REFUSALS = frozenset({"ConditionalCheckFailed", "DuplicateItem"})
-_NOT_STORABLE = frozenset({"ValidationException", "SerializationException"})
+_NOT_STORABLE = frozenset({"ValidationException", "ValidationError", "SerializationException"})
 
 
 class DynamoStore:
@@ -138,8 +138,10 @@ class DynamoStore:
                     "dynamodb", "batch_execute_statement", Statements=statements
                 )
         except Exception as error:
-            if not _is_not_storable(error) or len(writes) == 1:
+            if not _is_not_storable(error):
                 return [error] * len(writes)
+            if len(writes) == 1:
+                return [_not_storable(error)]
             response = None  # one of them spoils the call, nothing says which, none is written
         if response is None:
             return await self._runner.gather([self._write_alone(write) for write in writes])
@@ -155,6 +157,9 @@ class DynamoStore:
             if refused is None:
                 new = answer.get("Item")
                 outcomes.append(Applied(item=item_of(new) if new else None))
+                continue
+            if refused["Code"] in _NOT_STORABLE:
+                outcomes.append(NotStorable(f"the table refuses it: {refused.get('Message')}"))
                 continue
             if refused["Code"] not in _REFUSALS:
                 # Throttled or broken for this statement alone.
@@ -282,8 +287,10 @@ def _is_not_storable(error: Exception) -> bool:
     return isinstance(error, NotStorable)
 
 
-def _not_storable(error: ClientError) -> NotStorable:
-    return NotStorable(f"the table cannot hold it: {error.response['Error'].get('Message')}")
+def _not_storable(error: Exception) -> NotStorable:
+    return (
+        error if isinstance(error, NotStorable) else NotStorable(f"the table refuses it: {error}")
+    )
 
 
 def _outcome_of(reason: dict[str, Any]) -> WriteOutcome:
