@@ -141,7 +141,7 @@ class DynamoStore:
             if not _is_not_storable(error):
                 return [error] * len(writes)
             if len(writes) == 1:
-                return [_not_storable(error) if isinstance(error, ClientError) else error]
+                return [_not_storable(error)]
             response = None  # one of them spoils the call, nothing says which, none is written
         if response is None:
             return await self._runner.gather([self._write_alone(write) for write in writes])
@@ -157,6 +157,9 @@ class DynamoStore:
             if refused is None:
                 new = answer.get("Item")
                 outcomes.append(Applied(item=item_of(new) if new else None))
+                continue
+            if refused["Code"] in _NOT_STORABLE:
+                outcomes.append(NotStorable(f"the table refuses it: {refused.get('Message')}"))
                 continue
             if refused["Code"] not in _REFUSALS:
                 # Throttled or broken for this statement alone.
@@ -287,8 +290,10 @@ def _is_not_storable(error: Exception) -> bool:
     return isinstance(error, NotStorable)
 
 
-def _not_storable(error: ClientError) -> NotStorable:
-    return NotStorable(f"the table cannot hold it: {error.response['Error'].get('Message')}")
+def _not_storable(error: Exception) -> NotStorable:
+    return (
+        error if isinstance(error, NotStorable) else NotStorable(f"the table refuses it: {error}")
+    )
 
 
 def _outcome_of(reason: dict[str, Any]) -> WriteOutcome:

@@ -236,6 +236,15 @@ async def test_arguments_that_fill_a_record_make_way_for_its_end(memory):
     assert await reasons(memory, standard) == ["not-storable"]
 
 
+async def test_a_lean_task_of_any_size_keeps_its_result_and_no_arguments(memory):
+    sent = body_of("lean", text=f'"{"x" * 420_000}"')
+    await send(memory, lean, sent)
+    await memory.settle_down()
+    record = TaskRecord.from_item(await memory.store.read(task_key("lean", decode(sent).id)))
+    assert (record.status, record.arguments) == (Status.COMPLETED, None)
+    assert len(memory.blobs.objects[record.result.ref]) > 420_000
+
+
 class TestClaims:
     async def test_a_forged_parent_ends_nobodys_wait(self, memory):
         task_id = await memory.submit(parent, texts=["a", "b"])

@@ -16,12 +16,17 @@ import sqswarm.workers.durable.journal
 import sqswarm.workers.runtime.acquire
 import sqswarm.workers.runtime.batch
 import sqswarm.workers.runtime.decide
+from simulation.ports import FaultyStore
 from simulation.process import here
+from sqswarm.backends.memory.store import _storable
+from sqswarm.backends.ports.store import all_written
 from sqswarm.dispatcher.lifecycle.dead_letter_sweep import DeadLetterSweeper
 from sqswarm.dispatcher.lifecycle.sweep import Housekeeper, Sweep
 from sqswarm.schemas import protocol
 from sqswarm.schemas.agent_spec import AgentSpec
+from sqswarm.schemas.errors import NotStorable, PoisonMessage
 from sqswarm.schemas.ids import new_task_id
+from sqswarm.schemas.message import Message
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.writes import (
     Absent,
@@ -34,6 +39,7 @@ from sqswarm.schemas.writes import (
     Refused,
     Remove,
     Set,
+    applied,
 )
 
 WORKING = Eq("status", "working")
@@ -76,6 +82,81 @@ def settle_without_the_attempt_fence():
 @mutation(workload="zombies")
 def settle_that_checks_status_only():
     with changed_operation("settle", lambda w: replace(w, when=(WORKING,))):
+        yield
+
+
+@mutation(workload="poison")
+def a_batch_that_falls_with_one_message():
+    """What is wrong with one message is raised, and not kept as its own."""
+    real = sqswarm.workers.runtime.acquire._first_try
+
+    def first_try(worker, job):
+        tried = real(worker, job)
+        if isinstance(tried, Exception):
+            raise tried
+        return tried
+
+    with patch.object(sqswarm.workers.runtime.acquire, "_first_try", first_try):
+        yield
+
+
+@mutation(workload="poison")
+def leases_that_are_lost_with_a_neighbour():
+    """What fails after the acquire lets go of the leases that the batch has taken."""
+    real = sqswarm.workers.runtime.batch.acquire
+
+    async def acquire(worker, jobs):
+        answers = await real(worker, jobs)
+        if any(job.message.parent is not None for job in jobs):
+            message = "a parent that nobody knows"
+            raise KeyError(message)
+        return answers
+
+    with patch.object(sqswarm.workers.runtime.batch, "acquire", acquire):
+        yield
+
+
+@mutation(workload="poison")
+def neighbours_that_wait_until_poison_is_put_aside():
+    """One that cannot be read ends the batch's handling before the others have begun."""
+    real = sqswarm.workers.runtime.batch.job_of
+
+    def job_of(delivery, spec, *, token):
+        try:
+            return real(delivery, spec, token=token)
+        except PoisonMessage as poison:
+            raise RuntimeError from poison
+
+    with patch.object(sqswarm.workers.runtime.batch, "job_of", job_of):
+        yield
+
+
+@mutation(workload="poison")
+def claims_that_are_believed_without_a_record():
+    with patch.object(Message, "unbacked", lambda self, *, payload_ref: None):
+        yield
+
+
+@mutation(workload="poison")
+def writes_that_are_refused_together():
+    """One item that no table can hold spoils the call for all of a batch."""
+
+    async def write_each(self, writes):
+        try:
+            return await self.write_many(writes)
+        except NotStorable as error:
+            return [error] * len(writes)
+
+    async def write_many(self, writes):
+        for write in writes:  # as BatchExecuteStatement: none is carried out where one is refused
+            _storable(applied(write, None))
+        return all_written(await real(self, writes))
+
+    real = FaultyStore.write_each
+    with (
+        patch.object(FaultyStore, "write_each", write_each),
+        patch.object(FaultyStore, "write_many", write_many),
+    ):
         yield
 
 

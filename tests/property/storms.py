@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from simulation.fault_plan import Accident, Aim, Fault, FaultPlan, Misfortune, Mishap, Order
 from simulation.scripts import child
-from simulation.workload import ASKS, DEADLY, OPERATIONS, SIMPLE, WAITS
+from simulation.workload import ASKS, DEADLY, OPERATIONS, SIMPLE, WAITS, poison_for
 
 AGENTS = st.sampled_from(["standard", "durable", "container", "lean"])
 sizes = st.sampled_from([0.0, 0.2, 0.4, 0.7, 1.0])
@@ -63,4 +63,17 @@ def storms(draw):
         accidents=draw(distinct(accidents, 3)),
         early=tuple(sorted(draw(st.sets(st.integers(0, 10), max_size=3)))),
         receives=draw(st.sampled_from([None, None, 1, 2])),
+    )
+
+
+@st.composite
+def poisoned(draw):
+    """Draw good tasks of one agent, and poison among them: nothing else goes wrong."""
+    agent = draw(AGENTS)
+    order = Order(agent=agent, script=("ok",), durable=agent == "durable")
+    poison = draw(st.lists(st.sampled_from(poison_for(agent)), min_size=1, max_size=5, unique=True))
+    return FaultPlan(
+        seed=draw(st.integers(0, 99)),
+        orders=(order,) * draw(st.integers(1, 9)),
+        poison=tuple(poison),
     )

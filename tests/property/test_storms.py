@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from mutations import MUTATIONS
-from storms import storms
+from storms import poisoned, storms
 
 from simulation import INVARIANTS, FaultPlan, fault_plan_of, run, simulate
 from simulation import __main__ as command
@@ -35,6 +35,13 @@ def test_any_storm_leaves_exactly_one_result(fault_plan):
     report = simulate(fault_plan)
     assert not report.violations, counterexample(report)
     assert report.results_per_task == {1}
+
+
+@settings(max_examples=100)
+@given(poisoned())
+def test_a_neighbour_of_poison_is_never_harmed(fault_plan):
+    report = simulate(fault_plan)
+    assert not report.violations, counterexample(report)
 
 
 @pytest.mark.proof

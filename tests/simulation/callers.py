@@ -58,7 +58,7 @@ class Callers:
             message = Outgoing(
                 id="poison", body=body, principal="me", agent=self._world.fault_plan.orders[0].agent
             )
-            loop.call_at(0.5, self._publish, message)
+            loop.call_at(0.02, self._publish, message)
 
     def _publish(self, message: Outgoing) -> None:
         run_straight(self._world.bus.publish(NAMES.topic(TASKS_TOPIC), [message]))

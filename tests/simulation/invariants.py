@@ -12,6 +12,7 @@ from simulation.agents import AGENTS, MAX_ATTEMPTS
 from simulation.expected import expected
 from simulation.history import Execution, History
 from simulation.observation import Observation
+from simulation.process import EPOCH_MS
 from simulation.world import NAMES
 from sqswarm.schemas.errors import PoisonMessage
 from sqswarm.schemas.json import loads
@@ -32,6 +33,8 @@ class Violation:
 
 _REACHED_S = 3600
 """A cancel whose program died reaches the children by way of the sweep, and faults delay that."""
+
+_AT_ONCE_S = 10
 
 Invariant = Callable[[Observation], Iterator[Violation]]
 
@@ -134,7 +137,7 @@ def every_failure_has_a_letter(seen: Observation) -> Iterator[Violation]:
 
 
 def poison_is_put_aside(seen: Observation) -> Iterator[Violation]:
-    """A message that cannot be parsed ends in a dead-letter queue with the reason."""
+    """What no agent can run ends in a dead-letter queue with the reason, and leaves no record."""
     letters = [
         body
         for name in AGENTS
@@ -142,14 +145,36 @@ def poison_is_put_aside(seen: Observation) -> Iterator[Violation]:
         if attributes.get("reason")
     ]
     for body in seen.world.fault_plan.poison:
+        task_id = _task_of(body)
         if body not in letters:
-            what = f"no dead letter holds {body!r}"
-            yield Violation(invariant="poison-is-put-aside", task_id="", what=what)
+            what = f"no dead letter holds {body[:300]!r}"
+            yield Violation(invariant="poison-is-put-aside", task_id=task_id, what=what)
+        if task_id in seen.world.histories:
+            what = f"a record was made of {body[:300]!r}"
+            yield Violation(invariant="poison-is-put-aside", task_id=task_id, what=what)
     for name in AGENTS:
         for body, attributes in seen.world.bus.letters(NAMES.dead_letter_queue(name)):
             if "reason" not in attributes:
                 what = f"a dead letter of {name} without a reason"
                 yield Violation(invariant="poison-is-put-aside", task_id=_task_of(body), what=what)
+
+
+def neighbours_unharmed(seen: Observation) -> Iterator[Violation]:
+    """What shares a batch with poison completes at once, at its first attempt, as ever."""
+    plan = seen.world.fault_plan
+    fine = all(one.script == ("ok",) and one.cancel_after_s is None for one in plan.orders)
+    storm = plan.misfortunes or plan.aims or plan.accidents or plan.early or plan.receives
+    if not plan.poison or storm or not fine:
+        return  # something else may have gone wrong, too
+    for history, item in seen.histories():
+        late_s = history.ended_s - (item["created"] - EPOCH_MS) / 1000
+        if item["status"] != "completed" or len(history.executions) != 1:
+            what = f"{item['status']} after {len(history.executions)} executions"
+        elif late_s > _AT_ONCE_S:
+            what = f"it completed {late_s:.0f} s after it was sent"
+        else:
+            continue
+        yield Violation(invariant="neighbours-unharmed", task_id=history.task_id, what=what)
 
 
 def joins_fire_once(seen: Observation) -> Iterator[Violation]:
@@ -248,6 +273,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     attempts_bounded,
     every_failure_has_a_letter,
     poison_is_put_aside,
+    neighbours_unharmed,
     joins_fire_once,
     suspends_once,
     answers_stay,

@@ -13,7 +13,37 @@ SIMPLE = ("ok", "ok", "slow", "long", "raise:1", "raise:2", "raise:99", "fail", 
 DEADLY = ("die:1", "die:2", "die:99")
 WAITS = ("step", "step", "step:caught", "sleep:40", "sleep:5000")
 ASKS = ("ask", "ask:2", "ask:3", "ask:late", "ask:never")
-POISON = ("{", '{"jsonrpc": "2.0"}', "[]")
+_POISONED = (
+    '{"jsonrpc": "2.0", "id": "%s", "method": "tools/call", "params": {"name": "AGENT",'
+    ' "arguments": {"script": %s}, "_meta": {"dev.sqswarm/principal": "me"%s}}}'
+)
+_BARE = "01890000-0000-7000-8000-000000000001"
+_DERIVED = "01890000-0000-8000-8000-000000000001"
+_CLAIMED = f', "dev.sqswarm/parent": "{_DERIVED}#0", "dev.sqswarm/parent-agent": "AGENT"'
+POISON = (
+    "{",
+    '{"jsonrpc": "2.0"}',
+    "[]",
+    _POISONED % (_BARE, "[" * 1000 + "]" * 1000, ""),
+    _POISONED % (_BARE, "[1e999]", ""),
+    _POISONED % (_BARE, '["\\ud800"]', ""),
+    _POISONED % (_BARE + "\\n", "[]", ""),
+    _POISONED % (_BARE, '["ok"]', ', "dev.sqswarm/parent": "garbage"'),
+    _POISONED % (_BARE, '["ok"]', _CLAIMED),
+    _POISONED % (_BARE, '["ok"]', ', "dev.sqswarm/payload": "s3://memory/payloads/x"'),
+    _POISONED % (_DERIVED, '["ok"]', ""),
+)
+_OVER_400_KB = _POISONED % (_BARE, f'["{"x" * 420_000}"]', "")
+
+
+def poison_for(agent: str) -> list[str]:
+    """Return one of each message that `agent` cannot run.
+
+    Of a lean task nothing is recorded before its result, so that its arguments may be of any size.
+    """
+    made = [*POISON, *([] if agent == "lean" else [_OVER_400_KB])]
+    return [body.replace("AGENT", agent) for body in made]
+
 
 AGENTS = ("standard", "standard", "durable", "durable", "container", "lean")
 CHILDREN = ("standard", "durable", "container", "lean")
@@ -72,6 +102,8 @@ class Workload:
     simple: tuple[str, ...] = SIMPLE
     waits: tuple[str, ...] = WAITS
     asks: tuple[str, ...] = ASKS
+    delays: tuple[int, ...] = (0,) * 8 + (20, 1500)
+    poison: float = 0.05
     quick: float = 0.4
     breaks: float = 0.4
     deep: tuple[float, ...] = (0.5, 0.25, 0.1)
@@ -152,6 +184,24 @@ WORKLOADS: Mapping[str, Workload] = {
         waits=("sleep:5000", "sleep:40", "step"),
         deep=(0.8, 0.5, 0.5),
     ),
+    # Nothing goes wrong but what somebody sends: whatever else happens here, it has done.
+    "poison": Workload(
+        faults={Fault.REFUSED: 1},
+        rates=(0.0,),
+        aimed=(0,),
+        accidents=0.0,
+        early=0.0,
+        give_ups=0.0,
+        cancels=0.0,
+        redrives=0.0,
+        orders=(3, 5, 8),
+        agents=("standard", "durable", "container", "lean"),
+        simple=("ok",),
+        delays=(0,),
+        poison=1.0,
+        quick=1.0,
+        breaks=0.0,
+    ),
 }
 """By name. A seed draws one of them; the first comes twice as often."""
 
@@ -190,7 +240,10 @@ def fault_plan_of(seed: int, workload: str | None = None) -> FaultPlan:
         ),
         early=tuple(at for at in range(8 * count) if _happens(chance, drawn.early)),
         receives=chance.choice((1, 2, 3)) if _happens(chance, drawn.give_ups) else None,
-        poison=(chance.choice(POISON),) if _happens(chance, 0.05) else (),
+        poison=tuple(
+            chance.choice(poison_for(orders[0].agent))
+            for _ in range(chance.randrange(1, 4) if _happens(chance, drawn.poison) else 0)
+        ),
     )
 
 
@@ -211,7 +264,7 @@ def _order(chance: random.Random, workload: Workload, number: int) -> Order:
         at_s=chance.choice((0, 0, 0, 1, 30)),
         key=f"key-{number}" if _happens(chance, 0.3) else None,
         durable=durable,
-        delay_s=chance.choice((0,) * 8 + (20, 1500)),
+        delay_s=chance.choice(workload.delays),
         cancel_after_s=chance.choice((0, 1, 5, 60, 500))
         if _happens(chance, workload.cancels)
         else None,
@@ -240,7 +293,8 @@ def _script(
 
 
 def _simple(chance: random.Random, workload: Workload) -> str:
-    return chance.choice(DEADLY if _happens(chance, 0.15) else workload.simple)
+    deadly = _happens(chance, 0.15) and workload.poison < 1
+    return chance.choice(DEADLY if deadly else workload.simple)
 
 
 def _happens(chance: random.Random, probability: float) -> bool:

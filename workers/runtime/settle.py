@@ -120,10 +120,10 @@ async def _unsettled(run: Run, error: Exception) -> _Settled:
 async def _recorded(
     worker: WorkerContext, run: Run, ending: Ending, outcome: WriteOutcome | Exception
 ) -> _Settled:
-    """Return how the settle of a run went; what the table cannot hold is replaced once more.
+    """Return how the settle of a run went.
 
-    Arguments, journal and result share an item: a result goes to S3, and where there is no place
-    even for its address, the task fails and its arguments make way.
+    Arguments, journal and result share an item: where it cannot hold all of them, the result goes
+    to S3, and where there is no place even for its address, the arguments make way.
     """
     if isinstance(outcome, NotStorable) and ending.result and ending.result.inline is not None:
         moved = await attempt(_put(worker, run, ending.result.inline))
@@ -131,8 +131,6 @@ async def _recorded(
             ending = replace(ending, result=moved)
             outcome = await attempt(worker.store.write(_settle(worker, run, ending)))
     if isinstance(outcome, NotStorable):
-        error = error_object("NotStorable", str(outcome), attempt=run.lease.attempt)
-        ending = Ending(error=error)
         write = without_arguments(_settle(worker, run, ending))
         outcome = await attempt(worker.store.write(write))
     return _Settled(run=run, ending=ending, outcome=outcome)
