@@ -47,7 +47,9 @@ def asking_emulator(log):
             environ={**plain.environ, "AUTH": "true", "IAM_LOG": str(log)},
         )
 
-    with patch.object(start, "command", asking), isolated_emulator("ministack") as running:
+    with contextlib.ExitStack() as stack:
+        with patch.object(start, "command", asking):  # not of emulators that others start meanwhile
+            running = stack.enter_context(isolated_emulator("ministack"))
         yield running
 
 
