@@ -26,7 +26,7 @@ QUICK = (
     *("unit", "auth/test_tokens.py", "claude/test_conversation.py", "claude/test_mcp.py"),
     *("cli/test_verbs_on_emulator.py", "container/test_work.py", "durable/test_steps.py"),
     *("http_api/test_openapi.py", "infra/test_template.py", "mcp_client/test_tasks_client.py"),
-    "mcp_server/test_mcp_tasks.py",
+    "mcp_server/test_mcp_deployment.py",
 )
 
 

@@ -58,6 +58,7 @@ class Session:
         except ValueError as error:
             message = f"what is appended to a session is not JSON that can be kept: {error}"
             raise Fail(message, type="InvalidSession") from error
+        said = hide_all(said)
         if size > BYTES_LIMIT:
             message = (
                 f"{size:,} bytes are appended to a session at a time; it holds {BYTES_LIMIT:,}"
