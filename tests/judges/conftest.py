@@ -15,7 +15,7 @@ UVX = str(Path(sys.executable).with_name("uvx"))
 def judge(tmp_path):
     """Run a program of PyPI that is not installed here, and return its output."""
 
-    def run(*command, env=None, timeout_s=120):
+    def run(*command, env=None, timeout_s=400):
         done = subprocess.run(
             [UVX, "--quiet", "--python", sys.executable, *command],
             env={**os.environ, **(env or {})},

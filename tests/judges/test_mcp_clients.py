@@ -140,8 +140,10 @@ async def test_awss_proxy_signs_to_a_function_url(server_stage):
 async def test_a_wrong_secret_gets_nowhere(server_stage):
     settings, _ = server_stage
     with function_url(settings) as (url, seen):
-        with pytest.raises(Exception, match=""):  # the proxy ends, or says so
+        tools = []
+        with contextlib.suppress(Exception):  # the proxy ends, or says so
             async with Client(proxy(url, secret="wrong")) as client:
-                await client.list_tools()
+                tools = (await client.list_tools()).tools
+        assert tools == []
         assert seen
         assert set(seen) == {None}

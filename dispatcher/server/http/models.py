@@ -27,6 +27,10 @@ _MessageGroup = Annotated[
 ]
 
 
+# As `sqswarm.schemas.json.name_fault` has it, in what JSON Schema's regular expressions can say.
+_Name = Annotated[str, Field(pattern=r"^[^\u0000-\u001f\u007f\ufffe\uffff]*$")]
+
+
 def _whole(value: Any) -> Any:
     """Return 5.0 as 5: JSON has one kind of number, and its schemas take both for an integer."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
@@ -41,7 +45,7 @@ class NewTask(BaseModel):
     arguments: dict[str, Any] = Field(
         default_factory=dict, description="What the agent's own schema asks for."
     )
-    idempotency_key: str | None = Field(
+    idempotency_key: _Name | None = Field(
         default=None,
         min_length=1,
         max_length=255,
@@ -97,7 +101,7 @@ class Publishing(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    type: str | None = Field(
+    type: _Name | None = Field(
         default=None,
         min_length=1,
         max_length=256,

@@ -24,6 +24,9 @@ _ALWAYS = (400, 401, 403, 408, 413, 421, 429, 503)
 """What AuthMiddleware and a stage that is out of reach answer, whatever is asked."""
 
 
+_HEADER_VALUE = "^[!-~]([ -~]*[!-~])?$"
+
+
 def document(
     operations: Sequence[Operation], agents: Iterable[CatalogueEntry], scheme: JsonObject | None
 ) -> JsonObject:
@@ -85,7 +88,7 @@ def _parameters(operation: Operation, schemas: JsonObject) -> list[JsonObject]:
         for name, schema in schemas[operation.query.__name__]["properties"].items():
             found.append({"name": name, "in": "query", "schema": schema})
     if operation.takes_idempotency_key:
-        key = {"type": "string", "minLength": 1, "maxLength": 255}
+        key = {"type": "string", "maxLength": 255, "pattern": _HEADER_VALUE}
         found.append({"name": IDEMPOTENCY_KEY, "in": "header", "schema": key})
     return found
 
