@@ -62,7 +62,8 @@ class Soak:
         mischief = order.PROFILES[self.faults]
         ordered = order.draw(self.tasks, mischief, self.seed)
         settings = replace(settings_from_environment(), stage=names.stage)
-        with Swarm.connect(replace(settings, endpoint_url=proxy.endpoint_url)) as swarm:
+        behind = replace(settings, endpoint_url=proxy.endpoint_url)
+        with Swarm.connect(behind) as swarm, Swarm.connect(settings) as beside:
             dispatchers = Dispatchers(
                 rows=ordered.rows,
                 folder=folder,
@@ -101,7 +102,7 @@ class Soak:
                     disasters=mischief.disasters,
                     scale=ruin.LONG if self.tasks >= SHORT else ruin.SHORT,
                     proxy=proxy,
-                    swarm=swarm,
+                    swarm=beside,
                     planned=planned,
                     dispatchers=dispatchers,
                     containers=containers,
