@@ -203,11 +203,6 @@ def housekeeping_statements(topology: Topology) -> list[Statement]:
         _objects(names, "Payloads", ("s3:GetObject", "s3:PutObject"), ["*"]),
         _catalogue(names),
         _publish("StartTasks", names, topology.task_topics),
-        _allow(
-            "Resume",
-            ("sqs:SendMessage",),
-            [queue_arn(names, s.queue.name) for s in topology.agents],
-        ),
         *_report(unrouted.function, names),
     ]
 
@@ -218,7 +213,8 @@ def server_statements(server: ServerFunction, topology: Topology) -> list[Statem
     It may read the whole table, because `list` does.
     """
     names = topology.names
-    queues = [queue_arn(names, s.queue.name) for s in topology.agents]
+    # No FIFO queue delays a message: there a delayed task sleeps in the table.
+    queues = [queue_arn(names, s.queue.name) for s in topology.agents if not s.queue.fifo]
     topics = [topic.name for topic in topology.topics]
     return [
         _items(names, "Tasks", (*_READ, *_WRITE), ["task#*"]),
@@ -226,8 +222,7 @@ def server_statements(server: ServerFunction, topology: Topology) -> list[Statem
         _objects(names, "Payloads", ("s3:GetObject", "s3:PutObject"), ["*"]),
         _catalogue(names),
         _publish("Publish", names, topics),
-        # A delayed task, and a parent whose last child is cancelled here.
-        _allow("Send", ("sqs:SendMessage",), queues),
+        _allow("Delay", ("sqs:SendMessage",), queues),
         *_report(server.function, names),
         *(_checked(statement, "the server") for statement in server.permissions),
     ]
