@@ -22,7 +22,7 @@ def repairs(guild):
     for name, play in REPAIRS.items():
         try:
             play(guild)
-        except (Exception, AssertionError) as error:  # noqa: BLE001 - its test raises it
+        except (Exception, AssertionError) as error:
             told[name] = error
         else:
             told[name] = None
@@ -64,7 +64,7 @@ def children_are_created_anew_and_counted(guild):
     task = guild.submit("parent", "slow", arguments={"pad": BIG})
     guild.waiting("parent", task, phase="waiting")
     ends = time.monotonic() + 30
-    while len(children := guild.children("keeper", task)) < 2:  # noqa: PLR2004
+    while len(children := guild.children("keeper", task)) < 2:
         assert time.monotonic() < ends
         time.sleep(0.1)
     for child in children:
@@ -91,7 +91,7 @@ def a_cancelled_parents_children_are_cancelled(guild):
     task = guild.submit("parent", "slow")
     record = guild.waiting("parent", task, phase="waiting")
     ends = time.monotonic() + 30
-    while len(children := guild.children("keeper", task)) < 2:  # noqa: PLR2004
+    while len(children := guild.children("keeper", task)) < 2:
         assert time.monotonic() < ends
         time.sleep(0.1)
     for child in children:

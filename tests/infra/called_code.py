@@ -23,7 +23,7 @@ def other(text: str) -> str:
 
 
 def helper(task, number):
-    return number and helper(task, number - 1) or task.call("helped")
+    return helper(task, number - 1) if number else task.call("helped")
 
 
 async def deep(*, ctx):
@@ -137,5 +137,5 @@ async def wrapped(*, ctx: TaskContext):
 
 
 made = {}
-exec("async def unseen(*, ctx): await ctx.call('hidden')", made)  # noqa: S102
+exec("async def unseen(*, ctx): await ctx.call('hidden')", made)
 unseen = made["unseen"]

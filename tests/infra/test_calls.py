@@ -43,7 +43,7 @@ def claude(*tools):
 
 
 class OwnTool(Tool):
-    async def definition(self, ctx):
+    async def definition(self, ctx):  # noqa: ARG002 - others ask it
         return {"description": "", "input_schema": {}}
 
     async def call(self, tool_call):
