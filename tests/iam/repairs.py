@@ -121,11 +121,17 @@ def a_question_that_nobody_answers_expires(guild):
 
 @repair
 def dead_letters_of_sqs_are_explained_and_ended(guild):
-    message = guild.message("plain", "given up")
-    guild.send("plain", message.encode(), dead=True)
+    lost, late = guild.message("lean", "given up"), guild.message("plain", "begun anew")
+    guild.send("lean", lost.encode(), dead=True)
+    guild.send("plain", late.encode(), dead=True)
     guild.send("plain", "given up, and no json", dead=True)
     guild.stage.housekeeping()
-    assert guild.record("plain", message.id)["status"]["S"] == "failed"
+    assert guild.record("lean", lost.id)["status"]["S"] == "failed"
+    guild.stage.housekeeping()
+    ends = time.monotonic() + 20
+    while guild.record("plain", late.id)["status"]["S"] != "completed":
+        assert time.monotonic() < ends
+        time.sleep(0.2)
     found = dict(guild.dead_letters("plain"))
     assert found["given up, and no json"]
 
