@@ -91,7 +91,7 @@ def test_a_policy_that_iam_would_not_take_is_refused_with_the_fix():
     many = [spec(f"callee-with-a-long-name-{n:02}") for n in range(30)]
     names = tuple(one.name for one in many)
     assert statements(rendered(spec("a", calls=names[:20]), *many))
-    with pytest.raises(InvalidAgent, match="agent 'a' needs a policy of 1[12],") as caught:
+    with pytest.raises(InvalidAgent, match=r"agent 'a' needs a policy of 1[12],") as caught:
         rendered(spec("a", calls=names), *many)
     assert "calls=[...]" in caught.value.hint
 
