@@ -89,8 +89,8 @@ class _Code:
             if parent.attr in _HARMLESS:
                 return set()
             call = self._parents.get(parent)
-            if parent.attr in _STARTS and isinstance(call, ast.Call) and call.func is parent:
-                return self._agents(call.args[0]) if call.args else set()
+            if parent.attr in _STARTS and isinstance(call, ast.Call) and call.args:
+                return self._agents(call.args[0])
         if isinstance(parent, ast.keyword):
             call = self._parents[parent]
             return self._helper(call, lambda _: parent.arg)

@@ -125,7 +125,8 @@ def _work(consumer: Consumer, topology: Topology) -> list[Statement]:
             _items(names, "Shared", ("dynamodb:GetItem", "dynamodb:UpdateItem"), shared)
         )
     others = [callee for callee in callees if callee is not consumer]
-    return [*statements, *_children(others, names), *_parents(callers, names)]
+    children = _children(others, names, anybody=spec.calls is None)
+    return [*statements, *children, *_parents(callers, names)]
 
 
 def _own_items(spec: AgentSpec) -> list[str]:
@@ -146,17 +147,20 @@ def _shared_items(spec: AgentSpec) -> list[str]:
     return [key for key, kind in kept.items() if kind in spec.keeps]
 
 
-def _children(callees: Sequence[Consumer], names: Names) -> list[Statement]:
-    """Return what a parent may do: make records, never change them; read what came of them."""
+def _children(callees: Sequence[Consumer], names: Names, *, anybody: bool) -> list[Statement]:
+    """Return what a parent may do: make records, never change them; read what came of them.
+
+    One that may call `anybody` is not told every name: IAM would not take many.
+    """
     if not callees:
         return []
-    called = [callee.key for callee in callees]
+    called = ["*"] if anybody else [callee.key for callee in callees]
     return [
         _items(
             names,
             "StartTasks",
             ("dynamodb:PartiQLInsert", "dynamodb:BatchGetItem"),
-            [f"task#{name}#*" for name in called],
+            ["task#*"] if anybody else [f"task#{name}#*" for name in called],
         ),
         _allow("Call", ("sqs:SendMessage",), [queue_arn(names, c.queue.name) for c in callees]),
         # Only what is not there yet (S3 User Guide, "Enforce conditional writes").
@@ -203,11 +207,6 @@ def housekeeping_statements(topology: Topology) -> list[Statement]:
         _objects(names, "Payloads", ("s3:GetObject", "s3:PutObject"), ["*"]),
         _catalogue(names),
         _publish("StartTasks", names, topology.task_topics),
-        _allow(
-            "Resume",
-            ("sqs:SendMessage",),
-            [queue_arn(names, s.queue.name) for s in topology.agents],
-        ),
         *_report(unrouted.function, names),
     ]
 
@@ -218,7 +217,8 @@ def server_statements(server: ServerFunction, topology: Topology) -> list[Statem
     It may read the whole table, because `list` does.
     """
     names = topology.names
-    queues = [queue_arn(names, s.queue.name) for s in topology.agents]
+    # No FIFO queue delays a message: there a delayed task sleeps in the table.
+    queues = [queue_arn(names, s.queue.name) for s in topology.agents if not s.queue.fifo]
     topics = [topic.name for topic in topology.topics]
     return [
         _items(names, "Tasks", (*_READ, *_WRITE), ["task#*"]),
@@ -226,8 +226,7 @@ def server_statements(server: ServerFunction, topology: Topology) -> list[Statem
         _objects(names, "Payloads", ("s3:GetObject", "s3:PutObject"), ["*"]),
         _catalogue(names),
         _publish("Publish", names, topics),
-        # A delayed task, and a parent whose last child is cancelled here.
-        _allow("Send", ("sqs:SendMessage",), queues),
+        _allow("Delay", ("sqs:SendMessage",), queues),
         *_report(server.function, names),
         *(_checked(statement, "the server") for statement in server.permissions),
     ]

@@ -445,3 +445,37 @@ async def test_one_parent_that_cannot_be_looked_after_does_not_hold_up_its_batch
     assert (await memory.see(fine)).result() == 0
     await memory.housekeep(minutes=8)
     assert (await memory.see(waiting)).result() == 2
+
+
+@agent(calls=[double, "total"])
+async def bound(name: str, *, ctx: TaskContext) -> int:
+    RUNS.append(f"bound {ctx.attempt}")
+    return await ctx.call(name, n=1)
+
+
+async def test_a_call_that_the_role_does_not_allow_fails_at_once_with_the_fix():
+    memory = MemorySwarm(double, bound, chain)
+    allowed = await memory.submit(bound, name="double")
+    refused = await memory.submit(bound, name="chain")
+    missing = await memory.submit(bound, name="nowhere")
+    await memory.settle_down()
+    assert (await memory.see(allowed)).result() == 2
+    error = (await memory.see(refused)).record.error
+    assert error["data"]["type"] == "UndeclaredCall"
+    assert "'bound' may not call 'chain'" in error["message"]
+    assert "declare calls=['chain', 'double', 'total']" in error["message"]
+    assert (await memory.see(missing)).record.error["data"]["type"] == "UnknownAgent"
+    assert RUNS.count("bound 1") == 4  # two of "double", one of each other: none is tried again
+    assert "bound 2" not in RUNS
+
+
+async def test_an_agent_is_called_as_itself():
+    @agent
+    async def caller(*, ctx: TaskContext) -> list[int]:
+        one = await ctx.call(double, n=1)
+        return [one, *await ctx.gather(ctx.task(double, n=2)), *await ctx.map(double, [{"n": 3}])]
+
+    memory = MemorySwarm(double, caller)
+    task = await memory.submit(caller)
+    await memory.settle_down()
+    assert (await memory.see(task)).result() == [2, 4, 6]

@@ -10,6 +10,7 @@ Standard library only: the emulator loads it in an environment of its own.
 
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 KEYS = ("pk", "sk")
 _PARTITION_KEYS = {None: "pk", "sweep": "due_shard"}
@@ -31,12 +32,14 @@ _EXPRESSIONS = (
 )
 _WORD = re.compile(r"(?<![\w:.#])#?[A-Za-z_][\w-]*(?![\w-])(?!\s*\()")
 _EXPRESSION_WORDS = frozenset(
-    "SET REMOVE ADD DELETE AND OR NOT BETWEEN IN attribute_exists attribute_not_exists".split()
+    ("SET", "REMOVE", "ADD", "DELETE", "AND", "OR", "NOT", "BETWEEN", "IN")
 )
 _TOKEN = re.compile(r"""\s*("(?:[^"]|"")*"|'(?:[^']|'')*'|\?|[\w#.-]+|<>|<=|>=|.)""", re.DOTALL)
 _STATEMENT_WORDS = frozenset(
-    """SELECT INSERT UPDATE DELETE INTO FROM VALUE SET REMOVE WHERE AND OR NOT IN RETURNING ALL NEW
-    OLD MODIFIED""".split()
+    {
+        *("SELECT", "INSERT", "UPDATE", "DELETE", "INTO", "FROM", "VALUE", "SET", "REMOVE"),
+        *("WHERE", "AND", "OR", "NOT", "IN", "RETURNING", "ALL", "NEW", "OLD", "MODIFIED"),
+    }
 )
 
 
@@ -143,7 +146,7 @@ def _statement(entry, table_arn, enclosing=None):
     tokens = _TOKEN.findall(entry["Statement"].strip())
     parameters = iter(entry.get("Parameters") or [])
     # Parameters are bound in the order in which they stand.
-    tokens = [next(parameters) if token == "?" else token for token in tokens]  # noqa: S105
+    tokens = [next(parameters) if token == "?" else token for token in tokens]
     verb = tokens[0].upper()
     action = {"SELECT": "PartiQLSelect", "INSERT": "PartiQLInsert"}.get(
         verb, f"PartiQL{verb.capitalize()}"
@@ -179,7 +182,7 @@ def _target(verb, tokens):
 def _statement_attributes(verb, tokens, targets):
     if verb == "INSERT":
         inside = _after(tokens, "VALUE")
-        return {_text(name) for name, sign in zip(inside, inside[1:], strict=False) if sign == ":"}
+        return {_text(name) for name, sign in pairwise(inside) if sign == ":"}
     return {
         _text(token)
         for token in tokens

@@ -4,31 +4,27 @@ import asyncio
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from unittest.mock import patch
 
 import aioboto3
 import pytest
-from visitor import Visitor
 from repairs import repairs
 from scenarios import BIG, SCENARIOS
 from served import serve
 from stage import PROJECT, REGION, EventSource, Stage, asking_emulator
-from starlette.applications import Starlette
+from visitor import Visitor
 
 from sqswarm.backends.aws.caller import AioCaller
 from sqswarm.backends.aws.connect import client_options
-from sqswarm.backends.log import Log
-from sqswarm.backends.runner import AsyncRunner
-from sqswarm.dispatcher.connection import connect
 from sqswarm.dispatcher.server import context as server_context
+from sqswarm.dispatcher.server.app import build_app
 from sqswarm.dispatcher.server.auth import access_from_environment
 from sqswarm.dispatcher.server.context import ServerContext, ServerSettings
-from sqswarm.dispatcher.server.http.routes import routes
 from sqswarm.schemas.settings import Settings
 from sqswarm.testing.fake_claude import fake_claude
-from sqswarm.workers.hosts.container.poller import Poller
+from sqswarm.workers.hosts.container.service import WorkerOptions, _pollers
 from sqswarm.workers.registry import load_agents
-from sqswarm.workers.runtime.worker_context import WorkerContext
 
 SCRIPT = {
     "scenes": [
@@ -73,9 +69,11 @@ def guild(stage):
     settings = Settings.from_env(stage.environment("dispatcher"))
     with patch.object(server_context, "client_factory", lambda _: stage.roles["dispatcher"]):
         made = asyncio.run(ServerContext.connect_threaded(settings, ServerSettings()))
-    app = Starlette(routes=routes(made))
+
     env = {**os.environ, "SQSWARM_AUTH": "none"}
-    with serve(app, lambda log: access_from_environment(env, log=log)) as running:
+    with serve(
+        partial(build_app, made), lambda log: access_from_environment(env, log=log)
+    ) as running:
         yield Visitor(stage, running)
 
 
@@ -116,13 +114,10 @@ class Container:
         )
         caller = AioCaller(session, lambda service: client_options(settings, service))
         found = load_agents(["guild.agents"])[agent]
-        connection = connect(settings, caller, AsyncRunner(), principal=agent, operator=True)
-        worker = WorkerContext(
-            agent=found, spec=found.spec, connection=connection, log=Log.of_agent(agent)
-        )
+        [poller] = await _pollers(settings, caller, {agent: found}, WorkerOptions(slots=4))
         self._ready.set()
         try:
-            await Poller(worker, slots=4).run(self._stopping, grace_s=5)
+            await poller.run(self._stopping, grace_s=5)
         finally:
             await caller.close()
 

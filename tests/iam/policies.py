@@ -4,7 +4,6 @@ import importlib.util
 import re
 import sys
 from functools import cache
-from pathlib import Path
 
 from sqswarm.infra.local.environment import environment_python
 

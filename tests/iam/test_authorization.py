@@ -1,4 +1,4 @@
-"""What the emulator is told that AWS asks: each kind of DynamoDB request, and what a policy says."""
+"""What AWS asks IAM, by which the emulator is taught: each kind of DynamoDB request."""
 
 import pytest
 from authorization import Ask, asks_of

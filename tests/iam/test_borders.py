@@ -1,7 +1,5 @@
 """What one agent's role must not do to another's: each act is tried, over HTTP, and denied."""
 
-import time
-
 import pytest
 from botocore.exceptions import ClientError
 from stage import ACCOUNT, REGION, STAGE
@@ -317,14 +315,14 @@ ROLES = ("plain", "parent", "thinker", "hauler", "unrouted", "dispatcher")
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_no_role_reaches_beyond_its_borders(stage, played, role):  # noqa: ARG001 - played first
+def test_no_role_reaches_beyond_its_borders(stage, played, role):
     acts = every_act(stage)[role]
     assert {
         name: told for name, act in acts.items() if not (told := _refusal(stage, role, act))[0]
     } == {}
 
 
-def test_what_lies_there_is_as_it_was(stage, played):  # noqa: ARG001 - played first
+def test_what_lies_there_is_as_it_was(stage, played):
     """The tried acts changed nothing: no record of theirs is there."""
     found = stage.account("dynamodb").scan(
         TableName=TABLE,

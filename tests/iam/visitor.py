@@ -36,7 +36,7 @@ class Visitor:
 
     def api(self, method, path, **more):
         answer = self.ask(method, path, **more)
-        assert answer.status_code < 300, (path, answer.status_code, answer.text[:500])  # noqa: PLR2004
+        assert answer.status_code < 300, (path, answer.status_code, answer.text[:500])
         return answer.json()
 
     def submit(self, agent, text=None, *, arguments=None, **more):

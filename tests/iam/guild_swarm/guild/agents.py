@@ -90,14 +90,13 @@ async def parent(
     if text == "call":
         return [await ctx.call("plain", text="one")]
     if text == "gather":
-        found = await ctx.gather(
+        return await ctx.gather(
             ctx.task(plain, text="a", size=size, pad=pad),
             ctx.task("ordered", text="b"),
             ctx.task("limited", text="c"),
             ctx.task("lean", text="d"),
             ctx.task(middle.name, text="nested"),
         )
-        return found
     if text == "map":
         return await ctx.map("plain", [{"text": f"m{n}"} for n in range(12)])
     if text == "large":
