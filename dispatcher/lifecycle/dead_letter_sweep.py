@@ -24,7 +24,7 @@ from sqswarm.dispatcher.lifecycle.sweep import PUBLISHES_LIMIT, Housekeeper
 from sqswarm.schemas import protocol
 from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.catalogue import CatalogueEntry
-from sqswarm.schemas.errors import PoisonMessage, UnknownAgent
+from sqswarm.schemas.errors import NotStorable, PoisonMessage, UnknownAgent
 from sqswarm.schemas.ids import new_version
 from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.message import Message, decode
@@ -79,7 +79,13 @@ class DeadLetterSweeper:
     ) -> str:
         """Deal with one dead letter; what is wrong with it keeps no other waiting."""
         try:
-            if not await self._resolve(entry, letter, explained):
+            try:
+                resolved = await self._resolve(entry, letter, explained)
+            except NotStorable as error:
+                unfit = PoisonMessage("not-storable", str(error))
+                await self._give_reason(entry, letter, unfit)
+                resolved = True
+            if not resolved:
                 return "left"
             await self._connection.bus.delete(queue, [letter.delivery.receipt])
         except Exception as error:

@@ -6,6 +6,7 @@ from secrets import randbits
 
 import pytest
 
+from sqswarm.backends.memory.store import MemoryStore
 from sqswarm.schemas import protocol
 from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.errors import NotStorable
@@ -318,6 +319,31 @@ async def test_a_write_that_no_table_can_hold_costs_its_batch_nothing(store, nam
     assert [type(o) for o in (outcomes[0], *outcomes[2:])] == [Applied, Refused, Applied]
     assert (await stored(store, fresh.task_id)).attempt == 1
     assert (await stored(store, ready.task_id)).attempt == 1
+
+
+class Unread:
+    """A way to AWS on which no batch of items can be read."""
+
+    def __init__(self, caller):
+        self._caller = caller
+
+    async def call(self, service, operation, **parameters):
+        if operation == "batch_get_item":
+            raise ConnectionError(operation)
+        return await self._caller.call(service, operation, **parameters)
+
+
+async def test_what_fails_after_a_batch_was_written_costs_it_no_outcome(store, monkeypatch):
+    """A duplicate INSERT is answered without its item; reading that took the others' leases."""
+    if isinstance(store, MemoryStore):
+        pytest.skip("its answers hold the items")
+    taken, fresh = record(), record()
+    await store.write_many([protocol.create(taken)])
+    monkeypatch.setattr(store, "_caller", Unread(store._caller))
+    outcomes = await store.write_each(
+        [protocol.acquire_new(one, token="t", lease_until_ms=NOW) for one in (taken, fresh)]
+    )
+    assert [type(outcome) for outcome in outcomes] == [ConnectionError, Applied]
 
 
 async def test_one_batch_may_not_name_a_key_twice(store):

@@ -436,6 +436,17 @@ class TestHousekeeping:
         read = await memory.store.read(task_key("standard", decode(whole).id))
         assert read["status"] == "completed"
 
+    async def test_what_no_record_can_hold_gets_its_reason(self, memory):
+        """SQS gave it up while no worker was there: a record would begin it anew."""
+        for one in (standard, lean):
+            body = body_of(one.name, text=f'"{"x" * 420_000}"')
+            sent = Outgoing(id="x", body=body, principal="p", agent=one.name)
+            await memory.bus.send(NAMES.dead_letter_queue(one.name), [sent])
+        await memory.housekeep()
+        assert await reasons(memory, standard) == ["not-storable"]
+        assert await reasons(memory, lean) == ["not-storable"]
+        assert not memory.store.items
+
     async def test_a_record_that_cannot_be_read_holds_no_round(self, memory):
         bad = await memory.submit(durable, text="bad")
         good = await memory.submit(durable, text="good")
