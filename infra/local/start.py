@@ -105,7 +105,8 @@ def _start(kind: EmulatorKind, port: int, tell: Callable[[str], None]) -> Emulat
         shutil.rmtree(leftover, ignore_errors=True)
         leftover.mkdir(parents=True)
     log_path = folder / "emulator.log"
-    key_id = new_key_id()
+    crashed = recorded(port)  # `down` would have removed it; whoever knew its key goes on
+    key_id = (crashed and crashed.access_key_id) or new_key_id()
     start = command(kind, python=python, port=port, run_dir=folder, key_id=key_id)
     with log_path.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - our own command
