@@ -106,6 +106,7 @@ class AioCaller:
 
 _MISSING = frozenset(
     {
+        "ResourceNotFound",  # of one statement of a batch
         "ResourceNotFoundException",
         "NotFound",
         "NotFoundException",
@@ -128,10 +129,12 @@ _DENIED = frozenset(
 )
 _THROTTLED = frozenset(
     {
+        "ProvisionedThroughputExceeded",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
         "SlowDown",
         "Throttling",
+        "ThrottlingError",
         "ThrottlingException",
         "TooManyRequestsException",
     }

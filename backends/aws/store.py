@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from sqswarm.backends.aws.caller import AwsCaller, error_code
+from sqswarm.backends.aws.caller import AwsCaller, error_code, translated
 from sqswarm.backends.aws.chunks import chunks
 from sqswarm.backends.aws.expressions import (
     attribute,
@@ -190,7 +190,7 @@ class DynamoStore:
             if _is_not_storable(error):
                 return _not_storable(error)
             if not tries_left:
-                return error
+                return translated(error, "dynamodb")
             await self._runner.sleep(self._pause_s(tries_left))
         return await self._write_alone(write, tries_left - 1)
 

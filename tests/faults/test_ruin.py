@@ -137,7 +137,7 @@ def test_no_function_outlives_a_killed_emulator(killed):
 
 
 def test_an_emulator_that_was_started_again_says_that_it_holds_nothing(killed):
-    assert {type(error) for error in killed["empty"].values()} == {NotDeployed}
+    assert {type(error) for error in killed["empty"].values()} == {NotDeployed}, killed["empty"]
     assert all("sqswarm deploy" in error.hint for error in killed["empty"].values())
 
 
