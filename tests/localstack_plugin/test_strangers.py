@@ -338,6 +338,7 @@ def test_sqswarm_itself_finds_the_key_of_an_emulator_of_this_home(emulator, monk
 def test_another_account_that_was_chosen_stays_chosen(emulator, monkeypatch):
     for name, value in environment_variables(emulator, account="222222222222").items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # it read the environment before
     sts = client(Settings(endpoint_url=emulator.endpoint_url), "sts")
     assert sts.get_caller_identity()["Account"] == "222222222222"
 
