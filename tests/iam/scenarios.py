@@ -73,6 +73,14 @@ def a_batch_is_acquired_and_settled_together(guild):
 
 
 @scenario
+def a_repeated_message_changes_nothing(guild):
+    worker, message = guild.stage.worker("plain"), guild.message("plain")
+    for _ in range(2):
+        assert guild.handed(worker, message) == {"batchItemFailures": []}
+    assert guild.result(message.id) == "by hand"
+
+
+@scenario
 def events_reach_their_subscriber(guild):
     for arguments in ({"text": "news"}, {"text": "big news", "pad": BIG}):
         told = guild.api("POST", "/events/news", json=arguments)
