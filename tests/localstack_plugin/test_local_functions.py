@@ -228,6 +228,8 @@ def test_the_link_to_a_functions_code_leads_to_its_archive(cloud):
 
 def _runs(pid: int) -> bool:
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        process = psutil.Process(pid)
+        # A killed process's first thread may be a zombie before its others are gone.
+        return process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1
     except psutil.NoSuchProcess:
         return False

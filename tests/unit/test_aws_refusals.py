@@ -53,7 +53,7 @@ def test_an_insert_alone_is_an_insert_however_often_it_is_throttled():
 
 def test_an_insert_that_is_throttled_for_good_says_so():
     service, outcome = writes(*throttled(100))
-    assert isinstance(outcome, ClientError)
+    assert isinstance(outcome, Unreachable)
     assert "slow down" in str(outcome)
     assert len(service.calls) == 6
 
