@@ -75,11 +75,12 @@ def _home(env: Mapping[str, str]) -> Path:
     return Path(env.get("SQSWARM_HOME") or Path.home() / ".sqswarm").expanduser()
 
 
-def _local_credentials(endpoint_url: str | None, env: Mapping[str, str]) -> tuple[str, str] | None:
-    """Return key id and secret for an emulator; None where the environment's are to be used.
+def _local_credentials(endpoint_url: str | None, env: Mapping[str, str]) -> dict[str, str]:
+    """Return a client's credentials for an emulator.
 
     An emulator that `sqswarm up` started answers to its own key id only. The environment may have
-    been given that (`sqswarm env`), or, in a function, one that the emulator's STS issued.
+    been given that (`sqswarm env`), or, in a function, one that the emulator's STS issued. What it
+    says now is named: boto3's default session keeps what it said at first.
     """
     chosen = env.get("AWS_ACCESS_KEY_ID", "")
     try:
@@ -88,8 +89,14 @@ def _local_credentials(endpoint_url: str | None, env: Mapping[str, str]) -> tupl
     except (OSError, ValueError, KeyError, TypeError):
         key_id = ""
     if key_id and not chosen.endswith(key_id[_ACCOUNT_PART:]):
-        return key_id, key_id[_ACCOUNT_PART:]
-    return None if chosen else (_ANY_KEY, _ANY_KEY)
+        return {"aws_access_key_id": key_id, "aws_secret_access_key": key_id[_ACCOUNT_PART:]}
+    found = {
+        "aws_access_key_id": chosen or _ANY_KEY,
+        "aws_secret_access_key": env.get("AWS_SECRET_ACCESS_KEY") or _ANY_KEY,
+    }
+    if chosen and (token := env.get("AWS_SESSION_TOKEN")):
+        found["aws_session_token"] = token
+    return found
 
 
 def client_options(settings: Settings, service: str) -> dict[str, Any]:
@@ -112,8 +119,8 @@ def client_options(settings: Settings, service: str) -> dict[str, Any]:
     options: dict[str, Any] = {"region_name": settings.region, "config": config}
     if settings.endpoint_url:
         options["endpoint_url"] = settings.endpoint_url
-    if settings.local and (found := _local_credentials(settings.endpoint_url, os.environ)):
-        options["aws_access_key_id"], options["aws_secret_access_key"] = found
+    if settings.local:
+        options |= _local_credentials(settings.endpoint_url, os.environ)
     return options
 
 

@@ -30,7 +30,9 @@ def one_result(proxy, swarm):
 
 
 def test_a_lost_answer_of_acquire_costs_nothing(swarm, proxy, runs, one_result):
-    rule = proxy.add(Rule(fault=Fault.LOST, operation="UpdateItem", matches=takes_a_lease))
+    rule = proxy.add(
+        Rule(fault=Fault.LOST, operation="BatchExecuteStatement", matches=takes_a_lease)
+    )
     record = one_result(swarm.submit("standard", n=N))
     assert rule.met == 1
     assert len(proxy.witness.leases[record.task_id]) == 1

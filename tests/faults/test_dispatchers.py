@@ -92,7 +92,7 @@ def test_a_publish_that_is_done_twice_runs_once(swarm, proxy, runs, agent, fault
 
 
 def test_a_lost_answer_of_create_makes_one_task(swarm, proxy, runs):
-    rule = proxy.add(Rule(fault=Fault.LOST, operation="UpdateItem"))
+    rule = proxy.add(Rule(fault=Fault.LOST, operation="BatchExecuteStatement"))
     task = swarm.submit("kept", n=N)
     assert rule.met == 1
     assert task.result(timeout=PATIENCE_S) == value(N)
@@ -100,7 +100,7 @@ def test_a_lost_answer_of_create_makes_one_task(swarm, proxy, runs):
 
 
 @pytest.mark.parametrize("fault", [Fault.THROTTLE, Fault.BROKEN, Fault.TIMED_OUT])
-@pytest.mark.parametrize("operation", ["UpdateItem", "PublishBatch"])
+@pytest.mark.parametrize("operation", ["BatchExecuteStatement", "PublishBatch"])
 def test_a_refused_call_of_the_dispatcher_is_made_again(swarm, proxy, fault, operation):
     rule = proxy.add(Rule(fault=fault, operation=operation))
     task = swarm.submit("kept", n=N)
