@@ -64,3 +64,7 @@ class Settings:
             account=env.get("SQSWARM_ACCOUNT") or None,
             principal=env.get("SQSWARM_PRINCIPAL") or None,
         )
+
+
+KEY_ID_ACCOUNT_LENGTH = 13
+"""How much of an emulator's access key id says whose account it is; the rest is its secret."""

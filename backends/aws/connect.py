@@ -20,13 +20,11 @@ from sqswarm.backends.ports.store import Store
 from sqswarm.backends.runner import Runner
 from sqswarm.schemas.json import loads
 from sqswarm.schemas.naming import Names
-from sqswarm.schemas.settings import Settings
+from sqswarm.schemas.settings import KEY_ID_ACCOUNT_LENGTH, Settings
 from sqswarm.schemas.value import dataclass
 
 _ANY_KEY = "test"
 """What emulators that `sqswarm up` did not start take, as any other."""
-_ACCOUNT_PART = 13
-"""How much of an emulator's key id says whose account it is; the rest is its secret."""
 
 _PARTITIONS = {"cn": "aws-cn", "us-gov": "aws-us-gov"}
 
@@ -88,8 +86,11 @@ def _local_credentials(endpoint_url: str | None, env: Mapping[str, str]) -> dict
         key_id = str(loads(record.read_text())["access_key_id"] or "")
     except (OSError, ValueError, KeyError, TypeError):
         key_id = ""
-    if key_id and not chosen.endswith(key_id[_ACCOUNT_PART:]):
-        return {"aws_access_key_id": key_id, "aws_secret_access_key": key_id[_ACCOUNT_PART:]}
+    if key_id and not chosen.endswith(key_id[KEY_ID_ACCOUNT_LENGTH:]):
+        return {
+            "aws_access_key_id": key_id,
+            "aws_secret_access_key": key_id[KEY_ID_ACCOUNT_LENGTH:],
+        }
     found = {
         "aws_access_key_id": chosen or _ANY_KEY,
         "aws_secret_access_key": env.get("AWS_SECRET_ACCESS_KEY") or _ANY_KEY,

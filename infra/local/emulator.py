@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
+from sqswarm.schemas.settings import KEY_ID_ACCOUNT_LENGTH
+
 EmulatorKind = Literal["localstack", "ministack", "docker"]
 KINDS: tuple[EmulatorKind, ...] = get_args(EmulatorKind)
-_ACCOUNT_PART = 13
-"""How much of a key id says whose account it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class Emulator:
     @property
     def secret(self) -> str | None:
         """The random part of the key id, which every key id that it takes ends with."""
-        return self.access_key_id[_ACCOUNT_PART:] if self.access_key_id else None
+        return self.access_key_id[KEY_ID_ACCOUNT_LENGTH:] if self.access_key_id else None
 
     def dump(self) -> str:
         """Write the record as it stands in emulator.json and current.json."""
