@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from simulation.fault_plan import Fault
 from simulation.process import Process
-from sqswarm.schemas.errors import Unreachable
+from sqswarm.schemas.errors import NotStorable, Unreachable
 from sqswarm.schemas.writes import Refused
 
 T = TypeVar("T")
@@ -146,7 +146,11 @@ def _land_late(
     world.note(process, name, subject, f"{shown} lands in {late_s:.2f} s")
 
     def land() -> None:
-        world.note(process, name, subject, f"landed: {_shown(apply())}")
+        try:
+            answer: object = apply()
+        except NotStorable as refused:
+            answer = refused  # the store's answer to a request that nobody waits for any more
+        world.note(process, name, subject, f"landed: {_shown(answer)}")
 
     world.loop.call_later(late_s, land)
 

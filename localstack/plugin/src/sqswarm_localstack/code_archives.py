@@ -2,6 +2,10 @@
 
 A deployment gives all its functions the same archive. Unpacking and compiling it for each was most
 of the time that LocalStack took to make them.
+
+A process runs in the archive itself, which stays for as long as one does: the link, and with it
+what LocalStack knows of the code, goes when a deployment replaces it, perhaps while a process has
+just been started, or has imports still to come.
 """
 
 import compileall
@@ -11,11 +15,13 @@ import shutil
 import subprocess
 import tempfile
 import threading
+from collections import Counter
 from pathlib import Path
 
 from localstack.services.lambda_.invocation.lambda_models import ArchiveCode, S3Code
 
 _LOCK = threading.Lock()
+_HELD: Counter[Path] = Counter()
 
 
 def unpack(code: ArchiveCode, *, python: str) -> None:
@@ -31,8 +37,7 @@ def unpack(code: ArchiveCode, *, python: str) -> None:
     with _LOCK:
         if location.exists():
             return
-        name = code.code_sha256.replace("/", "_")  # it is base64
-        archive = Path(tempfile.gettempdir(), "lambda", "archives", name)
+        archive = _archive(code)
         if not archive.exists():
             _remove_unused(archive.parent)
             code.prepare_for_execution()
@@ -43,10 +48,34 @@ def unpack(code: ArchiveCode, *, python: str) -> None:
         location.symlink_to(archive)
 
 
+def hold(code: ArchiveCode) -> Path:
+    """Return the folder with a function's unpacked code, which stays until it is let go.
+
+    Raises FileNotFoundError where the code has been replaced and is gone.
+    """
+    with _LOCK:
+        folder = _archive(code) if isinstance(code, S3Code) else code.get_unzipped_code_location()
+        if not folder.exists():
+            raise FileNotFoundError(folder)
+        _HELD[folder] += 1
+        return folder
+
+
+def let_go(folder: Path) -> None:
+    """Take back one `hold`; archives that nobody holds or links to go with the next unpacking."""
+    with _LOCK:
+        _HELD[folder] -= 1
+
+
+def _archive(code: S3Code) -> Path:
+    name = code.code_sha256.replace("/", "_")  # it is base64
+    return Path(tempfile.gettempdir(), "lambda", "archives", name)
+
+
 def _remove_unused(archives: Path) -> None:
     linked = {link.readlink() for link in archives.parent.glob("*/*/code") if link.is_symlink()}
     for archive in archives.glob("*"):
-        if archive not in linked:
+        if archive not in linked and not _HELD[archive]:
             shutil.rmtree(archive, ignore_errors=True)
 
 

@@ -55,6 +55,7 @@ class HostRuntimeExecutor(RuntimeExecutor):
         super().__init__(id, function_version)
         self._environ: dict[str, str] = {}
         self._sandbox: Sandbox | None = None
+        self._code: Path | None = None
         self._stopped = False
         self._busy = False
         self._lock = threading.Lock()
@@ -78,6 +79,11 @@ class HostRuntimeExecutor(RuntimeExecutor):
 
     def start(self, env_vars: dict[str, str]) -> None:
         """Start the process; its init is awaited by the first invocation."""
+        try:
+            self._code = code_archives.hold(self.function_version.config.code)
+        except FileNotFoundError as error:
+            message = f"the code was replaced before its process started: {error}"
+            raise LambdaRuntimeException(message) from error
         self._environ = self._function_environ(env_vars)
         self._ensure_sandbox(busy=False)
 
@@ -100,6 +106,10 @@ class HostRuntimeExecutor(RuntimeExecutor):
         if self._sandbox:
             self._sandbox.close()
         self._log_path.unlink(missing_ok=True)
+        with self._lock:
+            code, self._code = self._code, None
+        if code:
+            code_archives.let_go(code)
 
     def get_address(self) -> str:
         """Where the function runs: on this machine."""
@@ -173,7 +183,7 @@ class HostRuntimeExecutor(RuntimeExecutor):
     def _ensure_sandbox(self, *, busy: bool = True) -> Sandbox:
         """Return the running process, or start one in place of the one that died."""
         with self._lock:
-            if self._stopped:
+            if self._stopped or self._code is None:
                 message = "the execution environment was stopped"
                 raise LambdaRuntimeException(message)
             self._busy = busy
@@ -184,7 +194,7 @@ class HostRuntimeExecutor(RuntimeExecutor):
             self._sandbox = Sandbox(
                 python=function_python(),
                 handler=self.function_version.config.handler,
-                cwd=self.function_version.config.code.get_unzipped_code_location(),
+                cwd=self._code,
                 environ=self._environ,
                 log_path=self._log_path,
             )
@@ -192,7 +202,7 @@ class HostRuntimeExecutor(RuntimeExecutor):
 
     def _function_environ(self, env_vars: dict[str, Any]) -> dict[str, str]:
         """The function's variables: Lambda's own, those of the template, and a bare system."""
-        code = str(self.function_version.config.code.get_unzipped_code_location())
+        code = str(self._code)
         lambda_env = {
             name: str(value)
             for name, value in env_vars.items()
