@@ -36,12 +36,14 @@ class Fault(StrEnum):
 class Rule:
     """The next `times` requests of `operation` that `matches` meet `fault`, after `skip` others.
 
+    Without `operation`, of any: how many are in a call decides how DynamoDB is asked to write.
+
     `naming` is a text (a task id) that the request's body must hold. `reached` is set when the
     first of them has arrived (for LOST and ANSWER_HELD: was done); `release` lets held ones go.
     """
 
     fault: Fault
-    operation: str
+    operation: str = ""
     naming: str = ""
     matches: Callable[[Call], bool] = field(default=lambda _: True)
     skip: int = 0
@@ -52,7 +54,7 @@ class Rule:
 
     def applies(self, call: Call) -> bool:
         """Tell whether this request is the rule's, and count it."""
-        if call.operation != self.operation or self.naming not in call.text:
+        if self.operation not in {"", call.operation} or self.naming not in call.text:
             return False
         if not self.times or not self.matches(call):
             return False

@@ -30,9 +30,7 @@ def one_result(proxy, swarm):
 
 
 def test_a_lost_answer_of_acquire_costs_nothing(swarm, proxy, runs, one_result):
-    rule = proxy.add(
-        Rule(fault=Fault.LOST, operation="BatchExecuteStatement", matches=takes_a_lease)
-    )
+    rule = proxy.add(Rule(fault=Fault.LOST, matches=takes_a_lease))
     record = one_result(swarm.submit("standard", n=N))
     assert rule.met == 1
     assert len(proxy.witness.leases[record.task_id]) == 1
@@ -41,7 +39,7 @@ def test_a_lost_answer_of_acquire_costs_nothing(swarm, proxy, runs, one_result):
 
 @pytest.mark.parametrize("agent", ["lean", "standard", "kept"])
 def test_a_lost_answer_of_settle_costs_nothing(swarm, proxy, runs, one_result, agent):
-    rule = proxy.add(Rule(fault=Fault.LOST, operation="UpdateItem", matches=settles))
+    rule = proxy.add(Rule(fault=Fault.LOST, matches=settles))
     record = one_result(swarm.submit(agent, n=N))
     assert rule.met == 1
     assert len(runs(record.task_id)) == 1
@@ -49,14 +47,14 @@ def test_a_lost_answer_of_settle_costs_nothing(swarm, proxy, runs, one_result, a
 
 @pytest.mark.parametrize("fault", [Fault.THROTTLE, Fault.BROKEN, Fault.TIMED_OUT])
 def test_a_settle_that_is_refused_for_a_while_costs_nothing(swarm, proxy, runs, one_result, fault):
-    rule = proxy.add(Rule(fault=fault, operation="UpdateItem", matches=settles, times=SDK_RETRIES))
+    rule = proxy.add(Rule(fault=fault, matches=settles, times=SDK_RETRIES))
     record = one_result(swarm.submit("standard", n=N))
     assert rule.met == SDK_RETRIES
     assert (record.attempt, len(runs(record.task_id))) == (1, 1)
 
 
 def test_a_cancel_that_comes_before_a_settle_wins(swarm, proxy):
-    rule = proxy.add(Rule(fault=Fault.LATE, operation="UpdateItem", matches=settles))
+    rule = proxy.add(Rule(fault=Fault.LATE, matches=settles))
     task = swarm.submit("standard", n=N)
     assert rule.reached.wait(PATIENCE_S)
     assert task.cancel() is Status.CANCELLED

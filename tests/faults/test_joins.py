@@ -14,7 +14,7 @@ PATIENCE_S = 180
 
 @pytest.mark.parametrize("loses", [plans, counts, fires], ids=["plan", "count", "fire"])
 def test_a_lost_answer_joins_once(swarm, proxy, runs, loses):
-    rule = proxy.add(Rule(fault=Fault.LOST, operation="UpdateItem", matches=loses))
+    rule = proxy.add(Rule(fault=Fault.LOST, matches=loses))
     task = swarm.submit("fan", n=N, width=WIDTH)
     assert task.result(timeout=PATIENCE_S) == value(N)
     assert rule.met == 1

@@ -33,7 +33,7 @@ def begin(behind, swarm):
     """Submit a task under a rule that is for it alone; return both once the rule has been met."""
     proxy, _, _ = behind
 
-    def start(agent, key, *, arguments=None, operation="UpdateItem", naming="", **rule):
+    def start(agent, key, *, arguments=None, operation="", naming="", **rule):
         # An idempotency key tells the id beforehand.
         task_id = derive_task_id(f"{swarm.principal}\x00{agent}", key, at_ms=0)
         matches = rule.pop("matches", lambda _: True)
