@@ -12,11 +12,17 @@ import pytest
 from repairs import repairs
 from scenarios import BIG, SCENARIOS
 from served import serve
-from stage import PROJECT, REGION, EventSource, Stage, asking_emulator
+from stage import (
+    PROJECT,
+    REGION,
+    EventSource,
+    Stage,
+    asking_emulator,
+    options_without_credentials,
+)
 from visitor import Visitor
 
 from sqswarm.backends.aws.caller import AioCaller
-from sqswarm.backends.aws.connect import client_options
 from sqswarm.dispatcher.server import context as server_context
 from sqswarm.dispatcher.server.app import build_app
 from sqswarm.dispatcher.server.auth import access_from_environment
@@ -112,7 +118,7 @@ class Container:
             aws_session_token=given["SessionToken"],
             region_name=REGION,
         )
-        caller = AioCaller(session, lambda service: client_options(settings, service))
+        caller = AioCaller(session, lambda service: options_without_credentials(settings, service))
         found = load_agents(["guild.agents"])[agent]
         [poller] = await _pollers(settings, caller, {agent: found}, WorkerOptions(slots=4))
         self._ready.set()

@@ -53,6 +53,12 @@ def asking_emulator(log):
         yield running
 
 
+def options_without_credentials(settings, service):
+    """Return a client's options that leave who asks to the session: a role, not the account."""
+    options = client_options(settings, service)
+    return {name: value for name, value in options.items() if not name.startswith("aws_")}
+
+
 class Role:
     """A role of the stage, assumed."""
 
@@ -76,7 +82,7 @@ class Role:
         """Return the role's client of a service."""
         with self._lock:
             if service not in self._made:
-                options = client_options(self._settings, service)
+                options = options_without_credentials(self._settings, service)
                 self._made[service] = self.session.client(service, **options)
             return self._made[service]
 
