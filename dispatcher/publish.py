@@ -7,6 +7,7 @@ from itertools import chain
 
 from sqswarm.backends.ports.bus import Outgoing
 from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
+from sqswarm.dispatcher.middleware import submitting
 from sqswarm.dispatcher.submit import Submitted
 from sqswarm.dispatcher.validate import check_names, encode
 from sqswarm.schemas import protocol
@@ -49,11 +50,31 @@ async def publish(
             for payload, text in zip(payloads, texts, strict=True)
         ]
     )
+    async with submitting(messages) as ready:
+        await _send(connection, topic, ready, subscribers, event_type)
+    tasks = [
+        [Submitted(task_id=message.task_id(entry.name), agent=entry.name) for entry in subscribers]
+        for message in messages
+    ]
+    for task in chain.from_iterable(tasks):
+        connection.remember(task.task_id, task.agent)
+    return tasks
+
+
+async def _send(
+    connection: Connection,
+    topic: str,
+    messages: Sequence[Message],
+    subscribers: Sequence[CatalogueEntry],
+    event_type: str | None,
+) -> None:
+    """Create the records that durable subscribers' tasks have, then publish the events."""
     now = connection.runner.now_ms()
     records = [
         TaskRecord.from_message(message, agent=entry.name, now_ms=now, due_at_ms=now + DUE_GRACE_MS)
         for message in messages
-        for entry in durable
+        for entry in subscribers
+        if entry.durability is Durability.DURABLE
     ]
     await connection.store.write_many([protocol.create(record) for record in records])
     outgoing = [
@@ -67,13 +88,6 @@ async def publish(
     ]
     for ordered in sorted({entry.ordered for entry in subscribers}):
         await connection.bus.publish(connection.names.topic(topic, ordered=ordered), outgoing)
-    tasks = [
-        [Submitted(task_id=message.task_id(entry.name), agent=entry.name) for entry in subscribers]
-        for message in messages
-    ]
-    for task in chain.from_iterable(tasks):
-        connection.remember(task.task_id, task.agent)
-    return tasks
 
 
 def _validated(

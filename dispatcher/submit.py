@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from sqswarm.backends.ports.bus import DELAY_LIMIT_S, Outgoing
 from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
+from sqswarm.dispatcher.middleware import submitting
 from sqswarm.dispatcher.validate import check_names
 from sqswarm.schemas import protocol
 from sqswarm.schemas.agent_spec import Durability
@@ -84,8 +85,10 @@ async def submit(
     ]
     if any(size_bytes(text) > INLINE_LIMIT_BYTES for text in texts):
         drafts = await connection.runner.gather([_check_in(connection, draft) for draft in drafts])
-    ready = await _recorded(connection, drafts)
-    await _publish(connection, entry, ready)
+    async with submitting([draft.message for draft in drafts]) as messages:
+        drafts = [replace(d, message=m) for d, m in zip(drafts, messages, strict=True)]
+        ready = await _recorded(connection, drafts)
+        await _publish(connection, entry, ready)
     for draft in ready:
         connection.remember(draft.message.id, agent)
     return [Submitted(task_id=draft.message.id, agent=agent) for draft in ready]

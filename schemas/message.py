@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass  # made by the thousand: the standard library's are quicker then
 from typing import Any
 
+from sqswarm.schemas.baggage import is_header
 from sqswarm.schemas.errors import PoisonMessage
 from sqswarm.schemas.ids import adopted_task_id, event_task_id, is_recorded_first, is_traceparent
 from sqswarm.schemas.json import NESTING_LIMIT, JsonLimitError, JsonObject, dumps, loads, name_fault
@@ -44,6 +45,8 @@ _TEXT_FIELDS = (
     ("ordering-key", "ordering_key"),
     ("redriven-from", "redriven_from"),
 )
+_CONTEXT = ("traceparent", "tracestate", "baggage")
+"""What MCP reserves in `_meta` for W3C's context (SEP-414)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +72,8 @@ class Message:
     ordering_key: str | None = None
     redriven_from: str | None = None
     traceparent: str | None = None
+    tracestate: str | None = None
+    baggage: str | None = None
 
     def task_id(self, agent: str) -> str:
         """Return the id of the task that `agent` gets of this message."""
@@ -111,8 +116,9 @@ class Message:
     def encode(self) -> str:
         """Return the JSON text that travels."""
         meta: JsonObject = {"progressToken": self.id}
-        if self.traceparent:
-            meta["traceparent"] = self.traceparent
+        for name in _CONTEXT:
+            if value := getattr(self, name):
+                meta[name] = value
         for key, field in _TEXT_FIELDS:
             value = getattr(self, field)
             if value is not None:
@@ -155,13 +161,16 @@ def decode(text: str) -> Message:
     fields = _text_fields(meta)
     if fields["principal"] is None:
         raise PoisonMessage("wrong-shape", f"params._meta has no {_META}principal")
-    traceparent = meta.get("traceparent")
+    context = {name: str(meta[name]) for name in _CONTEXT if is_header(meta.get(name))}
+    if not is_traceparent(context.get("traceparent")):
+        # One of another form is ignored (W3C Trace Context §4.3): then the trace begins here.
+        context.pop("traceparent", None)
+        context.pop("tracestate", None)
     return Message(
         id=task_id,
         name=name,
         arguments=None if fields["payload_ref"] is not None else arguments,
-        # One of another form is ignored (W3C Trace Context §4.3): then the trace begins here.
-        traceparent=traceparent if is_traceparent(traceparent) else None,
+        **context,
         **fields,
     )
 

@@ -86,6 +86,8 @@ class TaskRecord:
     ordering_key: str | None = None
     deadline: str | None = None
     traceparent: str | None = None
+    tracestate: str | None = None
+    baggage: str | None = None
     redriven_from: str | None = None
     redriven_as: str | None = None
     waits: str | None = None
@@ -143,6 +145,8 @@ class TaskRecord:
             ordering_key=message.ordering_key,
             deadline=message.deadline,
             traceparent=message.traceparent,
+            tracestate=message.tracestate,
+            baggage=message.baggage,
             redriven_from=message.redriven_from,
         )
 
@@ -163,6 +167,8 @@ class TaskRecord:
             ordering_key=self.ordering_key,
             redriven_from=self.redriven_from,
             traceparent=self.traceparent,
+            tracestate=self.tracestate,
+            baggage=self.baggage,
         )
 
     @classmethod
@@ -267,6 +273,8 @@ OPTIONAL_TEXTS = (
     "ordering_key",
     "deadline",
     "traceparent",
+    "tracestate",
+    "baggage",
     "redriven_from",
     "redriven_as",
     "waits",

@@ -210,6 +210,7 @@ def _delivery(message: dict[str, Any]) -> Delivery:
         sent_ms=int(system.get("SentTimestamp", 0)),
         attributes={name: value.get("StringValue", "") for name, value in custom.items()},
         group=system.get("MessageGroupId"),
+        xray=system.get("AWSTraceHeader"),
     )
 
 
@@ -228,4 +229,5 @@ def delivery_of(record: dict[str, Any]) -> Delivery:
         sent_ms=int(system.get("SentTimestamp", 0)),
         attributes={name: value.get("stringValue", "") for name, value in custom.items()},
         group=system.get("MessageGroupId"),
+        xray=system.get("AWSTraceHeader"),
     )

@@ -64,6 +64,8 @@ class Delivery:
     sent_ms: int
     attributes: Mapping[str, str] = field(default_factory=dict)
     group: str | None = None
+    xray: str | None = None
+    """The message's trace header, where AWS X-Ray has given it one (`AWSTraceHeader`)."""
 
 
 @dataclass(frozen=True, kw_only=True)

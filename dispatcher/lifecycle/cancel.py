@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.lifecycle.completion import Completion, apply_completions, cancel_write
+from sqswarm.dispatcher.middleware import tell_ended
 from sqswarm.dispatcher.view import find, not_found
 from sqswarm.schemas import protocol
 from sqswarm.schemas.agent_spec import Durability
@@ -39,6 +40,8 @@ async def cancel(connection: Connection, task_id: str, *, agent: str | None = No
         else:
             write = cancel_write(connection, record, owes=_owes(record))
         if isinstance(await connection.store.write(write), Applied):
+            now_ms = connection.runner.now_ms()
+            await tell_ended(record or tombstone, Status.CANCELLED, now_ms=now_ms)
             if record is not None:
                 due_at_ms = 0 if _owes(record) else None
                 ended = replace(record, status=Status.CANCELLED, due_at_ms=due_at_ms)

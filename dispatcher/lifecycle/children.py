@@ -96,6 +96,8 @@ async def _record(
         ordering_key=child.ordering_key or child.session_id,
         deadline=parent.deadline,
         traceparent=next_span(parent.traceparent, connection.runner.random_bits),
+        tracestate=parent.tracestate,
+        baggage=parent.baggage,
     )
     text = dumps(child.arguments)
     if size_bytes(text) > INLINE_LIMIT_BYTES:

@@ -12,6 +12,7 @@ from sqswarm.dispatcher.lifecycle.children import (
     key_of_child,
     read_plan,
 )
+from sqswarm.dispatcher.middleware import tell_ended
 from sqswarm.schemas import protocol
 from sqswarm.schemas.ids import created_ms
 from sqswarm.schemas.journal import PlannedChild, parent_of
@@ -112,7 +113,9 @@ async def cancel_children(connection: Connection, parent: TaskRecord) -> None:
         outcomes = await connection.store.write_many(list(writes.values()))
         done = [k for k, o in zip(writes, outcomes, strict=True) if isinstance(o, Applied)]
         for key in done:
-            del left[key]
+            number, child = left.pop(key)
+            ended = records.get(key) or _tombstone(connection, parent, number, child)
+            await tell_ended(ended, Status.CANCELLED, now_ms=connection.runner.now_ms())
         await _cancel_grandchildren(connection, [records[key] for key in done if key in records])
     if left:
         message = f"{len(left)} children of {parent.task_id} keep changing; housekeeping goes on"

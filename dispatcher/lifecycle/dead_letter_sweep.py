@@ -21,6 +21,7 @@ from sqswarm.dispatcher.lifecycle.dead_letters import (
     receive_dead_letters,
 )
 from sqswarm.dispatcher.lifecycle.sweep import PUBLISHES_LIMIT, Housekeeper
+from sqswarm.dispatcher.middleware import tell_ended
 from sqswarm.schemas import protocol
 from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.catalogue import CatalogueEntry
@@ -168,6 +169,7 @@ class DeadLetterSweeper:
         )
         if not isinstance(outcome, Applied):
             return False
+        await tell_ended(record, Status.FAILED, now_ms=now, error=error, lost=True)
         put = dead_letter_of_failure(task_id, body=letter.delivery.body, error=error, now_ms=now)
         await self._put(entry, replace(put, attempts=received), letter.delivery)
         return True

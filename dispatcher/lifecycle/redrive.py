@@ -14,12 +14,14 @@ from sqswarm.dispatcher.lifecycle.dead_letters import (
     receive_dead_letters,
 )
 from sqswarm.dispatcher.lifecycle.republish import outgoing, republish
+from sqswarm.dispatcher.middleware import submitting
 from sqswarm.dispatcher.submit import Submitted
 from sqswarm.dispatcher.view import find, not_found
 from sqswarm.schemas import protocol
 from sqswarm.schemas.errors import SwarmError, UsageError
 from sqswarm.schemas.ids import created_ms, derive_task_id, new_traceparent, new_version
 from sqswarm.schemas.lifecycle import Phase, Status
+from sqswarm.schemas.message import Message
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.writes import Refused
 
@@ -41,12 +43,18 @@ async def redrive(connection: Connection, task_id: str, *, agent: str | None = N
         message = f"task {task_id} was cancelled before it left its arguments anywhere"
         raise UsageError(message, hint="Submit it anew.")
     connection.catalogue.agent(record.agent)
-    made = _again(connection, record)
+    async with submitting([_again(connection, record)]) as [again]:
+        return await _redriven(connection, record, again)
+
+
+async def _redriven(connection: Connection, record: TaskRecord, message: Message) -> Submitted:
+    now = connection.runner.now_ms()
+    made = TaskRecord.from_message(message, now_ms=now, due_at_ms=now + DUE_GRACE_MS)
     try:
         outgoing(made)  # nothing is recorded that cannot be published
     except ValueError as error:
-        message = f"task {task_id} has arguments that cannot be sent: {error}"
-        raise UsageError(message, hint="Submit it anew, within the limits.") from error
+        why = f"task {record.task_id} has arguments that cannot be sent: {error}"
+        raise UsageError(why, hint="Submit it anew, within the limits.") from error
     outcome = await connection.store.write(protocol.create(made))
     if isinstance(outcome, Refused) and outcome.item is not None:
         made = TaskRecord.from_item(outcome.item)
@@ -57,9 +65,8 @@ async def redrive(connection: Connection, task_id: str, *, agent: str | None = N
     return Submitted(task_id=made.task_id, agent=made.agent)
 
 
-def _again(connection: Connection, old: TaskRecord) -> TaskRecord:
-    now = connection.runner.now_ms()
-    message = replace(
+def _again(connection: Connection, old: TaskRecord) -> Message:
+    return replace(
         old.to_message(),
         id=derive_task_id(old.task_id, "redrive", at_ms=created_ms(old.task_id)),
         v=new_version(connection.runner.random_bits),
@@ -69,7 +76,6 @@ def _again(connection: Connection, old: TaskRecord) -> TaskRecord:
         traceparent=new_traceparent(connection.runner.random_bits),
         redriven_from=old.task_id,
     )
-    return TaskRecord.from_message(message, now_ms=now, due_at_ms=now + DUE_GRACE_MS)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from sqswarm.dispatcher.lifecycle.children import repair_waiting
 from sqswarm.dispatcher.lifecycle.completion import Completion, apply_completions
 from sqswarm.dispatcher.lifecycle.dead_letters import dead_letter_of_failure
 from sqswarm.dispatcher.lifecycle.republish import republish
+from sqswarm.dispatcher.middleware import tell_ended
 from sqswarm.schemas import protocol
 from sqswarm.schemas.ids import new_version
 from sqswarm.schemas.json import JsonObject
@@ -143,7 +144,10 @@ class Housekeeper:
         )
         if not isinstance(outcome, Applied) or outcome.item is None:
             return "checked"
-        await self.close(TaskRecord.from_item(outcome.item))
+        ended = TaskRecord.from_item(outcome.item)
+        lost = record.lease_until_ms > 0
+        await tell_ended(ended, ended.status, now_ms=now, error=error, lost=lost)
+        await self.close(ended)
         return "failed"
 
     async def _put_dead_letter(self, record: TaskRecord, error: JsonObject) -> None:

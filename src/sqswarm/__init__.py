@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sqswarm.dispatcher.async_client import AsyncSwarm, AsyncTask
     from sqswarm.dispatcher.client import Swarm, Task
     from sqswarm.dispatcher.map import Done
+    from sqswarm.dispatcher.middleware import Middleware, add_middleware, remove_middleware
     from sqswarm.dispatcher.submit import Request
     from sqswarm.dispatcher.view import TaskView
     from sqswarm.schemas.agent_spec import Schedule, Subscription
@@ -31,6 +32,15 @@ if TYPE_CHECKING:
         SwarmError,
     )
     from sqswarm.schemas.budget import Budget
+    from sqswarm.schemas.heard import (
+        Attempt,
+        Batch,
+        Step,
+        Submission,
+        TaskEnd,
+        ToolUse,
+        Turn,
+    )
     from sqswarm.workers.agent import Agent, agent
     from sqswarm.workers.claude.agent import ClaudeAgent
     from sqswarm.workers.claude.config import McpServer
@@ -45,7 +55,9 @@ __all__ = [
     "AskTimedOut",
     "AsyncSwarm",
     "AsyncTask",
+    "Attempt",
     "AttemptCancelled",
+    "Batch",
     "Budget",
     "ChildFailed",
     "ClaudeAgent",
@@ -53,20 +65,28 @@ __all__ = [
     "Fail",
     "LeaseLost",
     "McpServer",
+    "Middleware",
     "RemoteFailed",
     "Request",
     "Retry",
     "Schedule",
+    "Step",
     "StepFailed",
+    "Submission",
     "Subscription",
     "Swarm",
     "SwarmError",
     "Task",
     "TaskContext",
+    "TaskEnd",
     "TaskView",
     "Tool",
+    "ToolUse",
+    "Turn",
+    "add_middleware",
     "agent",
     "ask_person",
+    "remove_middleware",
     "tool",
 ]
 
@@ -77,7 +97,9 @@ _HOMES = {
     "AskTimedOut": "schemas.errors",
     "AsyncSwarm": "dispatcher.async_client",
     "AsyncTask": "dispatcher.async_client",
+    "Attempt": "schemas.heard",
     "AttemptCancelled": "schemas.errors",
+    "Batch": "schemas.heard",
     "Budget": "schemas.budget",
     "ChildFailed": "schemas.errors",
     "ClaudeAgent": "workers.claude.agent",
@@ -85,20 +107,28 @@ _HOMES = {
     "Fail": "workers.runtime.outcome",
     "LeaseLost": "schemas.errors",
     "McpServer": "workers.claude.config",
+    "Middleware": "dispatcher.middleware",
     "RemoteFailed": "schemas.errors",
     "Request": "dispatcher.submit",
     "Retry": "workers.runtime.outcome",
     "Schedule": "schemas.agent_spec",
+    "Step": "schemas.heard",
     "StepFailed": "schemas.errors",
+    "Submission": "schemas.heard",
     "Subscription": "schemas.agent_spec",
     "Swarm": "dispatcher.client",
     "SwarmError": "schemas.errors",
     "Task": "dispatcher.client",
     "TaskContext": "workers.durable.context",
+    "TaskEnd": "schemas.heard",
     "TaskView": "dispatcher.view",
     "Tool": "workers.claude.tools",
+    "ToolUse": "schemas.heard",
+    "Turn": "schemas.heard",
+    "add_middleware": "dispatcher.middleware",
     "agent": "workers.agent",
     "ask_person": "workers.claude.tools",
+    "remove_middleware": "dispatcher.middleware",
     "tool": "workers.claude.tools",
 }
 

@@ -53,7 +53,7 @@ class McpTool(Tool):
         async def body() -> str:
             return await call_tool(self.server, self.original, tool_call.arguments)
 
-        return await recorded(tool_call, self.name, body)
+        return await recorded(tool_call, self.name, body, server=self.server.name)
 
 
 async def tools_of_server(

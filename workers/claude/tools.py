@@ -22,10 +22,12 @@ from sqswarm.schemas.errors import (
     LeaseLost,
     UnknownAgent,
 )
+from sqswarm.schemas.heard import ToolUse
 from sqswarm.schemas.json import JsonObject
 from sqswarm.workers.agent import Agent
 from sqswarm.workers.claude.tool_output import shown
 from sqswarm.workers.durable.context import TaskContext
+from sqswarm.workers.durable.step import return_type, run_step
 from sqswarm.workers.runtime.outcome import Fail, Retry
 from sqswarm.workers.signature import Signature, compile_signature
 
@@ -76,7 +78,9 @@ class Tool(ABC):
         """Do it once for the whole task; returns what the model is told, or raises ToolError."""
 
 
-async def recorded(tool_call: ToolCall, name: str, body: Callable[[], Any]) -> str:
+async def recorded(
+    tool_call: ToolCall, name: str, body: Callable[[], Any], *, server: str | None = None
+) -> str:
     """Run `body` as a step; what it raises is recorded too, and raised as ToolError.
 
     `Fail` and `Retry` pass: they are about the whole task.
@@ -99,7 +103,14 @@ async def recorded(tool_call: ToolCall, name: str, body: Callable[[], Any]) -> s
             return told(error)
 
     step = attempt if inspect.iscoroutinefunction(body) else plain_attempt
-    outcome = await tool_call.ctx.step(f"{name} {tool_call.id}"[:200], step)
+    outcome = await run_step(
+        tool_call.ctx._recorded("a tool"),  # noqa: SLF001 - not for agents, as `about` is
+        f"{name} {tool_call.id}"[:200],
+        step,
+        returns=return_type(step),
+        retries=0,
+        about=ToolUse(name=name, call_id=tool_call.id, server=server),
+    )
     if "error" in outcome:
         raise ToolError(outcome["error"])
     return str(outcome["output"])

@@ -12,6 +12,7 @@ from typing import Any
 from sqswarm.backends.redact import hide, hide_all
 from sqswarm.schemas.budget import worst_case
 from sqswarm.schemas.errors import SecretNotFound
+from sqswarm.schemas.heard import Turn
 from sqswarm.schemas.json import JsonObject, dumps, size_bytes
 from sqswarm.schemas.ledger import day_of
 from sqswarm.schemas.pricing import Tokens
@@ -55,20 +56,35 @@ class Turns:
         Or `wait_s` alone, where the API is too busy for now. `known` is the usage of the turn
         before. Raises Fail where no attempt can succeed (BudgetExceeded, ContextOverflow, …).
         """
+        account = self._model.account.settled(os.environ)
+        turn = Turn(
+            number=number,
+            provider=account.provider,
+            model=self._model.name,
+            max_tokens=int(self._request["max_tokens"]),
+            server=account.base_url,
+        )
 
         async def called() -> JsonObject:
-            return await self._called(number, messages, known)
+            try:
+                return await self._called(turn, messages, known)
+            finally:
+                turn.input_tokens = self._so_far.input
+                turn.cache_write_tokens = self._so_far.cache_write
+                turn.cache_read_tokens = self._so_far.cache_read
+                turn.output_tokens = self._so_far.output
 
         # Redacted already, as far as it can be: thinking is signed and goes back as it came.
         journal = self._ctx._recorded("a turn")  # noqa: SLF001 - not for agents, as `hidden` is
         reply: JsonObject = await run_step(
-            journal, "turn", called, returns=None, retries=0, hidden=False
+            journal, "turn", called, returns=None, retries=0, hidden=False, about=turn
         )
         return reply
 
     async def _called(
-        self, number: int, messages: Sequence[JsonObject], known: Tokens | None
+        self, turn: Turn, messages: Sequence[JsonObject], known: Tokens | None
     ) -> JsonObject:
+        self._so_far = Tokens()
         client = await self._client()
         price = self._model.price(day_of(self._worker.now_ms()))
         ceiling = worst_case(
@@ -80,22 +96,23 @@ class Turns:
         reservation = await self._spend.reserve(ceiling, patience_s=_PATIENCE_S)
         self._so_far = Tokens()
         try:
-            reply = await self._patiently(client, number, messages)
+            reply = await self._patiently(client, turn, messages)
         except asyncio.CancelledError:
             # Out of time: what is known is entered, while the clean-up's moment lasts.
             if self._so_far.total:
-                await self._settle(reservation, sure=False)
+                turn.micro_usd = await self._settle(reservation, sure=False)
             raise
         except Exception as error:
             meaning, free = _meaning(error)
-            await self._settle(reservation, sure=free and not self._so_far.total)
+            cost_free = free and not self._so_far.total
+            turn.micro_usd = await self._settle(reservation, sure=cost_free)
             if meaning is error:
                 raise
             raise meaning from error
-        micro_usd = await self._settle(reservation, sure=True)
+        turn.micro_usd = await self._settle(reservation, sure=True)
         if "wait_s" not in reply:
             self._ctx.log.info(
-                "turn.taken", turn=number, micro_usd=micro_usd, **asdict(self._so_far)
+                "turn.taken", turn=turn.number, micro_usd=turn.micro_usd, **asdict(self._so_far)
             )
         return reply
 
@@ -119,7 +136,7 @@ class Turns:
         return size_bytes(dumps(list(messages[last + 1 :])))
 
     async def _patiently(
-        self, client: Any, number: int, messages: Sequence[JsonObject]
+        self, client: Any, turn: Turn, messages: Sequence[JsonObject]
     ) -> JsonObject:
         """Call until the API takes it, or until waiting for it is no longer a worker's business."""
         waited_s = 0.0
@@ -128,23 +145,23 @@ class Turns:
         while True:
             wait_s = await self._throttle.wait_ms() / 1000
             if waited_s + wait_s > patience_s:
-                self._ctx.log.warning("turn.throttled", turn=number, wait_s=wait_s)
+                self._ctx.log.warning("turn.throttled", turn=turn.number, wait_s=wait_s)
                 return {"wait_s": min(wait_s + 2.0 ** min(times, 6), _LONGEST_WAIT_S)}
             if wait_s:
                 waited_s += wait_s
                 await self._worker.runner.sleep(wait_s)
                 continue
             try:
-                return await self._streamed(client, number, messages)
+                return await self._streamed(client, turn, messages)
             except Throttled as throttled:
                 times += 1
-                self._ctx.log.info("call.throttled", turn=number, status=throttled.status)
+                self._ctx.log.info("call.throttled", turn=turn.number, status=throttled.status)
                 await self._throttle.note(throttled, times=times)
 
     async def _streamed(
-        self, client: Any, number: int, messages: Sequence[JsonObject]
+        self, client: Any, turn: Turn, messages: Sequence[JsonObject]
     ) -> JsonObject:
-        headers = {"Idempotency-Key": f"{self._ctx.task_id}/{number}"}
+        headers = {"Idempotency-Key": f"{self._ctx.task_id}/{turn.number}"}
         who = sha256(self._ctx.principal.encode()).hexdigest()[:32]
         stream = client.messages.stream(
             **self._request,
@@ -161,11 +178,13 @@ class Turns:
                     self._so_far = Tokens.of(usage.to_dict())
                 if event.type == "text" and monotonic() - shown_at >= _SHOW_EVERY_S:
                     shown_at = monotonic()
-                    await self._show(number, event.snapshot)
+                    await self._show(turn.number, event.snapshot)
             message = await events.get_final_message()
         if message.stop_reason is None:
             raise Cut("the reply broke off")
         self._so_far = Tokens.of(message.usage.to_dict())
+        turn.stop_reason, turn.response_id = message.stop_reason, message.id
+        turn.response_model = message.model
         return {
             "content": [_plain(block) for block in message.content],
             "stop_reason": message.stop_reason,

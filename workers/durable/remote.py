@@ -23,6 +23,7 @@ from sqswarm.schemas.errors import (
     TimedOut,
     Unreachable,
 )
+from sqswarm.schemas.heard import ToolUse
 from sqswarm.schemas.json import JsonObject, canonical
 from sqswarm.schemas.results import WRAPPED_KEY
 from sqswarm.workers.durable.ask import run_form
@@ -74,6 +75,7 @@ class Remote:
             returns=None,
             retries=0,
             hidden=False,  # a task's id is whatever the server likes, and goes back as it came
+            about=ToolUse(name=tool, server=self.url),
         )
         ended = created.get("ended") or await self._ended(tool, base, created)
         failed = ended.get("error")

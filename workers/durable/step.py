@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqswarm.backends.redact import HIDDEN, hide, hide_all
+from sqswarm.dispatcher import middleware
 from sqswarm.schemas import protocol
 from sqswarm.schemas.errors import LeaseLost, StepFailed
 from sqswarm.schemas.json import NESTING_LIMIT, dumps, loads, name_fault, size_bytes
@@ -28,6 +30,9 @@ from sqswarm.workers.durable.journal_entry import JournalEntry, step_name
 from sqswarm.workers.runtime.decide import backoff_s
 from sqswarm.workers.runtime.outcome import Fail, Retry
 
+if TYPE_CHECKING:  # made only where somebody listens
+    from sqswarm.schemas.heard import Step, ToolUse, Turn
+
 STEP_NAME_LIMIT = 200
 _THREADS = 64
 """Plain functions of steps at a time: on threads of their own, for AWS calls need theirs."""
@@ -41,14 +46,15 @@ async def run_step(
     returns: Any,
     retries: int,
     hidden: bool = True,
+    about: Turn | ToolUse | None = None,
 ) -> Any:
     """Return the recorded outcome of a step, or run it, record it and return it.
 
     An outcome is what JSON makes of it (of `returns`' type where that is known), on the first
     run as on every replay: so it is without secrets, unless `hidden` is False because the caller
     has seen to that. A step that raises is tried again by the next attempt, unless the agent
-    catches its StepFailed and goes on: then the failure is what is recorded. Raises LeaseLost
-    where another worker has the task by now.
+    catches its StepFailed and goes on: then the failure is what is recorded. Middleware hears
+    `about` what it is. Raises LeaseLost where another worker has the task by now.
     """
     if len(name) > STEP_NAME_LIMIT or (fault := name_fault(name)):
         if len(name) > STEP_NAME_LIMIT:
@@ -62,20 +68,52 @@ async def run_step(
             if recorded is not None:
                 journal.worker.log.info("step.replayed", task_id=journal.lease.task_id, step=full)
                 return await _replayed(journal, name, recorded, returns)
-            try:
-                value = await _attempts(journal, full, call, retries)
-            except LeaseLost:
-                raise
-            except Exception as error:
-                failed = StepFailed(name, _type_of(error), hide(str(error)))
-                kept = error_object(failed.error_type, failed.reason)
-                kept["data"]["fail"] = isinstance(error, Fail)
-                journal.failed(Failure(name=full, error=kept, at=operation.place))
-                if isinstance(error, Fail | Retry):
+            async with _told(journal, full, about) as told:
+                try:
+                    value = await _attempts(journal, full, call, retries, told)
+                except LeaseLost:
                     raise
-                raise failed from error
-            text = _encoded(journal, full, value, returns, hidden=hidden)
-            return _decoded(await _record(journal, operation, full, text), returns)
+                except Exception as error:
+                    failed = StepFailed(name, _type_of(error), hide(str(error)))
+                    kept = error_object(failed.error_type, failed.reason)
+                    kept["data"]["fail"] = isinstance(error, Fail)
+                    journal.failed(Failure(name=full, error=kept, at=operation.place))
+                    if isinstance(error, Fail | Retry):
+                        raise
+                    raise failed from error
+                text = _encoded(journal, full, value, returns, hidden=hidden)
+                return _decoded(await _record(journal, operation, full, text), returns)
+
+
+@asynccontextmanager
+async def _told(
+    journal: Journal, name: str, about: Turn | ToolUse | None
+) -> AsyncIterator[Step | None]:
+    """Let middleware hear of a step that is run, where anybody listens."""
+    if not middleware.heard("before_step", "after_step"):
+        yield None
+        return
+    worker, lease = journal.worker, journal.lease
+    from sqswarm.schemas.heard import Step, ToolUse, Turn
+
+    told = Step(
+        task_id=lease.task_id,
+        agent=lease.agent,
+        attempt=lease.attempt,
+        name=name,
+        began_ms=worker.now_ms(),
+        turn=about if isinstance(about, Turn) else None,
+        tool=about if isinstance(about, ToolUse) else None,
+    )
+    await middleware.tell("before_step", told)
+    try:
+        yield told
+    except BaseException as error:
+        told.exception = error.__cause__ if isinstance(error, StepFailed) else error
+        raise
+    finally:
+        told.ended_ms = worker.now_ms()
+        await middleware.tell("after_step", told)
 
 
 async def _replayed(journal: Journal, name: str, recorded: JournalEntry, returns: Any) -> Any:
@@ -91,7 +129,13 @@ def _type_of(error: Exception) -> str:
     return error.type if isinstance(error, Fail) else type(error).__name__
 
 
-async def _attempts(journal: Journal, name: str, call: Callable[[], Any], retries: int) -> Any:
+async def _attempts(
+    journal: Journal,
+    name: str,
+    call: Callable[[], Any],
+    retries: int,
+    told: Step | None,
+) -> Any:
     attempt = 1
     while True:
         try:
@@ -114,6 +158,8 @@ async def _attempts(journal: Journal, name: str, call: Callable[[], Any], retrie
             )
             await journal.worker.runner.sleep(wait_s)
             attempt += 1
+            if told is not None:
+                told.tries = attempt
 
 
 async def _called(journal: Journal, call: Callable[[], Any]) -> Any:

@@ -10,6 +10,7 @@ from sqswarm.backends.ports.bus import DELAY_LIMIT_S, Delivery
 from sqswarm.backends.ports.store import all_written
 from sqswarm.backends.runner import attempt
 from sqswarm.dispatcher.connection import DUE_GRACE_MS
+from sqswarm.dispatcher.middleware import tell_ended
 from sqswarm.schemas import protocol
 from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.errors import NotStorable, PoisonMessage
@@ -193,9 +194,16 @@ async def _decide(
         if isinstance(outcome, Applied) and outcome.item and outcome.item["v"] != job.token:
             # Not an acquire: it has just been woken, or failed with its attempts used up. Decide
             # again: an ended task's effects and message are dealt with there.
+            await _tell_if_ended(worker, TaskRecord.from_item(outcome.item))
             outcome = Refused(item=outcome.item)
     await worker.hide(job, seconds=1)
     return Disposition.KEEP
+
+
+async def _tell_if_ended(worker: WorkerContext, record: TaskRecord) -> None:
+    if record.status.terminal:
+        now_ms = worker.now_ms()
+        await tell_ended(record, record.status, now_ms=now_ms, error=record.error, lost=True)
 
 
 async def _next_step(  # noqa: C901 - one case a standing

@@ -28,6 +28,7 @@ from sqswarm.workers.runtime.acquire import Disposition, acquire, come_again, pu
 from sqswarm.workers.runtime.decide import decide
 from sqswarm.workers.runtime.execute import AgentExecutor, NotLoaded
 from sqswarm.workers.runtime.heartbeat import WorkerStopping, heartbeat
+from sqswarm.workers.runtime.hooks import Hooks, note_outcome
 from sqswarm.workers.runtime.job import Job, job_of
 from sqswarm.workers.runtime.outcome import Broke, Failed, Outcome, Returned
 from sqswarm.workers.runtime.rate_limit import rate_limit
@@ -99,6 +100,7 @@ class Runtime:
         ends = None if budget_s is None else self._worker.runner.monotonic() + budget_s
         lanes: dict[str, list[Job]] = {}
         dispositions = _Dispositions(tell)
+        hooks = Hooks(self._worker)
         poisoned: list[tuple[Delivery, PoisonMessage]] = []
         for delivery in deliveries:
             try:
@@ -114,7 +116,7 @@ class Runtime:
         aside = asyncio.ensure_future(self._put_aside(poisoned, dispositions))
         while lanes and not (self._stopping and self._stopping.is_set()):
             wave = [jobs[0] for jobs in lanes.values()]
-            await self._carry(wave, ends, dispositions)
+            await self._carry(wave, ends, dispositions, hooks)
             lanes = {
                 lane: jobs[1:]
                 for lane, jobs in lanes.items()
@@ -134,6 +136,8 @@ class Runtime:
                 result.keep.append(delivery.message_id)
             else:
                 result.delete.append(delivery.receipt)
+        left_s = None if ends is None else ends - self._worker.runner.monotonic()
+        await hooks.batch_over(messages=len(deliveries), poisoned=len(poisoned), left_s=left_s)
         return result
 
     def _lane(self, job: Job) -> str:
@@ -163,7 +167,11 @@ class Runtime:
             )
 
     async def _carry(
-        self, jobs: Sequence[Job], ends: float | None, dispositions: _Dispositions
+        self,
+        jobs: Sequence[Job],
+        ends: float | None,
+        dispositions: _Dispositions,
+        hooks: Hooks,
     ) -> None:
         """Carry jobs of different tasks through, side by side."""
         left = {job.delivery.message_id for job in jobs}
@@ -184,8 +192,9 @@ class Runtime:
             if isinstance(answer, Disposition):
                 dispositions[job.delivery.message_id] = answer
             else:
-                task = asyncio.ensure_future(self._run(job, answer, ends))
-                jobs_of[task] = job
+                leased = hooks.told(job.of_record(answer.record), answer)
+                task = hooks.start(leased, self._run(leased, answer, ends, hooks))
+                jobs_of[task] = leased
                 running.add(task)
         finished: list[Run] = []
         flush_at = 0.0
@@ -200,21 +209,30 @@ class Runtime:
                 run = task.result()
                 if isinstance(run, Disposition):
                     dispositions[jobs_of[task].delivery.message_id] = run
+                    hooks.over(jobs_of[task])
                 else:
                     finished.append(run)
             if finished and (not running or self._worker.runner.monotonic() >= flush_at):
                 told = await settle_runs(self._worker, finished)
                 ids = [run.job.delivery.message_id for run in finished]
                 dispositions.update(dict(zip(ids, told, strict=True)))
+                for one in finished:
+                    hooks.over(one.job)
                 finished = []
+        await hooks.attempts_told()
 
-    async def _run(self, job: Job, lease: Lease, ends: float | None) -> Run | Disposition:
+    async def _run(
+        self, job: Job, lease: Lease, ends: float | None, hooks: Hooks
+    ) -> Run | Disposition:
         """Run one attempt; whatever breaks here is this task's alone."""
+        await hooks.began(job)
         try:
-            return await self._attempt(job.of_record(lease.record), lease, ends)
+            return await self._attempt(job, lease, ends)
         except Exception as error:
             self._worker.log.error("attempt.failed", task_id=job.task_id, error=repr(error))
             return Disposition.KEEP
+        finally:
+            hooks.ended(job)
 
     async def _attempt(self, job: Job, lease: Lease, ends: float | None) -> Run | Disposition:
         """Run one attempt; its message's disposition at once where the lease was lost meanwhile."""
@@ -252,9 +270,11 @@ class Runtime:
             return await self._stand_back(job)
         except Exception as error:
             log.error("arguments.failed", error=repr(error))
-            outcome = Broke(error_type=type(error).__name__, message=str(error))
+            outcome = Broke(error_type=type(error).__name__, message=str(error), exception=error)
+        outcome = _recordable(outcome)
+        note_outcome(job, outcome)
         decision = decide(
-            _recordable(outcome),
+            outcome,
             attempt=lease.attempt,
             max_attempts=self._worker.spec.max_attempts,
             jitter=self._worker.runner.jitter(),
@@ -274,6 +294,7 @@ class Runtime:
             if not job.is_lean(self._worker.spec):
                 write = protocol.hand_back(lease, now_ms=self._worker.now_ms())
                 await self._worker.store.write(write)
+            job.recorded_as("handed-back")
             await self._worker.hide(job, seconds=0)
         except Exception as error:
             self._worker.log.error("hand-back.failed", task_id=job.task_id, error=repr(error))

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from sqswarm.backends.redact import hide
@@ -58,7 +59,12 @@ class AgentExecutor:
         try:
             bound = self._signature.bind(arguments)
         except ValidationError as error:
-            return Failed(error_type="InvalidArguments", message=_brief(error), code=INVALID_PARAMS)
+            return Failed(
+                error_type="InvalidArguments",
+                message=_brief(error),
+                code=INVALID_PARAMS,
+                exception=error,
+            )
         journal = None
         if self._signature.takes_context:
             bound["ctx"] = context
@@ -68,7 +74,7 @@ class AgentExecutor:
         except (LeaseLost, asyncio.CancelledError):
             raise
         except Exception as error:
-            return _failure(error, context)
+            return replace(_failure(error, context), exception=error)
 
     async def _outcome(
         self, bound: dict[str, Any], journal: Journal | None, timeout_s: float
@@ -168,7 +174,7 @@ class NotLoaded:
         return self._outcome
 
 
-def _failure(error: Exception, context: TaskContext) -> Outcome:
+def _failure(error: Exception, context: TaskContext) -> Broke | Failed:
     match error:
         case Retry():
             return Broke(error_type="Retry", message=str(error), after_s=error.after)

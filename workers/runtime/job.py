@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import field, replace
+from typing import TYPE_CHECKING
 
 from sqswarm.backends.ports.bus import Delivery
 from sqswarm.schemas.agent_spec import AgentSpec, Durability
@@ -11,6 +12,9 @@ from sqswarm.schemas.message import Message, decode
 from sqswarm.schemas.protocol import Lease
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.value import dataclass
+
+if TYPE_CHECKING:  # made only where somebody listens
+    from sqswarm.schemas.heard import Attempt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +25,13 @@ class Job:
     message: Message
     task_id: str
     token: str
+    told: Attempt | None = field(default=None, compare=False, repr=False)
+    """What middleware hears of it, where anybody listens."""
+
+    def recorded_as(self, outcome: str) -> None:
+        """Note what became of its attempt."""
+        if self.told is not None:
+            self.told.outcome = outcome
 
     def of_record(self, record: TaskRecord | None) -> Job:
         """Return this job as its task's record tells it, if there is one: that is the truth."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import field
+
 from sqswarm.schemas.journal import Place, PlannedChild
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.results import AGENT_FAILED
@@ -51,6 +53,7 @@ class Broke:
     error_type: str
     message: str
     after_s: float | None = None
+    exception: BaseException | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +63,7 @@ class Failed:
     error_type: str
     message: str
     code: int = AGENT_FAILED
+    exception: BaseException | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -107,6 +107,8 @@ async def _settled(worker: WorkerContext, runs: Sequence[Run]) -> list[Dispositi
         worker,
         [Ended(job=one.run.job, status=one.ending.status, error=one.ending.error) for one in done],
     )
+    for one in done:
+        one.run.job.recorded_as(one.ending.status.value)
     failed = {one.message_id: error for one, error in zip(done, errors, strict=True)}
     return await worker.runner.gather(
         [_disposition(worker, one, failed.get(one.message_id)) for one in settled]
@@ -191,6 +193,7 @@ async def _refused(
     worker: WorkerContext, run: Run, ending: Ending, item: Item | None
 ) -> Disposition:
     if item is not None and item["status"] == ending.status.value and item["v"] == run.lease.v:
+        run.job.recorded_as(ending.status.value)
         return await stand_back(worker, run.job, item)  # our own, its answer was lost
     worker.log.warning(
         "settle.refused",
@@ -208,9 +211,12 @@ async def _retry_later(worker: WorkerContext, run: Run, decision: RetryLater) ->
         retry_in_s=decision.after_s,
         why=decision.message,
     )
+    released: WriteOutcome = Applied()
     if not run.job.is_lean(worker.spec):
-        await worker.store.write(
+        released = await worker.store.write(
             protocol.release(run.lease, now_ms=worker.now_ms(), message=decision.message)
         )
+    if isinstance(released, Applied):
+        run.job.recorded_as("retried")
     await worker.hide(run.job, seconds=decision.after_s)
     return Disposition.KEEP

@@ -55,6 +55,7 @@ async def suspend(worker: WorkerContext, job: Job, lease: Lease, decision: Suspe
     if item is None or not (isinstance(outcome, Applied) or _is_ours(item, write, lease)):
         worker.log.warning("suspend.refused", task_id=job.task_id)
         return await stand_back(worker, job, item)
+    job.recorded_as("suspended")
     record = TaskRecord.from_item(item)
     worker.log.info(
         "task.suspended",
