@@ -11,7 +11,7 @@ from sqswarm.schemas.errors import SwarmError, TaskCancelled, TaskFailed, TaskNo
 from sqswarm.schemas.ids import is_task_id
 from sqswarm.schemas.json import JsonObject, loads
 from sqswarm.schemas.lifecycle import Status
-from sqswarm.schemas.payload import GONE, Payload
+from sqswarm.schemas.payload import GONE, PAYLOAD_DAYS, Payload
 from sqswarm.schemas.results import call_tool_result, unwrap
 from sqswarm.schemas.task import TaskRecord, task_key
 from sqswarm.schemas.writes import Item
@@ -142,7 +142,7 @@ async def read_payload(connection: Connection, payload: Payload) -> str:
     data = await connection.blobs.get(str(payload.ref))
     if data is None:
         message = f"{payload.ref} {GONE}"
-        raise TaskNotFound(message, hint="Payloads in S3 are kept for 415 days; submit it again.")
+        raise TaskNotFound(message, hint=f"It is kept for {PAYLOAD_DAYS} days; submit it again.")
     return data.decode()
 
 

@@ -25,6 +25,10 @@ ARGUMENTS = "arguments"
 GONE = "is gone, or is not this task's"
 """What is told of a payload that S3 does not give: to who may not list, both look alike."""
 
+PAYLOAD_DAYS = 415
+"""A day longer than a task may wait, with arguments and outcomes of steps that it still needs, and
+than its record is kept after that."""
+
 PAYLOAD_LIMIT_BYTES = 64 * 1024 * 1024
 """The largest payload a claim check carries: a worker holds it in memory more than once."""
 

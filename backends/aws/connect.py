@@ -62,15 +62,16 @@ def is_chosen(settings: Settings, env: Mapping[str, str]) -> bool:
 def running_emulator(env: Mapping[str, str]) -> str | None:
     """Return the address of the emulator started last on this machine, if its process lives."""
     try:
-        current = loads((_home(env) / "current.json").read_text())
+        current = loads((local_home(env) / "current.json").read_text())
         os.kill(int(current["pid"]), 0)
         return str(current["endpoint_url"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _home(env: Mapping[str, str]) -> Path:
-    return Path(env.get("SQSWARM_HOME") or Path.home() / ".sqswarm").expanduser()
+def local_home(env: Mapping[str, str]) -> Path:
+    """Return the directory of all local state: $SQSWARM_HOME, by default ~/.sqswarm."""
+    return Path(env.get("SQSWARM_HOME") or Path.home() / ".sqswarm").expanduser().absolute()
 
 
 def _local_credentials(endpoint_url: str | None, env: Mapping[str, str]) -> dict[str, str]:
@@ -82,7 +83,7 @@ def _local_credentials(endpoint_url: str | None, env: Mapping[str, str]) -> dict
     """
     chosen = env.get("AWS_ACCESS_KEY_ID", "")
     try:
-        record = _home(env) / "run" / str(urlsplit(endpoint_url or "").port) / "emulator.json"
+        record = local_home(env) / "run" / str(urlsplit(endpoint_url or "").port) / "emulator.json"
         key_id = str(loads(record.read_text())["access_key_id"] or "")
     except (OSError, ValueError, KeyError, TypeError):
         key_id = ""

@@ -10,8 +10,9 @@ from botocore.exceptions import ClientError
 from sqswarm.backends.aws.caller import ClientFactory, error_code
 from sqswarm.infra.deployment.drift import Check, Drift
 from sqswarm.infra.resources import Topology
-from sqswarm.infra.template.storage import PAYLOAD_DAYS, SWEEP_INDEX, TEMPLATE_DAYS
+from sqswarm.infra.template.storage import SWEEP_INDEX, TEMPLATE_DAYS
 from sqswarm.infra.topology import LOG_RETENTION_DAYS
+from sqswarm.schemas.payload import PAYLOAD_DAYS
 
 
 def storage_checks(topology: Topology, clients: ClientFactory) -> Iterator[tuple[str, Check]]:

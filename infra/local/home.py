@@ -7,12 +7,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from sqswarm.backends.aws.connect import local_home
 from sqswarm.infra.local.errors import EmulatorError
 
 
 def home() -> Path:
     """Return the directory of all local state."""
-    return Path(os.environ.get("SQSWARM_HOME") or Path.home() / ".sqswarm").expanduser().absolute()
+    return local_home(os.environ)
 
 
 def make_private() -> None:

@@ -12,14 +12,11 @@ from troposphere import AWSObject, dynamodb, s3
 
 from sqswarm.infra.template.logical import arn, ref, text
 from sqswarm.schemas.naming import Names
+from sqswarm.schemas.payload import PAYLOAD_DAYS
 
 TABLE = "Table"
 BUCKET = "Bucket"
 SWEEP_INDEX = "sweep"
-
-PAYLOAD_DAYS = 415
-"""A day longer than a task may wait, with arguments and outcomes of steps that it still needs, and
-than its record is kept after that."""
 
 TEMPLATE_DAYS = 30
 """Templates are kept for a look back only. Code does not expire: each deployment prunes it."""

@@ -4,9 +4,9 @@ import pytest
 from memory_swarm import MemorySwarm
 
 from sqswarm import TaskContext, agent
-from sqswarm.infra.template.storage import PAYLOAD_DAYS
 from sqswarm.schemas.errors import TaskFailed
 from sqswarm.schemas.journal import SLEEP_LIMIT_S, WIDTH_LIMIT
+from sqswarm.schemas.payload import PAYLOAD_DAYS
 from sqswarm.schemas.settings import Settings
 
 RUNS: list[str] = []
