@@ -119,7 +119,7 @@ class Browser:
         self._context = chromium.new_context(
             color_scheme="dark" if dark else "light", viewport=viewport
         )
-        self._context.set_default_timeout(20_000)
+        self._context.set_default_timeout(60_000)  # a loaded machine is slow
         self.page = self._context.new_page()
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
         self.page.on("console", lambda said: said.type == "error" and self.faults.append(said.text))
