@@ -25,6 +25,7 @@ STAGES = {
     "conformance": "server",
     "judges": "server",
     "operations": "ops",
+    "console": "console",
     "container": "crew",
     "faults": "faults",
     "iam": "iam",

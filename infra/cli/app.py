@@ -38,6 +38,7 @@ VERBS: dict[str, dict[str, str]] = {
     },
     "Workers": {"work": "work:work"},
     "Care": {
+        "ui": "ui:ui",
         "dlq": "dlq:dlq",
         "redrive": "redrive:redrive",
         "purge": "purge:purge",

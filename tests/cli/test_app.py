@@ -15,7 +15,7 @@ runner = CliRunner(
 VERBS = [
     *("up", "down", "deploy", "destroy", "synth", "agents", "submit", "map"),
     *("publish", "get", "wait", "list", "cancel", "inbox", "answer", "work", "serve", "mcp"),
-    *("dlq", "redrive", "purge", "logs", "cost", "doctor"),
+    *("ui", "dlq", "redrive", "purge", "logs", "cost", "doctor"),
 ]
 
 

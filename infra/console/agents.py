@@ -1,0 +1,47 @@
+"""Agents: what is deployed."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from nicegui import ui
+
+from sqswarm.infra.console.frame import View
+from sqswarm.infra.console.parts import card, table
+from sqswarm.infra.console.states import Part, empty
+from sqswarm.infra.console.text import one_line
+from sqswarm.infra.console.times import duration
+from sqswarm.schemas.catalogue import CatalogueEntry
+
+
+async def show(view: View) -> None:
+    """Build the page."""
+
+    async def read() -> list[CatalogueEntry]:
+        return (await view.context.swarm()).agents()
+
+    part = Part(read, _render)
+    view.keys["r"] = part.refresh
+    await part.show()
+
+
+def _render(agents: list[CatalogueEntry]) -> None:
+    if not agents:
+        empty("No agent is deployed on this stage.", "sqswarm deploy", icon="smart_toy")
+        return
+    with card():
+        table(
+            ["Agent", "Does", "Durability", "Attempts", "Time-out"],
+            [
+                (
+                    partial(ui.link, entry.name, f"/agents/{entry.name}"),
+                    one_line(entry.description),
+                    entry.durability.value + (", ordered" if entry.ordered else ""),
+                    entry.max_attempts,
+                    duration(entry.timeout_s),
+                )
+                for entry in agents
+            ],
+            label="Agents",
+            numbers="Attempts, Time-out",
+        )
