@@ -18,6 +18,7 @@ from sqswarm.dispatcher.lifecycle.redrive import Redriven, redrive, redrive_dead
 from sqswarm.dispatcher.map import Done, Mapping
 from sqswarm.dispatcher.publish import publish
 from sqswarm.dispatcher.submit import Request, Submitted, submit
+from sqswarm.dispatcher.timeline import DEPTH, LIMIT, timeline
 from sqswarm.dispatcher.view import TaskView, ending_error, find, list_tasks, view
 from sqswarm.schemas.catalogue import CatalogueEntry
 from sqswarm.schemas.errors import SwarmError
@@ -25,6 +26,7 @@ from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.naming import NamedAgent, agent_name
 from sqswarm.schemas.settings import Settings
+from sqswarm.schemas.timeline import Timeline
 
 
 class Handle(Protocol):
@@ -73,6 +75,10 @@ class AsyncTask:
             else await find(self._connection, self.id, agent=self.agent)
         )
         return None if record is None else ending_error(record)
+
+    async def timeline(self, *, depth: int = DEPTH, limit: int = LIMIT) -> Timeline:
+        """Return what became of the task; see `Swarm.timeline`."""
+        return await timeline(self._connection, self.id, agent=self.agent, depth=depth, limit=limit)
 
     async def cancel(self) -> Status:
         """Cancel the task and return the status it ended with."""
@@ -221,6 +227,10 @@ class AsyncSwarm:
     async def get(self, task_id: str) -> TaskView:
         """Return a task as it stands; raises TaskNotFound where this principal has none."""
         return await view(self._connection, task_id)
+
+    async def timeline(self, task_id: str, *, depth: int = DEPTH, limit: int = LIMIT) -> Timeline:
+        """Return what became of a task, with times; see `Swarm.timeline`."""
+        return await timeline(self._connection, task_id, depth=depth, limit=limit)
 
     async def task(self, task_id: str) -> AsyncTask:
         """Return a handle of a task submitted earlier; raises TaskNotFound as `get` does."""

@@ -15,6 +15,7 @@ from sqswarm.dispatcher.lifecycle.dead_letters import DeadLetter
 from sqswarm.dispatcher.lifecycle.redrive import Redriven
 from sqswarm.dispatcher.map import Done
 from sqswarm.dispatcher.submit import Request
+from sqswarm.dispatcher.timeline import DEPTH, LIMIT
 from sqswarm.dispatcher.view import TaskView
 from sqswarm.schemas.catalogue import CatalogueEntry
 from sqswarm.schemas.errors import SwarmError
@@ -22,6 +23,7 @@ from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.naming import NamedAgent
 from sqswarm.schemas.settings import Settings
+from sqswarm.schemas.timeline import Timeline
 
 
 class Task:
@@ -51,6 +53,10 @@ class Task:
     def error(self) -> SwarmError | None:
         """Return the error a failed or cancelled task ended with, None before or otherwise."""
         return run_straight(self._task.error())
+
+    def timeline(self, *, depth: int = DEPTH, limit: int = LIMIT) -> Timeline:
+        """Return what became of the task; see `Swarm.timeline`."""
+        return run_straight(self._task.timeline(depth=depth, limit=limit))
 
     def cancel(self) -> Status:
         """Cancel the task and return the status it ended with."""
@@ -194,6 +200,15 @@ class Swarm:
     def get(self, task_id: str) -> TaskView:
         """Return a task as it stands; raises TaskNotFound where this principal has none."""
         return run_straight(self._swarm.get(task_id))
+
+    def timeline(self, task_id: str, *, depth: int = DEPTH, limit: int = LIMIT) -> Timeline:
+        """Return a task's attempts, steps, children, questions and sleeps, with their times.
+
+        Children are shown from within `depth` levels deep (1: this task alone), at most `limit`
+        of each task, and so are steps: what is left out is counted. Raises TaskNotFound as `get`
+        does.
+        """
+        return run_straight(self._swarm.timeline(task_id, depth=depth, limit=limit))
 
     def task(self, task_id: str) -> Task:
         """Return a handle of a task submitted earlier; raises TaskNotFound as `get` does."""

@@ -6,6 +6,7 @@ Nobody makes these where nothing is listening, nor imports them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from sqswarm.schemas.baggage import baggage_entries
 from sqswarm.schemas.json import JsonObject
@@ -74,6 +75,8 @@ class Attempt:
 class Turn:
     """One paid call of a model. What it used and why it stopped is known after the step."""
 
+    kind: ClassVar[str | None] = "turn"
+    """What a timeline calls its step."""
     number: int
     provider: str
     model: str
@@ -97,6 +100,7 @@ class ToolUse:
     `server` is the MCP server it is called at, where it is one's.
     """
 
+    kind: ClassVar[str | None] = None
     name: str
     call_id: str | None = None
     server: str | None = None

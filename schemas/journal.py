@@ -1,8 +1,8 @@
 """What a task has waited for: the journal in its record, and the plan of its children.
 
-The journal is JSON text in the record's `waits`, one entry a wait. The last entry of kind
-`children` is the plan: it says which children exist, so that whoever finds a waiting parent can
-create them. Only the plan keeps its children's arguments.
+The journal is JSON text in the record's `waits`, one entry a wait, `at` the time it began. The last
+entry of kind `children` is the plan: it says which children exist, so that whoever finds a waiting
+parent can create them. Only the plan keeps its children's arguments.
 """
 
 from __future__ import annotations
@@ -101,10 +101,16 @@ def plan_text(children: Sequence[PlannedChild]) -> str:
 
 
 def with_children(
-    waits: str | None, children: Sequence[PlannedChild], *, ref: str | None, first: int, at: Place
+    waits: str | None,
+    children: Sequence[PlannedChild],
+    *,
+    ref: str | None,
+    first: int,
+    at: Place,
+    now_ms: int,
 ) -> str:
     """Return the journal with a new plan, whose children lie at `ref` or (None) inline."""
-    entry: JsonObject = {**_entry("children", at), "first": first}
+    entry: JsonObject = {**_entry("children", at, now_ms), "first": first}
     if ref is None:
         entry["children"] = [child.to_json() for child in children]
     else:
@@ -112,15 +118,18 @@ def with_children(
     return dumps([*(_shortened(old) for old in entries(waits)), entry])
 
 
-def with_sleep(waits: str | None, names: Iterable[tuple[str, int]], *, at: Place) -> str:
+def with_sleep(
+    waits: str | None, names: Iterable[tuple[str, int]], *, at: Place, now_ms: int
+) -> str:
     """Return the journal with sleeps: each one's name, and when it is over (Unix ms)."""
-    new = [{**_entry("sleep", at), "name": name, "until": until} for name, until in names]
+    new = [{**_entry("sleep", at, now_ms), "name": name, "until": until} for name, until in names]
     return dumps([*entries(waits), *new])
 
 
-def with_asks(waits: str | None, names: Iterable[str], *, at: Place) -> str:
+def with_asks(waits: str | None, names: Iterable[str], *, at: Place, now_ms: int) -> str:
     """Return the journal with questions."""
-    return dumps([*entries(waits), *({**_entry("ask", at), "name": name} for name in names)])
+    new = [{**_entry("ask", at, now_ms), "name": name} for name in names]
+    return dumps([*entries(waits), *new])
 
 
 def is_too_long(waits: str) -> bool:
@@ -134,8 +143,8 @@ def plan_entry(waits: str | None) -> JsonObject | None:
     return plans[-1] if plans else None
 
 
-def _entry(kind: str, at: Place) -> JsonObject:
-    return {"kind": kind, "position": at.position, "alone": at.alone}
+def _entry(kind: str, at: Place, now_ms: int) -> JsonObject:
+    return {"kind": kind, "position": at.position, "alone": at.alone, "at": now_ms}
 
 
 def _shortened(entry: JsonObject) -> JsonObject:

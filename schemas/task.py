@@ -51,7 +51,8 @@ class TaskRecord:
     `pending` numbers the children not yet counted; `planned` is the next number. `waits` is the
     journal of what the task has waited for (journal.py), `open_asks` numbers what is still
     asked. `depth` is 0 for a task that no other task started. `parent` is `<task id>#<number>`, a
-    task of `parent_agent`.
+    task of `parent_agent`. `began` is the attempt that runs and `history` the ones before it
+    (history.py); `resumed_ms` is when the last wait was over.
     """
 
     task_id: str
@@ -91,6 +92,9 @@ class TaskRecord:
     redriven_from: str | None = None
     redriven_as: str | None = None
     waits: str | None = None
+    began: str | None = None
+    history: str | None = None
+    resumed_ms: int | None = None
     open_asks: frozenset[int] = frozenset()
     asks: JsonObject = field(default_factory=dict)
     answers: JsonObject = field(default_factory=dict)
@@ -192,6 +196,7 @@ class TaskRecord:
             planned=item.get("planned", 0),
             wake_at_ms=item.get("wake_at"),
             depth=item.get("depth", 0),
+            resumed_ms=item.get("resumed"),
             created_ms=item["created"],
             updated_ms=item["updated"],
             expires_s=item.get("ttl"),
@@ -278,6 +283,8 @@ OPTIONAL_TEXTS = (
     "redriven_from",
     "redriven_as",
     "waits",
+    "began",
+    "history",
 )
 """Attributes stored under their field's name, as text, where they are set."""
 

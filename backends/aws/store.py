@@ -232,7 +232,9 @@ class DynamoStore:
                 pause_s = min(2 * pause_s, 2.0)
         return found
 
-    async def read_group(self, pk: str, *, after_sk: str = "") -> list[Item]:
+    async def read_group(
+        self, pk: str, *, after_sk: str = "", names: Sequence[str] = (), limit: int | None = None
+    ) -> list[Item]:
         """Return the items under one partition key, page by page."""
         request: dict[str, Any] = {
             "TableName": self._table,
@@ -243,11 +245,17 @@ class DynamoStore:
             },
             "ConsistentRead": True,
         }
+        if names:
+            aliases = {f"#{n}": name for n, name in enumerate(("pk", "sk", *names))}
+            request["ProjectionExpression"] = ", ".join(aliases)
+            request["ExpressionAttributeNames"] = aliases
         items: list[Item] = []
         while True:
+            if limit is not None:
+                request["Limit"] = limit - len(items)
             response = await self._caller.call("dynamodb", "query", **request)
             items += map(item_of, response["Items"])
-            if "LastEvaluatedKey" not in response:
+            if "LastEvaluatedKey" not in response or len(items) == limit:
                 return items
             request["ExclusiveStartKey"] = response["LastEvaluatedKey"]
 

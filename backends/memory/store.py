@@ -83,10 +83,14 @@ class MemoryStore:
         """Return the items that exist."""
         return {key: self.items[key] for key in keys if key in self.items}
 
-    async def read_group(self, pk: str, *, after_sk: str = "") -> list[Item]:
+    async def read_group(
+        self, pk: str, *, after_sk: str = "", names: Sequence[str] = (), limit: int | None = None
+    ) -> list[Item]:
         """Return the items under one partition key."""
-        keys = sorted(k.sk for k in self.items if k.pk == pk and k.sk > after_sk)
-        return [self.items[Key(pk=pk, sk=sk)] for sk in keys]
+        keys = sorted(k.sk for k in self.items if k.pk == pk and k.sk > after_sk)[:limit]
+        items = [self.items[Key(pk=pk, sk=sk)] for sk in keys]
+        shown = {"pk", "sk", *names}
+        return [{n: i[n] for n in i if n in shown} for i in items] if names else items
 
     async def due(self, shard: str, *, until_ms: int, limit: int) -> list[Key]:
         """Return what is due."""

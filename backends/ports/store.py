@@ -93,8 +93,13 @@ class Store(Protocol):
         """Return the items that exist, by key (consistent reads)."""
         ...
 
-    async def read_group(self, pk: str, *, after_sk: str = "") -> list[Item]:
-        """Return all items under `pk` whose sort key is above `after_sk`, in its order."""
+    async def read_group(
+        self, pk: str, *, after_sk: str = "", names: Sequence[str] = (), limit: int | None = None
+    ) -> list[Item]:
+        """Return the items under `pk` whose sort key is above `after_sk`, in its order.
+
+        All of them, or the first `limit`; all their attributes, or `names` beside the keys.
+        """
         ...
 
     async def due(self, shard: str, *, until_ms: int, limit: int) -> list[Key]:

@@ -48,19 +48,22 @@ async def answer(
             message = f"task {task_id} asks nothing called {key!r}"
             raise InvalidArguments(message, hint=f"Open are: {', '.join(record.asks)}.")
         answers = {key: {VALUE_KEY: check_answer(key, asked, value)}}
-        status = await record_answers(connection, record, answers)
+        status = await record_answers(connection, record, answers, by=connection.principal)
         if status is not None:
             return status
 
 
 async def record_answers(
-    connection: Connection, record: TaskRecord, answers: JsonObject
+    connection: Connection, record: TaskRecord, answers: JsonObject, *, by: str | None = None
 ) -> Status | None:
     """Record answers to a task as it was read, and resume it where none is open any more.
 
-    Returns None where the task has changed meanwhile: read it again.
+    `by` is who gave them (None: nobody, their time was over). Returns None where the task has
+    changed meanwhile: read it again.
     """
     now = connection.runner.now_ms()
+    given: JsonObject = {"at": now} if by is None else {"at": now, "by": by}
+    answers = {key: {**said, **given} for key, said in answers.items()}
     left = [asked for key, asked in record.asks.items() if key not in answers]
     outcome = await connection.store.write(
         protocol.answer(

@@ -44,7 +44,7 @@ _JOURNAL = (
 )
 _JOIN = (
     *("pk", "sk", "status", "pending", "phase"),
-    *("v", "lease_until", "attempt", "updated", "due_at", "due_shard"),
+    *("v", "lease_until", "attempt", "updated", "resumed", "due_at", "due_shard"),
 )
 """What a child changes and compares in its parent's record as it ends (protocol: count, fire)."""
 

@@ -31,14 +31,23 @@ from sqswarm.schemas.protocol.run import (
     release,
     renew,
     republish,
+    without_history,
 )
-from sqswarm.schemas.protocol.step import STEP_PREFIX, fence, record_failure, record_step, step_key
+from sqswarm.schemas.protocol.step import (
+    STEP_PREFIX,
+    Ran,
+    fence,
+    record_failure,
+    record_step,
+    step_key,
+)
 from sqswarm.schemas.protocol.wait import answer, ask, count, fire, plan, sleep, wake
 
 __all__ = [
     "STEP_PREFIX",
     "Ending",
     "Lease",
+    "Ran",
     "acquire",
     "acquire_new",
     "answer",
@@ -70,4 +79,5 @@ __all__ = [
     "step_key",
     "wake",
     "without_arguments",
+    "without_history",
 ]

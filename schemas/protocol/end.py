@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sqswarm.schemas.history import AttemptOutcome, with_attempt
 from sqswarm.schemas.json import JsonObject, dumps
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.payload import Payload
@@ -11,6 +12,8 @@ from sqswarm.schemas.protocol.run import (
     AWAKE,
     WORKING,
     Lease,
+    end_attempt,
+    enter_lost,
     fenced_write,
     set_due,
     set_payload,
@@ -34,14 +37,54 @@ class Ending:
         """Return the terminal status."""
         return Status.COMPLETED if self.error is None else Status.FAILED
 
+    @property
+    def attempt_outcome(self) -> AttemptOutcome:
+        """Return how its last attempt ended."""
+        return AttemptOutcome.COMPLETED if self.error is None else AttemptOutcome.FAILED
 
-def settle(lease: Lease, ending: Ending, *, now_ms: int, expires_s: int, owes: bool) -> Write:
-    """Record the task's one result under the lease. `owes`: effects follow, so due stays."""
-    return fenced_write(lease, *_end(ending, now_ms=now_ms, expires_s=expires_s, owes=owes))
+
+def settle(
+    lease: Lease,
+    ending: Ending,
+    *,
+    now_ms: int,
+    expires_s: int,
+    owes: bool,
+    ended_ms: int | None = None,
+) -> Write:
+    """Record the task's one result under the lease. `owes`: effects follow, so due stays.
+
+    `ended_ms` is when the attempt was over: a result may wait for others of its batch.
+    """
+    return fenced_write(
+        lease,
+        *_end(ending, now_ms=now_ms, expires_s=expires_s, owes=owes),
+        *end_attempt(lease, ending.attempt_outcome, ended_ms=ended_ms or now_ms),
+    )
 
 
-def settle_lean(record: TaskRecord, ending: Ending, *, now_ms: int, expires_s: int) -> Write:
-    """Record the result of a `lean` task, whose record this write makes."""
+def settle_lean(
+    record: TaskRecord,
+    ending: Ending,
+    *,
+    now_ms: int,
+    expires_s: int,
+    lease: Lease | None = None,
+    ended_ms: int | None = None,
+) -> Write:
+    """Record the result of a `lean` task, whose record this write makes.
+
+    `lease` is the attempt's that ended it, None where none did.
+    """
+    if lease is not None and lease.began is not None:
+        history = with_attempt(
+            None,
+            lease.began,
+            attempt=lease.attempt,
+            ended_ms=ended_ms or now_ms,
+            outcome=ending.attempt_outcome,
+        )
+        record = replace(record, history=history)
     kept = (c for c in set_record(record) if isinstance(c, Set) and c.name != "status")
     changes = _end(ending, now_ms=now_ms, expires_s=expires_s, owes=True)
     by_name: dict[str, Change] = {c.name: c for c in kept}
@@ -50,8 +93,8 @@ def settle_lean(record: TaskRecord, ending: Ending, *, now_ms: int, expires_s: i
 
 
 def without_arguments(write: Write) -> Write:
-    """Return an end that takes the task's arguments and journal out of its record."""
-    gone = ("arguments", "waits")
+    """Return an end that takes the task's arguments, journal and history out of its record."""
+    gone = ("arguments", "waits", "history")
     kept = tuple(change for change in write.changes if change.name not in gone)
     removed = () if write.inserts else tuple(map(Remove, gone))
     return replace(write, changes=(*kept, *removed))
@@ -99,8 +142,13 @@ def fail_exhausted(
             Eq("v", record.v),
             *AWAKE,
             Le("lease_until", now_ms),
+            Eq("lease_until", record.lease_until_ms),  # else a slow worker has ended its attempt
         ),
-        changes=_end(ending, now_ms=now_ms, expires_s=expires_s, owes=owes),
+        changes=(
+            *_end(ending, now_ms=now_ms, expires_s=expires_s, owes=owes),
+            *enter_lost(record, now_ms=now_ms),
+            Remove("began"),
+        ),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import field, replace
 
 from sqswarm.schemas.agent_spec import Durability
+from sqswarm.schemas.history import AttemptOutcome, with_attempt
 from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.payload import Payload
 from sqswarm.schemas.task import OPTIONAL_TEXTS, TaskRecord, due_shard, task_key
@@ -34,9 +35,11 @@ def create(record: TaskRecord) -> Write:
     return Write(key=record.key, when=(Absent(),), changes=set_record(record))
 
 
-def acquire_new(record: TaskRecord, *, token: str, lease_until_ms: int) -> Write:
+def acquire_new(
+    record: TaskRecord, *, token: str, lease_until_ms: int, began: str | None = None
+) -> Write:
     """Make the record and take its first lease in one write (`standard` mode)."""
-    leased = replace(record, v=token, lease_until_ms=lease_until_ms, attempt=1)
+    leased = replace(record, v=token, lease_until_ms=lease_until_ms, attempt=1, began=began)
     return Write(key=record.key, when=(Absent(),), changes=set_record(leased))
 
 
@@ -52,6 +55,8 @@ class Lease:
     durability: Durability
     record: TaskRecord | None = field(default=None, compare=False, repr=False)
     """The record as acquire returned it; None where this acquire made it, or there is none."""
+    began: str | None = field(default=None, compare=False, repr=False)
+    """What history keeps of when this attempt began and where (history.py)."""
 
     @property
     def key(self) -> Key:
@@ -60,9 +65,24 @@ class Lease:
 
 
 def acquire(
-    key: Key, *, expected: str, max_attempts: int, token: str, now_ms: int, lease_until_ms: int
+    key: Key,
+    *,
+    expected: str,
+    max_attempts: int,
+    token: str,
+    now_ms: int,
+    lease_until_ms: int,
+    began: str | None = None,
+    record: TaskRecord | None = None,
 ) -> Write:
-    """Take the lease of the existing record under `key` whose version is `expected`."""
+    """Take the lease of the existing record under `key` whose version is `expected`.
+
+    `record` is the task as it was read, where it was: an attempt of it that never ended is entered
+    into the history as lost. Compared is its lease too, which is 0 once an attempt has ended: one
+    that a slow worker ends meanwhile keeps its own end, and whoever has not read the record is
+    refused where there is something to enter.
+    """
+    entered = () if record is None else enter_lost(record, now_ms=now_ms)
     return Write(
         key=key,
         when=(
@@ -71,12 +91,15 @@ def acquire(
             *AWAKE,
             Lt("attempt", max_attempts),
             Le("lease_until", now_ms),
+            Eq("lease_until", 0 if record is None else record.lease_until_ms),
         ),
         changes=(
             Set("v", token),
             Set("lease_until", lease_until_ms),
             Add("attempt", 1),
             Set("updated", now_ms),
+            *(() if began is None else (Set("began", began),)),
+            *entered,
         ),
     )
 
@@ -89,10 +112,28 @@ def renew(lease: Lease, *, lease_until_ms: int) -> Write:
     return replace(write, when=(*write.when, *AWAKE))
 
 
-def release(lease: Lease, *, now_ms: int, message: str) -> Write:
+def release(
+    lease: Lease,
+    *,
+    now_ms: int,
+    message: str,
+    ended_ms: int | None = None,
+    error_type: str | None = None,
+    error: str | None = None,
+) -> Write:
     """Give the lease back after a failed attempt; `v` stays until the next acquire."""
     return fenced_write(
-        lease, Set("lease_until", 0), Set("status_message", message), Set("updated", now_ms)
+        lease,
+        Set("lease_until", 0),
+        Set("status_message", message),
+        Set("updated", now_ms),
+        *end_attempt(
+            lease,
+            AttemptOutcome.RETRIED,
+            ended_ms=ended_ms or now_ms,
+            error_type=error_type,
+            error=error,
+        ),
     )
 
 
@@ -104,7 +145,11 @@ def hand_back(lease: Lease, *, now_ms: int) -> Write:
     """
     attempt = max(1, lease.attempt - 1)
     write = fenced_write(
-        lease, Set("lease_until", 0), Set("attempt", attempt), Set("updated", now_ms)
+        lease,
+        Set("lease_until", 0),
+        Set("attempt", attempt),
+        Set("updated", now_ms),
+        *end_attempt(lease, AttemptOutcome.HANDED_BACK, ended_ms=now_ms),
     )
     return replace(write, when=(*write.when, Eq("attempt", lease.attempt)))
 
@@ -130,6 +175,48 @@ def republish(record: TaskRecord, *, due_at_ms: int) -> Write:
             *set_due(record.task_id, due_at_ms),
         ),
     )
+
+
+def end_attempt(
+    lease: Lease,
+    outcome: AttemptOutcome,
+    *,
+    ended_ms: int,
+    error_type: str | None = None,
+    error: str | None = None,
+) -> tuple[Change, ...]:
+    """Move the attempt under `lease` into the task's history."""
+    if lease.began is None:
+        return ()
+    history = with_attempt(
+        lease.record,
+        lease.began,
+        attempt=lease.attempt,
+        ended_ms=ended_ms,
+        outcome=outcome,
+        error_type=error_type,
+        error=error,
+    )
+    return (Set("history", history), Remove("began"))
+
+
+def enter_lost(record: TaskRecord, *, now_ms: int) -> tuple[Change, ...]:
+    """Enter an attempt that never ended, of a task as it was read whose lease is over."""
+    if record.began is None:
+        return ()
+    history = with_attempt(
+        record,
+        record.began,
+        attempt=record.attempt,
+        ended_ms=min(record.lease_until_ms, now_ms),
+        outcome=AttemptOutcome.LOST,
+    )
+    return (Set("history", history),)
+
+
+def without_history(write: Write) -> Write:
+    """Return the end of an attempt that enters nothing: where its record has no room left."""
+    return replace(write, changes=tuple(one for one in write.changes if one.name != "history"))
 
 
 def set_due(record_id: str, due_at_ms: int | None) -> tuple[Change, ...]:

@@ -6,9 +6,18 @@ from sqswarm.schemas.journal import Place
 from sqswarm.schemas.json import JsonObject, dumps
 from sqswarm.schemas.payload import Payload
 from sqswarm.schemas.protocol.run import Lease, fenced_write, set_payload
+from sqswarm.schemas.value import dataclass
 from sqswarm.schemas.writes import Absent, Key, Set, Write
 
 STEP_PREFIX = "step#"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """When a step ran (Unix milliseconds)."""
+
+    began_ms: int
+    ended_ms: int
 
 
 def step_key(task: Key, name: str) -> Key:
@@ -17,24 +26,37 @@ def step_key(task: Key, name: str) -> Key:
 
 
 def record_step(
-    lease: Lease, name: str, outcome: Payload, *, at: Place, ttl_s: int
+    lease: Lease,
+    name: str,
+    outcome: Payload,
+    *,
+    at: Place,
+    ttl_s: int,
+    ran: Ran | None = None,
+    kind: str | None = None,
 ) -> tuple[Write, Write]:
     """Record a step's outcome: one transaction of a check of the fence and the new item.
 
     The check is on another item than the write, so one conditional write cannot do it: a worker
     whose lease was taken over between a read of the task and the write of the step would leave
-    its outcome beside the heir's. `at` tells a replay what ran before it.
+    its outcome beside the heir's. `at` tells a replay what ran before it. `kind` is what the step
+    is, where it is no plain one.
     """
-    made = _create_step(lease, name, set_payload("outcome", outcome), at=at, ttl_s=ttl_s)
+    kept = set_payload("outcome", outcome)
+    if kind is not None:
+        kept = (*kept, Set("kind", kind))
+    made = _create_step(lease, name, kept, at=at, ttl_s=ttl_s, ran=ran)
     return fenced_write(lease), made
 
 
-def record_failure(lease: Lease, name: str, error: JsonObject, *, at: Place, ttl_s: int) -> Write:
+def record_failure(
+    lease: Lease, name: str, error: JsonObject, *, at: Place, ttl_s: int, ran: Ran | None = None
+) -> Write:
     """Record that a step failed and the agent went on: for a transaction with what came next.
 
     Not before: a failure that ends the attempt is tried again by the next one.
     """
-    return _create_step(lease, name, (Set("error", dumps(error)),), at=at, ttl_s=ttl_s)
+    return _create_step(lease, name, (Set("error", dumps(error)),), at=at, ttl_s=ttl_s, ran=ran)
 
 
 def fence(lease: Lease) -> Write:
@@ -42,7 +64,10 @@ def fence(lease: Lease) -> Write:
     return fenced_write(lease)
 
 
-def _create_step(lease: Lease, name: str, kept: tuple[Set, ...], *, at: Place, ttl_s: int) -> Write:
+def _create_step(
+    lease: Lease, name: str, kept: tuple[Set, ...], *, at: Place, ttl_s: int, ran: Ran | None
+) -> Write:
+    times = () if ran is None else (Set("began", ran.began_ms), Set("ended", ran.ended_ms))
     return Write(
         key=step_key(lease.key, name),
         when=(Absent(),),
@@ -51,5 +76,6 @@ def _create_step(lease: Lease, name: str, kept: tuple[Set, ...], *, at: Place, t
             Set("position", at.position),
             Set("alone", at.alone),
             Set("ttl", ttl_s),
+            *times,
         ),
     )

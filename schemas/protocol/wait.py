@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
+from sqswarm.schemas.history import AttemptOutcome
 from sqswarm.schemas.json import JsonObject, dumps
 from sqswarm.schemas.lifecycle import Phase, Status
-from sqswarm.schemas.protocol.run import AWAKE, WORKING, Lease, fenced_write, set_due
+from sqswarm.schemas.protocol.run import AWAKE, WORKING, Lease, end_attempt, fenced_write, set_due
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.writes import (
     Change,
@@ -161,6 +162,7 @@ def _suspend(lease: Lease, *, now_ms: int, due_at_ms: int | None) -> tuple[Chang
         Set("lease_until", 0),
         Set("updated", now_ms),
         *set_due(lease.task_id, due_at_ms),
+        *end_attempt(lease, AttemptOutcome.SUSPENDED, ended_ms=now_ms),
     )
 
 
@@ -170,5 +172,6 @@ def _resume(task_id: str, *, v: str, now_ms: int, due_at_ms: int) -> tuple[Chang
         Set("lease_until", 0),
         Set("attempt", 0),
         Set("updated", now_ms),
+        Set("resumed", now_ms),
         *set_due(task_id, due_at_ms),
     )

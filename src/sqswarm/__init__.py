@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         ToolUse,
         Turn,
     )
+    from sqswarm.schemas.timeline import Span, Timeline
     from sqswarm.workers.agent import Agent, agent
     from sqswarm.workers.claude.agent import ClaudeAgent
     from sqswarm.workers.claude.config import McpServer
@@ -70,6 +71,7 @@ __all__ = [
     "Request",
     "Retry",
     "Schedule",
+    "Span",
     "Step",
     "StepFailed",
     "Submission",
@@ -80,6 +82,7 @@ __all__ = [
     "TaskContext",
     "TaskEnd",
     "TaskView",
+    "Timeline",
     "Tool",
     "ToolUse",
     "Turn",
@@ -112,6 +115,7 @@ _HOMES = {
     "Request": "dispatcher.submit",
     "Retry": "workers.runtime.outcome",
     "Schedule": "schemas.agent_spec",
+    "Span": "schemas.timeline",
     "Step": "schemas.heard",
     "StepFailed": "schemas.errors",
     "Submission": "schemas.heard",
@@ -122,6 +126,7 @@ _HOMES = {
     "TaskContext": "workers.durable.context",
     "TaskEnd": "schemas.heard",
     "TaskView": "dispatcher.view",
+    "Timeline": "schemas.timeline",
     "Tool": "workers.claude.tools",
     "ToolUse": "schemas.heard",
     "Turn": "schemas.heard",

@@ -10,6 +10,7 @@ from sqswarm.backends.memory.store import MemoryStore
 from sqswarm.schemas import protocol
 from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.errors import NotStorable
+from sqswarm.schemas.history import attempts, began
 from sqswarm.schemas.ids import new_task_id, new_version
 from sqswarm.schemas.journal import Place
 from sqswarm.schemas.lifecycle import Phase, Status
@@ -70,7 +71,7 @@ def lease_of(made, *, v, attempt=1):
     )
 
 
-def acquire(made, *, expected=None, token="mine", now=NOW, attempts=3):
+def acquire(made, *, expected=None, token="mine", now=NOW, attempts=3, read=None):
     return protocol.acquire(
         made.key,
         expected=expected or made.v,
@@ -78,6 +79,8 @@ def acquire(made, *, expected=None, token="mine", now=NOW, attempts=3):
         token=token,
         now_ms=now,
         lease_until_ms=now + 1000,
+        began=began(now, "worker", token),
+        record=read,
     )
 
 
@@ -142,15 +145,39 @@ async def test_a_second_worker_cannot_acquire_a_live_lease_but_may_after_it(stor
     await store.write(protocol.create(made))
     await store.write(acquire(made, token="first"))
     assert isinstance(await store.write(acquire(made, expected="first", token="second")), Refused)
-    later = acquire(made, expected="first", token="second", now=NOW + 1000)
-    assert isinstance(await store.write(later), Applied)
+    unread = acquire(made, expected="first", token="second", now=NOW + 1000)
+    assert isinstance(await store.write(unread), Refused)
+    read = await stored(store, made.task_id)
+    later = acquire(made, expected="first", token="second", now=NOW + 1000, read=read)
+    outcome = await store.write(later)
+    assert isinstance(outcome, Applied)
+    lost, runs = attempts(TaskRecord.from_item(outcome.item), now_ms=NOW + 1500).attempts
+    assert (lost.outcome, lost.began_ms, lost.ended_ms) == ("lost", NOW, NOW + 1000)
+    assert (lost.request_id, runs.request_id, runs.outcome) == ("first", "second", None)
+
+
+async def test_a_slow_workers_own_word_is_not_replaced_by_its_being_lost(store):
+    made = record()
+    await store.write(protocol.create(made))
+    taken = await store.write(acquire(made, token="slow"))
+    lease = replace(lease_of(made, v="slow"), began=taken.item["began"])
+    read = TaskRecord.from_item(taken.item)
+    await store.write(protocol.release(lease, now_ms=NOW + 999, message="", error_type="Late"))
+    heir = acquire(made, expected="slow", token="heir", now=NOW + 1000, read=read)
+    assert isinstance(await store.write(heir), Refused)
+    now = await stored(store, made.task_id)
+    heir = acquire(made, expected="slow", token="heir", now=NOW + 1000, read=now)
+    outcome = await store.write(heir)
+    said, runs = attempts(TaskRecord.from_item(outcome.item), now_ms=NOW + 1000).attempts
+    assert (said.outcome, said.error_type, runs.outcome) == ("retried", "Late", None)
 
 
 async def test_a_late_writer_is_refused_after_its_lease_was_taken_over(store):
     made = record()
     await store.write(protocol.create(made))
     await store.write(acquire(made, token="zombie"))
-    await store.write(acquire(made, expected="zombie", token="heir", now=NOW + 1000))
+    read = await stored(store, made.task_id)
+    await store.write(acquire(made, expected="zombie", token="heir", now=NOW + 1000, read=read))
     ending = Ending(result=Payload(inline="{}"))
     for write in (
         protocol.settle(lease_of(made, v="zombie"), ending, now_ms=NOW, expires_s=1, owes=False),
@@ -415,6 +442,8 @@ async def test_a_group_is_read_in_the_order_of_its_sort_keys(store):
         await store.write(Write(key=Key(pk=pk, sk=sk), when=(Absent(),), changes=(Set("n", 1),)))
     assert [i["sk"] for i in await store.read_group(pk)] == ["step#1", "step#2", "step#3"]
     assert [i["sk"] for i in await store.read_group(pk, after_sk="step#1")] == ["step#2", "step#3"]
+    [first, second] = await store.read_group(pk, after_sk="step#", names=["began"], limit=2)
+    assert ({*first}, second["sk"]) == ({"pk", "sk"}, "step#2")
 
 
 async def test_the_sweep_index_names_what_is_due(store):

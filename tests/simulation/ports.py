@@ -93,14 +93,16 @@ class FaultyStore:
             self._process, "read", subject_of(keys), lambda: run_straight(store.read_many(keys))
         )
 
-    async def read_group(self, pk: str, *, after_sk: str = "") -> list[Item]:
+    async def read_group(
+        self, pk: str, *, after_sk: str = "", names: Sequence[str] = (), limit: int | None = None
+    ) -> list[Item]:
         """Return the items under one partition key."""
         store = self._store
         return await request(
             self._process,
             "read group",
             pk.rpartition("#")[2],
-            lambda: run_straight(store.read_group(pk, after_sk=after_sk)),
+            lambda: run_straight(store.read_group(pk, after_sk=after_sk, names=names, limit=limit)),
         )
 
     async def due(self, shard: str, *, until_ms: int, limit: int) -> list[Key]:

@@ -19,7 +19,7 @@ from sqswarm.schemas.errors import AttemptCancelled, LeaseLost
 from sqswarm.schemas.journal import Place, is_too_long
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
-from sqswarm.schemas.protocol import Lease
+from sqswarm.schemas.protocol import Lease, Ran
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.value import dataclass
 from sqswarm.schemas.writes import Item, Refused, Write, WriteOutcome
@@ -40,6 +40,7 @@ class Failure:
     name: str
     error: JsonObject
     at: Place
+    ran: Ran
 
 
 @dataclass(kw_only=True, eq=False)
@@ -48,6 +49,7 @@ class Operation:
 
     position: int
     alone: bool
+    began_ms: int
 
     @property
     def place(self) -> Place:
@@ -96,7 +98,9 @@ class Journal(Quiescence):
         """
         if self.closed:  # a `finally` of a run that waits: its clean-up must not run now
             raise self._over()
-        operation = Operation(position=self._entered, alone=not self._open)
+        operation = Operation(
+            position=self._entered, alone=not self._open, began_ms=self.worker.now_ms()
+        )
         self._entered += 1
         for other in self._open:
             other.alone = False
@@ -138,7 +142,7 @@ class Journal(Quiescence):
                 raise self._over()
             kept = [
                 protocol.record_failure(
-                    lease, one.name, one.error, at=one.at, ttl_s=self.expires_s()
+                    lease, one.name, one.error, at=one.at, ttl_s=self.expires_s(), ran=one.ran
                 )
                 for one in failures
             ]
@@ -151,6 +155,10 @@ class Journal(Quiescence):
                 # A failure stands there already, so nothing happened: once more without them.
                 _, *outcomes = await worker.store.transact([protocol.fence(lease), *writes])
         return outcomes[: len(writes)]
+
+    def ran(self, operation: Operation) -> Ran:
+        """Return when an operation ran that is over now."""
+        return Ran(began_ms=operation.began_ms, ended_ms=self.worker.now_ms())
 
     def expires_s(self) -> int:
         """Return when a step's record may be forgotten: not before the longest sleep is over."""

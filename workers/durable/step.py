@@ -77,12 +77,20 @@ async def run_step(
                     failed = StepFailed(name, _type_of(error), hide(str(error)))
                     kept = error_object(failed.error_type, failed.reason)
                     kept["data"]["fail"] = isinstance(error, Fail)
-                    journal.failed(Failure(name=full, error=kept, at=operation.place))
+                    journal.failed(
+                        Failure(
+                            name=full,
+                            error=kept,
+                            at=operation.place,
+                            ran=journal.ran(operation),
+                        )
+                    )
                     if isinstance(error, Fail | Retry):
                         raise
                     raise failed from error
                 text = _encoded(journal, full, value, returns, hidden=hidden)
-                return _decoded(await _record(journal, operation, full, text), returns)
+                recorded_text = await _record(journal, operation, full, text, about)
+                return _decoded(recorded_text, returns)
 
 
 @asynccontextmanager
@@ -181,16 +189,24 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(_THREADS, thread_name_prefix="step")
 
 
-async def _record(journal: Journal, operation: Operation, name: str, text: str) -> str:
+async def _record(
+    journal: Journal, operation: Operation, name: str, text: str, about: Turn | ToolUse | None
+) -> str:
     """Record an outcome and return the one that is recorded: an answer may have been lost."""
     worker, lease = journal.worker, journal.lease
-    outcome = Payload(inline=text)
+    outcome, ran = Payload(inline=text), journal.ran(operation)
     if check_size(text, what=f"the outcome of step {name!r}") > RECORD_INLINE_LIMIT_BYTES:
         key = payload_key(lease.agent, lease.task_id, f"step-{lease.v}-{operation.position}")
         async with journal.machinery():
             outcome = Payload(ref=await worker.blobs.put(key, text.encode()))
     _, made = protocol.record_step(
-        lease, name, outcome, at=operation.place, ttl_s=journal.expires_s()
+        lease,
+        name,
+        outcome,
+        at=operation.place,
+        ttl_s=journal.expires_s(),
+        ran=ran,
+        kind=None if about is None else about.kind,
     )
     [added] = await journal.record(made)
     if isinstance(added, Refused) and added.item is not None:

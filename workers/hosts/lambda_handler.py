@@ -73,9 +73,15 @@ class Worker:
         self._runtime = Runtime(self._worker, executor=not_loaded)
 
     def _context(self, agent: AnyAgent | None, spec: AgentSpec) -> WorkerContext:
-        return WorkerContext(agent=agent, spec=spec, connection=self._connection, log=self._log)
+        return WorkerContext(
+            agent=agent,
+            spec=spec,
+            connection=self._connection,
+            log=self._log,
+            name=_worker_name(self._environment),
+        )
 
-    def handle(self, event: JsonObject, remaining_s: float) -> JsonObject:
+    def handle(self, event: JsonObject, remaining_s: float, request_id: str = "") -> JsonObject:
         """Carry an SQS batch through and return which of its messages must come again.
 
         Source: Lambda with SQS, "Reporting batch item failures". START_CHECK is answered with
@@ -90,7 +96,7 @@ class Worker:
             self._stand_in(self._not_loaded)
         deliveries = [delivery_of(record) for record in event["Records"]]
         # The last second is for settling: an attempt that is cut here can still be recorded.
-        work = self._runtime.handle(deliveries, budget_s=remaining_s - 1.0)
+        work = self._runtime.handle(deliveries, budget_s=remaining_s - 1.0, request_id=request_id)
         result = self._loop.run_until_complete(work)
         if result.hung:
             self._abandon(result)
@@ -108,6 +114,14 @@ class Worker:
         os._exit(1)
 
 
+def _worker_name(environment: dict[str, str]) -> str:
+    """Return the short form of this environment's log stream: its id's first 8 digits.
+
+    Source: Lambda, "Defined runtime environment variables": `2026/11/30/[$LATEST]0f3a…`.
+    """
+    return environment.get("AWS_LAMBDA_LOG_STREAM_NAME", "").rpartition("]")[2][:8]
+
+
 def _agent(name: str, modules: list[str]) -> AnyAgent:
     agents = load_agents(modules)
     if name not in agents:
@@ -121,4 +135,5 @@ if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:  # only where this is the entry poi
 
     def handle(event: JsonObject, context: Any) -> JsonObject:
         """Handle one Lambda invocation."""
-        return _worker.handle(event, context.get_remaining_time_in_millis() / 1000)
+        remaining_s = context.get_remaining_time_in_millis() / 1000
+        return _worker.handle(event, remaining_s, context.aws_request_id)

@@ -14,6 +14,7 @@ from sqswarm.dispatcher.middleware import tell_ended
 from sqswarm.schemas import protocol
 from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.errors import NotStorable, PoisonMessage
+from sqswarm.schemas.history import began
 from sqswarm.schemas.ids import new_version
 from sqswarm.schemas.protocol import Lease
 from sqswarm.schemas.results import error_object
@@ -44,7 +45,7 @@ async def acquire(worker: WorkerContext, jobs: Sequence[Job]) -> list[Lease | Di
     What is wrong with one costs the others nothing, least of all the leases they have by then.
     """
     asked_ms = worker.now_ms()
-    tries = [_first_try(worker, job) for job in jobs]
+    tries = [_first_try(worker, job, asked_ms) for job in jobs]
     outcomes = iter(await worker.store.write_each([t for t in tries if isinstance(t, Write)]))
     return await worker.runner.gather(
         [
@@ -54,7 +55,7 @@ async def acquire(worker: WorkerContext, jobs: Sequence[Job]) -> list[Lease | Di
     )
 
 
-def _first_try(worker: WorkerContext, job: Job) -> Write | Lease | Exception:
+def _first_try(worker: WorkerContext, job: Job, asked_ms: int) -> Write | Lease | Exception:
     """Return the write that succeeds unless something unusual happened to the task.
 
     A task with a record names its version in the message; an event's hint is only for the
@@ -66,8 +67,10 @@ def _first_try(worker: WorkerContext, job: Job) -> Write | Lease | Exception:
     try:
         if job.is_lean(worker.spec):
             _check_unbacked(worker, job)
-            return job.lean_lease(worker.spec)
-        return _acquire_new(worker, job) if hint is None else _acquire(worker, job, hint)
+            return job.lean_lease(worker.spec, began=_began(worker, job, asked_ms))
+        if hint is None:
+            return _acquire_new(worker, job, asked_ms)
+        return _acquire(worker, job, hint, None)
     except Exception as error:
         return error
 
@@ -91,17 +94,22 @@ async def put_poison_aside(
     return Disposition.DELETE
 
 
-def _acquire_new(worker: WorkerContext, job: Job) -> Write:
+def _began(worker: WorkerContext, job: Job, at_ms: int) -> str:
+    return began(at_ms, worker.name, job.request_id)
+
+
+def _acquire_new(worker: WorkerContext, job: Job, asked_ms: int) -> Write:
     _check_unbacked(worker, job)
     now = worker.now_ms()
     return protocol.acquire_new(
         job.record(worker.spec, now_ms=now),
         token=job.token,
         lease_until_ms=now + 1000 * worker.spec.lease_s,
+        began=_began(worker, job, asked_ms),
     )
 
 
-def _acquire(worker: WorkerContext, job: Job, expected: str) -> Write:
+def _acquire(worker: WorkerContext, job: Job, expected: str, record: TaskRecord | None) -> Write:
     now = worker.now_ms()
     return protocol.acquire(
         task_key(worker.spec.name, job.task_id),
@@ -110,6 +118,8 @@ def _acquire(worker: WorkerContext, job: Job, expected: str) -> Write:
         token=job.token,
         now_ms=now,
         lease_until_ms=now + 1000 * worker.spec.lease_s,
+        began=_began(worker, job, now),
+        record=record,
     )
 
 
@@ -128,6 +138,7 @@ def _lease(worker: WorkerContext, job: Job, record: TaskRecord | None, asked_ms:
         until_ms=until_ms,
         durability=worker.spec.durability,
         record=record,
+        began=_began(worker, job, asked_ms) if record is None else record.began,
     )
 
 
@@ -175,7 +186,7 @@ async def _decide(
             if isinstance(outcome, Applied):
                 return _lease(worker, job, None, asked_ms)  # this acquire made the record
             asked_ms = worker.now_ms()
-            outcome = await worker.store.write(_acquire_new(worker, job))
+            outcome = await worker.store.write(_acquire_new(worker, job, asked_ms))
             continue
         record = TaskRecord.from_item(outcome.item)
         if poison := contradiction(job.message, record, agent=worker.spec.name):
@@ -242,7 +253,7 @@ async def _next_step(  # noqa: C901 - one case a standing
         case Standing.OURS, _:
             return Standing.OURS
         case Standing.FREE, _:
-            return _acquire(worker, job, record.v)
+            return _acquire(worker, job, record.v, record)
         case Standing.EXHAUSTED, _:
             return protocol.fail_exhausted(
                 record,

@@ -90,12 +90,14 @@ class Runtime:
         deliveries: Sequence[Delivery],
         *,
         budget_s: float | None = None,
+        request_id: str = "",
         tell: Callable[[str, Disposition], None] | None = None,
     ) -> BatchResult:
         """Carry a batch through. Returns when each delivery's disposition is known; raises nothing.
 
-        `budget_s` is how long this worker may still run (None: as long as the agent may). `tell`
-        hears each message's disposition as soon as it is known.
+        `budget_s` is how long this worker may still run (None: as long as the agent may).
+        `request_id` names the invocation in the tasks' history, where there is one. `tell` hears
+        each message's disposition as soon as it is known.
         """
         ends = None if budget_s is None else self._worker.runner.monotonic() + budget_s
         lanes: dict[str, list[Job]] = {}
@@ -108,6 +110,7 @@ class Runtime:
                     delivery,
                     self._worker.spec,
                     token=new_version(self._worker.runner.random_bits),
+                    request_id=request_id,
                 )
             except PoisonMessage as poison:
                 poisoned.append((delivery, poison))
@@ -271,6 +274,7 @@ class Runtime:
         except Exception as error:
             log.error("arguments.failed", error=repr(error))
             outcome = Broke(error_type=type(error).__name__, message=str(error), exception=error)
+        ended_ms = self._worker.now_ms()
         outcome = _recordable(outcome)
         note_outcome(job, outcome)
         decision = decide(
@@ -279,7 +283,7 @@ class Runtime:
             max_attempts=self._worker.spec.max_attempts,
             jitter=self._worker.runner.jitter(),
         )
-        return Run(job=job, lease=lease, decision=decision)
+        return Run(job=job, lease=lease, decision=decision, ended_ms=ended_ms)
 
     async def _held(self, job: Job, lease: Lease, work: Coroutine[Any, Any, Outcome]) -> Outcome:
         """Do the work under its lease, which is renewed where this worker renews leases."""

@@ -85,6 +85,8 @@ class RetryLater:
 
     after_s: int
     message: str
+    error_type: str
+    error: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,4 +132,4 @@ def decide(outcome: Outcome, *, attempt: int, max_attempts: int, jitter: float) 
                 else round(max(0, min(after_s, BACKOFF_CAP_S)))
             )
             why = encodable(f"attempt {attempt}: {kind}: {message}"[:500])
-            return RetryLater(after_s=wait_s, message=why)
+            return RetryLater(after_s=wait_s, message=why, error_type=kind, error=message)

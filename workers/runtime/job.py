@@ -19,12 +19,16 @@ if TYPE_CHECKING:  # made only where somebody listens
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One task of one delivery. `token` is the version an acquire of ours would write."""
+    """One task of one delivery. `token` is the version an acquire of ours would write.
+
+    `request_id` is the invocation's that brought it, where there is such a thing.
+    """
 
     delivery: Delivery
     message: Message
     task_id: str
     token: str
+    request_id: str = ""
     told: Attempt | None = field(default=None, compare=False, repr=False)
     """What middleware hears of it, where anybody listens."""
 
@@ -48,7 +52,7 @@ class Job:
             created_ms=self.delivery.sent_ms,
         )
 
-    def lean_lease(self, spec: AgentSpec) -> Lease:
+    def lean_lease(self, spec: AgentSpec, *, began: str) -> Lease:
         """Return the lease of a task that keeps no record while it runs (`lean` mode)."""
         return Lease(
             agent=spec.name,
@@ -57,6 +61,7 @@ class Job:
             attempt=self.delivery.receive_count,
             until_ms=0,
             durability=spec.durability,
+            began=began,
         )
 
     def is_lean(self, spec: AgentSpec) -> bool:
@@ -64,7 +69,7 @@ class Job:
         return spec.durability is Durability.LEAN and self.message.v is None
 
 
-def job_of(delivery: Delivery, spec: AgentSpec, *, token: str) -> Job:
+def job_of(delivery: Delivery, spec: AgentSpec, *, token: str, request_id: str = "") -> Job:
     """Return the job of a delivery, with the version that our acquire would write.
 
     Raises PoisonMessage, whatever the message holds: what cannot be read is its own sender's.
@@ -87,4 +92,5 @@ def job_of(delivery: Delivery, spec: AgentSpec, *, token: str) -> Job:
         message=message,
         task_id=message.task_id(spec.name),
         token=token,
+        request_id=request_id,
     )

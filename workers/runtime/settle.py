@@ -24,11 +24,12 @@ from sqswarm.workers.runtime.worker_context import WorkerContext
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One attempt that is over, and the decision on it."""
+    """One attempt that is over, and the decision on it. `ended_ms` is when (Unix milliseconds)."""
 
     job: Job
     lease: Lease
     decision: Decision
+    ended_ms: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,13 +180,21 @@ def _settle(worker: WorkerContext, run: Run, ending: Ending) -> Write:
     now = worker.now_ms()
     if run.job.is_lean(worker.spec):
         record = run.job.record(worker.spec, now_ms=now)
-        return protocol.settle_lean(record, ending, now_ms=now, expires_s=worker.expires_s())
+        return protocol.settle_lean(
+            record,
+            ending,
+            now_ms=now,
+            expires_s=worker.expires_s(),
+            lease=run.lease,
+            ended_ms=run.ended_ms,
+        )
     return protocol.settle(
         run.lease,
         ending,
         now_ms=now,
         expires_s=worker.expires_s(child=run.job.message.parent is not None),
         owes=run.job.message.parent is not None,
+        ended_ms=run.ended_ms,
     )
 
 
@@ -213,9 +222,18 @@ async def _retry_later(worker: WorkerContext, run: Run, decision: RetryLater) ->
     )
     released: WriteOutcome = Applied()
     if not run.job.is_lean(worker.spec):
-        released = await worker.store.write(
-            protocol.release(run.lease, now_ms=worker.now_ms(), message=decision.message)
+        release = protocol.release(
+            run.lease,
+            now_ms=worker.now_ms(),
+            message=decision.message,
+            ended_ms=run.ended_ms,
+            error_type=decision.error_type,
+            error=decision.error,
         )
+        try:
+            released = await worker.store.write(release)
+        except NotStorable:  # the record is full: what it is for comes before its history
+            released = await worker.store.write(protocol.without_history(release))
     if isinstance(released, Applied):
         run.job.recorded_as("retried")
     await worker.hide(run.job, seconds=decision.after_s)

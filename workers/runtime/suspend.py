@@ -92,7 +92,7 @@ async def _plan(
     first = lease.record.planned if lease.record else 0
     return protocol.plan(
         lease,
-        waits=with_children(_waits(lease), children, ref=ref, first=first, at=place),
+        waits=with_children(_waits(lease), children, ref=ref, first=first, at=place, now_ms=now),
         first=first,
         count=len(children),
         now_ms=now,
@@ -102,11 +102,12 @@ async def _plan(
 
 def _ask(worker: WorkerContext, lease: Lease, asks: list[AskWait], place: Place) -> Write:
     asked = {wait.name: {**hide_all(wait.asked), "number": n} for n, wait in enumerate(asks)}
+    now = worker.now_ms()
     return protocol.ask(
         lease,
-        waits=with_asks(_waits(lease), asked, at=place),
+        waits=with_asks(_waits(lease), asked, at=place, now_ms=now),
         asks=asked,
-        now_ms=worker.now_ms(),
+        now_ms=now,
         due_at_ms=min((a["timeoutAt"] for a in asked.values() if "timeoutAt" in a), default=None),
     )
 
@@ -114,11 +115,12 @@ def _ask(worker: WorkerContext, lease: Lease, asks: list[AskWait], place: Place)
 def _sleep(worker: WorkerContext, lease: Lease, sleeps: list[SleepWait], place: Place) -> Write:
     wake_at_ms = min(wait.until_ms for wait in sleeps)
     names = [(wait.name, wait.until_ms) for wait in sleeps]
+    now = worker.now_ms()
     return protocol.sleep(
         lease,
-        waits=with_sleep(_waits(lease), names, at=place),
+        waits=with_sleep(_waits(lease), names, at=place, now_ms=now),
         wake_at_ms=wake_at_ms,
-        now_ms=worker.now_ms(),
+        now_ms=now,
         due_at_ms=wake_at_ms,
     )
 

@@ -28,6 +28,8 @@ class WorkerContext:
     spec: AgentSpec
     connection: Connection
     log: Log = field(default_factory=Log)
+    name: str = ""
+    """What the history of a task calls this worker: short, and found in its logs."""
 
     @property
     def store(self) -> Store:

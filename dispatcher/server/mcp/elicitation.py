@@ -95,7 +95,10 @@ async def record_elicitation_results(
             for key, response in responses.items()
             if key in record.asks
         }
-        if not answers or await record_answers(connection, record, answers) is not None:
+        if not answers:
+            return
+        by = connection.principal
+        if await record_answers(connection, record, answers, by=by) is not None:
             return
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +93,7 @@ async def _pollers(
                 known, caller, AsyncRunner(), principal=name, operator=True, worker=True
             ),
             log=Log.of_agent(name),
+            name=f"{socket.gethostname()[:40]}/{os.getpid()}",
         )
         for name, agent in agents.items()
     ]

@@ -1,0 +1,270 @@
+"""A task's spans, made of what its record, its steps and its children's records keep. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from sqswarm.backends.redact import hide
+from sqswarm.dispatcher.lifecycle.answer import DECLINED_KEY
+from sqswarm.schemas.history import (
+    FIRST_KEPT,
+    Attempt,
+    AttemptOutcome,
+    attempts,
+    brief,
+    error_text,
+    is_waiting,
+)
+from sqswarm.schemas.journal import entries
+from sqswarm.schemas.json import JsonObject, loads
+from sqswarm.schemas.protocol import STEP_PREFIX
+from sqswarm.schemas.task import TaskRecord
+from sqswarm.schemas.timeline import Span, SpanKind
+from sqswarm.schemas.writes import Item
+
+_ERROR_LIMIT_BYTES = 500
+_ENDS = (AttemptOutcome.COMPLETED, AttemptOutcome.FAILED)
+_BETWEEN = {
+    AttemptOutcome.RETRIED: "backoff",
+    AttemptOutcome.LOST: "redelivery",
+    AttemptOutcome.HANDED_BACK: "redelivery",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stretch:
+    """A stretch of a task's time: in the queue, in an attempt, or (`kind` None) in a wait."""
+
+    kind: SpanKind | None
+    name: str
+    began_ms: int
+    ended_ms: int | None
+    attempt: Attempt | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Course:
+    """A task's time, stretch by stretch, with no gap but that of attempts `left_out`."""
+
+    stretches: tuple[Stretch, ...]
+    ended_ms: int | None
+    left_out: int
+
+    def total_ms(self, kind: SpanKind | None, *, now_ms: int) -> int:
+        """Return how long all stretches of a kind took, up to now."""
+        ours = [one for one in self.stretches if one.kind is kind]
+        return sum(
+            (now_ms if one.ended_ms is None else one.ended_ms) - one.began_ms for one in ours
+        )
+
+
+def course(record: TaskRecord, *, now_ms: int) -> Course:
+    """Return how a task's time went."""
+    history = attempts(record, now_ms=now_ms)
+    found: list[Stretch] = []
+    ready_ms: int | None = record.created_ms
+    name, last = "queue", None
+    for number, one in enumerate(history.attempts):
+        if history.left_out and number == FIRST_KEPT:
+            ready_ms = None  # when the one before it ended is among what is left out
+        found += _until(ready_ms, one.resumed_ms, one.began_ms, name)
+        found.append(
+            Stretch(
+                kind=SpanKind.ATTEMPT,
+                name=f"attempt {one.attempt}",
+                began_ms=one.began_ms,
+                ended_ms=one.ended_ms,
+                attempt=one,
+            )
+        )
+        ready_ms, last = one.ended_ms, one.outcome
+        name = "queue" if last is None else _BETWEEN.get(last, "queue")
+    end_ms = record.updated_ms if record.status.terminal else None
+    if ready_ms is not None and last in _ENDS:
+        end_ms = ready_ms
+    elif ready_ms is not None and is_waiting(record):
+        found.append(Stretch(kind=None, name="", began_ms=ready_ms, ended_ms=end_ms))
+    elif ready_ms is not None and last is not AttemptOutcome.CANCELLED:
+        after_wait = last in {None, AttemptOutcome.SUSPENDED}
+        found += _until(ready_ms, record.resumed_ms if after_wait else None, end_ms, name)
+    return Course(stretches=tuple(found), ended_ms=end_ms, left_out=history.left_out)
+
+
+def _until(
+    ready_ms: int | None, resumed_ms: int | None, began_ms: int | None, name: str
+) -> Iterator[Stretch]:
+    """Yield what lies before an attempt: a wait, where it was resumed from one, and the queue."""
+    if resumed_ms is not None:
+        if ready_ms is not None:
+            yield Stretch(kind=None, name="", began_ms=ready_ms, ended_ms=resumed_ms)
+        ready_ms = resumed_ms
+    if ready_ms is not None:
+        yield Stretch(kind=SpanKind.QUEUE, name=name, began_ms=ready_ms, ended_ms=began_ms)
+
+
+def spans_of(
+    record: TaskRecord,
+    went: Course,
+    *,
+    steps: Sequence[Item] = (),
+    children: Mapping[int, Sequence[Span]] | None = None,
+    limit: int,
+) -> tuple[Span, ...]:
+    """Return a task's spans, at most `limit` of the steps of each attempt.
+
+    `children` are spans of child tasks, by the number of the journal's entry that planned them.
+    """
+    runs = [one for one in went.stretches if one.attempt is not None]
+    within: dict[int, list[Span]] = {}
+    for item in sorted(steps, key=lambda item: (item.get("began", 0), item["position"])):
+        step = _step(item, record.created_ms)
+        within.setdefault(_place(runs, step), []).append(step)
+    waits = deque(_waits(record))
+    spans: list[Span] = []
+    number = 0
+    for one in went.stretches:
+        if one.attempt is not None:
+            spans.append(_attempt(record, one, one.attempt, within.pop(number, []), limit))
+            number += 1
+        elif one.kind is not None:
+            spans.append(
+                Span(kind=one.kind, name=one.name, began_ms=one.began_ms, ended_ms=one.ended_ms)
+            )
+        elif number == 0:
+            delay = Span(
+                kind=SpanKind.SLEEP, name="delay", began_ms=one.began_ms, ended_ms=one.ended_ms
+            )
+            spans.append(delay)
+        else:
+            ended_ms = went.ended_ms if one.ended_ms is None else one.ended_ms
+            while waits and waits[0].at_ms < one.began_ms:  # of attempts that are left out
+                spans += waits.popleft().spans(record, children or {}, ended_ms=one.began_ms)
+            if waits:
+                spans += waits.popleft().spans(record, children or {}, ended_ms=ended_ms)
+    for wait in waits:
+        spans += wait.spans(record, children or {}, ended_ms=went.ended_ms)
+    return (*spans, *(step for left in within.values() for step in left))
+
+
+def _place(runs: Sequence[Stretch], step: Span) -> int:
+    """Return the number of the attempt that a step was part of."""
+    for number, run in enumerate(runs):
+        over = run.ended_ms is not None and run.ended_ms < (step.ended_ms or 0)
+        if run.began_ms <= step.began_ms and not over:
+            return number
+    return max((n for n, run in enumerate(runs) if run.began_ms <= step.began_ms), default=0)
+
+
+def chosen(spans: Sequence[Span], limit: int) -> tuple[list[Span], int]:
+    """Return at most `limit` spans in their order, and how many are left out.
+
+    What failed or has not ended is kept before what went well.
+    """
+    if len(spans) <= limit:
+        return list(spans), 0
+    order = sorted(range(len(spans)), key=lambda n: (not is_urgent(spans[n]), n))
+    return [spans[n] for n in sorted(order[:limit])], len(spans) - limit
+
+
+def is_urgent(span: Span) -> bool:
+    """Tell whether somebody who looks for a fault wants to see a span."""
+    return span.error is not None or span.ended_ms is None
+
+
+def told(text: str | None) -> str | None:
+    """Return an error on one line, without what looks like a secret, and not too long."""
+    return None if text is None else brief(hide(text), _ERROR_LIMIT_BYTES)
+
+
+def _attempt(
+    record: TaskRecord, one: Stretch, attempt: Attempt, steps: list[Span], limit: int
+) -> Span:
+    error = ": ".join(filter(None, (attempt.error_type, attempt.error))) or None
+    if attempt.outcome is AttemptOutcome.FAILED:
+        error = error_text(record.error)
+    kept, left_out = chosen(steps, limit)
+    return Span(
+        kind=SpanKind.ATTEMPT,
+        name=one.name,
+        began_ms=one.began_ms,
+        ended_ms=one.ended_ms,
+        outcome=None if attempt.outcome is None else attempt.outcome.value,
+        error=told(error),
+        worker=attempt.worker or None,
+        request_id=attempt.request_id or None,
+        children=tuple(kept),
+        left_out={"step": left_out} if left_out else {},
+    )
+
+
+def _step(item: Item, created_ms: int) -> Span:
+    name = item["sk"].removeprefix(STEP_PREFIX)
+    plain, _, uses = name.rpartition("#")
+    error = loads(item["error"]) if "error" in item else None
+    began_ms = item.get("began", created_ms)  # an earlier version kept no times
+    return Span(
+        kind=SpanKind.TURN if item.get("kind") == "turn" else SpanKind.STEP,
+        name=hide(plain if uses == "0" else f"{plain} ({int(uses) + 1})"),
+        began_ms=began_ms,
+        ended_ms=item.get("ended", began_ms),
+        outcome="completed" if error is None else "failed",
+        error=told(error_text(error)),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Wait:
+    """What a task waited for at a time: the journal's entries of one suspension."""
+
+    at_ms: int
+    entries: tuple[tuple[int, JsonObject], ...]
+
+    def spans(
+        self, record: TaskRecord, children: Mapping[int, Sequence[Span]], *, ended_ms: int | None
+    ) -> Iterator[Span]:
+        """Yield its spans; the wait was over at `ended_ms`."""
+        for number, entry in self.entries:
+            match entry["kind"]:
+                case "children":
+                    yield from children.get(number, ())
+                case "sleep":
+                    yield _sleep(entry["name"], self.at_ms, ended_ms)
+                case _:
+                    given = record.answers.get(entry["name"])
+                    yield _ask(entry["name"], self.at_ms, ended_ms, given)
+
+
+def _waits(record: TaskRecord) -> Iterator[_Wait]:
+    """Yield what a task waited for, suspension by suspension: of one kind, and noted together."""
+
+    def suspension(numbered: tuple[int, JsonObject]) -> tuple[int, str, int]:
+        number, entry = numbered
+        alone = number if entry["kind"] == "children" else -1
+        return entry.get("at", record.created_ms), entry["kind"], alone
+
+    for (at_ms, _, _), several in groupby(enumerate(entries(record.waits)), key=suspension):
+        yield _Wait(at_ms=at_ms, entries=tuple(several))
+
+
+def _sleep(name: str, at_ms: int, ended_ms: int | None) -> Span:
+    shown = f"sleep {int(name) + 1}" if name.isdigit() else hide(name)
+    return Span(kind=SpanKind.SLEEP, name=shown, began_ms=at_ms, ended_ms=ended_ms)
+
+
+def _ask(name: str, at_ms: int, ended_ms: int | None, given: JsonObject | None) -> Span:
+    outcome = by = None
+    if given is not None:
+        ended_ms, by = given.get("at", ended_ms), given.get("by")
+        outcome = "declined" if given.get(DECLINED_KEY) else "answered"
+        outcome = "timed out" if by is None and "at" in given else outcome
+    return Span(
+        kind=SpanKind.ASK,
+        name=hide(name),
+        began_ms=at_ms,
+        ended_ms=ended_ms,
+        outcome=outcome,
+        by=by,
+    )
