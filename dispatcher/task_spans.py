@@ -11,8 +11,8 @@ from sqswarm.backends.redact import hide
 from sqswarm.dispatcher.lifecycle.answer import DECLINED_KEY
 from sqswarm.schemas.history import (
     FIRST_KEPT,
-    Attempt,
     AttemptOutcome,
+    RecordedAttempt,
     attempts,
     brief,
     error_text,
@@ -42,7 +42,7 @@ class Stretch:
     name: str
     began_ms: int
     ended_ms: int | None
-    attempt: Attempt | None = None
+    attempt: RecordedAttempt | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +82,7 @@ def course(record: TaskRecord, *, now_ms: int) -> Course:
         )
         ready_ms, last = one.ended_ms, one.outcome
         name = "queue" if last is None else _BETWEEN.get(last, "queue")
-    end_ms = record.updated_ms if record.status.terminal else None
+    end_ms = max(record.updated_ms, ready_ms or 0) if record.status.terminal else None
     if ready_ms is not None and last in _ENDS:
         end_ms = ready_ms
     elif ready_ms is not None and is_waiting(record):
@@ -180,7 +180,7 @@ def told(text: str | None) -> str | None:
 
 
 def _attempt(
-    record: TaskRecord, one: Stretch, attempt: Attempt, steps: list[Span], limit: int
+    record: TaskRecord, one: Stretch, attempt: RecordedAttempt, steps: list[Span], limit: int
 ) -> Span:
     error = ": ".join(filter(None, (attempt.error_type, attempt.error))) or None
     if attempt.outcome is AttemptOutcome.FAILED:

@@ -50,7 +50,7 @@ _CODES = {one.value[0]: one for one in AttemptOutcome if one is not AttemptOutco
 
 
 @dataclass(frozen=True, kw_only=True)
-class Attempt:
+class RecordedAttempt:
     """One attempt. Times are Unix milliseconds of the worker's clock; `ended_ms` None: it runs.
 
     A lost one ended at the latest when its lease did. `resumed_ms` is when the wait before it was
@@ -72,7 +72,7 @@ class Attempt:
 class Attempts:
     """A task's attempts, oldest first; `left_out` more came after the first `FIRST_KEPT`."""
 
-    attempts: tuple[Attempt, ...] = ()
+    attempts: tuple[RecordedAttempt, ...] = ()
     left_out: int = 0
 
 
@@ -131,7 +131,9 @@ def attempts(record: TaskRecord, *, now_ms: int) -> Attempts:
     if record.began is not None:
         at_ms, worker, request_id = _parts(record.began)
         outcome, ended_ms = _unended(record, now_ms)
-        open_one = Attempt(
+        if ended_ms is not None:  # a cancel may be written long after it was stamped
+            ended_ms = max(at_ms, ended_ms)
+        open_one = RecordedAttempt(
             attempt=record.attempt,
             began_ms=at_ms,
             ended_ms=ended_ms,
@@ -153,7 +155,7 @@ def _unended(record: TaskRecord, now_ms: int) -> tuple[AttemptOutcome | None, in
     """Return what became of an attempt whose end nobody wrote down."""
     if record.status is Status.CANCELLED:
         return AttemptOutcome.CANCELLED, record.updated_ms
-    if record.status.terminal:
+    if record.status.terminal:  # by an earlier version, which did not know of `began`
         return AttemptOutcome.LOST, record.updated_ms
     if record.lease_until_ms > now_ms:
         return None, None
@@ -170,10 +172,10 @@ def _kept(record: TaskRecord | None) -> list[Any]:
     return [] if record is None or record.history is None else list(loads(record.history))
 
 
-def _attempt(entry: list[Any]) -> Attempt:
+def _attempt(entry: list[Any]) -> RecordedAttempt:
     number, began_ms, run_ms, code, *rest = entry
     worker, request_id, queued_ms, error_type, error = [*rest, *_NOTHING][: len(_NOTHING)]
-    return Attempt(
+    return RecordedAttempt(
         attempt=number,
         began_ms=began_ms,
         ended_ms=began_ms + run_ms,

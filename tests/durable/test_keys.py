@@ -108,7 +108,8 @@ async def test_a_child_changes_nothing_of_its_parent_but_the_join(memory):
     count = protocol.count(parent.key, [0])
     fire = protocol.fire(parent, v="v", now_ms=1, due_at_ms=2)
     assert {change.name for change in (*count.changes, *fire.changes)} == {
-        *("pending", "phase", "v", "lease_until", "attempt", "updated", "due_at", "due_shard")
+        *("pending", "phase", "v", "lease_until", "attempt", "updated", "resumed"),
+        *("due_at", "due_shard"),
     }
 
 

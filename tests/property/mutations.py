@@ -12,6 +12,7 @@ from unittest.mock import patch
 import sqswarm.dispatcher.lifecycle.completion
 import sqswarm.dispatcher.lifecycle.redrive
 import sqswarm.dispatcher.submit
+import sqswarm.schemas.protocol.run
 import sqswarm.workers.durable.journal
 import sqswarm.workers.runtime.acquire
 import sqswarm.workers.runtime.batch
@@ -429,4 +430,70 @@ def cancel_that_forgets_the_children():
 def cancel_without_a_tombstone():
     """Nothing is left where an acquire would find it."""
     with changed_operation("cancel_unrecorded", lambda w: replace(w, key=Key(pk="grave", sk="x"))):
+        yield
+
+
+@mutation
+def release_that_enters_nothing():
+    with changed_operation("release", lambda w: without(w, "history", "began")):
+        yield
+
+
+@mutation
+def settle_that_enters_nothing():
+    with changed_operation("settle", lambda w: without(w, "history", "began")):
+        yield
+
+
+@mutation(workload="resumes")
+def a_wait_that_enters_nothing():
+    with changed_operation("sleep", lambda w: without(w, "history", "began")):
+        yield
+
+
+@mutation
+def a_lost_attempt_that_is_forgotten():
+    with changed_operation("acquire", lambda w: without(w, "history")):
+        yield
+
+
+@mutation
+def acquire_that_asks_for_no_end_of_the_attempt_before():
+    def unasked(write):
+        return replace(write, when=tuple(c for c in write.when if c != Eq("lease_until", 0)))
+
+    with changed_operation("acquire", unasked):
+        yield
+
+
+@mutation
+def history_that_begins_anew_with_each_attempt():
+    real = sqswarm.schemas.protocol.run.with_attempt
+
+    def with_attempt(record, began, **given):
+        return real(record and replace(record, history=None), began, **given)
+
+    with patch.object(sqswarm.schemas.protocol.run, "with_attempt", with_attempt):
+        yield
+
+
+@mutation(workload="resumes")
+def resume_that_does_not_say_when():
+    with (
+        changed_operation("fire", lambda w: without(w, "resumed")),
+        changed_operation("wake", lambda w: without(w, "resumed")),
+        changed_operation("answer", lambda w: without(w, "resumed")),
+    ):
+        yield
+
+
+@mutation
+def an_attempt_that_ends_when_it_began():
+    real = sqswarm.workers.runtime.batch.Run
+
+    def run(**given):
+        began_ms = int(given["lease"].began.split(" ")[0])
+        return real(**{**given, "ended_ms": began_ms})
+
+    with patch.object(sqswarm.workers.runtime.batch, "Run", run):
         yield

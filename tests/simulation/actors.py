@@ -171,6 +171,7 @@ class Poller:
             spec=self._spec,
             connection=replace(connection, catalogue=UNREAD, worker=True),
             log=ProcessLog(process=process),
+            name=process.name,
         )
 
 

@@ -35,6 +35,18 @@ class Execution:
 
 
 @dataclass(kw_only=True, eq=False)
+class Acquired:
+    """One lease that was taken, and how it was given back: "lost" where it never was.
+
+    `worker` is None where nobody knows who wrote: a request that landed late.
+    """
+
+    token: str
+    worker: str | None
+    ended: str | None = None
+
+
+@dataclass(kw_only=True, eq=False)
 class History:
     """What was seen of one task. `wrongs` are (law, what) that showed at once."""
 
@@ -42,6 +54,7 @@ class History:
     item: Item | None = None
     handle: bool = False
     executions: list[Execution] = field(default_factory=list)
+    acquired: list[Acquired] = field(default_factory=list)
     settled_by: str | None = None
     endings: int = 0
     ended_s: float = 0.0
@@ -91,6 +104,24 @@ class History:
         if tokens and before["v"] not in tokens:
             self.wrong("fenced", f"{process.name} wrote ({kind}) after losing its lease")
 
+    def leased(self, process: Process | None, kind: str, before: Item | None, after: Item) -> None:
+        """Look at what a write does to the task's lease."""
+        open_one = self.acquired[-1] if self.acquired else None
+        if kind.startswith("acquire"):
+            if open_one is not None and open_one.ended is None:
+                open_one.ended = "lost"
+            worker = None if process is None else process.name
+            self.acquired.append(Acquired(token=after["v"], worker=worker))
+        elif kind in {"make completed", "make failed"}:  # a lean task
+            lost = '"WorkerLost"' in after.get("error", "")
+            if not lost:
+                worker = None if process is None else process.name
+                self.acquired.append(
+                    Acquired(token=after["v"], worker=worker, ended=after["status"])
+                )
+        elif open_one is not None and open_one.ended is None and _is_given_back(before, after):
+            open_one.ended = _given_back(kind, after)
+
     def changed(self, before: Item | None, after: Item, *, at_s: float) -> None:
         """Look at one applied write of the record."""
         self.item = after
@@ -126,3 +157,18 @@ class History:
             old, new = (loads(item.get("answers", "{}")) for item in (before, after))
             if any(new.get(key) != said for key, said in old.items()):
                 self.wrong("answers-stay", "a recorded answer was lost or replaced")
+
+
+def _is_given_back(before: Item | None, after: Item) -> bool:
+    return before is not None and before["lease_until"] > 0 and after["lease_until"] == 0
+
+
+def _given_back(kind: str, after: Item) -> str:
+    """Return how a lease was given back."""
+    if kind in {"plan", "sleep", "ask"}:
+        return "suspended"
+    if kind in {"release", "hand back"}:
+        return "retried" if kind == "release" else "handed-back"
+    if kind == "fail" and '"WorkerLost"' in after["error"]:
+        return "lost"
+    return str(after["status"])

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from simulation.agents import AGENTS, MAX_ATTEMPTS
+from simulation.complete_history import incomplete
 from simulation.expected import expected
 from simulation.history import Execution, History
 from simulation.observation import Observation
@@ -254,6 +255,12 @@ def results_are_right(seen: Observation) -> Iterator[Violation]:
             yield Violation(invariant="results-are-right", task_id=history.task_id, what=what)
 
 
+def history_is_complete(seen: Observation) -> Iterator[Violation]:
+    """Each attempt stands in its task's history once, as it ended; stretches add up to its time."""
+    for task_id, what in incomplete(seen):
+        yield Violation(invariant="history-is-complete", task_id=task_id, what=what)
+
+
 def workers_raise_nothing(seen: Observation) -> Iterator[Violation]:
     """Whatever goes wrong, the runtime answers with each message's fate."""
     for invariant, what in seen.world.wrongs:
@@ -282,6 +289,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     redriven_once,
     steps_run_once,
     results_are_right,
+    history_is_complete,
     workers_raise_nothing,
 )
 

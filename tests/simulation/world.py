@@ -130,6 +130,10 @@ class World:
         history = self.history(task_of(write.key)[1])
         if before is not None and self.writer is not None:
             history.fenced(self.writer, kind_of(write), before)
+        kind = kind_of(write)
+        if kind == "release" and all(change.name != "status_message" for change in write.changes):
+            kind = "hand back"
+        history.leased(self.writer, kind, before, after)
         history.changed(before, after, at_s=self.loop.now)
         due_at = after.get("due_at")
         if due_at is not None and (before is None or before.get("due_at") != due_at):
