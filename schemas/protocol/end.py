@@ -13,9 +13,11 @@ from sqswarm.schemas.protocol.run import (
     Lease,
     fenced_write,
     set_due,
+    set_listed,
     set_payload,
     set_record,
 )
+from sqswarm.schemas.results import error_type_of
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.value import dataclass
 from sqswarm.schemas.writes import Absent, Change, Eq, Item, Key, Le, Missing, Remove, Set, Write
@@ -34,16 +36,22 @@ class Ending:
         """Return the terminal status."""
         return Status.COMPLETED if self.error is None else Status.FAILED
 
+    @property
+    def error_type(self) -> str | None:
+        """Return the type of the error, None for a result."""
+        return None if self.error is None else error_type_of(self.error)
+
 
 def settle(lease: Lease, ending: Ending, *, now_ms: int, expires_s: int, owes: bool) -> Write:
     """Record the task's one result under the lease. `owes`: effects follow, so due stays."""
-    return fenced_write(lease, *_end(ending, now_ms=now_ms, expires_s=expires_s, owes=owes))
+    ends = _end(lease.key, ending, now_ms=now_ms, expires_s=expires_s, owes=owes)
+    return fenced_write(lease, *ends)
 
 
 def settle_lean(record: TaskRecord, ending: Ending, *, now_ms: int, expires_s: int) -> Write:
     """Record the result of a `lean` task, whose record this write makes."""
     kept = (c for c in set_record(record) if isinstance(c, Set) and c.name != "status")
-    changes = _end(ending, now_ms=now_ms, expires_s=expires_s, owes=True)
+    changes = _end(record.key, ending, now_ms=now_ms, expires_s=expires_s, owes=True)
     by_name: dict[str, Change] = {c.name: c for c in kept}
     by_name.update({c.name: c for c in changes})
     return Write(key=record.key, when=(Absent(),), changes=tuple(by_name.values()))
@@ -74,6 +82,7 @@ def cancel(
             Set("updated", now_ms),
             Set("ttl", expires_s),
             *set_due(record.task_id, owes_until_ms),
+            *set_listed(record.key, Status.CANCELLED, now_ms),
         ),
     )
 
@@ -100,7 +109,7 @@ def fail_exhausted(
             *AWAKE,
             Le("lease_until", now_ms),
         ),
-        changes=_end(ending, now_ms=now_ms, expires_s=expires_s, owes=owes),
+        changes=_end(record.key, ending, now_ms=now_ms, expires_s=expires_s, owes=owes),
     )
 
 
@@ -155,7 +164,9 @@ def clear_due(key: Key, status: Status) -> Write:
     )
 
 
-def _end(ending: Ending, *, now_ms: int, expires_s: int, owes: bool) -> tuple[Set | Remove, ...]:
+def _end(
+    key: Key, ending: Ending, *, now_ms: int, expires_s: int, owes: bool
+) -> tuple[Set | Remove, ...]:
     changes: list[Set | Remove] = [
         Set("status", ending.status.value),
         Set("lease_until", 0),
@@ -164,6 +175,9 @@ def _end(ending: Ending, *, now_ms: int, expires_s: int, owes: bool) -> tuple[Se
     ]
     if ending.error is not None:
         changes.append(Set("error", dumps(ending.error)))
+        if ending.error_type is not None:
+            changes.append(Set("error_type", ending.error_type))
+        changes += set_listed(key, ending.status, now_ms)
     if ending.result is not None:
         changes.extend(set_payload("result", ending.result))
     if ending.wrapped:

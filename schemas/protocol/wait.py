@@ -11,7 +11,15 @@ from dataclasses import replace
 
 from sqswarm.schemas.json import JsonObject, dumps
 from sqswarm.schemas.lifecycle import Phase, Status
-from sqswarm.schemas.protocol.run import AWAKE, WORKING, Lease, fenced_write, set_due
+from sqswarm.schemas.protocol.run import (
+    AWAKE,
+    WORKING,
+    Lease,
+    fenced_write,
+    set_due,
+    set_listed,
+    unlisted,
+)
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.writes import (
     Change,
@@ -66,6 +74,7 @@ def ask(lease: Lease, *, waits: str, asks: JsonObject, now_ms: int, due_at_ms: i
         Set("open", frozenset(range(len(asks)))),
         Set("waits", waits),
         *_suspend(lease, now_ms=now_ms, due_at_ms=due_at_ms),
+        *set_listed(lease.key, Status.INPUT_REQUIRED, now_ms),
     )
 
 
@@ -136,6 +145,7 @@ def answer(
             Set("phase", Phase.RUN.value),
             Remove("asks"),
             Remove("open"),
+            *unlisted(),
             Set("publishes", 0),
             *_resume(record.task_id, v=v, now_ms=now_ms, due_at_ms=due_at_ms),
         ]

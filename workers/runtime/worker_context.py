@@ -13,6 +13,7 @@ from sqswarm.dispatcher.connection import Connection
 from sqswarm.schemas.agent_spec import AgentSpec
 from sqswarm.schemas.value import dataclass
 from sqswarm.workers.agent import AnyAgent
+from sqswarm.workers.runtime.activity import ActivityLog
 from sqswarm.workers.runtime.job import Job
 
 
@@ -28,6 +29,7 @@ class WorkerContext:
     spec: AgentSpec
     connection: Connection
     log: Log = field(default_factory=Log)
+    activity: ActivityLog = field(default_factory=ActivityLog, compare=False, repr=False)
 
     @property
     def store(self) -> Store:
