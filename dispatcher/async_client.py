@@ -15,17 +15,19 @@ from sqswarm.dispatcher.lifecycle.answer import answer
 from sqswarm.dispatcher.lifecycle.cancel import cancel
 from sqswarm.dispatcher.lifecycle.dead_letters import DeadLetter, peek
 from sqswarm.dispatcher.lifecycle.redrive import Redriven, redrive, redrive_dead_letters
+from sqswarm.dispatcher.listing import TaskPage, list_tasks
 from sqswarm.dispatcher.map import Done, Mapping
 from sqswarm.dispatcher.publish import publish
 from sqswarm.dispatcher.submit import Request, Submitted, submit
 from sqswarm.dispatcher.timeline import DEPTH, LIMIT, timeline
-from sqswarm.dispatcher.view import TaskView, ending_error, find, list_tasks, view
+from sqswarm.dispatcher.view import TaskView, ending_error, find, view
 from sqswarm.schemas.catalogue import CatalogueEntry
 from sqswarm.schemas.errors import SwarmError
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.naming import NamedAgent, agent_name
 from sqswarm.schemas.settings import Settings
+from sqswarm.schemas.task_filter import Moment, TaskFilter
 from sqswarm.schemas.timeline import Timeline
 
 
@@ -90,7 +92,6 @@ class AsyncTask:
 
 
 Tasks = list[AsyncTask]
-Views = list[TaskView]
 DeadLetters = list[DeadLetter]
 Entries = list[CatalogueEntry]
 
@@ -153,6 +154,7 @@ class AsyncSwarm:
         ordering_key: str | None = None,
         session_id: str | None = None,
         durable: bool = False,
+        tags: dict[str, str] | None = None,
         **arguments: Any,
     ) -> AsyncTask:
         """Submit one task; see `Swarm.submit`."""
@@ -163,6 +165,7 @@ class AsyncSwarm:
             ordering_key=ordering_key,
             session_id=session_id,
             durable=durable,
+            tags=tags,
         )
         return (await self.submit_many(agent, [request]))[0]
 
@@ -246,9 +249,28 @@ class AsyncSwarm:
         """Answer the open question `key` of a task; see `Swarm.answer`."""
         return await answer(self._connection, task_id, key, value)
 
-    async def inbox(self, *, agent: str | NamedAgent | None = None, limit: int = 50) -> Views:
+    async def inbox(
+        self,
+        *,
+        agent: str | NamedAgent | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        principal: str | None = None,
+        where: dict[str, str] | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> TaskPage:
         """Return the tasks that wait for people, the newest first; see `Swarm.inbox`."""
-        return await self.list(status=Status.INPUT_REQUIRED, agent=agent, limit=limit)
+        return await self.list(
+            status=Status.INPUT_REQUIRED,
+            agent=agent,
+            since=since,
+            until=until,
+            principal=principal,
+            where=where,
+            limit=limit,
+            cursor=cursor,
+        )
 
     async def redrive(self, task_id: str) -> AsyncTask:
         """Run an ended task again as a new task; see `Swarm.redrive`."""
@@ -280,12 +302,26 @@ class AsyncSwarm:
         *,
         status: Status | str | None = None,
         agent: str | NamedAgent | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        principal: str | None = None,
+        error_type: str | None = None,
+        where: dict[str, str] | None = None,
         limit: int = 50,
-    ) -> Views:
-        """Return the newest tasks, at most `limit`. It reads the whole table: for people."""
-        wanted = None if status is None else Status(status)
-        name = None if agent is None else agent_name(agent)
-        return await list_tasks(self._connection, status=wanted, agent=name, limit=limit)
+        cursor: str | None = None,
+    ) -> TaskPage:
+        """Return a page of the newest tasks; see `Swarm.list`."""
+        wanted = TaskFilter.of(
+            now_ms=self._connection.runner.now_ms(),
+            status=status,
+            agent=None if agent is None else agent_name(agent),
+            principal=principal,
+            since=since,
+            until=until,
+            error_type=error_type,
+            where=where,
+        )
+        return await list_tasks(self._connection, wanted, limit=limit, cursor=cursor)
 
     def agents(self) -> Entries:
         """Return the deployed agents in the order of their names."""

@@ -13,6 +13,7 @@ from sqswarm.dispatcher.async_client import AsyncSwarm, AsyncTask
 from sqswarm.dispatcher.connection import Connection, open_connection
 from sqswarm.dispatcher.lifecycle.dead_letters import DeadLetter
 from sqswarm.dispatcher.lifecycle.redrive import Redriven
+from sqswarm.dispatcher.listing import TaskPage
 from sqswarm.dispatcher.map import Done
 from sqswarm.dispatcher.submit import Request
 from sqswarm.dispatcher.timeline import DEPTH, LIMIT
@@ -23,6 +24,7 @@ from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.naming import NamedAgent
 from sqswarm.schemas.settings import Settings
+from sqswarm.schemas.task_filter import Moment
 from sqswarm.schemas.timeline import Timeline
 
 
@@ -68,7 +70,6 @@ class Task:
 
 
 Tasks = list[Task]
-Views = list[TaskView]
 DeadLetters = list[DeadLetter]
 Entries = list[CatalogueEntry]
 
@@ -126,6 +127,7 @@ class Swarm:
         ordering_key: str | None = None,
         session_id: str | None = None,
         durable: bool = False,
+        tags: dict[str, str] | None = None,
         **arguments: Any,
     ) -> Task:
         """Submit one task for an agent, given by its name or as itself.
@@ -134,7 +136,8 @@ class Swarm:
 
         With `idempotency_key` a repeat returns the first task. `delay` is seconds before a worker
         may see it, up to a year (over 900, to the minute). `durable` records the task before
-        publishing it, so that its id resolves at once. Raises UnknownAgent, InvalidArguments,
+        publishing it, so that its id resolves at once. `tags` are what `list(where=...)` finds it
+        by: ten at most, text. Raises UnknownAgent, InvalidArguments,
         PayloadTooLarge, IdempotencyConflict, PublishFailed; only the last after publishing any.
         """
         task = self._swarm.submit(
@@ -144,6 +147,7 @@ class Swarm:
             ordering_key=ordering_key,
             session_id=session_id,
             durable=durable,
+            tags=tags,
             **arguments,
         )
         return Task(run_straight(task))
@@ -230,12 +234,32 @@ class Swarm:
         """
         return run_straight(self._swarm.answer(task_id, key, value))
 
-    def inbox(self, *, agent: str | NamedAgent | None = None, limit: int = 50) -> Views:
+    def inbox(
+        self,
+        *,
+        agent: str | NamedAgent | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        principal: str | None = None,
+        where: dict[str, str] | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> TaskPage:
         """Return the tasks that wait for people, the newest first; `to_json` shows the questions.
 
-        It reads the whole table: for people.
+        See `list`.
         """
-        return run_straight(self._swarm.inbox(agent=agent, limit=limit))
+        return run_straight(
+            self._swarm.inbox(
+                agent=agent,
+                since=since,
+                until=until,
+                principal=principal,
+                where=where,
+                limit=limit,
+                cursor=cursor,
+            )
+        )
 
     def redrive(self, task_id: str) -> Task:
         """Run an ended task again, as a new task linked to the old; a repeat returns the same."""
@@ -268,10 +292,36 @@ class Swarm:
         *,
         status: Status | str | None = None,
         agent: str | NamedAgent | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        principal: str | None = None,
+        error_type: str | None = None,
+        where: dict[str, str] | None = None,
         limit: int = 50,
-    ) -> Views:
-        """Return the newest tasks, at most `limit`. It reads the whole table: for people."""
-        return run_straight(self._swarm.list(status=status, agent=agent, limit=limit))
+        cursor: str | None = None,
+    ) -> TaskPage:
+        """Return a page of the newest tasks, at most `limit`: what last began, ended or asked.
+
+        All filters must fit. `since` and `until` are times, or how long ago: a datetime, a
+        timedelta, "1h", "2026-11-21T08:00:00Z". `error_type` is a failed task's, `where` the tags
+        it was submitted with, `principal` for operators. A page's `cursor` gets the next one from
+        the same filters; it may be short where much is filtered, since what it reads is bounded.
+        A task without a record (`standard` and `lean` before their first attempt) is in no list.
+        Raises UsageError for a filter or a cursor that cannot be.
+        """
+        return run_straight(
+            self._swarm.list(
+                status=status,
+                agent=agent,
+                since=since,
+                until=until,
+                principal=principal,
+                error_type=error_type,
+                where=where,
+                limit=limit,
+                cursor=cursor,
+            )
+        )
 
     def agents(self) -> Entries:
         """Return the deployed agents in the order of their names."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -21,6 +21,7 @@ from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.message import Message
 from sqswarm.schemas.naming import TASKS_TOPIC
 from sqswarm.schemas.payload import ARGUMENTS, INLINE_LIMIT_BYTES, payload_key
+from sqswarm.schemas.tags import check_tags
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.writes import Refused, Write
 
@@ -31,7 +32,8 @@ class Request:
 
     `idempotency_key` makes a repeat return the first task; `durable` writes the record before
     publishing, so that the id resolves at once. `delay_s` is how long no worker may see it, up to a
-    year: to the second up to 900 seconds (SQS), over that to the minute (a sleeping record).
+    year: to the second up to 900 seconds (SQS), over that to the minute (a sleeping record). `tags`
+    are what it is found by in listings.
     """
 
     arguments: JsonObject
@@ -41,6 +43,7 @@ class Request:
     delay_s: int = 0
     durable: bool = False
     redriven_from: str | None = None
+    tags: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +73,7 @@ async def submit(
             ordering_key=request.ordering_key or None,
             session_id=request.session_id,
         )
+        check_tags(request.tags)
     validator = connection.validator(entry)
     texts = [
         validator.encode(
@@ -139,6 +143,7 @@ def _draft(connection: Connection, entry: CatalogueEntry, request: Request, text
         session_id=request.session_id,
         ordering_key=(request.ordering_key or request.session_id) if entry.ordered else None,
         redriven_from=request.redriven_from,
+        tags=check_tags(request.tags) or None,
         traceparent=new_traceparent(connection.runner.random_bits),
     )
     return _Draft(
@@ -194,7 +199,7 @@ def _take_over(draft: _Draft, existing: TaskRecord) -> _Draft:
     # Published again while it works: its first dispatcher may have died before publishing.
     return replace(
         draft,
-        message=replace(draft.message, v=existing.v),
+        message=replace(draft.message, v=existing.v, tags=existing.tags or None),
         publish=existing.status is Status.WORKING and existing.phase is Phase.RUN,
     )
 

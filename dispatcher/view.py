@@ -144,29 +144,3 @@ async def read_payload(connection: Connection, payload: Payload) -> str:
         message = f"{payload.ref} {GONE}"
         raise TaskNotFound(message, hint=f"It is kept for {PAYLOAD_DAYS} days; submit it again.")
     return data.decode()
-
-
-async def list_tasks(
-    connection: Connection, *, status: Status | None, agent: str | None, limit: int
-) -> list[TaskView]:
-    """Return the newest tasks this principal may see, at most `limit`.
-
-    It reads the whole table (Scan): a tool for people, not for programs in a loop.
-    """
-    found: list[TaskRecord] = []
-    cursor: str | None = None
-    while True:
-        page = await connection.store.scan_tasks(cursor=cursor, limit=1000)
-        for item in page.items:
-            record = visible(connection, item)
-            if (
-                record is not None
-                and status in (None, record.status)
-                and agent in (None, record.agent)
-            ):
-                found.append(record)
-        found.sort(key=lambda r: r.created_ms, reverse=True)
-        del found[limit:]
-        cursor = page.cursor
-        if cursor is None:
-            return [TaskView(record=record) for record in found]

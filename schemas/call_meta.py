@@ -6,6 +6,9 @@ IDEMPOTENCY_KEY = "dev.sqswarm/idempotencyKey"
 SESSION_ID = "dev.sqswarm/sessionId"
 """Of a call: the conversation to go on with."""
 
+TAGS = "dev.sqswarm/tags"
+"""Of a call, and of a message: what its task is filed under, text by text."""
+
 TASK_ID = "dev.sqswarm/taskId"
 """Of an answer without a result: the task that goes on."""
 

@@ -12,10 +12,12 @@ from dataclasses import dataclass  # made by the thousand: the standard library'
 from typing import Any
 
 from sqswarm.schemas.baggage import is_header
+from sqswarm.schemas.call_meta import TAGS
 from sqswarm.schemas.errors import PoisonMessage
 from sqswarm.schemas.ids import adopted_task_id, event_task_id, is_recorded_first, is_traceparent
 from sqswarm.schemas.json import NESTING_LIMIT, JsonLimitError, JsonObject, dumps, loads, name_fault
 from sqswarm.schemas.payload import ARGUMENTS, event_payload_key, payload_key
+from sqswarm.schemas.tags import Tags, tags_fault
 
 _META = "dev.sqswarm/"
 _NESTING = NESTING_LIMIT + 2
@@ -31,7 +33,7 @@ _FORMS = {
 }
 _CLAIMS = (
     *("principal", "parent", "parent_agent", "deadline", "payload_ref"),
-    *("session_id", "ordering_key", "redriven_from", "arguments"),
+    *("session_id", "ordering_key", "redriven_from", "arguments", "tags"),
 )
 _TEXT_FIELDS = (
     ("principal", "principal"),
@@ -74,6 +76,7 @@ class Message:
     traceparent: str | None = None
     tracestate: str | None = None
     baggage: str | None = None
+    tags: Tags | None = None
 
     def task_id(self, agent: str) -> str:
         """Return the id of the task that `agent` gets of this message."""
@@ -123,6 +126,8 @@ class Message:
             value = getattr(self, field)
             if value is not None:
                 meta[_META + key] = value
+        if self.tags:
+            meta[TAGS] = self.tags
         return dumps(
             {
                 "jsonrpc": "2.0",
@@ -171,6 +176,7 @@ def decode(text: str) -> Message:
         name=name,
         arguments=None if fields["payload_ref"] is not None else arguments,
         **context,
+        tags=_tags(meta),
         **fields,
     )
 
@@ -182,6 +188,13 @@ def _text_fields(meta: JsonObject) -> dict[str, Any]:
         if value is not None and (fault := _fault(field, value)):
             raise PoisonMessage("wrong-shape", f"params._meta {_META}{key} {fault}")
     return fields
+
+
+def _tags(meta: JsonObject) -> Tags | None:
+    tags = meta.get(TAGS)
+    if tags is not None and (fault := tags_fault(tags)):
+        raise PoisonMessage("wrong-shape", f"params._meta {TAGS} {fault}")
+    return tags or None
 
 
 def _fault(field: str, value: object) -> str | None:

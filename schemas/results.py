@@ -63,3 +63,10 @@ def error_object(
     if attempt is not None:
         data["attempt"] = attempt
     return {"code": code, "message": encodable(message[:4000]), "data": data}
+
+
+def error_type_of(error: JsonObject) -> str | None:
+    """Return the type that `error_object` keeps, None for an error that has none."""
+    told = error.get("data")
+    kind = told.get("type") if isinstance(told, dict) else None
+    return kind if isinstance(kind, str) else None

@@ -13,6 +13,8 @@ from sqswarm.schemas.json import JsonObject, dumps, loads
 from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.message import Message
 from sqswarm.schemas.payload import Payload
+from sqswarm.schemas.results import error_type_of
+from sqswarm.schemas.tags import Tags
 from sqswarm.schemas.value import dataclass
 from sqswarm.schemas.writes import Item, Key
 
@@ -95,6 +97,7 @@ class TaskRecord:
     began: str | None = None
     history: str | None = None
     resumed_ms: int | None = None
+    tags: Tags = field(default_factory=dict)
     open_asks: frozenset[int] = frozenset()
     asks: JsonObject = field(default_factory=dict)
     answers: JsonObject = field(default_factory=dict)
@@ -103,6 +106,16 @@ class TaskRecord:
     def key(self) -> Key:
         """Return the record's primary key."""
         return task_key(self.agent, self.task_id)
+
+    @property
+    def error_type(self) -> str | None:
+        """Return a failed task's type of error."""
+        return None if self.error is None else error_type_of(self.error)
+
+    @property
+    def unbegun(self) -> bool:
+        """True where no worker has had the task yet."""
+        return not (self.attempt or self.waits)
 
     @classmethod
     def from_message(
@@ -152,6 +165,7 @@ class TaskRecord:
             tracestate=message.tracestate,
             baggage=message.baggage,
             redriven_from=message.redriven_from,
+            tags=message.tags or {},
         )
 
     def to_message(self) -> Message:
@@ -173,6 +187,7 @@ class TaskRecord:
             traceparent=self.traceparent,
             tracestate=self.tracestate,
             baggage=self.baggage,
+            tags=self.tags or None,
         )
 
     @classmethod
@@ -208,6 +223,7 @@ class TaskRecord:
             open_asks=frozenset(item.get("open", ())),
             asks=loads(item["asks"]) if "asks" in item else {},
             answers=loads(item["answers"]) if "answers" in item else {},
+            tags=loads(item["tags"]) if "tags" in item else {},
             **texts,
         )
 
@@ -238,6 +254,7 @@ class TaskRecord:
             "wakeAt": None if self.wake_at_ms is None else iso(self.wake_at_ms),
             "pendingChildren": len(self.pending) or None,
             "inputRequests": input_requests(self.asks) or None,
+            "tags": self.tags or None,
             "error": self.error,
         }
         return {name: value for name, value in shown.items() if value is not None}

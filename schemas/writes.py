@@ -122,12 +122,14 @@ Change = Set | Add | Drop | Remove
 class Write:
     """One conditional write: all of `when` must hold, then all of `changes` happen at once.
 
-    One without changes is a check: it only has a meaning within a transaction.
+    One without changes is a check: it only has a meaning within a transaction. Of one that is
+    `blind` nobody asks what stands in its way: its Refused may name no item.
     """
 
     key: Key
     when: tuple[Condition, ...]
     changes: tuple[Change, ...]
+    blind: bool = False
 
     @property
     def inserts(self) -> bool:

@@ -17,14 +17,11 @@ from sqswarm.backends.aws.expressions import (
     transaction_entry,
     update_of,
 )
-from sqswarm.backends.ports.store import Page, all_written, check_key
+from sqswarm.backends.ports.store import Index, Page, all_written, check_key
 from sqswarm.backends.runner import Runner, attempt
 from sqswarm.schemas.errors import NotStorable
-from sqswarm.schemas.json import dumps, loads
-from sqswarm.schemas.task import TASK_SORT_KEY
 from sqswarm.schemas.writes import Applied, Item, Key, Refused, Write, WriteOutcome
 
-SWEEP_INDEX = "sweep"
 _STATEMENTS_A_CALL = 25
 _KEYS_A_CALL = 100
 _TRIES = 6
@@ -166,8 +163,10 @@ class DynamoStore:
                 outcomes.append(await self._write_again(writes[index], refused, tries_left))
                 continue
             old = refused.get("Item") or answer.get("Item")
-            outcomes.append(Refused(item=item_of(old)) if old else None)
-            if not old:
+            if old or writes[index].blind:
+                outcomes.append(Refused(item=item_of(old) if old else None))
+            else:
+                outcomes.append(None)
                 unread.append(index)
         if unread:  # a duplicate INSERT is answered without the old item
             found = await attempt(self.read_many([writes[index].key for index in unread]))
@@ -265,7 +264,7 @@ class DynamoStore:
             "dynamodb",
             "query",
             TableName=self._table,
-            IndexName=SWEEP_INDEX,
+            IndexName=Index.SWEEP.value,
             KeyConditionExpression="due_shard = :shard AND due_at <= :until",
             ExpressionAttributeValues={":shard": attribute(shard), ":until": attribute(until_ms)},
             Limit=limit,
@@ -276,20 +275,28 @@ class DynamoStore:
         ceiling = 0.05 * 2.0 ** (_TRIES - tries_left)
         return ceiling * (1 + self._runner.jitter()) / 2
 
-    async def scan_tasks(self, *, cursor: str | None, limit: int) -> Page:
-        """Return one page of task records with Scan."""
+    async def newest(
+        self, index: Index, partition: str, *, until: str | int | None = None, limit: int
+    ) -> Page:
+        """Return the last items of a partition, with one Query."""
+        hash_key, range_key = index.keys
+        condition = "#hash = :hash" + ("" if until is None else " AND #range <= :until")
         request: dict[str, Any] = {
             "TableName": self._table,
-            "FilterExpression": "sk = :task",
-            "ExpressionAttributeValues": {":task": attribute(TASK_SORT_KEY)},
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeNames": {"#hash": hash_key},
+            "ExpressionAttributeValues": {":hash": attribute(partition)},
+            "ScanIndexForward": False,
             "Limit": limit,
         }
-        if cursor is not None:
-            request["ExclusiveStartKey"] = loads(cursor)
-        response = await self._caller.call("dynamodb", "scan", **request)
-        last = response.get("LastEvaluatedKey")
+        if index is not Index.TABLE:
+            request["IndexName"] = index.value
+        if until is not None:
+            request["ExpressionAttributeNames"]["#range"] = range_key
+            request["ExpressionAttributeValues"][":until"] = attribute(until)
+        response = await self._caller.call("dynamodb", "query", **request)
         items = tuple(item_of(wire) for wire in response["Items"])
-        return Page(items=items, cursor=dumps(last) if last else None)
+        return Page(items=items, more="LastEvaluatedKey" in response)
 
 
 def _is_not_storable(error: Exception) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqswarm.backends.ports.store import (
     ITEM_LIMIT_BYTES,
+    Index,
     Page,
     all_written,
     check_key,
@@ -13,7 +14,6 @@ from sqswarm.backends.ports.store import (
 )
 from sqswarm.backends.runner import attempt
 from sqswarm.schemas.errors import NotStorable
-from sqswarm.schemas.task import TASK_SORT_KEY
 from sqswarm.schemas.writes import (
     Applied,
     Item,
@@ -101,13 +101,30 @@ class MemoryStore:
         ]
         return [key for _, _, key in sorted(found, key=lambda f: f[:2])[:limit]]
 
-    async def scan_tasks(self, *, cursor: str | None, limit: int) -> Page:
-        """Return one page of task records."""
-        start = int(cursor or 0)
-        everything = [item for key, item in self.items.items() if key.sk == TASK_SORT_KEY]
-        end = start + limit
-        more = str(end) if end < len(everything) else None
-        return Page(items=tuple(everything[start:end]), cursor=more)
+    async def newest(
+        self, index: Index, partition: str, *, until: str | int | None = None, limit: int
+    ) -> Page:
+        """Return the last items of a partition."""
+        hash_key, range_key = index.keys
+        found = [
+            (item[range_key], key.pk, item)
+            for key, item in self.items.items()
+            if item.get(hash_key) == partition and (until is None or item[range_key] <= until)
+        ]
+        found.sort(key=lambda f: f[:2], reverse=True)
+        items = tuple(_projected(index, item) for _, _, item in found[:limit])
+        return Page(items=items, more=len(found) > limit)
+
+
+STATUS_PROJECTION = ("pk", "sk", "listed", "listed_at", "principal", "error_type", "tags")
+"""What the index `status` has of an item; `sweep` has keys only."""
+
+
+def _projected(index: Index, item: Item) -> Item:
+    if index is Index.TABLE:
+        return item
+    names = STATUS_PROJECTION if index is Index.STATUS else ("pk", "sk", *index.keys)
+    return {name: item[name] for name in names if name in item}
 
 
 def _storable(item: Item) -> Item:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
 from typing import Protocol
 
 from sqswarm.schemas.errors import NotStorable
@@ -16,12 +17,34 @@ SORT_KEY_LIMIT_BYTES = 1024
 """Source: DynamoDB, "Quotas". A write over one of them raises NotStorable, whoever asks for it."""
 
 
+class Index(Enum):
+    """What can be read in order: a partition of the table, or of one of its sparse indexes."""
+
+    TABLE = "table"
+    STATUS = "status"
+    """Failed, cancelled and asking tasks by status and agent, and when they became that."""
+    SWEEP = "sweep"
+    """Tasks that housekeeping looks after, and when they are due; keys only."""
+
+    @property
+    def keys(self) -> tuple[str, str]:
+        """Return the attributes that name a partition and order it."""
+        return _INDEX_KEYS[self]
+
+
+_INDEX_KEYS = {
+    Index.TABLE: ("pk", "sk"),
+    Index.STATUS: ("listed", "listed_at"),
+    Index.SWEEP: ("due_shard", "due_at"),
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """Some items of a longer reading; `cursor` continues it, None where it ended."""
+    """Some items of a longer reading; `more` where it may go on."""
 
     items: tuple[Item, ...]
-    cursor: str | None
+    more: bool
 
 
 def check_key(key: Key) -> None:
@@ -106,6 +129,11 @@ class Store(Protocol):
         """Return keys of the sweep index that are due, the oldest first."""
         ...
 
-    async def scan_tasks(self, *, cursor: str | None, limit: int) -> Page:
-        """Return task records in no order, `limit` looked at a page: for people, not for work."""
+    async def newest(
+        self, index: Index, partition: str, *, until: str | int | None = None, limit: int
+    ) -> Page:
+        """Return the last items of a partition, backwards; those up to `until`, inclusive.
+
+        `limit` is the most that are read, in one request. What an index has may be a moment old.
+        """
         ...

@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.soak.agents import AGENTS
 from sqswarm.backends.aws.caller import ClientFactory
 from sqswarm.backends.aws.expressions import attribute, item_of
-from sqswarm.backends.aws.store import SWEEP_INDEX
+from sqswarm.backends.ports.store import Index
 from sqswarm.infra.topology import HOUSEKEEPING
 from sqswarm.schemas.naming import TASKS_TOPIC, UNROUTED, Names
 from sqswarm.schemas.task import DUE_SHARDS, TaskRecord
@@ -75,7 +75,7 @@ class Inspector:
             .get_paginator("query")
             .paginate(
                 TableName=self.names.table,
-                IndexName=SWEEP_INDEX,
+                IndexName=Index.SWEEP.value,
                 KeyConditionExpression="due_shard = :shard",
                 ExpressionAttributeValues={":shard": attribute(f"due#{n}")},
             )

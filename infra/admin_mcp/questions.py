@@ -54,6 +54,8 @@ class Inbox(Shape):
     """Questions that wait for people."""
 
     questions: list[Question]
+    cursor: str | None = Field(description="Give it to list-inbox for more; null at the end.")
+    total: int | None = Field(description="How many tasks wait in all, where that is known.")
 
 
 def tools(context: AdminContext) -> Iterator[OperationTool]:
@@ -61,15 +63,16 @@ def tools(context: AdminContext) -> Iterator[OperationTool]:
 
     def list_inbox(
         agent: Annotated[str | None, Field(description="Only this agent's questions.")] = None,
+        cursor: Annotated[str | None, Field(description="From the page before.")] = None,
         limit: Annotated[int, Field(ge=1, le=200, description="Tasks at most.")] = 50,
     ) -> Inbox:
         """List the questions that tasks have put to people and wait to have answered.
 
         Show them to the user; answer with answer-question only what the user has decided. Changes
-        nothing, but reads the whole task table.
+        nothing.
         """
         with context.swarm() as swarm:
-            views = swarm.inbox(agent=agent, limit=limit)
+            views = swarm.inbox(agent=agent, limit=limit, cursor=cursor)
         return Inbox(
             questions=[
                 Question.model_validate(
@@ -84,7 +87,9 @@ def tools(context: AdminContext) -> Iterator[OperationTool]:
                 )
                 for view in views
                 for key, question in view.to_json().get("inputRequests", {}).items()
-            ]
+            ],
+            cursor=views.cursor,
+            total=views.total,
         )
 
     @with_fix

@@ -41,7 +41,9 @@ class Tasks(Shape):
     """Some tasks, the newest first."""
 
     tasks: list[Task]
-    limited: bool = Field(description="True where there may be more than were asked for.")
+    cursor: str | None = Field(description="Give it to list-tasks for more; null at the end.")
+    total: int | None = Field(description="How many there are in all, where that is known.")
+    looked_back_to: str | None = Field(description="How far back it looked, where there is more.")
 
 
 class TaskWithResult(Task):
@@ -83,22 +85,51 @@ def tools(context: AdminContext) -> Iterator[OperationTool]:
     """Yield the tools of this group."""
 
     def list_tasks(
+        *,
         status: Annotated[
             TaskStatus | None, Field(description="Only tasks of this status.")
         ] = None,
         agent: Annotated[str | None, Field(description="Only tasks of this agent.")] = None,
+        since: Annotated[
+            str | None,
+            Field(description="Only what moved since: 15m, 1h, 7d ago, or an ISO 8601 time."),
+        ] = None,
+        until: Annotated[str | None, Field(description="Up to then; as since.")] = None,
+        principal: Annotated[str | None, Field(description="Only this principal's.")] = None,
+        error_type: Annotated[
+            str | None, Field(description="Only failures of this type, such as WorkerLost.")
+        ] = None,
+        where: Annotated[
+            dict[str, str] | None, Field(description="Tags that the tasks have, by name.")
+        ] = None,
+        cursor: Annotated[
+            str | None, Field(description="From the page before, with the same filters.")
+        ] = None,
         limit: Annotated[int, Field(ge=1, le=200)] = 20,
     ) -> Tasks:
         """List the swarm's tasks, the newest first, without their results.
 
         Use it to find failed, stuck or recent tasks; for one known task use get-task. Changes
-        nothing, but reads the whole task table (billed by its size): do not call it in a loop.
+        nothing. A page reads a bounded amount: where much is filtered it may be short or empty,
+        and its cursor still go on.
         """
         with context.swarm() as swarm:
-            views = swarm.list(status=status, agent=agent, limit=limit)
+            page = swarm.list(
+                status=status,
+                agent=agent,
+                since=since,
+                until=until,
+                principal=principal,
+                error_type=error_type,
+                where=where,
+                limit=limit,
+                cursor=cursor,
+            )
         return Tasks(
-            tasks=[Task.model_validate(task_fields(view)) for view in views],
-            limited=len(views) == limit,
+            tasks=[Task.model_validate(task_fields(view)) for view in page],
+            cursor=page.cursor,
+            total=page.total,
+            looked_back_to=page.looked_back_to,
         )
 
     def get_task(task_id: TaskId) -> TaskWithResult:
@@ -123,6 +154,9 @@ def tools(context: AdminContext) -> Iterator[OperationTool]:
             str | None,
             Field(description="Give one where you may repeat the call: it returns the first task."),
         ] = None,
+        tags: Annotated[
+            dict[str, str] | None, Field(description="What list-tasks finds it by (where).")
+        ] = None,
         wait_seconds: Annotated[
             int, Field(ge=0, le=_WAIT_LIMIT_S, description="Wait so long for the result.")
         ] = 0,
@@ -132,7 +166,9 @@ def tools(context: AdminContext) -> Iterator[OperationTool]:
         The agent's code runs, with whatever effects and costs it has. Wrong arguments are refused
         before anything is sent. If the time ends first the task goes on: ask get-task later.
         """
-        request = Request(arguments=arguments, idempotency_key=idempotency_key, durable=True)
+        request = Request(
+            arguments=arguments, idempotency_key=idempotency_key, durable=True, tags=tags
+        )
         result, error = None, None
         with context.swarm() as swarm:
             (task,) = swarm.submit_many(agent, [request])

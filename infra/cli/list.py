@@ -6,45 +6,69 @@ from typing import Annotated
 
 import typer
 
+from sqswarm import TaskView
+from sqswarm.infra.cli import filters
 from sqswarm.infra.cli.output import print_json, print_table
 from sqswarm.infra.cli.session import session_of
-from sqswarm.schemas.errors import UsageError
-from sqswarm.schemas.lifecycle import Status
 
 
 def list_tasks(
     context: typer.Context,
     *,
     status: Annotated[str | None, typer.Option(help="Only tasks with this status.")] = None,
-    agent: Annotated[str | None, typer.Option(help="Only tasks of this agent.")] = None,
-    limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 50,
+    agent: filters.Agent = None,
+    since: filters.Since = None,
+    until: filters.Until = None,
+    error_type: Annotated[
+        str | None, typer.Option(help="Only tasks that failed with this type of error.")
+    ] = None,
+    where: filters.Where = None,
+    principal: filters.Principal = None,
+    limit: filters.Limit = 50,
+    cursor: filters.Cursor = None,
+    everything: filters.Everything = False,
 ) -> None:
-    """List the newest tasks. It reads the whole table: for people, not for loops.
+    """List the tasks that last began, ended, asked or were cancelled.
 
-    Example: sqswarm list --status failed --limit 10
+    Example: sqswarm list --status failed --since 1h --where tenant=acme
     """
     session = session_of(context)
-    known = [s.value for s in Status]
-    if status is not None and status not in known:
-        message = f"there is no status {status!r}"
-        raise UsageError(message, hint=f"Choose one of {', '.join(known)}.")
+    tags = filters.tags_of(where)
+    filters.check(status=status, since=since, until=until, where=tags)
+    views: list[TaskView] = []
     with session.swarm() as swarm:
-        views = swarm.list(status=status, agent=agent, limit=limit)
-    if session.json:
-        print_json([view.to_json() for view in views])
-        return
-    shown = [view.to_json() for view in views]
-    print_table(
-        ["task", "agent", "status", "attempt", "created", "says"],
-        [
-            (
-                task["taskId"],
-                task["agent"],
-                task["status"],
-                task["attempt"],
-                task["createdAt"],
-                task.get("statusMessage") or (task.get("error") or {}).get("message", ""),
+        while True:
+            page = swarm.list(
+                status=status,
+                agent=agent,
+                since=since,
+                until=until,
+                error_type=error_type,
+                where=tags,
+                principal=principal,
+                limit=limit,
+                cursor=cursor,
             )
-            for task in shown
-        ],
-    )
+            views += page
+            cursor = page.cursor
+            if cursor is None or not everything:
+                break
+    shown = [view.to_json() for view in views]
+    if session.json:
+        print_json(shown)
+    else:
+        print_table(
+            ["task", "agent", "status", "attempt", "created", "says"],
+            [
+                (
+                    task["taskId"],
+                    task["agent"],
+                    task["status"],
+                    task["attempt"],
+                    task["createdAt"],
+                    task.get("statusMessage") or (task.get("error") or {}).get("message", ""),
+                )
+                for task in shown
+            ],
+        )
+    filters.say_what_is_left(len(shown), page.total, cursor, page.looked_back_to)

@@ -33,6 +33,9 @@ def submit(
     delay: Annotated[
         int, typer.Option(help="Seconds before a worker may see it, up to a year.")
     ] = 0,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="TAG=VALUE: what `list --where` finds it by.")
+    ] = None,
 ) -> None:
     """Submit one task and print its id; with --wait, its result.
 
@@ -40,9 +43,11 @@ def submit(
     """
     from sqswarm.dispatcher.submit import Request
     from sqswarm.infra.cli.arguments import parse_arguments, read_json_file
+    from sqswarm.infra.cli.filters import tags_of
     from sqswarm.infra.cli.tasks import entry_of, exit_code
 
     session = session_of(context)
+    tags = tags_of(tag)
     if timeout is not None and not wait:
         message = "--timeout is given without --wait"
         raise UsageError(message, hint="Add --wait, or leave --timeout out.")
@@ -56,6 +61,7 @@ def submit(
             ordering_key=ordering_key,
             session_id=session_id,
             delay_s=delay,
+            tags=tags,
             durable=True,  # so that the id that is printed resolves at once
         )
         (task,) = swarm.submit_many(agent, [request])

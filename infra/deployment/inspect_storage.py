@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from sqswarm.backends.aws.caller import ClientFactory, error_code
 from sqswarm.infra.deployment.drift import Check, Drift
 from sqswarm.infra.resources import Topology
-from sqswarm.infra.template.storage import SWEEP_INDEX, TEMPLATE_DAYS
+from sqswarm.infra.template.storage import STATUS_INDEX, SWEEP_INDEX, TEMPLATE_DAYS
 from sqswarm.infra.topology import LOG_RETENTION_DAYS
 from sqswarm.schemas.payload import PAYLOAD_DAYS
 
@@ -30,8 +30,9 @@ def _table(table: str, clients: ClientFactory) -> Iterator[Drift]:
     where = f"table {table}"
     described = dynamodb.describe_table(TableName=table)["Table"]
     indexes = {index["IndexName"] for index in described.get("GlobalSecondaryIndexes", [])}
-    if SWEEP_INDEX not in indexes:
-        yield Drift(resource=where, what=f"has no index {SWEEP_INDEX!r}")
+    for index in (SWEEP_INDEX, STATUS_INDEX):
+        if index not in indexes:
+            yield Drift(resource=where, what=f"has no index {index!r}")
     life = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
     if life.get("TimeToLiveStatus") not in {"ENABLED", "ENABLING"}:
         yield Drift(

@@ -14,7 +14,8 @@ from typing import Any
 from sqswarm.infra.resources import Consumer, Function, ServerFunction, Topology
 from sqswarm.infra.template.logical import text
 from sqswarm.infra.template.messaging import queue_arn
-from sqswarm.infra.template.storage import SWEEP_INDEX, bucket_arn, table_arn
+from sqswarm.infra.template.storage import STATUS_INDEX, SWEEP_INDEX, bucket_arn, table_arn
+from sqswarm.schemas.activity import activity_partition
 from sqswarm.schemas.agent_spec import AgentSpec, Keeps
 from sqswarm.schemas.catalogue import CATALOGUE_KEY
 from sqswarm.schemas.errors import InvalidAgent
@@ -111,6 +112,8 @@ def _work(consumer: Consumer, topology: Topology) -> list[Statement]:
             (*_READ, *_WRITE, *(_JOURNAL if has_context else ())),
             _own_items(spec),
         ),
+        # What it has told stays as it is, and is none of its own business.
+        _items(names, "Activity", ("dynamodb:PartiQLInsert",), [activity_partition(spec.name)]),
         _objects(names, "Payloads", ("s3:GetObject", "s3:PutObject"), [spec.name]),
         _catalogue(names),
     ]
@@ -212,17 +215,19 @@ def housekeeping_statements(topology: Topology) -> list[Statement]:
 
 
 def server_statements(server: ServerFunction, topology: Topology) -> list[Statement]:
-    """Return what the server may do: start tasks and events, and look after what is there.
-
-    It may read the whole table, because `list` does.
-    """
+    """Return what the server may do: start tasks and events, and look after what is there."""
     names = topology.names
     # No FIFO queue delays a message: there a delayed task sleeps in the table.
     queues = [queue_arn(names, s.queue.name) for s in topology.agents if not s.queue.fifo]
     topics = [topic.name for topic in topology.topics]
     return [
         _items(names, "Tasks", (*_READ, *_WRITE), ["task#*"]),
-        _allow("List", ("dynamodb:Scan",), [table_arn(names)]),
+        _items(names, "Activity", ("dynamodb:Query",), [activity_partition("*")]),
+        _allow(
+            "List",
+            ("dynamodb:Query",),
+            [f"{table_arn(names)}/index/{index}" for index in (STATUS_INDEX, SWEEP_INDEX)],
+        ),
         _objects(names, "Payloads", ("s3:GetObject", "s3:PutObject"), ["*"]),
         _catalogue(names),
         _publish("Publish", names, topics),

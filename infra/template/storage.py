@@ -17,13 +17,14 @@ from sqswarm.schemas.payload import PAYLOAD_DAYS
 TABLE = "Table"
 BUCKET = "Bucket"
 SWEEP_INDEX = "sweep"
+STATUS_INDEX = "status"
 
 TEMPLATE_DAYS = 30
 """Templates are kept for a look back only. Code does not expire: each deployment prunes it."""
 
 
 def table(names: Names) -> dynamodb.Table:
-    """Return the task table with its sparse sweep index (correctness.md, "The record")."""
+    """Return the task table with its sparse indexes: what is due, and what to list."""
     return dynamodb.Table(
         TABLE,
         TableName=names.table,
@@ -33,6 +34,8 @@ def table(names: Names) -> dynamodb.Table:
             dynamodb.AttributeDefinition(AttributeName="sk", AttributeType="S"),
             dynamodb.AttributeDefinition(AttributeName="due_shard", AttributeType="S"),
             dynamodb.AttributeDefinition(AttributeName="due_at", AttributeType="N"),
+            dynamodb.AttributeDefinition(AttributeName="listed", AttributeType="S"),
+            dynamodb.AttributeDefinition(AttributeName="listed_at", AttributeType="S"),
         ],
         KeySchema=_keys("pk", "sk"),
         GlobalSecondaryIndexes=[
@@ -40,7 +43,15 @@ def table(names: Names) -> dynamodb.Table:
                 IndexName=SWEEP_INDEX,
                 KeySchema=_keys("due_shard", "due_at"),
                 Projection=dynamodb.Projection(ProjectionType="KEYS_ONLY"),
-            )
+            ),
+            dynamodb.GlobalSecondaryIndex(
+                IndexName=STATUS_INDEX,
+                KeySchema=_keys("listed", "listed_at"),
+                Projection=dynamodb.Projection(
+                    ProjectionType="INCLUDE",
+                    NonKeyAttributes=["principal", "error_type", "tags"],
+                ),
+            ),
         ],
         TimeToLiveSpecification=dynamodb.TimeToLiveSpecification(AttributeName="ttl", Enabled=True),
         PointInTimeRecoverySpecification=dynamodb.PointInTimeRecoverySpecification(

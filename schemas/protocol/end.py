@@ -16,9 +16,11 @@ from sqswarm.schemas.protocol.run import (
     enter_lost,
     fenced_write,
     set_due,
+    set_listed,
     set_payload,
     set_record,
 )
+from sqswarm.schemas.results import error_type_of
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.value import dataclass
 from sqswarm.schemas.writes import Absent, Change, Eq, Item, Key, Le, Missing, Remove, Set, Write
@@ -42,6 +44,11 @@ class Ending:
         """Return how its last attempt ended."""
         return AttemptOutcome.COMPLETED if self.error is None else AttemptOutcome.FAILED
 
+    @property
+    def error_type(self) -> str | None:
+        """Return the type of the error, None for a result."""
+        return None if self.error is None else error_type_of(self.error)
+
 
 def settle(
     lease: Lease,
@@ -58,7 +65,7 @@ def settle(
     """
     return fenced_write(
         lease,
-        *_end(ending, now_ms=now_ms, expires_s=expires_s, owes=owes),
+        *_end(lease.key, ending, now_ms=now_ms, expires_s=expires_s, owes=owes),
         *end_attempt(lease, ending.attempt_outcome, ended_ms=ended_ms or now_ms),
     )
 
@@ -86,7 +93,7 @@ def settle_lean(
         )
         record = replace(record, history=history)
     kept = (c for c in set_record(record) if isinstance(c, Set) and c.name != "status")
-    changes = _end(ending, now_ms=now_ms, expires_s=expires_s, owes=True)
+    changes = _end(record.key, ending, now_ms=now_ms, expires_s=expires_s, owes=True)
     by_name: dict[str, Change] = {c.name: c for c in kept}
     by_name.update({c.name: c for c in changes})
     return Write(key=record.key, when=(Absent(),), changes=tuple(by_name.values()))
@@ -117,6 +124,7 @@ def cancel(
             Set("updated", now_ms),
             Set("ttl", expires_s),
             *set_due(record.task_id, owes_until_ms),
+            *set_listed(record.key, Status.CANCELLED, now_ms),
         ),
     )
 
@@ -145,7 +153,7 @@ def fail_exhausted(
             Eq("lease_until", record.lease_until_ms),  # else a slow worker has ended its attempt
         ),
         changes=(
-            *_end(ending, now_ms=now_ms, expires_s=expires_s, owes=owes),
+            *_end(record.key, ending, now_ms=now_ms, expires_s=expires_s, owes=owes),
             *enter_lost(record, now_ms=now_ms),
             Remove("began"),
         ),
@@ -203,7 +211,9 @@ def clear_due(key: Key, status: Status) -> Write:
     )
 
 
-def _end(ending: Ending, *, now_ms: int, expires_s: int, owes: bool) -> tuple[Set | Remove, ...]:
+def _end(
+    key: Key, ending: Ending, *, now_ms: int, expires_s: int, owes: bool
+) -> tuple[Set | Remove, ...]:
     changes: list[Set | Remove] = [
         Set("status", ending.status.value),
         Set("lease_until", 0),
@@ -212,6 +222,9 @@ def _end(ending: Ending, *, now_ms: int, expires_s: int, owes: bool) -> tuple[Se
     ]
     if ending.error is not None:
         changes.append(Set("error", dumps(ending.error)))
+        if ending.error_type is not None:
+            changes.append(Set("error_type", ending.error_type))
+        changes += set_listed(key, ending.status, now_ms)
     if ending.result is not None:
         changes.extend(set_payload("result", ending.result))
     if ending.wrapped:

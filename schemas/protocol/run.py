@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import field, replace
+from hashlib import sha256
 
+from sqswarm.schemas.activity import moment
 from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.history import AttemptOutcome, with_attempt
+from sqswarm.schemas.json import dumps
 from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.payload import Payload
-from sqswarm.schemas.task import OPTIONAL_TEXTS, TaskRecord, due_shard, task_key
+from sqswarm.schemas.task import OPTIONAL_TEXTS, TaskRecord, due_shard, task_key, task_of
 from sqswarm.schemas.value import dataclass
 from sqswarm.schemas.writes import (
     Absent,
@@ -24,6 +27,9 @@ from sqswarm.schemas.writes import (
     Set,
     Write,
 )
+
+_MARK = 12
+"""Hexadecimal digits that tell two tasks of one millisecond apart in the status index."""
 
 WORKING = Eq("status", Status.WORKING.value)
 AWAKE = (Ne("phase", Phase.WAITING.value), Ne("phase", Phase.SLEEPING.value))
@@ -226,6 +232,37 @@ def set_due(record_id: str, due_at_ms: int | None) -> tuple[Change, ...]:
     return (Set("due_at", due_at_ms), Set("due_shard", due_shard(record_id)))
 
 
+LISTED = frozenset({Status.FAILED, Status.CANCELLED, Status.INPUT_REQUIRED})
+"""Statuses that stand in the sparse index `status`: few tasks have them, people look for those."""
+
+
+def listed_under(status: Status, agent: str) -> str:
+    """Return the partition of the status index where an agent's tasks of this status are."""
+    return f"{status.value}#{agent}"
+
+
+def place_mark(task_id: str) -> str:
+    """Return what tells a task from others of its millisecond, and nobody its id."""
+    return sha256(task_id.encode()).hexdigest()[:_MARK]
+
+
+def set_listed(key: Key, status: Status, at_ms: int) -> tuple[Set, ...]:
+    """List the task under `key` by a status that people look for, as of `at_ms`.
+
+    The place is unique to the task and names it to nobody: a page's cursor shows it.
+    """
+    if status not in LISTED:
+        return ()
+    agent, task_id = task_of(key)
+    at = moment(at_ms, place_mark(task_id))
+    return (Set("listed", listed_under(status, agent)), Set("listed_at", at))
+
+
+def unlisted() -> tuple[Remove, ...]:
+    """Take a task that works again out of the status index."""
+    return (Remove("listed"), Remove("listed_at"))
+
+
 def fenced_write(lease: Lease, *changes: Change) -> Write:
     """Change a task under the fence: it works, and its version is still ours."""
     when: tuple[Condition, ...] = (WORKING, Eq("v", lease.v))
@@ -252,6 +289,9 @@ def set_record(record: TaskRecord) -> tuple[Set, ...]:
         Set("created", record.created_ms),
         Set("updated", record.updated_ms),
     ]
+    sets.extend(set_listed(record.key, record.status, record.updated_ms))
+    if record.tags:
+        sets.append(Set("tags", dumps(record.tags)))
     if record.arguments is not None:
         sets.extend(set_payload("arguments", record.arguments))
     if record.depth:

@@ -12,7 +12,16 @@ from dataclasses import replace
 from sqswarm.schemas.history import AttemptOutcome
 from sqswarm.schemas.json import JsonObject, dumps
 from sqswarm.schemas.lifecycle import Phase, Status
-from sqswarm.schemas.protocol.run import AWAKE, WORKING, Lease, end_attempt, fenced_write, set_due
+from sqswarm.schemas.protocol.run import (
+    AWAKE,
+    WORKING,
+    Lease,
+    end_attempt,
+    fenced_write,
+    set_due,
+    set_listed,
+    unlisted,
+)
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.writes import (
     Change,
@@ -67,6 +76,7 @@ def ask(lease: Lease, *, waits: str, asks: JsonObject, now_ms: int, due_at_ms: i
         Set("open", frozenset(range(len(asks)))),
         Set("waits", waits),
         *_suspend(lease, now_ms=now_ms, due_at_ms=due_at_ms),
+        *set_listed(lease.key, Status.INPUT_REQUIRED, now_ms),
     )
 
 
@@ -137,6 +147,7 @@ def answer(
             Set("phase", Phase.RUN.value),
             Remove("asks"),
             Remove("open"),
+            *unlisted(),
             Set("publishes", 0),
             *_resume(record.task_id, v=v, now_ms=now_ms, due_at_ms=due_at_ms),
         ]

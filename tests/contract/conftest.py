@@ -4,6 +4,7 @@ import uuid
 from dataclasses import dataclass, replace
 
 import pytest
+from task_table import make_table
 
 from sqswarm.backends.aws.caller import AioCaller, BlockingCaller, ThreadedCaller
 from sqswarm.backends.aws.connect import (
@@ -16,6 +17,7 @@ from sqswarm.backends.memory.blobs import MemoryBlobs
 from sqswarm.backends.memory.bus import MemoryBus
 from sqswarm.backends.memory.store import MemoryStore
 from sqswarm.backends.runner import AsyncRunner
+from sqswarm.schemas.naming import Names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,30 +36,8 @@ def aws_settings(emulator):
         settings_from_environment(), stage="contract", account="000000000000", principal="me"
     )
     get = client_factory(settings)
-    get("dynamodb").create_table(
-        TableName="sqswarm-contract",
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[
-            {"AttributeName": "pk", "KeyType": "HASH"},
-            {"AttributeName": "sk", "KeyType": "RANGE"},
-        ],
-        AttributeDefinitions=[
-            {"AttributeName": "pk", "AttributeType": "S"},
-            {"AttributeName": "sk", "AttributeType": "S"},
-            {"AttributeName": "due_shard", "AttributeType": "S"},
-            {"AttributeName": "due_at", "AttributeType": "N"},
-        ],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": "sweep",
-                "KeySchema": [
-                    {"AttributeName": "due_shard", "KeyType": "HASH"},
-                    {"AttributeName": "due_at", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "KEYS_ONLY"},
-            }
-        ],
-    )
+    names = Names(stage="contract", account="000000000000", region=settings.region)
+    make_table(get("dynamodb"), names)
     get("s3").create_bucket(Bucket="sqswarm-contract-000000000000-us-east-1")
     return settings
 

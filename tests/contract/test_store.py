@@ -7,15 +7,17 @@ from secrets import randbits
 import pytest
 
 from sqswarm.backends.memory.store import MemoryStore
+from sqswarm.backends.ports.store import Index
 from sqswarm.schemas import protocol
 from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.errors import NotStorable
 from sqswarm.schemas.history import attempts, began
 from sqswarm.schemas.ids import new_task_id, new_version
 from sqswarm.schemas.journal import Place
+from sqswarm.schemas.json import loads
 from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.payload import Payload
-from sqswarm.schemas.protocol import Ending, Lease
+from sqswarm.schemas.protocol import Ending, Lease, listed_under
 from sqswarm.schemas.results import error_object
 from sqswarm.schemas.task import TaskRecord, due_shard, task_key
 from sqswarm.schemas.writes import (
@@ -454,18 +456,55 @@ async def test_the_sweep_index_names_what_is_due(store):
     assert made.key not in await store.due(shard, until_ms=999, limit=1000)
 
 
-async def test_a_scan_finds_task_records_only(store):
-    made = record()
+@pytest.mark.parametrize("limit", [2, 100])
+async def test_a_partition_is_read_backwards_from_anywhere(store, limit):
+    pk = fresh_key().pk
+    for sk in ("1", "3", "2"):
+        await store.write(Write(key=Key(pk=pk, sk=sk), when=(Absent(),), changes=(Set("n", 1),)))
+    page = await store.newest(Index.TABLE, pk, limit=limit)
+    assert [item["sk"] for item in page.items] == ["3", "2", "1"][:limit]
+    assert page.more or limit > 3
+    page = await store.newest(Index.TABLE, pk, until="2", limit=limit)
+    assert [item["sk"] for item in page.items] == ["2", "1"]
+
+
+async def test_the_status_index_has_what_failed_was_cancelled_or_asks(store):
+    made = record(tags={"tenant": "acme"})
     await store.write(protocol.create(made))
-    await store.write(Write(key=fresh_key(), when=(Absent(),), changes=(Set("n", 1),)))
-    ids, cursor = set(), None
-    while True:
-        page = await store.scan_tasks(cursor=cursor, limit=7)
-        ids |= {TaskRecord.from_item(item).task_id for item in page.items}
-        cursor = page.cursor
-        if cursor is None:
-            break
-    assert made.task_id in ids
+    where = listed_under(Status.CANCELLED, made.agent)
+    assert made.key not in await listed(store, where)
+    await store.write(protocol.cancel(made, now_ms=made.created_ms + 5, expires_s=9))
+    found = (await listed(store, where))[made.key]
+    assert found["principal"] == made.principal
+    assert loads(found["tags"]) == {"tenant": "acme"}
+    assert found["listed_at"].startswith(f"{made.created_ms + 5:013d}#")
+    assert "arguments" not in found
+
+
+async def test_the_sweep_index_is_read_backwards_too(store):
+    made = record(due_at_ms=NOW + randbits(40))
+    await store.write(protocol.create(made))
+    shard, due_ms = due_shard(made.task_id), made.due_at_ms
+    [item] = (await store.newest(Index.SWEEP, shard, until=due_ms, limit=1)).items
+    assert (item["pk"], item["due_at"]) == (made.key.pk, due_ms)
+    assert "status" not in item
+
+
+async def test_nobody_is_told_what_stands_in_the_way_of_a_blind_write(store):
+    key = fresh_key()
+    first, again = (
+        Write(key=key, when=(Absent(),), changes=(Set("n", n),), blind=True) for n in (1, 2)
+    )
+    other = Write(key=fresh_key(), when=(Absent(),), changes=(Set("n", 1),))
+    await store.write(first)
+    told = await store.write_many([other, again])
+    assert [type(one) for one in told] == [Applied, Refused]
+    assert (await store.read(key))["n"] == 1
+
+
+async def listed(store, where):
+    page = await store.newest(Index.STATUS, where, limit=1000)
+    return {Key(pk=item["pk"], sk=item["sk"]): item for item in page.items}
 
 
 async def test_of_many_acquires_at_once_one_wins(store):

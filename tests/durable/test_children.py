@@ -225,7 +225,7 @@ async def test_children_belong_to_their_parents_principal_trace_and_depth(memory
     parent = await memory.record(task_id)
     [child] = [
         r.record
-        for r in [await memory.see(task_of(k)[1]) for k in memory.store.items]
+        for r in [await memory.see(task_of(k)[1]) for k in memory.kept]
         if r.record.agent == "double"
     ]
     assert child.principal == "me"
@@ -240,9 +240,9 @@ class TestCancel:
         await memory.work(nested)
         await memory.work(total)
         assert await cancel(memory.connection, task_id) is Status.CANCELLED
-        statuses = {item["status"] for item in memory.store.items.values()}
+        statuses = {item["status"] for item in memory.kept.values()}
         assert statuses == {"cancelled"}
-        assert not any("due_at" in item for item in memory.store.items.values())
+        assert not any("due_at" in item for item in memory.kept.values())
         await memory.settle_down()
         assert "double 1" not in RUNS
 
@@ -250,9 +250,9 @@ class TestCancel:
         task_id = await memory.submit(total, numbers=[1, 2])
         memory.store.crash_before = "create"
         await memory.work(total)
-        assert len(memory.store.items) == 1
+        assert len(memory.kept) == 1
         await cancel(memory.connection, task_id)
-        assert sorted(i["status"] for i in memory.store.items.values()) == ["cancelled"] * 3
+        assert sorted(i["status"] for i in memory.kept.values()) == ["cancelled"] * 3
         memory.clock.advance(seconds=600)
         await memory.settle_down()
         assert "double 1" not in RUNS
@@ -273,7 +273,7 @@ class TestCancel:
         memory.store.write_many = real
         assert (await memory.record(task_id)).due_at_ms is not None
         await memory.housekeep(minutes=3)
-        assert {i["status"] for i in memory.store.items.values()} == {"cancelled"}
+        assert {i["status"] for i in memory.kept.values()} == {"cancelled"}
         assert (await memory.record(task_id)).due_at_ms is None
 
     async def test_a_cancelled_child_arrives_as_a_failure(self, memory):
@@ -296,7 +296,7 @@ class TestCancel:
 
         memory.store.write = plans_first  # the cancel has read a parent that only runs
         assert await cancel(memory.connection, task_id) is Status.CANCELLED
-        assert [i["status"] for i in memory.store.items.values()] == ["cancelled"] * 2
+        assert [i["status"] for i in memory.kept.values()] == ["cancelled"] * 2
         await memory.settle_down()
         assert "double 1" not in RUNS
 
@@ -332,7 +332,7 @@ class TestCrashes:
         assert memory.store.counts["fire"] == 1
         assert RUNS.count("double 1") == RUNS.count("double 2") == 1
         await memory.housekeep(minutes=3)
-        assert not any("due_at" in item for item in memory.store.items.values())
+        assert not any("due_at" in item for item in memory.kept.values())
 
     @pytest.mark.parametrize("publish", [1, 2], ids=["of-the-children", "of-the-parent"])
     @pytest.mark.parametrize("repaired_by", ["redelivery", "housekeeping"])
@@ -359,10 +359,10 @@ async def test_a_copy_of_the_parents_message_while_it_waits_changes_nothing(memo
     task_id = await memory.submit(total, numbers=[1, 2])
     [body] = memory.waiting(total)
     await memory.work(total)
-    before = dict(memory.store.items)
+    before = dict(memory.kept)
     await memory.copy(total, body)
     await memory.work(total)
-    assert memory.store.items == before
+    assert memory.kept == before
     assert memory.waiting(total) == []
     await memory.settle_down()
     assert (await memory.see(task_id)).result() == 6

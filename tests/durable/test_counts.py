@@ -64,10 +64,10 @@ async def test_the_writes_of_a_mode(memory, one, expected):
 
 async def test_a_durable_task_enters_and_leaves_the_sweep_index_once(memory):
     await memory.submit(solid, n=1)
-    [item] = memory.store.items.values()
+    [item] = memory.kept.values()
     due = item["due_at"]
     await memory.work(solid)
-    [item] = memory.store.items.values()
+    [item] = memory.kept.values()
     assert due
     assert "due_at" not in item
 

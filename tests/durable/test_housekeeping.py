@@ -97,7 +97,7 @@ async def test_a_leased_task_is_left_alone_and_does_not_block_the_index(memory):
         memory.worker(solid), [job_of(delivery, solid.spec, token=f"token-{delivery.receipt}")]
     )
     memory.clock.advance(seconds=1)
-    [key] = memory.store.items
+    [key] = memory.kept
     item = dict(memory.store.items[key])
     memory.store.items[key] = {**item, "due_at": 1, "lease_until": memory.clock.now_ms() + 5000}
     swept = await memory.housekeeper.sweep()

@@ -98,7 +98,7 @@ async def test_large_payloads_lie_under_their_own_agent(memory):
     assert (await memory.see(task_id)).result() == [text, text.upper()]
     places = [one.split("/")[3:] for one in memory.blobs.objects]
     owners = {(place[1], place[2]) for place in places if place[0] == "payloads"}
-    assert owners == {task_of(key) for key in memory.store.items}
+    assert owners == {task_of(key) for key in memory.kept}
 
 
 async def test_a_child_changes_nothing_of_its_parent_but_the_join(memory):
@@ -177,7 +177,7 @@ async def test_a_bare_cancel_never_stands_in_an_idempotency_keys_way(memory):
     for named in ("echo", None):
         with pytest.raises(TaskNotFound):
             await cancel(memory.connection, task_id, agent=named)
-    assert memory.store.items == {}
+    assert memory.kept == {}
     assert await memory.submit(echo, {"idempotency_key": "k"}, text="a") == task_id
     await memory.settle_down()
     assert (await memory.see(task_id)).result() == "a"
@@ -190,7 +190,7 @@ async def test_a_cancel_without_the_agent_of_a_task_that_nobody_knows_leaves_not
     assert "agent" in refused.value.hint
     with pytest.raises(TaskNotFound):  # it would have its record before its message
         await cancel(stranger(memory), task_id, agent="solid")
-    assert memory.store.items == {}
+    assert memory.kept == {}
 
 
 async def test_a_handle_cancels_a_task_that_no_worker_has_begun_for_as_long_as_its_message_lives(
@@ -198,7 +198,7 @@ async def test_a_handle_cancels_a_task_that_no_worker_has_begun_for_as_long_as_i
 ):
     task = await AsyncSwarm(memory.connection).submit(echo, text="a")
     assert await task.cancel() is Status.CANCELLED
-    [tombstone] = memory.store.items.values()
+    [tombstone] = memory.kept.values()
     assert tombstone["ttl"] == memory.clock.now_ms() // 1000 + MESSAGE_LIFE_S
     await memory.settle_down()
     assert RUNS == []
@@ -206,7 +206,7 @@ async def test_a_handle_cancels_a_task_that_no_worker_has_begun_for_as_long_as_i
     memory.clock.advance(seconds=MESSAGE_LIFE_S + 1)
     with pytest.raises(TaskNotFound):  # no message of it can be left
         await task.cancel()
-    assert memory.store.items == {}
+    assert memory.kept == {}
 
 
 # What workers do to one another
@@ -241,7 +241,7 @@ async def test_a_child_names_its_parents_agent_in_record_and_message(memory):
     meta = loads(body)["params"]["_meta"]
     assert meta["dev.sqswarm/parent-agent"] == "both"
     assert meta["dev.sqswarm/parent"].startswith(task_id)
-    [child] = [i for key, i in memory.store.items.items() if task_of(key)[0] == "echo"]
+    [child] = [i for key, i in memory.kept.items() if task_of(key)[0] == "echo"]
     assert child["parent_agent"] == "both"
 
 
@@ -257,12 +257,12 @@ async def test_a_worker_leaves_the_children_of_its_cancelled_task_to_housekeepin
     await memory.copy(both, parent.to_message().encode())
     await memory.work(both)
     assert memory.waiting(both) == []
-    statuses = {task_of(k)[0]: i["status"] for k, i in memory.store.items.items()}
+    statuses = {task_of(k)[0]: i["status"] for k, i in memory.kept.items()}
     assert statuses == {"both": "cancelled", "echo": "working", "solid": "working"}
     assert (await memory.record(task_id)).due_at_ms is not None
     memory.clock.advance(seconds=60)
     await memory.housekeeper.sweep()
-    assert {i["status"] for i in memory.store.items.values()} == {"cancelled"}
+    assert {i["status"] for i in memory.kept.values()} == {"cancelled"}
     assert (await memory.record(task_id)).due_at_ms is None
 
 
@@ -279,7 +279,7 @@ async def test_a_dead_letter_of_another_agents_task_fails_no_task(memory):
     queue = memory.bus._queues[memory.queue(echo)].dead_letters_to
     memory.bus._store(queue, record.to_message().encode(), {}, "me")
     await memory.housekeep()
-    assert [task_of(key)[0] for key in memory.store.items] == ["solid"]
+    assert [task_of(key)[0] for key in memory.kept] == ["solid"]
     [letter] = await memory.letters(echo)
     assert letter.attributes["reason"] == "unknown-agent"
     assert "solid" in letter.attributes["detail"]

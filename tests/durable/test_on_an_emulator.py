@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 
 import pytest
+from task_table import make_table
 
 from sqswarm import ChildFailed, Fail, StepFailed, TaskContext, agent
 from sqswarm.backends.aws.caller import ThreadedCaller
@@ -102,28 +103,7 @@ def swarm(emulator):
 
 
 def make_resources(get, names):
-    get("dynamodb").create_table(
-        TableName=names.table,
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[
-            {"AttributeName": "pk", "KeyType": "HASH"},
-            {"AttributeName": "sk", "KeyType": "RANGE"},
-        ],
-        AttributeDefinitions=[
-            {"AttributeName": n, "AttributeType": t}
-            for n, t in (("pk", "S"), ("sk", "S"), ("due_shard", "S"), ("due_at", "N"))
-        ],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": "sweep",
-                "KeySchema": [
-                    {"AttributeName": "due_shard", "KeyType": "HASH"},
-                    {"AttributeName": "due_at", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "KEYS_ONLY"},
-            }
-        ],
-    )
+    make_table(get("dynamodb"), names)
     get("s3").create_bucket(Bucket=names.bucket)
     topic = get("sns").create_topic(Name=names.topic("tasks"))["TopicArn"]
     for one in AGENTS:

@@ -184,7 +184,7 @@ async def test_poison_leaves_its_neighbours_alone(memory, one, name):
     await check_unharmed(memory, one, ids)
     [letter] = await memory.letters(one)
     assert (letter.attributes["reason"], letter.body) == (poison.reason, poison.body)
-    assert len(memory.store.items) == 9  # it has left no record
+    assert len(memory.kept) == 9  # it has left no record
 
 
 @pytest.mark.parametrize("one", MODES, ids=lambda one: one.name)
@@ -329,7 +329,7 @@ class TestClaims:
             given_up = Outgoing(id="x", body=body, principal="p", agent="standard")
             await memory.bus.send(NAMES.dead_letter_queue("standard"), [given_up])
         await memory.housekeep()
-        assert not memory.store.items
+        assert not memory.kept
         assert await reasons(memory, standard) == ["no-record", "no-record"]
 
     async def test_whoever_cancels_an_unseen_task_need_not_know_it(self, memory):
@@ -357,7 +357,7 @@ class TestEntrances:
         return make(), why
 
     def untouched(self, memory):
-        return not (memory.store.items or any(memory.waiting(one) for one in AGENTS))
+        return not (memory.kept or any(memory.waiting(one) for one in AGENTS))
 
     async def test_submit_and_publish(self, memory, bad):
         arguments, why = bad
@@ -445,7 +445,7 @@ class TestHousekeeping:
         await memory.housekeep()
         assert await reasons(memory, standard) == ["not-storable"]
         assert await reasons(memory, lean) == ["not-storable"]
-        assert not memory.store.items
+        assert not memory.kept
 
     async def test_a_record_that_cannot_be_read_holds_no_round(self, memory):
         bad = await memory.submit(durable, text="bad")

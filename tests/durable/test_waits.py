@@ -9,9 +9,10 @@ from pydantic import BaseModel
 from sqswarm import TaskContext, agent
 from sqswarm.dispatcher.lifecycle.answer import answer
 from sqswarm.dispatcher.lifecycle.cancel import cancel
-from sqswarm.dispatcher.view import list_tasks
+from sqswarm.dispatcher.listing import list_tasks
 from sqswarm.schemas.errors import AskTimedOut, InvalidArguments, TaskFailed
 from sqswarm.schemas.lifecycle import Phase, Status
+from sqswarm.schemas.task_filter import TaskFilter
 
 RUNS: list[str] = []
 
@@ -133,9 +134,8 @@ class TestPeople:
         task_id = await memory.submit(deletion, files=3)
         await memory.submit(helper, n=1)
         await memory.settle_down()
-        inbox = await list_tasks(
-            memory.connection, status=Status.INPUT_REQUIRED, agent=None, limit=9
-        )
+        wanted = TaskFilter(status=Status.INPUT_REQUIRED)
+        inbox = await list_tasks(memory.connection, wanted, limit=9)
         assert [seen.id for seen in inbox] == [task_id]
 
     @pytest.mark.parametrize(
@@ -317,9 +317,7 @@ class TestTime:
         await memory.housekeeper.sweep()
         await memory.settle_down()
         if delay:
-            assert not memory.store.items or (
-                (await memory.record(task_id)).phase is Phase.SLEEPING
-            )
+            assert not memory.kept or ((await memory.record(task_id)).phase is Phase.SLEEPING)
         await memory.housekeep(minutes=1)
         assert (await memory.see(task_id)).result() == 2
 

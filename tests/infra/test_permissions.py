@@ -20,9 +20,9 @@ def keys(statement):
     return statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
 
 
-def test_an_agent_that_knows_nothing_of_its_task_has_seven_statements():
+def test_an_agent_that_knows_nothing_of_its_task_has_eight_statements():
     assert list(statements(rendered(spec("a")))) == [
-        *("Consume", "PutAside", "Own", "Payloads", "Catalogue", "Log", "Trace")
+        *("Consume", "PutAside", "Own", "Activity", "Payloads", "Catalogue", "Log", "Trace")
     ]
 
 

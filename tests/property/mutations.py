@@ -15,8 +15,10 @@ import sqswarm.dispatcher.submit
 import sqswarm.schemas.protocol.run
 import sqswarm.workers.durable.journal
 import sqswarm.workers.runtime.acquire
+import sqswarm.workers.runtime.activity
 import sqswarm.workers.runtime.batch
 import sqswarm.workers.runtime.decide
+import sqswarm.workers.runtime.settle
 from simulation.ports import FaultyStore
 from simulation.process import here
 from sqswarm.backends.memory.store import _storable
@@ -24,6 +26,7 @@ from sqswarm.backends.ports.store import all_written
 from sqswarm.dispatcher.lifecycle.dead_letter_sweep import DeadLetterSweeper
 from sqswarm.dispatcher.lifecycle.sweep import Housekeeper, Sweep
 from sqswarm.schemas import protocol
+from sqswarm.schemas.activity import Ended
 from sqswarm.schemas.agent_spec import AgentSpec
 from sqswarm.schemas.errors import NotStorable, PoisonMessage
 from sqswarm.schemas.ids import new_task_id
@@ -165,9 +168,9 @@ def writes_that_are_refused_together():
 def delete_before_settle():
     real = sqswarm.workers.runtime.batch.settle_runs
 
-    async def settle_runs(worker, runs):
+    async def settle_runs(worker, runs, **options):
         await worker.bus.delete(worker.queue, [run.job.delivery.receipt for run in runs])
-        return await real(worker, runs)
+        return await real(worker, runs, **options)
 
     with patch.object(sqswarm.workers.runtime.batch, "settle_runs", settle_runs):
         yield
@@ -488,6 +491,23 @@ def resume_that_does_not_say_when():
 
 
 @mutation
+def activity_that_tells_of_ends_only():
+    """A task whose end was told of by nobody is in no list."""
+
+    async def write_with_activity(worker, writes, entries, *, last=True):
+        told = [entry for entry in entries if isinstance(entry, Ended)]
+        worker.activity.__init__()
+        return await real(worker, writes, told, last=last)
+
+    real = sqswarm.workers.runtime.activity.write_with_activity
+    with (
+        patch.object(sqswarm.workers.runtime.acquire, "write_with_activity", write_with_activity),
+        patch.object(sqswarm.workers.runtime.settle, "write_with_activity", write_with_activity),
+    ):
+        yield
+
+
+@mutation
 def an_attempt_that_ends_when_it_began():
     real = sqswarm.workers.runtime.batch.Run
 
@@ -496,4 +516,28 @@ def an_attempt_that_ends_when_it_began():
         return real(**{**given, "ended_ms": began_ms})
 
     with patch.object(sqswarm.workers.runtime.batch, "Run", run):
+        yield
+
+
+@mutation
+def no_activity():
+    async def write_with_activity(worker, writes, entries, *, last=True):
+        return await worker.store.write_each(writes)
+
+    with (
+        patch.object(sqswarm.workers.runtime.acquire, "write_with_activity", write_with_activity),
+        patch.object(sqswarm.workers.runtime.settle, "write_with_activity", write_with_activity),
+    ):
+        yield
+
+
+@mutation
+def a_task_that_its_workers_lost_is_not_listed():
+    with changed_operation("fail_exhausted", lambda w: without(w, "listed", "listed_at")):
+        yield
+
+
+@mutation(workload="people")
+def an_answered_question_stays_listed():
+    with changed_operation("answer", lambda w: without(w, "listed", "listed_at")):
         yield

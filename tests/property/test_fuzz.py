@@ -145,9 +145,7 @@ def check_unharmed(one, hostile_bodies):
         for task_id in good:
             record = await memory.record(task_id)
             assert (record.status, record.attempt) == (Status.COMPLETED, 0 if one is cheap else 1)
-        foreign = [
-            i for i in memory.store.items.values() if i["status"] not in {"completed", "failed"}
-        ]
+        foreign = [i for i in memory.kept.values() if i["status"] not in {"completed", "failed"}]
         assert foreign == []
 
     asyncio.run(run())

@@ -19,6 +19,7 @@ from sqswarm.schemas.errors import PoisonMessage
 from sqswarm.schemas.json import loads
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.message import decode
+from sqswarm.schemas.protocol.run import LISTED
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.writes import Item
 
@@ -261,6 +262,30 @@ def history_is_complete(seen: Observation) -> Iterator[Violation]:
         yield Violation(invariant="history-is-complete", task_id=task_id, what=what)
 
 
+def whatever_ran_is_listed(seen: Observation) -> Iterator[Violation]:
+    """Every task that has a record is listed, once, and under its status; nothing else is."""
+    everything = seen.listed(None)
+    by_status = {status: seen.listed(status) for status in Status}
+    for history, item in seen.histories():
+        status = Status(item["status"])
+        counts = {
+            "all tasks": (everything.count(history.task_id), 1),
+            **{
+                str(one.value): (found.count(history.task_id), int(one is status))
+                for one, found in by_status.items()
+            },
+        }
+        for where, (count, due) in counts.items():
+            if count != due:
+                what = f"it is {status.value} and stands {count} times in the list of {where}"
+                yield Violation(
+                    invariant="whatever-ran-is-listed", task_id=history.task_id, what=what
+                )
+        if ("listed" in item) != (status in LISTED):
+            what = f"it is {status.value} and listed as {item.get('listed')}"
+            yield Violation(invariant="whatever-ran-is-listed", task_id=history.task_id, what=what)
+
+
 def workers_raise_nothing(seen: Observation) -> Iterator[Violation]:
     """Whatever goes wrong, the runtime answers with each message's fate."""
     for invariant, what in seen.world.wrongs:
@@ -290,6 +315,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     steps_run_once,
     results_are_right,
     history_is_complete,
+    whatever_ran_is_listed,
     workers_raise_nothing,
 )
 

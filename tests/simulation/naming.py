@@ -13,6 +13,8 @@ _BY_STATUS = {"input_required": "ask", "cancelled": "cancel", "completed": "sett
 
 def kind_of(write: Write) -> str:  # noqa: C901, PLR0912 - a table
     """Name the operation that a write is, by what only it sets."""
+    if write.key.pk.startswith("activity#"):
+        return "activity"
     if write.key.sk != TASK_SORT_KEY:
         return f"record {write.key.sk}"
     sets: dict[str, Any] = {c.name: getattr(c, "value", None) for c in write.changes}

@@ -8,9 +8,17 @@ from dataclasses import dataclass
 from simulation.agents import AGENTS
 from simulation.callers import Callers
 from simulation.history import History
-from simulation.world import NAMES, World
+from simulation.world import CATALOGUE, NAMES, World
+from sqswarm.backends.runner import BlockingRunner, run_straight
+from sqswarm.dispatcher.connection import Connection
+from sqswarm.dispatcher.listing import list_tasks
+from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.task import TASK_SORT_KEY, task_of
+from sqswarm.schemas.task_filter import TaskFilter
 from sqswarm.schemas.writes import Item
+
+_PAGE = 7
+"""So few that most listings take several pages."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +39,27 @@ class Observation:
         for history in self.world.histories.values():
             if history.item is not None:
                 yield history, history.item
+
+    def listed(self, status: Status | None) -> list[str]:
+        """Return the tasks of a listing, page by page, as an operator has them."""
+        connection = Connection(
+            names=NAMES,
+            store=self.world.store,
+            bus=self.world.bus,
+            blobs=self.world.blobs,
+            runner=BlockingRunner(),
+            catalogue=CATALOGUE,
+            principal="operator",
+            operator=True,
+            ttl_s=1,
+        )
+        wanted, found, cursor = TaskFilter(status=status), list[str](), None
+        while True:
+            page = run_straight(list_tasks(connection, wanted, limit=_PAGE, cursor=cursor))
+            found += [view.id for view in page]
+            cursor = page.cursor
+            if cursor is None:
+                return found
 
     def due(self) -> Iterator[str]:
         """Yield the tasks that stand in the sweep index."""

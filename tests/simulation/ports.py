@@ -10,7 +10,7 @@ from simulation.process import Process
 from simulation.watched import WatchedBus, WatchedStore
 from sqswarm.backends.memory.blobs import MemoryBlobs
 from sqswarm.backends.ports.bus import Delivery, Outgoing, OutgoingDeadLetter
-from sqswarm.backends.ports.store import Page, all_written
+from sqswarm.backends.ports.store import Index, Page, all_written
 from sqswarm.backends.runner import attempt, run_straight
 from sqswarm.schemas.writes import Add, Applied, Item, Key, Write, WriteOutcome
 
@@ -115,14 +115,16 @@ class FaultyStore:
             lambda: run_straight(store.due(shard, until_ms=until_ms, limit=limit)),
         )
 
-    async def scan_tasks(self, *, cursor: str | None, limit: int) -> Page:
-        """Return one page of task records."""
+    async def newest(
+        self, index: Index, partition: str, *, until: str | int | None = None, limit: int
+    ) -> Page:
+        """Return the last items of a partition."""
         store = self._store
         return await request(
             self._process,
-            "scan",
+            "newest",
             "",
-            lambda: run_straight(store.scan_tasks(cursor=cursor, limit=limit)),
+            lambda: run_straight(store.newest(index, partition, until=until, limit=limit)),
         )
 
 

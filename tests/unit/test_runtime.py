@@ -9,13 +9,23 @@ from memory_swarm import MemorySwarm
 
 from sqswarm import Fail, Retry, TaskContext, agent
 from sqswarm.backends.ports.bus import Outgoing
+from sqswarm.backends.ports.store import Index
 from sqswarm.dispatcher.lifecycle.cancel import cancel
 from sqswarm.dispatcher.publish import publish
 from sqswarm.dispatcher.submit import Request, submit
-from sqswarm.schemas.errors import IdempotencyConflict, InvalidArguments, TaskFailed, TaskNotFound
+from sqswarm.schemas.activity import Began, entries_of
+from sqswarm.schemas.errors import (
+    IdempotencyConflict,
+    InvalidArguments,
+    TaskFailed,
+    TaskNotFound,
+    Unreachable,
+)
 from sqswarm.schemas.ids import new_task_id
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.message import Message
+from sqswarm.schemas.writes import Absent, Applied, Key, Set, Write, applied
+from sqswarm.workers.runtime.activity import write_with_activity
 from sqswarm.workers.runtime.batch import Runtime
 
 RUNS: list[tuple[str, int]] = []
@@ -486,4 +496,58 @@ async def test_a_task_costs_as_many_writes_as_its_mode_says(memory, one, writes)
     memory.store.write = lambda w: counted.append(w) or plain(w)
     await memory.submit(one, *"abcdefghij")
     await memory.work(one)
-    assert len(counted) == 10 * writes
+    told = [w for w in counted if w.key.pk == f"activity#{one.name}"]
+    assert len(counted) - len(told) == 10 * writes
+    assert sum(map(units_of, told)) <= 0.25 * 10
+
+
+def units_of(write):
+    """Return the write units of an insert: one a KB begun."""
+    item = applied(write, None)
+    size = sum(len(name.encode()) + len(str(value).encode()) for name, value in item.items())
+    return -(-size // 1024)
+
+
+@pytest.mark.parametrize("one", [cheap, echo, solid], ids=["lean", "standard", "durable"])
+@pytest.mark.parametrize("tasks", [1, 2, 10])
+async def test_what_tells_of_a_batch_adds_no_call(memory, one, tasks):
+    calls = []
+    plain = memory.store.write_each
+    memory.store.write_each = lambda writes: calls.append(writes) or plain(writes)
+    await memory.submit(one, *"abcdefghij"[:tasks])
+    calls.clear()
+    await memory.work(one)
+    assert len(calls) == (1 if one is cheap else 2)
+    for call in calls:
+        assert [w.key.sk == "task" for w in call] == [True] * tasks + [False]
+
+
+async def test_a_batch_that_is_settled_bit_by_bit_is_told_of_in_one_item(memory):
+    """Nobody's result waits for its batch; what is told of the ends waits for the last."""
+    worker, entries = memory.worker(echo), []
+    for n in range(4):
+        write = Write(key=Key(pk=f"test#{n}", sk="x"), when=(Absent(),), changes=(Set("n", 1),))
+        entries.append(Began(task_id=new_task_id(n, randbits), principal="m", at_ms=n))
+        [outcome] = await write_with_activity(worker, [write], entries[-1:], last=n == 3)
+        assert isinstance(outcome, Applied)
+    [item] = (await memory.store.newest(Index.TABLE, "activity#echo", limit=9)).items
+    assert entries_of(item) == entries
+
+
+async def test_what_could_not_be_told_is_told_with_the_next_batch(memory):
+    plain = memory.store.write
+
+    async def write(one):
+        if one.key.pk.startswith("activity#"):
+            raise Unreachable("throttled")
+        return await plain(one)
+
+    memory.store.write = write
+    [first] = await memory.submit(echo, "a")
+    await memory.work(echo)
+    assert (await memory.see(first)).status is Status.COMPLETED
+    memory.store.write = plain
+    [second] = await memory.submit(echo, "b")
+    await memory.work(echo)
+    items = (await memory.store.newest(Index.TABLE, "activity#echo", limit=9)).items
+    assert {entry.task_id for item in items for entry in entries_of(item)} == {first, second}

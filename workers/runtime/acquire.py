@@ -12,6 +12,7 @@ from sqswarm.backends.runner import attempt
 from sqswarm.dispatcher.connection import DUE_GRACE_MS
 from sqswarm.dispatcher.middleware import tell_ended
 from sqswarm.schemas import protocol
+from sqswarm.schemas.activity import Began
 from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.errors import NotStorable, PoisonMessage
 from sqswarm.schemas.history import began
@@ -21,6 +22,7 @@ from sqswarm.schemas.results import error_object
 from sqswarm.schemas.task import TaskRecord, contradiction, task_key
 from sqswarm.schemas.writes import Applied, Refused, Write, WriteOutcome
 from sqswarm.workers.runtime import decide
+from sqswarm.workers.runtime.activity import write_with_activity
 from sqswarm.workers.runtime.completion import Ended, dead_letter_poison, run_completion
 from sqswarm.workers.runtime.decide import Standing
 from sqswarm.workers.runtime.job import Job
@@ -46,7 +48,15 @@ async def acquire(worker: WorkerContext, jobs: Sequence[Job]) -> list[Lease | Di
     """
     asked_ms = worker.now_ms()
     tries = [_first_try(worker, job, asked_ms) for job in jobs]
-    outcomes = iter(await worker.store.write_each([t for t in tries if isinstance(t, Write)]))
+    writes = [tried for tried in tries if isinstance(tried, Write)]
+    begun = [
+        Began(task_id=job.task_id, principal=job.message.principal, at_ms=asked_ms)
+        for job, tried in zip(jobs, tries, strict=True)
+        if not isinstance(tried, Exception)
+    ]
+    if not writes:  # none of them is listed before its end: see that the first end lists them all
+        worker.activity.add(begun, unlisted=True)
+    outcomes = iter(await write_with_activity(worker, writes, begun) if writes else ())
     return await worker.runner.gather(
         [
             _decided(worker, job, next(outcomes) if isinstance(tried, Write) else tried, asked_ms)

@@ -216,7 +216,7 @@ class Runtime:
                 else:
                     finished.append(run)
             if finished and (not running or self._worker.runner.monotonic() >= flush_at):
-                told = await settle_runs(self._worker, finished)
+                told = await settle_runs(self._worker, finished, last=not running)
                 ids = [run.job.delivery.message_id for run in finished]
                 dispositions.update(dict(zip(ids, told, strict=True)))
                 for one in finished:
@@ -239,6 +239,7 @@ class Runtime:
 
     async def _attempt(self, job: Job, lease: Lease, ends: float | None) -> Run | Disposition:
         """Run one attempt; its message's disposition at once where the lease was lost meanwhile."""
+        began_ms = self._worker.now_ms()
         log = self._worker.log.bind(task_id=job.task_id, attempt=lease.attempt)
         log.attach()
         timeout_s = float(self._worker.spec.timeout_s)
@@ -283,7 +284,13 @@ class Runtime:
             max_attempts=self._worker.spec.max_attempts,
             jitter=self._worker.runner.jitter(),
         )
-        return Run(job=job, lease=lease, decision=decision, ended_ms=ended_ms)
+        return Run(
+            job=job,
+            lease=lease,
+            decision=decision,
+            began_ms=began_ms,
+            ended_ms=ended_ms,
+        )
 
     async def _held(self, job: Job, lease: Lease, work: Coroutine[Any, Any, Outcome]) -> Outcome:
         """Do the work under its lease, which is renewed where this worker renews leases."""

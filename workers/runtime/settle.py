@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sqswarm.backends.runner import attempt
-from sqswarm.schemas import protocol
+from sqswarm.schemas import activity, protocol
 from sqswarm.schemas.errors import NotStorable
 from sqswarm.schemas.json import size_bytes
 from sqswarm.schemas.payload import RECORD_INLINE_LIMIT_BYTES, Payload, payload_key
@@ -15,6 +15,7 @@ from sqswarm.schemas.results import error_object
 from sqswarm.schemas.value import dataclass
 from sqswarm.schemas.writes import Applied, Item, Refused, Write, WriteOutcome
 from sqswarm.workers.runtime.acquire import Disposition
+from sqswarm.workers.runtime.activity import write_with_activity
 from sqswarm.workers.runtime.completion import Ended, run_completions
 from sqswarm.workers.runtime.decide import Complete, Decision, GiveUp, RetryLater, Suspend
 from sqswarm.workers.runtime.job import Job
@@ -29,6 +30,7 @@ class Run:
     job: Job
     lease: Lease
     decision: Decision
+    began_ms: int
     ended_ms: int
 
 
@@ -46,20 +48,26 @@ class _Settled:
         return self.run.job.delivery.message_id
 
 
-async def settle_runs(worker: WorkerContext, runs: Sequence[Run]) -> list[Disposition]:
+async def settle_runs(
+    worker: WorkerContext, runs: Sequence[Run], *, last: bool = True
+) -> list[Disposition]:
     """Settle the finished runs in one call, suspend or release the others; return dispositions.
 
-    A call that fails costs those it was about: the others' attempts are not lost with it.
+    A call that fails costs those it was about: the others' attempts are not lost with it. `last`
+    where nothing of their batch runs on.
     """
     ending = [run for run in runs if isinstance(run.decision, Complete | GiveUp)]
     parts = [ending, *([run] for run in runs if isinstance(run.decision, RetryLater | Suspend))]
     dispositions: dict[str, Disposition] = {}
-    for told in await worker.runner.gather([_settle_part(worker, part) for part in parts]):
+    told_of = [_settle_part(worker, part, last=last) for part in parts]
+    for told in await worker.runner.gather(told_of):
         dispositions.update(told)
     return [dispositions[run.job.delivery.message_id] for run in runs]
 
 
-async def _settle_part(worker: WorkerContext, runs: Sequence[Run]) -> dict[str, Disposition]:
+async def _settle_part(
+    worker: WorkerContext, runs: Sequence[Run], *, last: bool
+) -> dict[str, Disposition]:
     try:
         match runs:
             case [Run(decision=RetryLater() as decision) as run]:
@@ -67,7 +75,7 @@ async def _settle_part(worker: WorkerContext, runs: Sequence[Run]) -> dict[str, 
             case [Run(decision=Suspend() as suspension) as run]:
                 dispositions = [await _suspend(worker, run, suspension)]
             case _:
-                dispositions = await _settled(worker, runs)
+                dispositions = await _settled(worker, runs, last=last)
     except Exception as error:
         worker.log.error("settle.failed", error=repr(error), tasks=len(runs))
         dispositions = [Disposition.KEEP] * len(runs)
@@ -86,7 +94,9 @@ async def _suspend(worker: WorkerContext, run: Run, suspension: Suspend) -> Disp
         return (await _settled(worker, [replace(run, decision=GiveUp(error=told))]))[0]
 
 
-async def _settled(worker: WorkerContext, runs: Sequence[Run]) -> list[Disposition]:
+async def _settled(
+    worker: WorkerContext, runs: Sequence[Run], *, last: bool = True
+) -> list[Disposition]:
     """Record how runs ended; what is wrong with one is its own."""
     endings = await worker.runner.gather([attempt(_ending(worker, run)) for run in runs])
     writes = {
@@ -94,7 +104,13 @@ async def _settled(worker: WorkerContext, runs: Sequence[Run]) -> list[Dispositi
         for n, (run, ending) in enumerate(zip(runs, endings, strict=True))
         if isinstance(ending, Ending)
     }
-    outcomes = dict(zip(writes, await worker.store.write_each(list(writes.values())), strict=True))
+    ended = [
+        _ended(run, ending)
+        for run, ending in zip(runs, endings, strict=True)
+        if isinstance(ending, Ending)
+    ]
+    told = await write_with_activity(worker, list(writes.values()), ended, last=last)
+    outcomes = dict(zip(writes, told, strict=True))
     settled = await worker.runner.gather(
         [
             _recorded(worker, run, ending, outcomes[n])
@@ -113,6 +129,22 @@ async def _settled(worker: WorkerContext, runs: Sequence[Run]) -> list[Dispositi
     failed = {one.message_id: error for one, error in zip(done, errors, strict=True)}
     return await worker.runner.gather(
         [_disposition(worker, one, failed.get(one.message_id)) for one in settled]
+    )
+
+
+def _ended(run: Run, ending: Ending) -> activity.Ended:
+    """Return what the activity tells of a run that is settled."""
+    message = run.job.message
+    return activity.Ended(
+        task_id=run.job.task_id,
+        principal=message.principal,
+        status=ending.status,
+        error_type=ending.error_type,
+        at_ms=run.ended_ms,
+        wait_ms=max(0, run.began_ms - run.job.delivery.sent_ms),
+        run_ms=max(0, run.ended_ms - run.began_ms),
+        attempt=run.lease.attempt,
+        tags=message.tags or {},
     )
 
 
@@ -204,6 +236,12 @@ async def _refused(
     if item is not None and item["status"] == ending.status.value and item["v"] == run.lease.v:
         run.job.recorded_as(ending.status.value)
         return await stand_back(worker, run.job, item)  # our own, its answer was lost
+    # The activity has told of an end that is none.
+    message = run.job.message
+    again = activity.Began(
+        task_id=run.job.task_id, principal=message.principal, at_ms=worker.now_ms()
+    )
+    worker.activity.add([again], unlisted=True)
     worker.log.warning(
         "settle.refused",
         task_id=run.job.task_id,

@@ -13,6 +13,7 @@ from sqswarm.dispatcher.connection import Connection
 from sqswarm.schemas.agent_spec import AgentSpec
 from sqswarm.schemas.value import dataclass
 from sqswarm.workers.agent import AnyAgent
+from sqswarm.workers.runtime.activity import ActivityLog
 from sqswarm.workers.runtime.job import Job
 
 
@@ -30,6 +31,7 @@ class WorkerContext:
     log: Log = field(default_factory=Log)
     name: str = ""
     """What the history of a task calls this worker: short, and found in its logs."""
+    activity: ActivityLog = field(default_factory=ActivityLog, compare=False, repr=False)
 
     @property
     def store(self) -> Store:

@@ -14,6 +14,7 @@ from pydantic.alias_generators import to_camel
 from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.journal import SLEEP_LIMIT_S
 from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.tags import MOST_TAGS, TAG_KEY_LIMIT, TAG_VALUE_LIMIT
 
 LONGEST_WAIT_S = 20
 """A long poll has to end before the proxies in between lose patience (API Gateway: 29 s)."""
@@ -28,7 +29,13 @@ _MessageGroup = Annotated[
 
 
 # As `sqswarm.schemas.json.name_fault` has it, in what JSON Schema's regular expressions can say.
+_TAG = r"^[^\u0000-\u001f\u007f\ufffe\uffff]+$"
 _Name = Annotated[str, Field(pattern=r"^[^\u0000-\u001f\u007f\ufffe\uffff]*$")]
+
+
+_TagKey = Annotated[str, Field(pattern=_TAG, max_length=TAG_KEY_LIMIT)]
+_TagValue = Annotated[str, Field(pattern=_TAG, max_length=TAG_VALUE_LIMIT)]
+_Tags = Annotated[dict[_TagKey, _TagValue], Field(max_length=MOST_TAGS)]
 
 
 def _whole(value: Any) -> Any:
@@ -60,6 +67,7 @@ class NewTask(BaseModel):
     session_id: _MessageGroup | None = Field(
         default=None, description="The conversation it belongs to."
     )
+    tags: _Tags = Field(default_factory=dict, description="What GET /tasks finds it by (tag=).")
 
 
 class Answers(RootModel[dict[str, Any]]):
@@ -93,7 +101,28 @@ class Listing(BaseModel):
 
     status: Status | None = Field(default=None, description="Only tasks that stand so.")
     agent: str | None = Field(default=None, description="Only tasks of this agent.")
+    since: str | None = Field(
+        default=None,
+        description="Only what moved since then: 15m, 1h, 7d ago, or a time (ISO 8601).",
+    )
+    until: str | None = Field(default=None, description="Only what moved up to then; as since.")
+    error_type: str | None = Field(
+        default=None, description="Only tasks that failed with this type of error."
+    )
+    tag: list[Annotated[str, Field(pattern=r"^[^=]+=.+$")]] = Field(
+        default_factory=list,
+        max_length=MOST_TAGS,
+        description="name=value: only tasks with this tag; may be given several times.",
+    )
+    cursor: str | None = Field(
+        default=None, description="The cursor of the page before, with the same filters."
+    )
     limit: int = Field(default=50, ge=1, le=MOST_LISTED, description="How many at most.")
+
+    @property
+    def where(self) -> dict[str, str]:
+        """Return the tags that are asked for."""
+        return dict(pair.split("=", 1) for pair in self.tag)
 
 
 class Publishing(BaseModel):
@@ -130,6 +159,7 @@ class Task(_Answer):
     topic: str = ""
     session_id: str = ""
     ordering_key: str = ""
+    tags: dict[str, str] = Field(default_factory=dict)
     deadline: str = ""
     redriven_from: str = ""
     redriven_as: str = ""
@@ -147,9 +177,14 @@ class Task(_Answer):
 
 
 class Tasks(_Answer):
-    """A list of tasks, the newest first."""
+    """A page of tasks, the newest first."""
 
     tasks: list[Task]
+    cursor: str = Field(default="", description="Where the listing goes on; absent at its end.")
+    total: int = Field(default=0, description="How many there are, where that is known.")
+    looked_back_to: str = Field(
+        default="", description="How far back this page looked, where the listing goes on."
+    )
 
 
 class Started(_Answer):

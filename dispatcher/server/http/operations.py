@@ -71,6 +71,7 @@ async def submit(call: Call) -> Response:
         ordering_key=new.ordering_key,
         session_id=new.session_id,
         delay_s=new.delay,
+        tags=new.tags,
         durable=True,
     )
     await call.account.make_room(call.connection, delay_s=new.delay)
@@ -96,10 +97,23 @@ async def get(call: Call) -> Response:
 
 
 async def list_tasks(call: Call) -> Response:
-    """List the newest tasks. It reads the whole table: for people, not for programs in a loop."""
+    """List the tasks that last began, ended, asked or were cancelled, page by page.
+
+    A page reads a bounded amount: where much is filtered it may be short, or empty, and its cursor
+    still go on.
+    """
     wanted = call.query
-    views = await call.swarm.list(status=wanted.status, agent=wanted.agent, limit=wanted.limit)
-    return json_response({"tasks": [view.to_json() for view in views]})
+    page = await call.swarm.list(
+        status=wanted.status,
+        agent=wanted.agent,
+        since=wanted.since,
+        until=wanted.until,
+        error_type=wanted.error_type,
+        where=wanted.where,
+        limit=wanted.limit,
+        cursor=wanted.cursor,
+    )
+    return json_response(page.to_json())
 
 
 async def cancel(call: Call) -> Response:
@@ -196,6 +210,7 @@ OPERATIONS = (
         act=list_tasks,
         query=models.Listing,
         answer=models.Tasks,
+        refusals=(422,),
     ),
     Operation(
         method="GET",

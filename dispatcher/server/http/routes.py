@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_origin
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
@@ -135,6 +135,10 @@ def _read_query(request: Request, model: type[BaseModel] | None) -> BaseModel | 
     """Return the query as `model`; raises UsageError, also for a parameter that is not known."""
     given: dict[str, Any] = {}
     for name, value in request.query_params.multi_items():
+        field = model.model_fields.get(name) if model else None
+        if field is not None and get_origin(field.annotation) is list:
+            given.setdefault(name, []).append(value)
+            continue
         if name in given or model is None:
             message = f"the parameter {name!r} is {'given twice' if model else 'not known here'}"
             raise UsageError(message, hint=HINT)

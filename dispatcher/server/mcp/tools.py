@@ -32,6 +32,7 @@ from sqswarm.schemas.errors import InvalidArguments, PublishFailed, UsageError
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.naming import TASK_RESULT
+from sqswarm.schemas.tags import check_tags
 from sqswarm.schemas.task import TaskRecord, input_requests
 
 
@@ -74,14 +75,16 @@ class ToolCalls:
             arguments = filled
         try:
             connection.validator(entry).encode(arguments)
+            meta = raw_params(ctx).get("_meta") or {}
+            check_tags(meta.get(call_meta.TAGS))
         except UsageError as error:
             return failed_call(str(error))
-        meta = raw_params(ctx).get("_meta") or {}
         request = Request(
             arguments=arguments,
             durable=True,
             idempotency_key=_text_of(meta, call_meta.IDEMPOTENCY_KEY),
             session_id=_text_of(meta, call_meta.SESSION_ID),
+            tags=meta.get(call_meta.TAGS),
         )
         return PreparedCall(
             connection=connection, account=account_of(ctx.request), entry=entry, request=request
