@@ -74,7 +74,7 @@ def course(record: TaskRecord, *, now_ms: int) -> Course:
         found.append(
             Stretch(
                 kind=SpanKind.ATTEMPT,
-                name=f"attempt {one.attempt}",
+                name=f"attempt {one.attempt}{'' if one.resumed_ms is None else ', resumed'}",
                 began_ms=one.began_ms,
                 ended_ms=one.ended_ms,
                 attempt=one,

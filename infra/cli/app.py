@@ -30,6 +30,7 @@ VERBS: dict[str, dict[str, str]] = {
         "map": "map:map_rows",
         "publish": "publish:publish",
         "get": "get:get",
+        "show": "show:show",
         "wait": "wait:wait",
         "list": "list:list_tasks",
         "cancel": "cancel:cancel",

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from sqswarm.infra.cli.log_events import events, group_prefix, groups
 from sqswarm.infra.cli.output import print_json_line, print_line
 from sqswarm.infra.cli.session import session_of
-from sqswarm.schemas.errors import UnknownAgent, UsageError
+from sqswarm.schemas.errors import UsageError
 
 _LENGTH = re.compile(r"([0-9]+)([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -26,26 +26,33 @@ def logs(
     agent: Annotated[str | None, typer.Argument(help="One agent; else all of them.")] = None,
     *,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
-    since: Annotated[str, typer.Option(help="How far back: 30s, 10m, 2h, 1d.")] = "10m",
+    since: Annotated[
+        str | None, typer.Option(help="How far back: 30s, 10m, 2h, 1d (default 10m).")
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only lines of this task, from its creation.")
+    ] = None,
 ) -> None:
     """Show what agents printed, oldest first. `housekeeping` is the swarm's own function.
 
     Example: sqswarm logs keywords --follow
     """
     session = session_of(context)
-    length = _LENGTH.fullmatch(since)
-    if length is None:
-        message = f"--since {since!r} is no length of time"
-        raise UsageError(message, hint="Write 30s, 10m, 2h or 1d.")
+    start_ms = _start_ms(since or "10m")
+    if task is not None:
+        with session.swarm() as swarm:
+            record = swarm.get(task).record
+        agent = agent or record.agent
+        if since is None:
+            start_ms = record.created_ms - _LATE_MS
     names, clients = session.clients()
     client = clients("logs")
-    prefix = f"/aws/lambda/{names.stack}-"
-    groups = [f"{prefix}{agent}"] if agent else _groups(client, prefix)
-    start_ms = int(1000 * (time.time() - int(length[1]) * _SECONDS[length[2]]))
+    prefix = group_prefix(names.stack)
+    chosen = [f"{prefix}{agent}"] if agent else groups(client, prefix)
     seen: set[tuple[str, ...]] = set()
     while True:
         for event in sorted(
-            (e for group in groups for e in _events(client, group, start_ms)),
+            (e for group in chosen for e in events(client, group, start_ms, containing=task)),
             key=lambda e: int(e["timestamp"]),
         ):
             # Not by its id: ministack gives none.
@@ -67,20 +74,10 @@ def logs(
         time.sleep(_POLL_S)
 
 
-def _groups(client: Any, prefix: str) -> list[str]:
-    pages = client.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix)
-    return [group["logGroupName"] for page in pages for group in page["logGroups"]]
-
-
-def _events(client: Any, group: str, start_ms: int) -> Iterator[dict[str, Any]]:
-    pages = client.get_paginator("filter_log_events").paginate(
-        logGroupName=group, startTime=start_ms
-    )
-    try:
-        for page in pages:
-            for event in page["events"]:
-                yield {**event, "group": group}
-    except client.exceptions.ResourceNotFoundException as error:
-        name = group.rpartition("-")[2]
-        message = f"there is no log of {name!r}: no such agent is deployed"
-        raise UnknownAgent(message) from error
+def _start_ms(since: str) -> int:
+    """Return when it was so long ago; raises UsageError where that is no length of time."""
+    length = _LENGTH.fullmatch(since)
+    if length is None:
+        message = f"--since {since!r} is no length of time"
+        raise UsageError(message, hint="Write 30s, 10m, 2h or 1d.")
+    return int(1000 * (time.time() - int(length[1]) * _SECONDS[length[2]]))

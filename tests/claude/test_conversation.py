@@ -9,6 +9,7 @@ from asking import ask
 from pydantic import BaseModel
 
 from sqswarm import Budget, ClaudeAgent, Fail, TaskContext, agent, ask_person, tool
+from sqswarm.dispatcher.timeline import timeline
 from sqswarm.schemas.errors import InvalidAgent
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.testing.fake_claude import Script
@@ -58,6 +59,20 @@ async def test_it_answers_with_its_tools(memory, play):
     assert "sunny in Rome" in results[0]["content"]
     assert first.conversation == second.conversation
     assert planner.spec.input_schema["required"] == ["prompt"]
+
+
+async def test_its_turns_and_tools_are_in_its_timeline(memory, play):
+    planner = ClaudeAgent("planner", model=MODEL, system="Plan.", tools=[weather])
+    turns = ({"use": [use("weather", city="Rome")]}, {"say": "Done."})
+    swarm = memory(planner)
+    with play(*turns):
+        seen = await ask(swarm, planner)
+    [_, attempt] = (await timeline(swarm.connection, seen.id)).spans
+    told = [(span.kind.value, span.name.split(" ")[0]) for span in attempt.children]
+    assert told == [("turn", "turn"), ("step", told[1][1]), ("turn", "turn")]
+    assert "weather" in attempt.children[1].name
+    ends = [attempt.began_ms, *(span.ended_ms for span in attempt.children), attempt.ended_ms]
+    assert ends == sorted(ends)
 
 
 async def test_what_goes_wrong_in_a_tool_is_told_to_the_model(memory, play):

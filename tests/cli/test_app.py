@@ -14,7 +14,19 @@ runner = CliRunner(
 )
 VERBS = [
     *("up", "down", "deploy", "destroy", "synth", "agents", "submit", "map"),
-    *("publish", "get", "wait", "list", "cancel", "inbox", "answer", "work", "serve", "mcp"),
+    *(
+        "publish",
+        "get",
+        "show",
+        "wait",
+        "list",
+        "cancel",
+        "inbox",
+        "answer",
+        "work",
+        "serve",
+        "mcp",
+    ),
     *("ui", "dlq", "redrive", "purge", "logs", "cost", "doctor"),
 ]
 
@@ -76,7 +88,16 @@ def test_synth_without_a_project_says_what_to_write(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["agents"], ["submit", "echo"], ["get", "x"], ["list"], ["dlq"], ["logs"], ["destroy"]],
+    [
+        ["agents"],
+        ["submit", "echo"],
+        ["get", "x"],
+        ["show", "x"],
+        ["list"],
+        ["dlq"],
+        ["logs"],
+        ["destroy"],
+    ],
     ids=" ".join,
 )
 def test_an_endpoint_where_nothing_listens_is_told_at_once(arguments):

@@ -12,7 +12,7 @@ from sqswarm.infra.cli.app import app
 pytestmark = pytest.mark.localstack
 
 AGENTS = '''
-from sqswarm import Fail, agent
+from sqswarm import Fail, TaskContext, agent
 
 
 @agent(topics=["notes"])
@@ -20,6 +20,13 @@ async def shout(text: str, times: int = 1) -> str:
     """Say it louder."""
     print(f"shouting {text}")
     return text.upper() * times
+
+
+@agent
+async def murmur(text: str, *, ctx: TaskContext) -> str:
+    """Say it in the log."""
+    ctx.log.info("murmured", voice="low")
+    return text
 
 
 @agent(max_attempts=1)
@@ -62,7 +69,7 @@ def cli(emulator, tmp_path_factory):
 
 def test_agents_are_listed_with_their_schemas(cli):
     agents = {agent["name"]: agent for agent in cli.json("agents")}
-    assert agents.keys() == {"shout", "refuse"}
+    assert agents.keys() == {"shout", "murmur", "refuse"}
     assert agents["shout"]["inputSchema"]["required"] == ["text"]
     assert "Say it louder." in cli("agents").stdout
 
@@ -155,6 +162,32 @@ def test_logs_show_what_an_agent_printed(cli):
         time.sleep(0.2)
     assert json.loads(lines.splitlines()[0])["agent"] == "shout"
     assert "no such agent" in cli("logs", "nobody", code=2).stderr
+
+
+def test_a_task_is_told_with_its_log_lines(cli):
+    task_id = cli("submit", "murmur", "text=sotto voce").stdout.strip()
+    cli("wait", task_id)
+    deadline = time.monotonic() + 20  # a log is written after the result
+    while "murmured" not in (told := cli("show", task_id, "--logs").stdout):
+        assert time.monotonic() < deadline, told
+        time.sleep(0.2)
+    head, _, *spans = told.splitlines()
+    assert head.startswith(f"murmur {task_id}  completed  ")
+    assert [word in line for word, line in zip(("queue", "attempt 1"), spans, strict=False)]
+    [line] = [line for line in spans if "murmured" in line]
+    assert "voice=low" in line
+    shown = cli.json("show", task_id, "--logs", "--depth", "1")
+    [_, attempt] = shown["spans"]
+    assert (attempt["outcome"], len(attempt["worker"])) == ("completed", 8)
+    assert attempt["requestId"].count("-") == 4
+    assert "murmured" in [one["line"].get("event") for one in shown["logs"][task_id]]
+    lines = [
+        json.loads(line) for line in cli("logs", "--task", task_id, "--json").stdout.splitlines()
+    ]
+    assert lines
+    assert all(task_id in line["message"] for line in lines)
+    unknown = "0199c2f0-5d3c-7c3e-8f43-2f6a1c0d9e11"
+    assert unknown in cli("show", unknown, code=1).stderr
 
 
 def test_dead_letters_are_shown_with_their_reason_and_stay(cli, emulator):

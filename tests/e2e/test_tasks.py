@@ -33,6 +33,14 @@ def doomed(swarm, aws, tmp_path_factory):
     return swarm.submit("stubborn", action="die", notes=str(notes)), notes
 
 
+@pytest.fixture(scope="module", autouse=True)
+def orphaned(doomed, swarm, tmp_path_factory):
+    """Return a task whose first worker dies."""
+    notes = tmp_path_factory.mktemp("orphaned") / "notes"
+    notes.touch()
+    return swarm.submit("stubborn", action="die once", notes=str(notes))
+
+
 def lines(notes):
     return [line.split() for line in notes.read_text().splitlines()]
 
@@ -227,3 +235,25 @@ def test_a_worker_that_dies_every_time_ends_the_task_with_the_reason(doomed):
     with pytest.raises(TaskFailed, match="WorkerLost: the worker was lost 2 times"):
         task.result(timeout=150)
     assert len(lines(notes)) == 2
+    spans = task.timeline().spans
+    assert [span.outcome for span in spans if span.kind == "attempt"] == ["lost", "lost"]
+
+
+def test_a_task_tells_which_worker_was_lost_and_which_ended_it(orphaned, swarm, aws):
+    assert orphaned.result(timeout=150) == "die once"
+    found = swarm.timeline(orphaned.id)
+    kinds = [(span.kind.value, span.outcome) for span in found.spans]
+    assert kinds == [
+        ("queue", None),
+        ("attempt", "lost"),
+        ("queue", None),
+        ("attempt", "completed"),
+    ]
+    lost, done = found.spans[1], found.spans[3]
+    assert lost.worker != done.worker
+    assert lost.request_id != done.request_id
+    assert found.queue_ms + found.run_ms == found.duration_ms
+    streams = aws("logs").describe_log_streams(logGroupName="/aws/lambda/sqswarm-dev-stubborn")
+    names = [stream["logStreamName"] for stream in streams["logStreams"]]
+    assert any(done.worker in name for name in names)
+    assert orphaned.timeline() == found

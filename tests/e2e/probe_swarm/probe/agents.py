@@ -53,7 +53,8 @@ def stubborn(action: str, notes: str = "") -> str:
     note(notes, f"{action} {time.time()}")
     if action == "hang":
         time.sleep(60)
-    if action == "die":
+    times = len(Path(notes).read_text().splitlines()) if notes else 0
+    if action == "die" or (action == "die once" and times == 1):
         os._exit(7)
     return action
 

@@ -21,9 +21,9 @@ def count_into(path: str) -> None:
         note(operation)
         return call(self, operation, params)
 
-    def counted_handle(self: Any, event: Any, remaining_s: float) -> Any:
+    def counted_handle(self: Any, event: Any, *more: Any) -> Any:
         note("invoke")
-        return handle(self, event, remaining_s)
+        return handle(self, event, *more)
 
     BaseClient._make_api_call = counted_call
     Worker.handle = counted_handle  # type: ignore[method-assign]
