@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqswarm.backends.log import Log
+from sqswarm.schemas.catalogue import CatalogueEntry
 from sqswarm.schemas.errors import UsageError
 from sqswarm.schemas.settings import Settings
 
@@ -60,6 +61,10 @@ class ConsoleContext:
             return self._swarm
         self._read_at = time.monotonic()
         return self._swarm
+
+    def deployed(self) -> list[CatalogueEntry]:
+        """Return the agents as they were read last."""
+        return [] if self._swarm is None else self._swarm.agents()
 
     async def act(self, name: str, do: Callable[[AsyncSwarm], Awaitable[T]], **fields: Any) -> T:
         """Do an act and log it: `console.<name>`, `fields`, the principal and the outcome.
