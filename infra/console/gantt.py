@@ -58,7 +58,7 @@ def bars(timeline: Any, now_ms: int) -> list[Bar]:
                 took_s=max(0, over - one.began_ms) / 1000,
                 open=one.ended_ms is None,
                 outcome=one.outcome or "",
-                detail=_detail(one),
+                detail=_detail(one, depth),
                 task_id=one.task_id,
             )
         )
@@ -71,11 +71,12 @@ def _flat(spans: Any, depth: int) -> Any:
         yield from _flat(one.children, depth + 1)
 
 
-def _detail(span: Any) -> str:
+def _detail(span: Any, depth: int) -> str:
+    where = not depth or span.error is not None  # of what went well in other tasks, not here
     said = [
         span.error,
-        f"worker {span.worker}" if span.worker else None,
-        f"request {span.request_id}" if span.request_id else None,
+        f"worker {span.worker}" if span.worker and where else None,
+        f"request {span.request_id}" if span.request_id and where else None,
         f"by {span.by}" if span.by else None,
         *(f"{number} more {kind}" for kind, number in span.left_out.items()),
     ]
@@ -110,14 +111,17 @@ def gantt(timeline: Any, now_ms: int) -> None:
 
 
 def _row(bar: Bar) -> None:
-    colour = _COLOURS.get(bar.outcome, "working" if bar.open else bar.kind)
+    colour = _COLOURS.get(bar.outcome, bar.kind)
     with ui.element("li").classes("sq-gantt-row"):
         with ui.element("div").classes("sq-gantt-name").style(f"padding-left: {bar.depth}rem"):
-            ui.label(bar.kind).classes("sq-gantt-kind")
+            if not bar.name.startswith(bar.kind):
+                ui.label(bar.kind).classes("sq-gantt-kind")
             if bar.task_id is not None:
                 ui.link(one_line(bar.name, limit=60), f"/tasks/{bar.task_id}")
-            elif bar.name != bar.kind:
-                ui.label(one_line(bar.name, limit=60))
+            else:
+                name = ui.label(one_line(bar.name, limit=60))
+                if bar.name.startswith(bar.kind):
+                    name.classes("sq-gantt-kind")
         with ui.element("div").classes("sq-gantt-track").props('aria-hidden="true"'):
             ui.element("div").classes(f"sq-gantt-bar sq-gantt-{colour}").style(
                 f"left: {bar.left}%; width: {bar.width}%"

@@ -16,6 +16,7 @@ from sqswarm.infra.console.follow import Followed
 from sqswarm.infra.console.frame import View
 from sqswarm.infra.console.gantt import gantt
 from sqswarm.infra.console.graph import graph, mermaid_of
+from sqswarm.infra.console.log_lines import log_lines
 from sqswarm.infra.console.parts import button, card, code, facts, status_chip
 from sqswarm.infra.console.question import question
 from sqswarm.infra.console.schema_form import SchemaForm
@@ -28,6 +29,8 @@ from sqswarm.schemas.json import JsonObject, loads
 from sqswarm.schemas.lifecycle import Status
 
 _EVERY_S = 1.0
+_LEAST_STEP_MS = 1000
+_STEPS = 100
 _UNBEGUN_MS = 3_600_000
 """So long an id without a record may be of a task that no worker has begun."""
 
@@ -66,6 +69,7 @@ class _TaskPage:
         self._outcome = Changing(_build_outcome)
         self._timeline = Changing(_build_timeline)
         self._graph = Changing(self._build_graph)
+        self._logs = Changing(self._build_logs)
         self._raw = Changing(_build_raw)
         self._view.keys["r"] = self._part.refresh
         await self._part.show()
@@ -103,8 +107,9 @@ class _TaskPage:
         self._outcome.show(task, found.arguments)
         if found.timeline is not None:
             over = found.timeline.ended_ms is not None
-            self._timeline.show(found.timeline, found.timeline.ended_ms if over else found.now_ms)
+            self._timeline.show(found.timeline, 0 if over else _tick(found))
             self._graph.show(mermaid_of(found.timeline))
+        self._logs.show(task.record.agent)
         self._raw.show(task)
         if task.status.terminal:
             self._view.ended()
@@ -142,6 +147,10 @@ class _TaskPage:
             return
         with card("Tasks it started"):
             graph(*made, dark=bool(self._view.session.dark))
+
+    def _build_logs(self, agent: str) -> None:
+        with card("Log lines"):
+            log_lines(self._view, agent, self._id)
 
     async def _cancel(self) -> None:
         async def cancel() -> None:
@@ -197,6 +206,12 @@ class _TaskPage:
                 button("Run it", "play_arrow", go, kind="main")
                 button("Leave it", "close", dialog.close)
         dialog.on("hide", dialog.delete)
+
+
+def _tick(found: _Found) -> int:
+    """Return until when an unfinished timeline is drawn: not anew for a hair."""
+    step = max(_LEAST_STEP_MS, (found.now_ms - found.timeline.began_ms) // _STEPS)
+    return -(-found.now_ms // step) * step
 
 
 async def _started(swarm: Any, agent: str, task_id: str, request: Request, *, edited: bool) -> Any:

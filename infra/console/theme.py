@@ -52,6 +52,14 @@ body a:hover { text-decoration: underline; }
 .sq-halves { grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); }
 .sq-figure { font-size: 1.7rem; font-weight: 650; font-variant-numeric: tabular-nums;
   line-height: 1.2; }
+.sq-tight { padding: .7rem .9rem; gap: .1rem; }
+.sq-figures { grid-template-columns: repeat(auto-fit, minmax(min(100%, 11rem), 1fr)); }
+.sq-bad, a.sq-bad { color: var(--bad); }
+.sq-chart { display: flex; align-items: flex-end; gap: 2px; height: 6rem; width: 100%;
+  background: var(--code); border-radius: 6px; padding: 4px; overflow: hidden; }
+.sq-chart-bar { flex: 1 1 4px; max-width: 12px; height: 100%; display: flex;
+  flex-direction: column; justify-content: flex-end; }
+.sq-filter { min-width: 9rem; flex: 1 1 9rem; max-width: 14rem; }
 .sq-soft { color: var(--soft); }
 .sq-small { font-size: .85rem; }
 .sq-mono { font-family: var(--mono); font-size: .88em; overflow-wrap: anywhere; }
@@ -116,7 +124,7 @@ body a:hover { text-decoration: underline; }
 .sq-gantt-scale { display: flex; justify-content: space-between; color: var(--soft);
   font-size: .8rem; margin: 0 17.8rem 0 calc(min(15rem, 25%) + .8rem); }
 .sq-graph { width: 100%; overflow-x: auto; }
-.sq-graph svg { max-width: none !important; }
+.sq-graph svg { min-width: 12rem; height: auto; }
 .sq-number { text-align: right !important; font-variant-numeric: tabular-nums;
   white-space: nowrap; }
 .sq-nowrap { white-space: nowrap; }
