@@ -21,6 +21,8 @@ async def show(view: View, name: str) -> None:
         return swarm._connection.catalogue.agent(name)  # noqa: SLF001 - its hint names near ones
 
     with view.actions():
+        if view.context.writes:
+            button("Submit…", "send", lambda: ui.navigate.to(f"/submit?agent={name}"))
         button("Tasks", "list_alt", lambda: ui.navigate.to(f"/tasks?agent={name}"))
     await Part(read, _render).show()
 

@@ -15,6 +15,9 @@ from sqswarm.infra.console.states import empty
 
 _NOT_FOUND = Page(path="", title="No such page", module="")
 
+_BUILD_S = 60
+"""Pages read what takes long after they were shown; this is for a machine that has no time."""
+
 
 def build_app(context: ConsoleContext) -> Starlette:
     """Return the ASGI application of the console, without access control: see access.py.
@@ -23,7 +26,7 @@ def build_app(context: ConsoleContext) -> Starlette:
     """
     for page in PAGES:
         module = import_module(f"{__package__}.{page.module}")
-        _ConsolePage(page.path)(framed(context, page, module.show))
+        _ConsolePage(page.path, response_timeout=_BUILD_S)(framed(context, page, module.show))
     app = Starlette()
     ui.run_with(
         app,  # type: ignore[arg-type] # a Starlette application is all it needs

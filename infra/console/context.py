@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from sqswarm.backends.aws.caller import ClientFactory
+from sqswarm.backends.aws.connect import client_factory
 from sqswarm.backends.log import Log
+from sqswarm.schemas.catalogue import CatalogueEntry
 from sqswarm.schemas.errors import UsageError
 from sqswarm.schemas.settings import Settings
 
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _CATALOGUE_S = 5.0
+_SAMPLES = 120
 
 
 class ReadOnly(UsageError):
@@ -37,7 +42,10 @@ class ConsoleContext:
     writes: bool
     log: Log
     _swarm: AsyncSwarm | None = None
+    _clients: ClientFactory | None = None
     _read_at: float = field(default=0.0)
+    samples: deque[tuple[int, int, int]] = field(default_factory=lambda: deque(maxlen=_SAMPLES))
+    """What ended in a minute, as the overview saw it: when, completed, failed."""
 
     @property
     def where(self) -> str:
@@ -60,6 +68,16 @@ class ConsoleContext:
             return self._swarm
         self._read_at = time.monotonic()
         return self._swarm
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client, for what the swarm does not do; it blocks."""
+        if self._clients is None:
+            self._clients = client_factory(self.settings)
+        return self._clients(service)
+
+    def deployed(self) -> list[CatalogueEntry]:
+        """Return the agents as they were read last."""
+        return [] if self._swarm is None else self._swarm.agents()
 
     async def act(self, name: str, do: Callable[[AsyncSwarm], Awaitable[T]], **fields: Any) -> T:
         """Do an act and log it: `console.<name>`, `fields`, the principal and the outcome.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 from urllib.parse import urlencode
@@ -9,26 +10,43 @@ from urllib.parse import urlencode
 from sqswarm.schemas.lifecycle import Status
 
 STATUSES = [status.value for status in Status]
+SINCE = {"": "any time", "15m": "last 15 min", "1h": "last hour", "1d": "last day",
+         "7d": "last week"}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskFilters:
-    """What a list of tasks is narrowed to; empty means any. All of them apply together."""
+    """What a list of tasks is narrowed to; empty means any. All of them apply together.
+
+    `since` and `until` are as `sqswarm list` takes them, `where` is `tag=value` with commas
+    between, `cursor` is where a later page begins.
+    """
 
     status: str = ""
     agent: str = ""
+    since: str = ""
+    until: str = ""
+    principal: str = ""
+    error_type: str = ""
+    where: str = ""
+    cursor: str = ""
 
     @classmethod
-    def of(cls, query: dict[str, str]) -> TaskFilters:
+    def of(cls, query: Mapping[str, str]) -> TaskFilters:
         """Return the filters of a URL's query; what does not make sense there is left out."""
         known = {one.name: query.get(one.name, "").strip() for one in fields(cls)}
         if known["status"] not in STATUSES:
             known["status"] = ""
         return cls(**known)
 
-    def with_(self, **changed: str | None) -> TaskFilters:
-        """Return the filters with some of them set otherwise."""
-        return replace(self, **{name: value or "" for name, value in changed.items()})
+    def changed(self, **to: str | None) -> TaskFilters:
+        """Return the filters with some of them set otherwise; then it begins with the newest."""
+        return replace(self, **{"cursor": "", **{name: value or "" for name, value in to.items()}})
+
+    @property
+    def narrow(self) -> bool:
+        """Tell whether anything is left out."""
+        return self.changed() != TaskFilters()
 
     def query(self) -> str:
         """Return the query of the page that shows them, `?…`, or nothing."""
@@ -39,4 +57,8 @@ class TaskFilters:
     def arguments(self) -> dict[str, Any]:
         """Return what `AsyncSwarm.list` takes for them."""
         given = {one.name: getattr(self, one.name) for one in fields(self)}
-        return {name: value for name, value in given.items() if value}
+        found = {name: value for name, value in given.items() if value}
+        if "where" in found:
+            tags = (one.partition("=") for one in self.where.split(",") if one.strip())
+            found["where"] = {name.strip(): value.strip() for name, _, value in tags}
+        return found

@@ -160,7 +160,10 @@ def _surroundings(view: View) -> Any:
 
 
 def _navigation(view: View) -> Any:
-    drawer = ui.left_drawer(bordered=True).props("breakpoint=900 width=210").classes("sq-nav")
+    drawer = ui.left_drawer(value=False, bordered=True).props(
+        "breakpoint=900 width=210 show-if-above"
+    )
+    drawer.classes("sq-nav")
     with drawer:
         pages = ui.element("nav").props('aria-label="Pages"').style("width: 100%")
     with pages, ui.element("ul"):

@@ -25,9 +25,12 @@ def card(heading: str = "", *, actions: Callable[[], object] | None = None) -> A
         yield made
 
 
-def facts(pairs: Iterable[tuple[str, object]]) -> None:
-    """Show names and values; a value is text, or a function that builds its place."""
-    with ui.element("dl").classes("sq-facts"):
+def facts(pairs: Iterable[tuple[str, object]], *, two: bool = False) -> None:
+    """Show names and values; a value is text, or a function that builds its place.
+
+    They stand in `two` columns where there is room.
+    """
+    with ui.element("dl").classes("sq-facts sq-facts-two" if two else "sq-facts"):
         for name, value in pairs:
             with ui.element("dt"):
                 ui.label(name)

@@ -112,3 +112,22 @@ class Part(Generic[T]):
         with self.place:
             self.place.clear()
             render()
+
+
+class Changing:
+    """A place that is built anew only where what it shows changed: else it keeps its focus."""
+
+    def __init__(self, render: Callable[..., object]) -> None:
+        """Make room for it here; `show` fills it."""
+        self._render = render
+        self._shown: tuple[object, ...] | None = None
+        self._place = ui.element("div").style("display: contents")
+
+    def show(self, *values: object) -> None:
+        """Show these values."""
+        if values == self._shown or self._place.is_deleted:
+            return
+        self._shown = values
+        with self._place:
+            self._place.clear()
+            self._render(*values)

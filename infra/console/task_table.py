@@ -58,6 +58,7 @@ class TaskTable:
         self._table.props(f'flat dense wrap-cells hide-bottom aria-label="{label}"')
         self._table.classes("sq-tasks")
         self._table.add_slot("body", _ROW)
+        self._table.set_visibility(False)
 
     def show(self, tasks: Iterable[TaskView], now_ms: int) -> None:
         """Show these tasks; the keyboard stays at its task where that is still there."""
@@ -65,6 +66,7 @@ class TaskTable:
         rows = [_row(task, now_ms) for task in tasks]
         self._at = next((n for n, row in enumerate(rows) if row["id"] == at), -1)
         self._mark(rows)
+        self._table.set_visibility(bool(rows))
 
     def down(self) -> None:
         """Go to the next row."""

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from nicegui import ui
 
-from sqswarm.infra.console.filters import STATUSES, TaskFilters
+from sqswarm.infra.console.filters import SINCE, STATUSES, TaskFilters
 from sqswarm.infra.console.frame import View
-from sqswarm.infra.console.states import Part, empty
+from sqswarm.infra.console.parts import button
+from sqswarm.infra.console.states import Changing, Part, empty
 from sqswarm.infra.console.task_table import TaskTable
 
 _LIMIT = 50
@@ -26,63 +25,104 @@ async def show(view: View) -> None:
 class _TaskList:
     def __init__(self, view: View) -> None:
         self._view = view
-        self._filters = TaskFilters.of(dict(ui.context.client.request.query_params))
-        self._table: TaskTable | None = None
+        self._filters = TaskFilters.of(ui.context.client.request.query_params)
 
     async def build(self) -> None:
-        self._place = ui.element("div").classes("sq-row")
-        await self._build_filters()
+        place = ui.element("div").classes("sq-row").props('role="search" aria-label="Filters"')
+        with place:
+            self._build_filters()
         with ui.element("section").classes("sq-card").props('aria-label="Tasks"'):
             self._part = Part(self._read, self._render, stale=self._view.stale)
+            self._table = TaskTable(label="Tasks")
+            self._foot = Changing(self._build_foot)
         self._view.keys |= {
-            "j": partial(self._key, TaskTable.down),
-            "k": partial(self._key, TaskTable.up),
-            "Enter": partial(self._key, TaskTable.open_at),
+            "j": self._table.down,
+            "k": self._table.up,
+            "Enter": self._table.open_at,
             "r": self._part.refresh,
         }
         await self._part.show()
-        self._view.live(self._part.refresh, every_s=_EVERY_S)
+        if not self._filters.cursor:
+            self._view.live(self._part.refresh, every_s=_EVERY_S)
 
-    def _key(self, act: Callable[[TaskTable], None]) -> None:
-        if self._table is not None:
-            act(self._table)
-
-    async def _build_filters(self) -> None:
-        try:
-            agents = [entry.name for entry in (await self._view.context.swarm()).agents()]
-        except Exception:  # the list below says what is wrong
-            agents = []
-        if self._filters.agent and self._filters.agent not in agents:
-            agents.append(self._filters.agent)
+    def _build_filters(self) -> None:
         shown = {status: status.replace("_", " ") for status in STATUSES}
-        with self._place.props('role="search" aria-label="Filters"'):
-            self._select("status", "Status", {"": "any status", **shown})
-            self._select("agent", "Agent", {"": "any agent", **{name: name for name in agents}})
+        self._select("status", "Status", {"": "any status", **shown})
+        self._agents = self._select("agent", "Agent", self._names())
+        since = self._filters.since
+        self._select("since", "Since", SINCE if since in SINCE else {**SINCE, since: since})
+        self._input("error_type", "Error type")
+        self._input("where", "Tags", hint="tenant=acme")
+        self._input("principal", "By")
 
-    def _select(self, name: str, label: str, options: dict[str, str]) -> None:
+    def _names(self) -> dict[str, str]:
+        """Return the choices of agents: those that were read last, and the one that is chosen."""
+        names = sorted({entry.name for entry in self._view.context.deployed()})
+        if self._filters.agent and self._filters.agent not in names:
+            names.append(self._filters.agent)
+        return {"": "any agent", **{name: name for name in names}}
+
+    def _select(self, name: str, label: str, options: dict[str, str]) -> ui.select:
         async def chosen(event: Any) -> None:
-            await self._change(**{name: event.value})
+            await self._change(name, event.value)
 
-        ui.select(options, value=getattr(self._filters, name), label=label, on_change=chosen).props(
-            "outlined dense options-dense"
-        ).style("min-width: 11rem")
+        made = ui.select(options, value=getattr(self._filters, name), label=label, on_change=chosen)
+        return made.props("outlined dense options-dense").classes("sq-filter")
 
-    async def _change(self, **changed: str | None) -> None:
-        self._filters = self._filters.with_(**changed)
+    def _input(self, name: str, label: str, *, hint: str = "") -> None:
+        async def typed(event: Any) -> None:
+            await self._change(name, (event.value or "").strip())
+
+        made = ui.input(
+            label, value=getattr(self._filters, name), placeholder=hint, on_change=typed
+        )
+        made.props("outlined dense clearable debounce=500").classes("sq-filter")
+
+    async def _change(self, name: str, value: str) -> None:
+        if getattr(self._filters, name) == value:
+            return
+        paged = bool(self._filters.cursor)
+        self._filters = self._filters.changed(**{name: value})
+        if paged:  # a later page is not live, the newest is
+            ui.navigate.to(f"/tasks{self._filters.query()}")
+            return
         ui.navigate.history.replace(f"/tasks{self._filters.query()}")
         await self._part.refresh()
 
-    async def _read(self) -> Any:
+    async def _read(self) -> tuple[TaskFilters, Any]:
+        filters = self._filters
         swarm = await self._view.context.swarm()
-        return await swarm.list(**self._filters.arguments(), limit=_LIMIT)
+        return filters, await swarm.list(**filters.arguments(), limit=_LIMIT)
 
-    def _render(self, tasks: Any) -> None:
-        if not tasks:
-            self._table = None
-            if self._filters == TaskFilters():
-                empty("No task has been submitted yet.", "sqswarm submit AGENT text=hello")
-            else:
-                empty("No task fits these filters.", "Choose fewer of them.", icon="filter_alt_off")
+    def _render(self, found: tuple[TaskFilters, Any]) -> None:
+        """Fill the table; the part's own place is for what is said where it is empty."""
+        filters, tasks = found
+        if filters != self._filters:  # they were changed while it was read
+            ui.timer(0, self._part.refresh, once=True)
             return
-        self._table = TaskTable(label="Tasks")
+        if len(self._agents.options) == 1:
+            self._agents.set_options(self._names())
         self._table.show(tasks, int(time.time() * 1000))
+        self._foot.show(
+            len(tasks), getattr(tasks, "cursor", None), getattr(tasks, "total", None),
+            getattr(tasks, "looked_back_to", None),
+        )  # fmt: skip
+        if not tasks and filters.narrow:
+            empty("No task fits these filters.", "Choose fewer of them.", icon="filter_alt_off")
+        elif not tasks:
+            empty("No task has been submitted yet.", "sqswarm submit AGENT text=hello")
+
+    def _build_foot(
+        self, count: int, cursor: str | None, total: int | None, looked_back_to: str | None
+    ) -> None:
+        with ui.element("div").classes("sq-row sq-soft sq-small"):
+            if count:
+                ui.label(f"{count:,} of {total:,}" if total is not None else f"{count:,} shown")
+            if cursor and looked_back_to:
+                ui.label(f"looked back to {looked_back_to}")
+            if self._filters.cursor:
+                newest = self._filters.changed().query()
+                button("Newest", "first_page", lambda: ui.navigate.to(f"/tasks{newest}"))
+            if cursor:
+                older = self._filters.changed(cursor=cursor).query()
+                button("Older", "chevron_right", lambda: ui.navigate.to(f"/tasks{older}"))

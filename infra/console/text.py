@@ -10,8 +10,6 @@ import json
 import unicodedata
 from typing import Any
 
-from sqswarm.schemas.json import dumps
-
 CUT = 20_000
 """Characters of one text that a page shows; the rest is a download away."""
 
@@ -32,17 +30,25 @@ def one_line(text: str, *, limit: int = 160) -> str:
     return visible(" ".join(text[: 4 * limit].split()), limit=limit)
 
 
-def as_json(value: Any) -> str:
-    """Return a value as indented JSON, everything in it to be seen."""
-    return visible(json.dumps(value, indent=2, ensure_ascii=False))
+def as_json(value: Any, *, indent: int | None = 2) -> str:
+    """Return a value as JSON that says the same, with everything in it to be seen."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    # Outside of its strings JSON has no such characters, and within them they may be escaped.
+    return text if text.isascii() else "".join(map(_escaped, text))
 
 
-def as_line(value: Any, *, limit: int = 160) -> str:
-    """Return a value as JSON on one line."""
-    return one_line(dumps(value), limit=limit)
+def hides(text: str) -> bool:
+    """Tell whether something of a text cannot be seen."""
+    return any(map(_hidden, text))
+
+
+def _hidden(character: str) -> bool:
+    return character not in _KEPT and unicodedata.category(character) in _HIDDEN
+
+
+def _escaped(character: str) -> str:
+    return json.dumps(character)[1:-1] if _hidden(character) else character
 
 
 def _visible(character: str) -> str:
-    if character in _KEPT or unicodedata.category(character) not in _HIDDEN:
-        return character
-    return f"⟨U+{ord(character):04X}⟩"
+    return f"⟨U+{ord(character):04X}⟩" if _hidden(character) else character

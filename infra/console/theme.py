@@ -49,8 +49,17 @@ body a:hover { text-decoration: underline; }
   padding: 1rem; width: 100%; min-width: 0; display: flex; flex-direction: column; gap: .75rem; }
 .sq-grid { display: grid; gap: 1rem; width: 100%;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 15rem), 1fr)); }
+.sq-halves { grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); }
 .sq-figure { font-size: 1.7rem; font-weight: 650; font-variant-numeric: tabular-nums;
   line-height: 1.2; }
+.sq-tight { padding: .7rem .9rem; gap: .1rem; }
+.sq-figures { grid-template-columns: repeat(auto-fit, minmax(min(100%, 11rem), 1fr)); }
+.sq-bad, a.sq-bad { color: var(--bad); }
+.sq-chart { display: flex; align-items: flex-end; gap: 2px; height: 6rem; width: 100%;
+  background: var(--code); border-radius: 6px; padding: 4px; overflow: hidden; }
+.sq-chart-bar { flex: 1 1 4px; max-width: 12px; height: 100%; display: flex;
+  flex-direction: column; justify-content: flex-end; }
+.sq-filter { min-width: 9rem; flex: 1 1 9rem; max-width: 14rem; }
 .sq-soft { color: var(--soft); }
 .sq-small { font-size: .85rem; }
 .sq-mono { font-family: var(--mono); font-size: .88em; overflow-wrap: anywhere; }
@@ -67,6 +76,7 @@ body a:hover { text-decoration: underline; }
 .sq-chip-completed { background: var(--good-soft); color: var(--good); }
 .sq-chip-failed { background: var(--bad-soft); color: var(--bad); }
 .sq-chip-cancelled, .sq-chip-idle { background: var(--idle-soft); color: var(--idle); }
+.sq-form { display: flex; flex-direction: column; gap: .75rem; width: 100%; }
 .sq-empty { text-align: center; padding: 2.5rem 1rem; color: var(--soft); width: 100%; }
 .sq-empty .q-icon { font-size: 2.2rem; }
 .sq-error { border-left: 4px solid var(--bad); }
@@ -74,6 +84,11 @@ body a:hover { text-decoration: underline; }
   margin: 0; width: 100%; }
 .sq-facts dt { color: var(--soft); }
 .sq-facts dd { margin: 0; overflow-wrap: anywhere; }
+.sq-main summary { cursor: pointer; display: list-item; }
+.sq-main details > summary + * { margin-top: .75rem; }
+@media (min-width: 1100px) {
+  .sq-facts-two { grid-template-columns: max-content minmax(0, 1fr) max-content minmax(0, 1fr); }
+}
 .sq-table { width: 100%; overflow-x: auto; }
 .sq-table table { width: 100%; border-collapse: collapse; }
 .sq-table th { text-align: left; font-weight: 600; color: var(--soft); font-size: .85rem;
@@ -88,6 +103,28 @@ body a:hover { text-decoration: underline; }
 .sq-tasks .q-table tbody td { font-size: .95rem; padding: .45rem .6rem; vertical-align: top; }
 .sq-tasks .q-table th { padding: .4rem .6rem; }
 .sq-tasks tr.sq-at { background: var(--accent-soft); box-shadow: inset 3px 0 0 var(--accent); }
+.sq-gantt { list-style: none; margin: 0; padding: 0; width: 100%; }
+.sq-gantt-row { display: grid; grid-template-columns: minmax(9rem, 15rem) minmax(6rem, 1fr) 17rem;
+  gap: .1rem .8rem; align-items: center; padding: .3rem 0; border-bottom: 1px solid var(--line); }
+.sq-gantt-row:last-child { border-bottom: 0; }
+.sq-gantt-name, .sq-gantt-said { display: flex; flex-wrap: wrap; gap: .1rem .5rem; min-width: 0;
+  overflow-wrap: anywhere; align-items: baseline; font-size: .9rem; }
+.sq-gantt-kind { font-weight: 600; }
+.sq-gantt-track { position: relative; height: .95rem; background: var(--code); border-radius: 3px; }
+.sq-gantt-bar { position: absolute; top: 0; bottom: 0; border-radius: 3px; min-width: 3px;
+  background: var(--idle); }
+.sq-gantt-completed { background: var(--good); } .sq-gantt-failed { background: var(--bad); }
+.sq-gantt-working, .sq-gantt-attempt { background: var(--busy); }
+.sq-gantt-ask, .sq-gantt-sleep { background: var(--wait); }
+.sq-gantt-step, .sq-gantt-turn, .sq-gantt-child { background: var(--accent); }
+.sq-gantt-word-failed { color: var(--bad); font-weight: 600; }
+.sq-gantt-word-completed { color: var(--good); }
+.sq-gantt-detail { grid-column: 1 / -1; color: var(--soft); font-size: .85rem;
+  overflow-wrap: anywhere; }
+.sq-gantt-scale { display: flex; justify-content: space-between; color: var(--soft);
+  font-size: .8rem; margin: 0 17.8rem 0 calc(min(15rem, 25%) + .8rem); }
+.sq-graph { width: 100%; overflow-x: auto; }
+.sq-graph svg { min-width: 12rem; height: auto; }
 .sq-number { text-align: right !important; font-variant-numeric: tabular-nums;
   white-space: nowrap; }
 .sq-nowrap { white-space: nowrap; }
@@ -115,6 +152,8 @@ body.body--dark .q-field__append { color: var(--text); }
   .sq-tasks .q-table tbody td { border: 0; padding: 0; height: auto; white-space: normal; }
   .sq-tasks .q-table tbody td.sq-says { flex-basis: 100%; color: var(--soft); }
   .sq-tasks .q-table tbody td.sq-says:empty { display: none; }
+  .sq-gantt-row { grid-template-columns: minmax(0, 1fr); }
+  .sq-gantt-scale { margin: 0; }
   .sq-header { padding: .3rem .6rem; }
 }
 @media (prefers-reduced-motion: no-preference) {
