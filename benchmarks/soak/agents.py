@@ -18,6 +18,8 @@ from sqswarm.workers.agent import AnyAgent
 TIMEOUT_S = 2
 MAX_ATTEMPTS = 4
 FRAGILE_ATTEMPTS = 3
+LARGE_ATTEMPTS = 12
+"""A hundred times the calls meet a hundred times the faults; each attempt goes on where it was."""
 _LONG_S = 60.0
 LARGE_S = 60
 
@@ -150,7 +152,7 @@ async def sleeper(n: int, mischief: str = "", seconds: float = 2, *, ctx: TaskCo
     return await _run(ctx, n, mischief)
 
 
-@agent(timeout=LARGE_S, max_attempts=MAX_ATTEMPTS, concurrency=2, batch=1)
+@agent(timeout=LARGE_S, max_attempts=LARGE_ATTEMPTS, concurrency=2, batch=1)
 async def large(n: int, steps: int, size: int, *, ctx: TaskContext) -> int:
     """Do many recorded steps, each of so many characters, and read them all after a wait."""
 

@@ -210,7 +210,7 @@ class _TaskPage:
 
 def _tick(found: _Found) -> int:
     """Return until when an unfinished timeline is drawn: not anew for a hair."""
-    step = max(_LEAST_STEP_MS, (found.now_ms - found.timeline.began_ms) // _STEPS)
+    step: int = max(_LEAST_STEP_MS, (found.now_ms - found.timeline.began_ms) // _STEPS)
     return -(-found.now_ms // step) * step
 
 
