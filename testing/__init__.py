@@ -7,13 +7,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sqswarm.testing.local_aws import LocalAws
-
     from sqswarm.testing.clock import VirtualClock
     from sqswarm.testing.fake_claude import FakeClaude
     from sqswarm.testing.faults import Duplicate, Failure, Kill, Moment, Throttle
     from sqswarm.testing.journals import Replayed, export_journal, replay
     from sqswarm.testing.kills import kill_everywhere
+    from sqswarm.testing.local_aws import LocalAws
     from sqswarm.testing.memory_swarm import MemorySwarm, MemoryTask
 
 __all__ = [

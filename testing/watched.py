@@ -78,10 +78,12 @@ class WatchedStore(MemoryStore):
         _check()
         return await super().read_many(keys)
 
-    async def read_group(self, pk: str, *, after_sk: str = "") -> list[Item]:
+    async def read_group(
+        self, pk: str, *, after_sk: str = "", names: Sequence[str] = (), limit: int | None = None
+    ) -> list[Item]:
         """Return the items under one partition key, to a worker that lives."""
         _check()
-        return await super().read_group(pk, after_sk=after_sk)
+        return await super().read_group(pk, after_sk=after_sk, names=names, limit=limit)
 
     def _begin(self, write: Write) -> str:
         _check()
