@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from sqswarm.backends.runner import AsyncRunner
 
+START_MS = 1_800_000_000_000
+"""January 2027."""
+
 
 class VirtualClock(AsyncRunner):
     """A runner whose wall clock stands still between calls. `ms` is Unix milliseconds."""
 
     def __init__(self) -> None:
         """Begin in January 2027."""
-        self.ms = 1_800_000_000_000
+        self.elapsed_s = 0.0
+
+    @property
+    def ms(self) -> int:
+        """Return the time (Unix epoch, milliseconds)."""
+        return START_MS + round(1000 * self.elapsed_s)
 
     def now_ms(self) -> int:
         """Return the time (Unix epoch, milliseconds)."""
@@ -18,7 +26,7 @@ class VirtualClock(AsyncRunner):
 
     def advance(self, *, seconds: float) -> None:
         """Let time pass."""
-        self.ms += round(1000 * seconds)
+        self.elapsed_s += seconds
 
     async def sleep(self, seconds: float) -> None:
         """Let as much time pass, at once."""

@@ -1,166 +1,288 @@
-"""MemorySwarm: the real dispatcher, workers and housekeeping in one process, on virtual time.
+"""MemorySwarm: Swarm's names over the real dispatcher, workers and housekeeping, on virtual time.
 
+>>> from sqswarm import TaskContext, agent
 >>> from sqswarm.testing import MemorySwarm
->>> memory = MemorySwarm(greet)                              # doctest: +SKIP
->>> task_id = await memory.submit(greet, name="Ada")         # doctest: +SKIP
->>> await memory.settle_down()                               # doctest: +SKIP
->>> (await memory.see(task_id)).result()                     # doctest: +SKIP
+>>> @agent
+... async def remind(text: str, *, ctx: TaskContext) -> str:
+...     await ctx.sleep(30 * 24 * 3600)
+...     return text
+>>> memory = MemorySwarm(remind)
+>>> task = memory.submit(remind, text="water the plants")
+>>> memory.run()
+>>> task.result()
+'water the plants'
 """
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping
+import asyncio
+import contextvars
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
+from datetime import timedelta
+from types import ModuleType
+from typing import Any, TypeVar
 
-from sqswarm.backends.log import Log
-from sqswarm.backends.memory.blobs import MemoryBlobs
-from sqswarm.backends.memory.bus import MemoryBus
-from sqswarm.backends.memory.store import MemoryStore
-from sqswarm.backends.ports.bus import Delivery, Outgoing
-from sqswarm.dispatcher.connection import Connection
-from sqswarm.dispatcher.lifecycle.dead_letter_sweep import DeadLetterSweeper
-from sqswarm.dispatcher.lifecycle.sweep import Housekeeper
-from sqswarm.dispatcher.submit import Request, submit
-from sqswarm.dispatcher.view import TaskView, view
-from sqswarm.infra.calls import spec_with_calls
-from sqswarm.schemas.catalogue import CATALOGUE_KEY, Catalogue
-from sqswarm.schemas.naming import Names
-from sqswarm.schemas.task import TaskRecord
-from sqswarm.testing.clock import VirtualClock
-from sqswarm.workers.agent import AnyAgent
-from sqswarm.workers.runtime.batch import BatchResult, Runtime
-from sqswarm.workers.runtime.worker_context import WorkerContext
+from sqswarm.backends.runner import BlockingRunner
+from sqswarm.dispatcher.async_client import AsyncTask
+from sqswarm.dispatcher.client import Swarm, Task
+from sqswarm.dispatcher.submit import Request
+from sqswarm.schemas.errors import TaskNotFound, TimedOut, UsageError
+from sqswarm.schemas.json import JsonObject
+from sqswarm.schemas.naming import NamedAgent
+from sqswarm.schemas.task import TASK_SORT_KEY, TaskRecord
+from sqswarm.testing.driver import Driver
+from sqswarm.testing.faults import Fault, Faults, Moment
+from sqswarm.testing.virtual_loop import LoopClock
+from sqswarm.workers.agent import Agent, AnyAgent
 
-NAMES = Names(stage="test", account="000000000000", region="us-east-1")
+T = TypeVar("T")
 
-_TTL_S = 14 * 86_400
-_ROUNDS = 1000
+_SHOWN_LINES = 40
 
 
-class MemorySwarm:
-    """A swarm of the given agents over the memory twins of DynamoDB, SNS, SQS and S3.
+class MemoryTask(Task):
+    """A handle of a task in memory. Whoever waits for its result moves the swarm."""
 
-    Nothing moves by itself: `work`, `settle_down` and `housekeep` move it, `clock` is its time.
-    `store` and `bus` may be twins of the test's own, which count or fail.
+    def __init__(self, task: AsyncTask, memory: MemorySwarm) -> None:
+        """Handles are made by MemorySwarm."""
+        super().__init__(task)
+        self._memory = memory
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Run the swarm until this task has ended, and return what the agent returned.
+
+        `timeout` is virtual seconds. Raises TaskFailed and TaskCancelled as `Task` does; TimedOut
+        after `timeout`, or where nothing can move and the task waits for an answer.
+        """
+        self._memory.run_until(lambda: self.status().terminal, timeout=timeout)
+        if not self.status().terminal:
+            raise self._memory.stuck(self.id, timeout)
+        return super().result(timeout=0)
+
+    def redelivered(self) -> None:
+        """Have the task's message delivered once more, whatever has become of the task."""
+        self._memory.redeliver(self.id)
+
+
+class MemorySwarm(Swarm):
+    """A swarm of agents in this process: no AWS, and no waiting.
+
+    Nothing moves by itself: `run` moves it, and so does `result()` of a task. It sees every
+    principal's tasks. Schedules do not fire. Use it in plain tests and in `async` ones alike.
     """
 
     def __init__(
-        self,
-        *agents: AnyAgent,
-        clock: VirtualClock | None = None,
-        store: MemoryStore | None = None,
-        bus: MemoryBus | None = None,
+        self, *agents: AnyAgent | Iterable[AnyAgent] | ModuleType, faults: Iterable[Fault] = ()
     ) -> None:
-        """Deploy `agents` to memory."""
-        self.agents = agents
-        self.clock = clock or VirtualClock()
-        self.store = store or MemoryStore()
-        self.blobs = MemoryBlobs()
-        self.bus = bus or MemoryBus(self.clock.now_ms)
-        self.log = io.StringIO()
-        self.catalogue = Catalogue.of(spec_with_calls(one) for one in agents)
-        self.blobs.objects[self.blobs.address(CATALOGUE_KEY)] = self.catalogue.dump().encode()
-        self.runtimes = {one.name: self._build(one) for one in agents}
-        self.connection = self.connection_for("me")
-        keeper = self.connection_for("keeper", operator=True)
-        self.housekeeper = Housekeeper(keeper, Log.to(self.log))
-        self._dead_letter_sweeper = DeadLetterSweeper(keeper, Log.to(self.log), self.housekeeper)
+        """Deploy agents, given by themselves, in lists, or as the modules that declare them.
 
-    def _build(self, one: AnyAgent) -> Runtime:
-        spec = one.spec
-        dead = NAMES.dead_letter_queue(spec.name, ordered=spec.ordered)
-        queue = self.queue(one)
-        self.bus.make_queue(dead)
-        self.bus.make_queue(
-            queue,
-            visibility_s=spec.visibility_s,
-            dead_letters_to=dead,
-            max_receives=spec.max_receive_count,
+        `faults` are what goes wrong: Kill, Failure, Throttle, Duplicate.
+        """
+        self.faults = Faults(faults)
+        self.clock = LoopClock()
+        self._driver = Driver(_agents(agents), self.clock, self.faults)
+        self.stage = self._driver.stage
+        connection = replace(
+            self.stage.connection_for("me", operator=True), runner=_CallersRunner(self)
         )
-        topic = NAMES.topic("tasks", ordered=spec.ordered)
-        self.bus.subscribe(topic, queue, {"agent": [spec.name]})
-        for subscription in spec.subscriptions:
-            self.bus.subscribe(NAMES.topic(subscription.topic), queue)
-        return Runtime(self.worker(one))
+        super().__init__(connection, BlockingRunner())
+        self._thread: ThreadPoolExecutor | None = None
 
-    def worker(self, one: AnyAgent) -> WorkerContext:
-        """Return the context of another worker of this agent."""
-        return WorkerContext(
-            agent=one,
-            spec=one.spec,
-            connection=replace(self.connection_for(one.name, operator=True), worker=True),
-            log=Log.to(self.log),
-        )
+    # Time
 
-    def connection_for(self, principal: str, *, operator: bool = False) -> Connection:
-        """Return a connection of `principal`; an `operator` sees everybody's tasks."""
-        return Connection(
-            names=NAMES,
-            store=self.store,
-            bus=self.bus,
-            blobs=self.blobs,
-            runner=self.clock,
-            catalogue=self.catalogue,
-            principal=principal,
-            operator=operator,
-            ttl_s=_TTL_S,
-        )
+    def run(self, **length: float) -> None:
+        """Run until nothing can move: sleeps are passed, retries made, questions left open.
 
-    def queue(self, one: AnyAgent) -> str:
-        """Return the name of an agent's queue."""
-        return NAMES.queue(one.name, ordered=one.spec.ordered)
+        With a length (`seconds`, `minutes`, `hours`, `days`; added up), so much time passes and
+        no more: then questions whose time ends meanwhile time out.
+        """
+        seconds = timedelta(**length).total_seconds() if length else None
+        self.run_until(None, timeout=seconds)
 
-    def waiting(self, one: AnyAgent) -> list[str]:
-        """Return the bodies of the messages in an agent's queue, hidden ones too."""
-        return self.bus.bodies(self.queue(one))
+    def run_until(self, done: Callable[[], bool] | None, *, timeout: float | None = None) -> None:
+        """Run until `done()`, or for `timeout` virtual seconds, or until nothing can move."""
+        until_ms = None if timeout is None else self.clock.now_ms() + round(1000 * timeout)
+        self._on_the_loop(self._driver.run(until_ms=until_ms, done=done))
 
-    async def submit(
-        self, one: AnyAgent, _request: Mapping[str, Any] | None = None, **arguments: Any
-    ) -> str:
-        """Submit one task and return its id; `_request` holds fields of `Request`."""
-        request = Request(arguments=arguments, **(_request or {}))
-        return (await submit(self.connection, one.name, [request]))[0].task_id
+    def step_on(self, seconds: float) -> None:
+        """Do what can be done now; where that is nothing, jump to what comes next.
 
-    async def copy(self, one: AnyAgent, body: str) -> None:
-        """Deliver a message once more."""
-        message = Outgoing(id="copy", body=body, principal="me", agent=one.name)
-        await self.bus.send(self.queue(one), [message])
+        Where nothing comes any more, `seconds` pass.
+        """
+        before = self._driver.changes
+        self._on_the_loop(self._driver.run_to_next())
+        if self._driver.changes == before and not self._driver.can_move:
+            self.clock.advance(seconds=seconds)
 
-    async def work(self, one: AnyAgent, *, limit: int = 10) -> BatchResult:
-        """Deliver one batch and delete what the runtime says."""
-        deliveries = await self.bus.receive(self.queue(one), limit=limit, wait_s=0)
-        result = await self.runtimes[one.name].handle(deliveries)
-        await self.bus.delete(self.queue(one), result.delete)
-        return result
+    def _on_the_loop(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run `work` on the virtual loop; on a thread beside where a loop runs here already."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return self._driver.loop.run_until_complete(work)
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="memory-swarm")
+        context = contextvars.copy_context()
+        run = self._driver.loop.run_until_complete
+        done: T = self._thread.submit(context.run, run, work).result()
+        return done
 
-    async def settle_down(self) -> None:
-        """Deliver what is visible until nothing is; raises AssertionError if that never ends."""
-        for _ in range(_ROUNDS):
-            results = [await self.work(one) for one in self.agents]
-            if not any(result.keep or result.delete for result in results):
-                return
-        message = "the swarm does not come to rest"
-        raise AssertionError(message)
+    # What goes wrong
 
-    async def housekeep(self, *, minutes: int = 1) -> None:
-        """Let minutes pass; housekeeping and work in each."""
-        for _ in range(minutes):
-            self.clock.advance(seconds=60)
-            await self.housekeeper.sweep()
-            await self._dead_letter_sweeper.sweep()
-            await self.settle_down()
+    def add_faults(self, *faults: Fault) -> None:
+        """Let these go wrong from now on."""
+        self.faults.add(*faults)
 
-    async def letters(self, one: AnyAgent) -> list[Delivery]:
-        """Receive an agent's dead letters."""
-        queue = NAMES.dead_letter_queue(one.name, ordered=one.spec.ordered)
-        return await self.bus.receive(queue, limit=10, wait_s=0)
+    @property
+    def moments(self) -> list[Moment]:
+        """Return the moments that workers have passed: at each they could have been killed."""
+        return self.faults.moments
 
-    async def see(self, task_id: str) -> TaskView:
-        """Return a task as its caller sees it."""
-        return await view(self.connection, task_id)
+    def redeliver(self, task_id: str) -> None:
+        """Have a task's message delivered once more; raises TaskNotFound for an unknown one."""
+        self._on_the_loop(self._driver.redeliver(task_id))
 
-    async def record(self, task_id: str) -> TaskRecord:
-        """Return a task's record."""
-        return (await self.see(task_id)).record
+    # What is seen
+
+    @property
+    def records(self) -> list[TaskRecord]:
+        """Return the records of all tasks, the oldest first."""
+        items = [i for k, i in self.stage.store.items.items() if k.sk == TASK_SORT_KEY]
+        return sorted(map(TaskRecord.from_item, items), key=lambda one: one.created_ms)
+
+    def logs(self, task_id: str = "") -> list[str]:
+        """Return what was logged, as lines of JSON; of one task, or all."""
+        return [line for line in self.stage.log.getvalue().splitlines() if task_id in line]
+
+    def report(self) -> str:
+        """Return the state of every task, and the newest log lines, for people."""
+        from sqswarm.testing.report import tasks_text
+
+        lines = self.logs()[-_SHOWN_LINES:]
+        left = [f"has not happened: {one}" for one in self.faults.left]
+        return "\n".join([*tasks_text(self.records), *left, "", *lines])
+
+    def stuck(self, task_id: str, timeout: float | None) -> TimedOut:
+        """Return why a task has no result."""
+        try:
+            record = self.get(task_id).record
+        except TaskNotFound:
+            return TimedOut(f"task {task_id} has not been begun")
+        if record.asks:
+            keys = ", ".join(repr(key) for key in record.asks)
+            error = TimedOut(f"task {task_id} of {record.agent} asks {keys}")
+            error.hint = 'Answer in the test: task.answer("key", value).'
+            return error
+        after = "" if timeout is None else f" after {timeout:g} s"
+        return TimedOut(f"task {task_id} of {record.agent} is {record.phase.value}{after}")
+
+    def close(self) -> None:
+        """End the swarm: what still runs is cancelled."""
+        if self._driver.loop.is_closed():
+            return
+        self._on_the_loop(self._driver.close())
+        if self._thread is not None:
+            self._thread.shutdown()
+        self._driver.loop.close()
+        super().close()
+
+    # Swarm's names, whose handles move the swarm
+
+    def submit(self, agent: str | NamedAgent, /, **given: Any) -> MemoryTask:
+        """Submit one task; see `Swarm.submit`."""
+        return self._mine(super().submit(agent, **given))
+
+    def submit_many(self, agent: str | NamedAgent, requests: Sequence[Request]) -> list[Task]:
+        """Submit several tasks for one agent; see `Swarm.submit_many`."""
+        return [self._mine(task) for task in super().submit_many(agent, requests)]
+
+    def publish_many(
+        self,
+        topic: str,
+        payloads: Sequence[JsonObject],
+        *,
+        type: str | None = None,  # noqa: A002 - the contract's word
+    ) -> Sequence[list[Task]]:
+        """Publish several events; see `Swarm.publish_many`."""
+        events = super().publish_many(topic, payloads, type=type)
+        return [[self._mine(task) for task in tasks] for tasks in events]
+
+    def publish(
+        self,
+        topic: str,
+        payload: JsonObject,
+        *,
+        type: str | None = None,  # noqa: A002 - the contract's word
+    ) -> list[Task]:
+        """Publish an event; see `Swarm.publish`."""
+        return self.publish_many(topic, [payload], type=type)[0]
+
+    def wait(self, tasks: Iterable[Task | str], timeout: float | None = None) -> Iterator[Task]:
+        """Yield tasks as they end; see `Swarm.wait`. `timeout` is virtual seconds."""
+        given = list(tasks)
+        if timeout is not None:
+            self.run_until(lambda: all(map(self._is_over, given)), timeout=timeout)
+        for task in super().wait(given, None if timeout is None else 0):
+            yield self._mine(task)
+
+    def task(self, task_id: str) -> MemoryTask:
+        """Return a handle of a task; see `Swarm.task`."""
+        return self._mine(super().task(task_id))
+
+    def redrive(self, task_id: str, **more: Any) -> MemoryTask:
+        """Run an ended task again; see `Swarm.redrive`."""
+        return self._mine(super().redrive(task_id, **more))
+
+    def _is_over(self, task: Task | str) -> bool:
+        if isinstance(task, Task):
+            return task.status().terminal
+        try:
+            return self.get(task).status.terminal
+        except TaskNotFound:
+            return False
+
+    def _mine(self, task: Task) -> MemoryTask:
+        return task if isinstance(task, MemoryTask) else MemoryTask(task._task, self)  # noqa: SLF001 - its own subclass
+
+
+class _CallersRunner(LoopClock):
+    """What the test's own calls run on: nothing beside anything, and waiting moves the swarm."""
+
+    def __init__(self, memory: MemorySwarm) -> None:
+        super().__init__()
+        self._memory = memory
+
+    def now_ms(self) -> int:
+        return self._memory.clock.now_ms()
+
+    def monotonic(self) -> float:
+        return self._memory.clock.elapsed_s
+
+    def random_bits(self, bits: int) -> int:
+        return self._memory.clock.random_bits(bits)
+
+    async def gather(self, work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+        return [await one for one in work]
+
+    async def sleep(self, seconds: float) -> None:
+        self._memory.step_on(seconds)
+
+
+def _agents(given: Iterable[Any]) -> list[AnyAgent]:
+    found: dict[str, AnyAgent] = {}
+    for one in given:
+        if isinstance(one, Agent):
+            found[one.name] = one
+        elif isinstance(one, ModuleType):
+            found |= {a.name: a for a in vars(one).values() if isinstance(a, Agent)}
+        elif isinstance(one, Iterable) and not isinstance(one, str):
+            found |= {a.name: a for a in _agents(one)}
+        else:
+            message = f"{one!r} is no agent"
+            raise UsageError(message, hint="Pass agents, lists of them, or modules.")
+    if not found:
+        message = "a memory swarm needs agents"
+        raise UsageError(message, hint="MemorySwarm(keywords, write) or MemorySwarm(my_agents).")
+    return list(found.values())

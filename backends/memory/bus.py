@@ -73,6 +73,10 @@ class MemoryBus:
         """Return every message's body in a queue, hidden ones too: for tests."""
         return [message.body for message in self._queues[queue].messages]
 
+    def visible_ms(self, queue: str) -> list[tuple[int, Mapping[str, str]]]:
+        """Return when each message of a queue may be received, and its attributes: for tests."""
+        return [(m.visible_ms, m.attributes) for m in self._queues[queue].messages]
+
     async def publish(self, topic: str, messages: Sequence[Outgoing]) -> None:
         """Copy each message to the queues whose filter it passes."""
         for message in messages:

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 import uvicorn
 
 from sqswarm.schemas.json import JsonObject
+from sqswarm.testing.fake_claude.assertions import AskedClaude
 from sqswarm.testing.fake_claude.script import Script
-from sqswarm.testing.fake_claude.server import MessagesApi
 
 _START_S = 10.0
 
 
-class FakeClaude(MessagesApi):
-    """A running server. Point agents at `base_url`; ask `paid` and `repeated` afterwards."""
+class FakeClaude(AskedClaude):
+    """A running server. Point agents at `base_url`; assert afterwards what it was asked."""
 
     def __init__(self, script: Script, *, host: str = "127.0.0.1", port: int = 0) -> None:
         """Bind `port` (0: a free one); `start` serves it."""
@@ -60,9 +60,10 @@ class FakeClaude(MessagesApi):
 
 
 @contextlib.contextmanager
-def fake_claude(script: Script | JsonObject) -> Iterator[FakeClaude]:
-    """Serve a script until the block ends."""
-    claude = FakeClaude(script if isinstance(script, Script) else Script.of(script))
+def fake_claude(script: Script | JsonObject | str) -> Iterator[FakeClaude]:
+    """Serve a script, or a conversation as text, until the block ends."""
+    claude = FakeClaude(Script())
+    claude.plays(script)
     claude.start()
     try:
         yield claude

@@ -137,13 +137,18 @@ def written(message: JsonObject) -> str | None:
 
 def last_output(messages: Sequence[JsonObject]) -> str:
     """Return the output of the last tool that was called."""
-    for message in reversed(messages):
-        if message["role"] != "user" or isinstance(message["content"], str):
-            continue
-        for block in reversed(message["content"]):
-            if block.get("type") == "tool_result":
-                return _text_of(block.get("content", ""))
-    return ""
+    return next(reversed(outputs(messages).values()), "")
+
+
+def outputs(messages: Sequence[JsonObject]) -> dict[str, str]:
+    """Return the outputs of all tools that were called, by the calls' ids."""
+    return {
+        block["tool_use_id"]: _text_of(block.get("content", ""))
+        for message in messages
+        if message["role"] == "user" and not isinstance(message["content"], str)
+        for block in message["content"]
+        if block.get("type") == "tool_result"
+    }
 
 
 def _text_of(content: Any) -> str:

@@ -51,9 +51,13 @@ class MessagesApi:
         self.script = script
         self.takes: list[Take] = []
         self._meter = TokenMeter()
-        self._draw = random.Random(script.faults.seed)
+        self.draw_anew()
         self._lock = threading.Lock()
         self._starts: list[float] = []
+
+    def draw_anew(self) -> None:
+        """Draw the script's faults from the start of its seed."""
+        self._draw = random.Random(self.script.faults.seed)
 
     @property
     def app(self) -> Starlette:

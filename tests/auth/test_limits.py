@@ -16,7 +16,7 @@ from sqswarm.dispatcher.server import limits as limits_module
 from sqswarm.dispatcher.server.auth import access_from_environment
 from sqswarm.dispatcher.server.limits import Accounts, LimitReached, Limits
 from sqswarm.schemas.errors import InvalidSettings
-from sqswarm.testing.memory_swarm import MemorySwarm
+from sqswarm.testing.memory_stage import MemoryStage
 
 ADA, BO = "ada-" + "k" * 28, "bo-" + "k" * 29
 KEYS = {"SQSWARM_AUTH": "key", "SQSWARM_API_KEYS": f"ada:{ADA}, bo:{BO}"}
@@ -98,7 +98,7 @@ class ReadStore(MemoryStore):
 
 @pytest.fixture
 def swarm():
-    return MemorySwarm(wait, store=ReadStore())
+    return MemoryStage(wait, store=ReadStore())
 
 
 async def test_a_principal_has_so_many_tasks_until_some_have_ended(clock, swarm):

@@ -149,7 +149,7 @@ async def test_a_task_that_nobody_could_acquire_begins_anew_and_is_given_up_in_t
     task_id = await memory.submit(standard, n=1)
     for _ in range(PUBLISHES_LIMIT + 1):
         await sqs_gives_up(memory, standard)
-        await memory._dead_letter_sweeper.sweep()
+        await memory.dead_letter_sweeper.sweep()
         memory.clock.advance(seconds=7 * 24 * 3600)
         await memory.housekeeper.sweep()
     seen = await memory.see(task_id)

@@ -24,7 +24,7 @@ from sqswarm.schemas.message import decode
 from sqswarm.schemas.naming import TASKS_TOPIC
 from sqswarm.schemas.payload import ARGUMENTS, payload_key
 from sqswarm.schemas.task import TaskRecord, task_key
-from sqswarm.testing.memory_swarm import NAMES
+from sqswarm.testing.memory_stage import NAMES
 
 HALF = "\ud800"
 

@@ -21,7 +21,7 @@ from sqswarm.schemas.errors import NotStorable, PoisonMessage
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.message import decode
 from sqswarm.schemas.task import TaskRecord
-from sqswarm.testing.memory_swarm import NAMES
+from sqswarm.testing.memory_stage import NAMES
 
 FIELDS = (
     *("principal", "parent", "parent-agent", "deadline", "payload", "v"),

@@ -13,7 +13,7 @@ from sqswarm.backends.runner import AsyncRunner
 from sqswarm.dispatcher.server.app import build_app
 from sqswarm.dispatcher.server.auth import access_from_environment
 from sqswarm.dispatcher.server.context import ServerContext, ServerSettings
-from sqswarm.testing.memory_swarm import MemorySwarm
+from sqswarm.testing.memory_stage import MemoryStage
 
 FASTER = 20
 START_MS = time.time_ns() // 1_000_000
@@ -95,7 +95,7 @@ class Application:
 @contextmanager
 def memory_server(env=None, *, agents=(say, place, confirm, fail, orderly), wrap=lambda app: app):
     """Serve `agents` with the access that `env` describes; `wrap` may stand before it."""
-    swarm = MemorySwarm(*agents, clock=FastTime())
+    swarm = MemoryStage(*agents, clock=FastTime())
 
     async def nothing():
         return None

@@ -9,8 +9,8 @@ from sqswarm.backends.memory.bus import MemoryBus
 from sqswarm.backends.memory.store import MemoryStore
 from sqswarm.backends.runner import attempt
 from sqswarm.schemas.writes import Refused
-from sqswarm.testing import memory_swarm
 from sqswarm.testing.clock import VirtualClock as Clock
+from sqswarm.testing.memory_stage import MemoryStage
 
 
 class CrashedError(Exception):
@@ -120,7 +120,7 @@ class CrashingBus(MemoryBus):
             raise CrashedError("publish")
 
 
-class MemorySwarm(memory_swarm.MemorySwarm):
+class MemorySwarm(MemoryStage):
     """A swarm whose store counts and crashes, and whose bus crashes."""
 
     def __init__(self, *agents, clock=None):

@@ -82,6 +82,10 @@ class Journal(Quiescence):
         self._looked_ms = 0
         self._cancelled = False
 
+    def left_thread(self) -> None:
+        """Note a step's thread that runs on by itself."""
+        self.hung += 1
+
     def number(self, name: str) -> int:
         """Return how often `name` was used before in this run."""
         uses = self._uses.get(name, 0)

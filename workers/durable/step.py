@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
 import inspect
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +27,7 @@ from sqswarm.workers.durable.journal import Failure, Journal, Operation
 from sqswarm.workers.durable.journal_entry import JournalEntry, step_name
 from sqswarm.workers.runtime.decide import backoff_s
 from sqswarm.workers.runtime.outcome import Fail, Retry
+from sqswarm.workers.runtime.threads import on_thread
 
 if TYPE_CHECKING:  # made only where somebody listens
     from sqswarm.schemas.heard import Step, ToolUse, Turn
@@ -174,13 +173,7 @@ async def _called(journal: Journal, call: Callable[[], Any]) -> Any:
     """Call a coroutine function on the loop, a plain one on a thread."""
     if inspect.iscoroutinefunction(getattr(call, "func", call)):
         return await call()
-    running = _threads().submit(contextvars.copy_context().run, call)
-    try:
-        value = await asyncio.wrap_future(running)
-    except asyncio.CancelledError:
-        if not running.cancel() and not running.done():
-            journal.hung += 1
-        raise
+    value = await on_thread(_threads(), call, left=journal.left_thread)
     return await value if inspect.isawaitable(value) else value
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from sqswarm.backends.redact import hide
@@ -27,6 +27,7 @@ from sqswarm.workers.agent import AnyAgent
 from sqswarm.workers.durable.context import TaskContext
 from sqswarm.workers.durable.journal import Journal
 from sqswarm.workers.runtime.outcome import Broke, Fail, Failed, Outcome, Retry, Returned
+from sqswarm.workers.runtime.threads import on_thread
 
 _CLEAN_UP_S = 2.0
 """How long a suspended or timed-out agent's `finally` blocks may take."""
@@ -135,14 +136,11 @@ class AgentExecutor:
             return await self._called(bound)
         if self._threads is None:
             self._threads = ThreadPoolExecutor(self._slots, thread_name_prefix=self._agent.name)
-        context = contextvars.copy_context()
-        running = self._threads.submit(context.run, _finish(self._agent.function), bound)
-        try:
-            return await asyncio.wrap_future(running)
-        except asyncio.CancelledError:
-            if not running.cancel() and not running.done():
-                self.hung += 1
-            raise
+        call = partial(_finish(self._agent.function), bound)
+        return await on_thread(self._threads, call, left=self._left)
+
+    def _left(self) -> None:
+        self.hung += 1
 
 
 class NotLoaded:

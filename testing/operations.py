@@ -1,0 +1,73 @@
+"""Operations: what a write of the task protocol is called, read from what only it sets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqswarm.schemas.journal import entries
+from sqswarm.schemas.protocol import STEP_PREFIX
+from sqswarm.schemas.task import TASK_SORT_KEY
+from sqswarm.schemas.writes import Add, Drop, Set, Write
+
+_BY_STATUS = {"input_required": "ask", "cancelled": "cancel", "completed": "settle"}
+
+
+def kind_of(write: Write) -> str:  # noqa: C901, PLR0912 - a table
+    """Name the operation of correctness.md that a write is."""
+    if write.key.pk.startswith("activity#"):
+        return "activity"
+    if write.key.sk != TASK_SORT_KEY:
+        return f"record {write.key.sk}"
+    sets: dict[str, Any] = {c.name: getattr(c, "value", None) for c in write.changes}
+    status, phase = sets.get("status"), sets.get("phase")
+    if write.inserts:
+        if status != "working":
+            return f"make {status}"
+        return "acquire (new)" if sets["lease_until"] else "create"
+    if phase == "waiting":
+        return "plan"
+    if phase == "children_done":
+        return "fire"
+    if phase == "sleeping":
+        return "sleep"
+    if any(isinstance(c, Drop) for c in write.changes):
+        return "count"
+    if "answers" in sets:
+        return "answer"
+    if status is not None and status != "working":
+        return _BY_STATUS.get(status, "fail" if "error" in sets else str(status))
+    if phase == "run":
+        return "wake"
+    if any(isinstance(c, Add) for c in write.changes):
+        return "acquire"
+    if "publishes" in sets:
+        return "republish"
+    if "lease_until" in sets:
+        return "release" if sets["lease_until"] == 0 else "renew"
+    if "progress" in sets:
+        return "progress"
+    if "redriven_as" in sets:
+        return "link redriven"
+    return "due" if sets.get("due_at") else "clear due"
+
+
+_SHOWN = {"acquire (new)": "acquire", "make completed": "settle", "make failed": "fail"}
+
+
+def name_of(write: Write) -> str:
+    """Name a write as a test names it: `step charge`, `ask approve`, `sleep 0`, `children`."""
+    if write.key.sk.startswith(STEP_PREFIX):
+        return operation_name(f"step {write.key.sk.removeprefix(STEP_PREFIX)}")
+    kind = kind_of(write)
+    if kind == "plan":
+        return "children"
+    if kind in {"ask", "sleep"}:
+        waits = [c.value for c in write.changes if isinstance(c, Set) and c.name == "waits"]
+        last = entries(str(waits[0]))[-1:] if waits else []
+        return " ".join([kind, *(str(entry["name"]) for entry in last)])
+    return _SHOWN.get(kind, kind)
+
+
+def operation_name(name: str) -> str:
+    """Return the journal's name of an operation as a test writes it: a first use has no number."""
+    return "children" if name.startswith("child ") else name.removesuffix("#0")

@@ -1,0 +1,34 @@
+"""Report: the state of tasks, for whoever reads why a test failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from sqswarm.schemas.journal import entries
+from sqswarm.schemas.task import TaskRecord, iso
+
+
+def tasks_text(records: Iterable[TaskRecord]) -> Iterator[str]:
+    """Yield some lines for each task: how it stands, what it waits for or ended with."""
+    for record in records:
+        yield (
+            f"{record.task_id}  {record.agent}  {record.status.value}"
+            f"  attempt {record.attempt}  {record.phase.value}"
+        )
+        if record.arguments is not None:
+            yield f"  arguments {_cut(record.arguments.inline or record.arguments.ref or '')}"
+        for entry in entries(record.waits):
+            yield f"  has waited for {entry['kind']} {entry.get('name', '')}".rstrip()
+        for key, asked in record.asks.items():
+            yield f"  asks {key!r}: {_cut(asked['message'])}"
+        if record.wake_at_ms is not None:
+            yield f"  sleeps until {iso(record.wake_at_ms)}"
+        if record.error is not None:
+            kind = record.error.get("data", {}).get("type", "")
+            yield f"  error {kind}: {record.error.get('message')}"
+        if record.result is not None:
+            yield f"  result {_cut(record.result.inline or record.result.ref or '')}"
+
+
+def _cut(text: str, limit: int = 300) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}…"
