@@ -8,7 +8,9 @@ coroutines on asyncio.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import random
+import threading
 import time
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -76,16 +78,27 @@ async def attempt(work: Coroutine[Any, Any, T]) -> T | Exception:
         return error
 
 
+_here = threading.local()
+
+
+def is_straight() -> bool:
+    """Tell whether a coroutine is run straight through here, without an event loop of its own."""
+    return getattr(_here, "straight", False)
+
+
 def run_straight(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine that never waits and return its result.
 
     Raises RuntimeError if it waits for something after all: then it needs an event loop.
     """
+    above, _here.straight = is_straight(), True
     try:
         work.send(None)
     except StopIteration as done:
         result: T = done.value
         return result
+    finally:
+        _here.straight = above
     work.close()
     message = "a coroutine waited where only blocking calls are expected"
     raise RuntimeError(message)
@@ -120,7 +133,8 @@ class BlockingRunner(_System):
             return [await work[0]]
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="sqswarm")
-        return list(self._pool.map(run_straight, work))
+        contexts = [contextvars.copy_context() for _ in work]  # the caller's, on each thread
+        return list(self._pool.map(lambda one, piece: one.run(run_straight, piece), contexts, work))
 
     async def sleep(self, seconds: float) -> None:
         """Block this thread."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -20,6 +21,7 @@ from sqswarm.dispatcher.map import Done, Mapping
 from sqswarm.dispatcher.publish import publish
 from sqswarm.dispatcher.submit import Request, Submitted, submit
 from sqswarm.dispatcher.timeline import DEPTH, LIMIT, timeline
+from sqswarm.dispatcher.tracing import start_tracing
 from sqswarm.dispatcher.view import TaskView, ending_error, find, view
 from sqswarm.schemas.catalogue import CatalogueEntry
 from sqswarm.schemas.errors import SwarmError
@@ -113,6 +115,7 @@ class AsyncSwarm:
         import aioboto3
 
         settings = settings or settings_from_environment()
+        start_tracing(os.environ)
         caller = AioCaller(aioboto3.Session(), lambda service: client_options(settings, service))
         try:
             connection = await open_connection(settings, caller, AsyncRunner(), operator=operator)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +18,7 @@ from sqswarm.dispatcher.listing import TaskPage
 from sqswarm.dispatcher.map import Done
 from sqswarm.dispatcher.submit import Request
 from sqswarm.dispatcher.timeline import DEPTH, LIMIT
+from sqswarm.dispatcher.tracing import start_tracing
 from sqswarm.dispatcher.view import TaskView
 from sqswarm.schemas.catalogue import CatalogueEntry
 from sqswarm.schemas.errors import SwarmError
@@ -90,6 +92,7 @@ class Swarm:
         answers, NotDeployed where the stage has no swarm.
         """
         settings = settings or settings_from_environment()
+        start_tracing(os.environ)
         runner = BlockingRunner()
         caller = BlockingCaller(client_factory(settings))
         connection = run_straight(open_connection(settings, caller, runner, operator=operator))

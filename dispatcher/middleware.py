@@ -9,13 +9,16 @@ written are not called, and where nothing is added, nothing is made for them.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqswarm.backends.log import Log
+from sqswarm.backends.runner import is_straight
 from sqswarm.schemas.baggage import baggage_entries, baggage_text, is_header
 from sqswarm.schemas.ids import is_traceparent
 from sqswarm.schemas.lifecycle import Status
@@ -162,12 +165,27 @@ async def tell(name: str, event: Any) -> None:
     for hook in _heard[name]:
         try:
             answer = hook(event)
-            if inspect.isawaitable(answer):
-                async with asyncio.timeout(_HOOK_S):
-                    await answer
+            if not inspect.isawaitable(answer):
+                continue
+            if is_straight():
+                _wait_aside(answer)
+            else:
+                await _awaited(answer)
         except Exception as error:
             Log().error(
                 "middleware.failed",
                 hook=f"{type(getattr(hook, '__self__', hook)).__name__}.{name}",
                 error=repr(error),
             )
+
+
+async def _awaited(answer: Awaitable[Any]) -> None:
+    async with asyncio.timeout(_HOOK_S):
+        await answer
+
+
+def _wait_aside(answer: Awaitable[Any]) -> None:
+    """Await a hook for a client that blocks: on a loop of its own, since this one's is none."""
+    with ThreadPoolExecutor(1) as aside:
+        context = contextvars.copy_context()
+        aside.submit(context.run, lambda: asyncio.run(_awaited(answer))).result()

@@ -101,10 +101,15 @@ def bundle_of(plan: Plan, *, local: bool) -> Bundle:
     """Return what the functions of a plan run; without requirements on a local emulator."""
     project = plan.project
     extra = (*project.requirements, *pinned(plan.requirements))
-    needs = None if local else Requirements(extra, architecture(), project.server is not None)
+    needs = Requirements(
+        extra,
+        architecture(),
+        server=project.server is not None,
+        tracing=project.tracing is not None,
+    )
     return bundle(
         project.modules,
-        requirements=needs,
+        requirements=None if local else needs,
         folders=(*project.pythonpath, project.root),
         imported=plan.imported,
     )

@@ -65,6 +65,24 @@ def server_of(file: Path, said: Any) -> ServerOptions | None:
     return replace(options, permissions=tuple(options.permissions))
 
 
+def tracing_of(file: Path, said: Any) -> Mapping[str, str] | None:
+    """Return the OTEL_* that `tracing` gives functions, None for no traces.
+
+    Raises UsageError for what cannot work.
+    """
+    if isinstance(said, bool):
+        return {} if said else None
+    example = 'Write [tool.sqswarm.tracing] with OTEL_EXPORTER_OTLP_ENDPOINT = "http://…".'
+    if not isinstance(said, dict):
+        message = f"{file}: [tool.sqswarm] tracing is {said!r}"
+        raise UsageError(message, hint=example)
+    for name, value in said.items():
+        if not (name.startswith("OTEL_") and isinstance(value, str)):
+            message = f"{file}: [tool.sqswarm.tracing] {name} is no OTEL_* with a text"
+            raise UsageError(message, hint=example)
+    return dict(said)
+
+
 def texts(
     file: Path, table: dict[str, Any], name: str, *, default: tuple[str, ...]
 ) -> tuple[str, ...]:

@@ -107,4 +107,5 @@ def _topology(specs: Mapping[str, AgentSpec], names: Names, project: Project) ->
         architecture=architecture(),
         fleet=project.fleet,
         server=project.server,
+        tracing=project.tracing,
     )

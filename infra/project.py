@@ -6,7 +6,8 @@ docs/settings.md says the same for people; a test keeps the keys alike.
 agents = ["my_agents"]           # modules; each one's @agent functions are deployed
 pythonpath = ["src"]             # where they are found, relative to this file; default "."
 requirements = ["httpx>=0.28"]   # what they need beside sqswarm's own, packed for AWS
-server = true                    # deploy the MCP server too; or a table of its options:
+server = true                    # deploy the MCP server too; or a table of its options
+tracing = true                   # pack OpenTelemetry; or a table of OTEL_* for all functions
 
 [tool.sqswarm.server]
 auth = "AWS_IAM"                 # of its Function URL, or "NONE" where access guards it
@@ -24,18 +25,18 @@ from __future__ import annotations
 
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqswarm.infra.options import ServerOptions, fleet_of, server_of, texts
+from sqswarm.infra.options import ServerOptions, fleet_of, server_of, texts, tracing_of
 from sqswarm.infra.resources import Fleet
 from sqswarm.schemas.errors import UsageError
 
 _EXAMPLE = 'Write `[tool.sqswarm]` and `agents = ["my_agents"]` in pyproject.toml, or --agents.'
 _RENAMED = {"door": "server"}
-_FIELDS = ("agents", "pythonpath", "requirements", "container", "server")
+_FIELDS = ("agents", "pythonpath", "requirements", "container", "server", "tracing")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,8 @@ class Project:
     requirements: tuple[str, ...] = ()
     fleet: Fleet = field(default_factory=Fleet)
     server: ServerOptions | None = None
+    tracing: Mapping[str, str] | None = None
+    """OTEL_* of every function, None where OpenTelemetry is not packed."""
 
     def activate(self) -> None:
         """Put the project's folders first on `sys.path`, once."""
@@ -112,4 +115,5 @@ def _project(file: Path, table: dict[str, Any], modules: Sequence[str]) -> Proje
         requirements=texts(file, table, "requirements", default=()),
         fleet=fleet_of(file, table.get("container", {})),
         server=server_of(file, table.get("server", False)),
+        tracing=tracing_of(file, table.get("tracing", False)),
     )

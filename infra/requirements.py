@@ -24,6 +24,11 @@ from sqswarm.schemas.errors import DeployFailed
 
 _OURS = ("pydantic", "jsonschema")
 _SERVER = ("mcp", "mangum")
+_TRACING = (
+    "opentelemetry-exporter-otlp-proto-http",
+    "opentelemetry-propagator-aws-xray",
+    "opentelemetry-sdk",
+)
 LAMBDA_BRINGS = frozenset(
     ["awslambdaric", "boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"]
 )
@@ -36,17 +41,24 @@ _PLATFORMS = {"x86_64": "manylinux2014_x86_64", "arm64": "manylinux2014_aarch64"
 class Requirements:
     """Our own needs, pinned, and the user's. `architecture` is Lambda's word.
 
-    `server` adds what the MCP server imports.
+    `server` adds what the MCP server imports, `tracing` OpenTelemetry.
     """
 
     extra: tuple[str, ...]
     architecture: str
     server: bool = False
+    tracing: bool = False
 
     @cached_property
     def lines(self) -> tuple[str, ...]:
-        """Return the requirements as pip takes them."""
-        ours = (*_OURS, *(_SERVER if self.server else ()))
+        """Return the requirements as pip takes them.
+
+        Raises DeployFailed where traces are asked for and OpenTelemetry is not installed here.
+        """
+        ours = (*_OURS, *(_SERVER if self.server else ()), *(_TRACING if self.tracing else ()))
+        if self.tracing and not pinned(_TRACING[-1:]):
+            message = "[tool.sqswarm] tracing packs OpenTelemetry, and it is not installed here"
+            raise DeployFailed(message, hint="Install it: pip install 'sqswarm[otel]'.")
         return tuple(dict.fromkeys((*pinned(ours), *self.extra)))
 
     @property

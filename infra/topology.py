@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from sqswarm.infra.options import ServerOptions
@@ -65,8 +66,11 @@ def topology(
     architecture: str,
     fleet: Fleet | None = None,
     server: ServerOptions | None = None,
+    tracing: Mapping[str, str] | None = None,
 ) -> Topology:
     """Return the stage that `specs` need; `modules` is what a function imports to find them.
+
+    `tracing` is environment of every function, where an agent's or the server's has no other.
 
     Raises InvalidAgent where AWS could not run a declaration.
     """
@@ -75,16 +79,23 @@ def topology(
         message = "there is no agent to deploy"
         raise InvalidAgent(message, hint="Declare one with @agent in a module that is listed.")
     common = {"SQSWARM_STAGE": names.stage, "SQSWARM_ACCOUNT": names.account}
+    if tracing is not None:
+        ordered_specs = [_traced(spec, tracing) for spec in ordered_specs]
+        server = server and replace(server, env={**tracing, **server.env})
     return Topology(
         names=names,
         topics=_topics(ordered_specs, names),
         agents=tuple(_agent(spec, names, common, modules) for spec in ordered_specs),
-        unrouted=_unrouted(ordered_specs, names, common),
+        unrouted=_unrouted(ordered_specs, names, {**(tracing or {}), **common}),
         runtime=runtime,
         architecture=architecture,
         fleet=fleet or Fleet(),
         server=None if server is None else _server(server, names, common),
     )
+
+
+def _traced(spec: AgentSpec, tracing: Mapping[str, str]) -> AgentSpec:
+    return replace(spec, env=MappingProxyType({**tracing, **spec.env}))
 
 
 def _topics(specs: Sequence[AgentSpec], names: Names) -> tuple[Topic, ...]:

@@ -44,7 +44,8 @@ class Attempt:
     `outcome` is what became of it, once that is recorded: `completed` or `failed` (the task's one
     result), `retried`, `suspended` (it waits for children, people or time), `handed-back` (the
     worker was told to stop) or `lost` (another worker has it, or nothing could be recorded).
-    `error_type` and `error` are what is recorded; `exception` is what the agent raised.
+    `error_type` and `error` are what is recorded; `exception` is what the agent raised. `record` is
+    the task's as the lease was taken, with its history; None where the attempt made it.
     """
 
     task_id: str
@@ -63,12 +64,21 @@ class Attempt:
     traceparent: str | None = None
     tracestate: str | None = None
     baggage: dict[str, str] = field(default_factory=dict)
-    xray: str | None = None
-    """The trace header of AWS X-Ray that the message came with."""
     outcome: str | None = None
     error_type: str | None = None
     error: str | None = None
     exception: BaseException | None = field(default=None, repr=False)
+    record: TaskRecord | None = field(default=None, repr=False)
+
+    @property
+    def wait_ms(self) -> int:
+        """Return how long it waited for a worker, since it could have begun."""
+        return max(0, self.began_ms - self.ready_ms)
+
+    @property
+    def run_ms(self) -> int:
+        """Return how long it ran; 0 before its end."""
+        return 0 if self.ended_ms is None else max(0, self.ended_ms - self.began_ms)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -130,7 +140,8 @@ class TaskEnd:
     """A task's end, told by whoever recorded it: a worker, a canceller or housekeeping.
 
     `attempt` is the last one's number, 0 where there was none. `lost` is True where that one's
-    worker was lost: nobody else will tell of it. Times as Attempt's.
+    worker was lost: nobody else will tell of it. `record` is the task's, where it was at hand.
+    Times as Attempt's.
     """
 
     task_id: str
@@ -150,7 +161,7 @@ class TaskEnd:
     traceparent: str | None = None
     tracestate: str | None = None
     baggage: dict[str, str] = field(default_factory=dict)
-    xray: str | None = None
+    record: TaskRecord | None = field(default=None, repr=False)
 
     @classmethod
     def of_attempt(cls, attempt: Attempt) -> TaskEnd:
@@ -172,7 +183,6 @@ class TaskEnd:
             traceparent=attempt.traceparent,
             tracestate=attempt.tracestate,
             baggage=attempt.baggage,
-            xray=attempt.xray,
         )
 
     @classmethod
@@ -205,6 +215,7 @@ class TaskEnd:
             traceparent=record.traceparent,
             tracestate=record.tracestate,
             baggage=baggage_entries(record.baggage),
+            record=record,
         )
 
 

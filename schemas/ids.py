@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from typing import NewType
+from zlib import crc32
 
 TaskId = NewType("TaskId", str)
 """A UUID in its canonical text form: 48 bits of time, 74 random bits (RFC 9562).
@@ -21,6 +22,9 @@ RandomBits = Callable[[int], int]
 
 _TASK_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[78][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_SPAN = re.compile(r"[0-9a-f]{16}")
+_XRAY_ROOT = re.compile(r"1-([0-9a-f]{8})-([0-9a-f]{24})")
+_TRACE_BYTES = 12
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _BARE = 7
 _RECORDED = 8
@@ -98,8 +102,34 @@ def new_version(random_bits: RandomBits) -> str:
 
 
 def new_traceparent(random_bits: RandomBits) -> str:
-    """Return a fresh sampled trace context (W3C Trace Context, `traceparent` version 00)."""
-    return f"00-{random_bits(128):032x}-{random_bits(64):016x}-01"
+    """Return the trace context of a task that nobody's trace has led to (W3C, version 00).
+
+    It says of itself that no span has made it, and that nobody has decided yet whether the trace is
+    kept (`begins_trace`, `is_undecided`): whoever traces the task can then begin the trace.
+    """
+    return _begun(random_bits(8 * _TRACE_BYTES))
+
+
+def traceparent_of_task(task_id: str) -> str:
+    """Return the trace context of a task whose message has none: every reader makes the same."""
+    return _begun(_digest(task_id, _TRACE_BYTES))
+
+
+def _begun(number: int) -> str:
+    checked = number << 32 | crc32(number.to_bytes(_TRACE_BYTES, "big"))
+    trace_id = f"{checked:032x}"
+    return f"00-{trace_id}-{trace_id[16:]}-01"
+
+
+def begins_trace(traceparent: str) -> bool:
+    """Tell whether the span that a trace context names is none: its trace begins with the task."""
+    return traceparent[19:35] == traceparent[36:52] and is_undecided(traceparent)
+
+
+def is_undecided(traceparent: str) -> bool:
+    """Tell whether a trace began with a task, so that its id alone decides whether it is kept."""
+    number = int(traceparent[3:35], 16)
+    return crc32((number >> 32).to_bytes(_TRACE_BYTES, "big")) == number & 0xFFFFFFFF
 
 
 def is_traceparent(text: object) -> bool:
@@ -107,9 +137,34 @@ def is_traceparent(text: object) -> bool:
     return isinstance(text, str) and _TRACEPARENT.fullmatch(text) is not None
 
 
-def next_span(traceparent: str | None, random_bits: RandomBits) -> str:
-    """Return a trace context within the same trace; a new one where there is none."""
+def span_id_of(*parts: str | int) -> str:
+    """Return the span id of a task (its id), or of what has more than one name within it.
+
+    Derived, so that a task's children know the span that its end will make, and that whoever finds
+    an attempt lost can tell of it in its place.
+    """
+    return f"{_digest(chr(0).join(map(str, parts)), 8) or 1:016x}"
+
+
+def within_task(traceparent: str | None, task_id: str) -> str:
+    """Return the trace context below a task's own span: its children's, a redrive's."""
     if traceparent is None or not is_traceparent(traceparent):
-        return new_traceparent(random_bits)
-    parts = traceparent.split("-")
-    return f"00-{parts[1]}-{random_bits(64):016x}-{parts[3]}"
+        traceparent = traceparent_of_task(task_id)
+    return f"00-{traceparent[3:35]}-{span_id_of(task_id)}-{traceparent[53:]}"
+
+
+def traceparent_of_xray(header: str) -> str | None:
+    """Return the trace context that a trace header of AWS X-Ray is, None where it is none.
+
+    Source: X-Ray Developer Guide, "Tracing header": `Root=1-5759e988-bd86…;Parent=5399…;Sampled=1`.
+    """
+    found = dict(part.strip().partition("=")[::2] for part in header.split(";"))
+    root = _XRAY_ROOT.fullmatch(found.get("Root", ""))
+    flags = "01" if found.get("Sampled") == "1" else "00"
+    if root is None or not _SPAN.fullmatch(found.get("Parent", "")):
+        return None
+    return f"00-{root[1]}{root[2]}-{found['Parent']}-{flags}"
+
+
+def _digest(text: str, length: int) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:length], "big")

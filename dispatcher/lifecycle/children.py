@@ -14,7 +14,7 @@ from sqswarm.backends.aws.chunks import chunks
 from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
 from sqswarm.dispatcher.lifecycle.republish import republish
 from sqswarm.schemas import protocol
-from sqswarm.schemas.ids import new_version, next_span
+from sqswarm.schemas.ids import new_version, within_task
 from sqswarm.schemas.journal import PlannedChild, child_id, plan_entry
 from sqswarm.schemas.json import dumps, loads, size_bytes
 from sqswarm.schemas.lifecycle import Phase, Status
@@ -95,7 +95,7 @@ async def _record(
         session_id=child.session_id,
         ordering_key=child.ordering_key or child.session_id,
         deadline=parent.deadline,
-        traceparent=next_span(parent.traceparent, connection.runner.random_bits),
+        traceparent=within_task(parent.traceparent, parent.task_id),
         tracestate=parent.tracestate,
         baggage=parent.baggage,
     )

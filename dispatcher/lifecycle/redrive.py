@@ -19,7 +19,7 @@ from sqswarm.dispatcher.submit import Submitted
 from sqswarm.dispatcher.view import find, not_found
 from sqswarm.schemas import protocol
 from sqswarm.schemas.errors import SwarmError, UsageError
-from sqswarm.schemas.ids import created_ms, derive_task_id, new_traceparent, new_version
+from sqswarm.schemas.ids import created_ms, derive_task_id, new_version, within_task
 from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.message import Message
 from sqswarm.schemas.task import TaskRecord
@@ -73,7 +73,7 @@ def _again(connection: Connection, old: TaskRecord) -> Message:
         parent=None,
         parent_agent=None,
         deadline=None,
-        traceparent=new_traceparent(connection.runner.random_bits),
+        traceparent=within_task(old.traceparent, old.task_id),
         redriven_from=old.task_id,
     )
 

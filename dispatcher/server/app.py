@@ -14,6 +14,7 @@ from sqswarm.dispatcher.server.context import ServerContext
 from sqswarm.dispatcher.server.http.routes import HINT, routes
 from sqswarm.dispatcher.server.mcp.server import McpServer
 from sqswarm.dispatcher.server.problem import problem
+from sqswarm.dispatcher.tracing import is_tracing
 
 
 def build_app(context: ServerContext, access: Access) -> Starlette:
@@ -33,6 +34,10 @@ def build_app(context: ServerContext, access: Access) -> Starlette:
     app.add_exception_handler(404, _nothing_here)
     app.add_middleware(_BeforeRoutes, context=context)
     app.add_middleware(AuthMiddleware, access=access)
+    if is_tracing():
+        from sqswarm.dispatcher.otel.asgi import HttpSpans
+
+        app.add_middleware(HttpSpans, mcp_path=MCP_PATH)
     return app
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from sqswarm.dispatcher.connection import (
     read_catalogue,
 )
 from sqswarm.dispatcher.server.auth.identity import Identity
+from sqswarm.dispatcher.tracing import start_tracing
 from sqswarm.schemas.catalogue import Catalogue
 from sqswarm.schemas.errors import InvalidSettings, NotDeployed, Unreachable
 from sqswarm.schemas.json import JsonObject
@@ -85,6 +87,7 @@ class ServerContext:
         """Connect on aioboto3, on the running event loop; raises as `Swarm.connect` does."""
         import aioboto3
 
+        start_tracing(os.environ)
         known = settings or settings_from_environment()
         caller = AioCaller(aioboto3.Session(), lambda service: client_options(known, service))
         try:
@@ -101,6 +104,7 @@ class ServerContext:
         A deployment starts the function before it writes the catalogue: then the first request
         reads it.
         """
+        start_tracing(os.environ)
         caller = ThreadedCaller(client_factory(settings))
         known = await identify(settings, caller)
         principal = str(known.principal)

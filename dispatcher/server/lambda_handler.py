@@ -15,6 +15,7 @@ from mangum import Mangum
 from sqswarm.dispatcher.server.app import build_app
 from sqswarm.dispatcher.server.auth import access_from_environment
 from sqswarm.dispatcher.server.context import ServerContext, ServerSettings
+from sqswarm.dispatcher.tracing import flush_traces
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.settings import START_CHECK, Settings
 
@@ -52,7 +53,10 @@ class LambdaServer:
 
     def handle(self, event: JsonObject, context: Any) -> JsonObject:
         """Answer one HTTP request."""
-        return self._mangum(event, context)
+        try:
+            return self._mangum(event, context)
+        finally:
+            self._loop.run_until_complete(flush_traces())
 
 
 if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:  # only where this is the entry point

@@ -79,8 +79,10 @@ class Session:
         from sqswarm.backends.aws.connect import client_factory
         from sqswarm.backends.runner import BlockingRunner, run_straight
         from sqswarm.dispatcher.connection import open_connection
+        from sqswarm.dispatcher.tracing import start_tracing
 
         settings = self.reachable()
+        start_tracing(os.environ)
         caller = BlockingCaller(client_factory(settings))
         return run_straight(open_connection(settings, caller, BlockingRunner(), operator=True))
 

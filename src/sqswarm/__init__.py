@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sqswarm.dispatcher.middleware import Middleware, add_middleware, remove_middleware
     from sqswarm.dispatcher.submit import Request
     from sqswarm.dispatcher.view import TaskView
+    from sqswarm.dispatcher.otel import Tracing
     from sqswarm.schemas.agent_spec import Schedule, Subscription
     from sqswarm.schemas.as_tool import AsTool
     from sqswarm.schemas.errors import (
@@ -85,6 +86,7 @@ __all__ = [
     "Timeline",
     "Tool",
     "ToolUse",
+    "Tracing",
     "Turn",
     "add_middleware",
     "agent",
@@ -129,6 +131,7 @@ _HOMES = {
     "Timeline": "schemas.timeline",
     "Tool": "workers.claude.tools",
     "ToolUse": "schemas.heard",
+    "Tracing": "dispatcher.otel",
     "Turn": "schemas.heard",
     "add_middleware": "dispatcher.middleware",
     "agent": "workers.agent",

@@ -3,20 +3,26 @@
 import uuid
 from secrets import randbits
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sqswarm.schemas.ids import (
     adopted_task_id,
+    begins_trace,
     created_ms,
     derive_task_id,
     event_task_id,
     is_recorded_first,
     is_task_id,
     is_traceparent,
+    is_undecided,
     new_task_id,
     new_traceparent,
-    next_span,
+    span_id_of,
+    traceparent_of_task,
+    traceparent_of_xray,
+    within_task,
 )
 
 times = st.integers(min_value=0, max_value=2**48 - 1)
@@ -71,6 +77,43 @@ def test_only_an_id_whose_record_is_made_first_says_so():
 
 def test_a_trace_context_that_is_none_is_not_continued():
     for garbage in (None, "", "a-b-c-d", "00-" + "a" * 32 + "-" + "b" * 16 + "-01\n"):
-        assert is_traceparent(next_span(garbage, randbits))
+        assert is_traceparent(within_task(garbage, "task"))
     given = new_traceparent(randbits)
-    assert next_span(given, randbits).split("-")[1] == given.split("-")[1]
+    assert within_task(given, "task").split("-")[1] == given.split("-")[1]
+
+
+@given(st.text())
+def test_a_trace_that_begins_with_a_task_says_so_as_long_as_it_lasts(task_id):
+    for begun in (new_traceparent(randbits), traceparent_of_task(task_id)):
+        assert is_traceparent(begun)
+        assert begins_trace(begun)
+        child = within_task(begun, task_id)
+        assert is_undecided(child)
+        assert not begins_trace(child)
+        assert child[36:52] == span_id_of(task_id)
+    theirs = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    assert not is_undecided(theirs)
+    assert not begins_trace(theirs)
+    assert traceparent_of_task(task_id) == traceparent_of_task(task_id)
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        pytest.param(
+            "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
+            "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01",
+            id="sampled",
+        ),
+        pytest.param(
+            "A=1-6; Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Lineage=a",
+            "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-00",
+            id="not-sampled",
+        ),
+        pytest.param("Root=1-5759e988-bd862e3fe1be46a994272793", None, id="no-parent"),
+        pytest.param("Root=2-x;Parent=53995c3f42cd8ad8", None, id="no-root"),
+        pytest.param("", None, id="empty"),
+    ],
+)
+def test_a_trace_header_of_xray_is_a_trace_context(header, expected):
+    assert traceparent_of_xray(header) == expected

@@ -15,6 +15,7 @@ from sqswarm.dispatcher.connection import Connection, open_connection
 from sqswarm.dispatcher.lifecycle.dead_letter_sweep import DeadLetterSweeper, dead_letter_unrouted
 from sqswarm.dispatcher.lifecycle.sweep import Housekeeper
 from sqswarm.dispatcher.schedule import submit_scheduled
+from sqswarm.dispatcher.tracing import flush_traces, start_tracing
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.settings import START_CHECK, Settings
 
@@ -26,11 +27,18 @@ async def handle_event(event: JsonObject, environment: dict[str, str]) -> JsonOb
     its schedule `number` asks for at `time`. Anything else: sweep once, then look through the
     dead letters. The catalogue is read every time: agents come and go between rounds.
     """
-    settings = Settings.from_env(environment)
-    caller = ThreadedCaller(client_factory(settings))
-    connection = await open_connection(settings, caller, AsyncRunner(), operator=True)
     configure_logging(environment)
     log = Log.of_agent("housekeeping")
+    start_tracing(environment, log=log)
+    try:
+        return await _handled(event, Settings.from_env(environment), log)
+    finally:
+        await flush_traces()
+
+
+async def _handled(event: JsonObject, settings: Settings, log: Log) -> JsonObject:
+    caller = ThreadedCaller(client_factory(settings))
+    connection = await open_connection(settings, caller, AsyncRunner(), operator=True)
     if "Records" in event:
         deliveries = [delivery_of(record) for record in event["Records"]]
         keep = await dead_letter_unrouted(connection, log, deliveries)

@@ -17,6 +17,7 @@ from sqswarm.backends.aws.connect import client_factory
 from sqswarm.backends.log import Log, configure_logging
 from sqswarm.backends.runner import AsyncRunner
 from sqswarm.dispatcher.connection import connect
+from sqswarm.dispatcher.tracing import start_tracing
 from sqswarm.schemas.agent_spec import AgentSpec
 from sqswarm.schemas.errors import UnknownAgent
 from sqswarm.schemas.json import JsonObject
@@ -37,7 +38,7 @@ class Worker:
         What keeps the agent from loading is kept: left to Lambda, it would show in a log only,
         and the tasks would go round until their receives are used up.
         """
-        configure_logging(environment)
+        start_tracing(environment, log=configure_logging(environment))
         self._environment = environment
         settings = Settings.from_env(environment)
         self._name = environment["SQSWARM_AGENT"]

@@ -277,7 +277,7 @@ class Runtime:
             outcome = Broke(error_type=type(error).__name__, message=str(error), exception=error)
         ended_ms = self._worker.now_ms()
         outcome = _recordable(outcome)
-        note_outcome(job, outcome)
+        note_outcome(job, outcome, ended_ms=ended_ms)
         decision = decide(
             outcome,
             attempt=lease.attempt,

@@ -59,7 +59,7 @@ class Hooks:
 
     def ended(self, job: Job) -> None:
         """Note when the run ended; what becomes of it is known later."""
-        if job.told is not None:
+        if job.told is not None and job.told.ended_ms is None:
             job.told.ended_ms = self._worker.now_ms()
 
     def over(self, job: Job) -> None:
@@ -91,8 +91,10 @@ class Hooks:
             await middleware.tell("after_batch", batch)
 
 
-def note_outcome(job: Job, outcome: Outcome) -> None:
-    """Note what an attempt broke or failed with."""
+def note_outcome(job: Job, outcome: Outcome, *, ended_ms: int) -> None:
+    """Note when an attempt ended, and what it broke or failed with."""
+    if job.told is not None:
+        job.told.ended_ms = ended_ms
     if job.told is not None and isinstance(outcome, Broke | Failed):
         job.told.error_type, job.told.error = outcome.error_type, outcome.message
         job.told.exception = outcome.exception
@@ -111,7 +113,8 @@ def _attempt(job: Job, lease: Lease, *, now_ms: int) -> Attempt:
     from sqswarm.schemas.heard import Attempt
 
     message, record = job.message, lease.record
-    sent_ms = min(job.delivery.sent_ms or now_ms, now_ms)  # SQS's clock is another
+    began_ms = now_ms if lease.began is None else int(lease.began.partition(" ")[0])
+    sent_ms = min(job.delivery.sent_ms or began_ms, began_ms)  # SQS's clock is another
     return Attempt(
         task_id=job.task_id,
         agent=lease.agent,
@@ -119,7 +122,7 @@ def _attempt(job: Job, lease: Lease, *, now_ms: int) -> Attempt:
         number=lease.attempt,
         created_ms=sent_ms if record is None else record.created_ms,
         ready_ms=sent_ms,
-        began_ms=now_ms,
+        began_ms=began_ms,
         parent=message.parent and message.parent.partition("#")[0],
         parent_agent=message.parent_agent,
         topic=message.topic,
@@ -128,5 +131,5 @@ def _attempt(job: Job, lease: Lease, *, now_ms: int) -> Attempt:
         traceparent=message.traceparent,
         tracestate=message.tracestate,
         baggage=baggage_entries(message.baggage),
-        xray=job.delivery.xray,
+        record=record,
     )

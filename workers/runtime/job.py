@@ -6,8 +6,10 @@ from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from sqswarm.backends.ports.bus import Delivery
+from sqswarm.dispatcher.tracing import follows_xray
 from sqswarm.schemas.agent_spec import AgentSpec, Durability
 from sqswarm.schemas.errors import PoisonMessage
+from sqswarm.schemas.ids import traceparent_of_xray
 from sqswarm.schemas.message import Message, decode
 from sqswarm.schemas.protocol import Lease
 from sqswarm.schemas.task import TaskRecord
@@ -80,6 +82,8 @@ def job_of(delivery: Delivery, spec: AgentSpec, *, token: str, request_id: str =
         raise
     except Exception as error:
         raise PoisonMessage("unreadable", f"the message cannot be read: {error!r}") from error
+    if message.traceparent is None and delivery.xray and follows_xray():
+        message = replace(message, traceparent=traceparent_of_xray(delivery.xray))
     if message.topic is not None:
         if message.topic not in {s.topic for s in spec.subscriptions}:
             why = f"the agent {spec.name!r} does not subscribe to the topic {message.topic!r}"

@@ -16,6 +16,7 @@ from sqswarm.backends.aws.connect import client_options, identify
 from sqswarm.backends.log import Log
 from sqswarm.backends.runner import AsyncRunner
 from sqswarm.dispatcher.connection import connect, open_connection
+from sqswarm.dispatcher.tracing import flush_traces, start_tracing
 from sqswarm.schemas.settings import Settings
 from sqswarm.workers.agent import AnyAgent
 from sqswarm.workers.hosts.container.poller import Poller
@@ -56,6 +57,7 @@ async def work(
     """
     import aioboto3
 
+    start_tracing(os.environ, log=log)
     stopping = asyncio.Event()
     caller = AioCaller(aioboto3.Session(), lambda service: client_options(settings, service))
     try:
@@ -74,6 +76,7 @@ async def work(
                 task.cancel()
     finally:
         await caller.close()
+        await flush_traces()
     log.info("worker.stopped")
     return not any(poller.runtime.hung for poller in pollers)
 
