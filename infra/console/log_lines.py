@@ -12,8 +12,8 @@ from itertools import islice
 from typing import Any
 
 from nicegui import ui
-from sqswarm.infra.cli.log_events import LogLine, events, group_prefix, log_line
 
+from sqswarm.infra.cli.log_events import LogLine, events, group_prefix, log_line
 from sqswarm.infra.console.acts import attempt
 from sqswarm.infra.console.frame import View
 from sqswarm.infra.console.parts import button, code
