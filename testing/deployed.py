@@ -10,13 +10,12 @@ from typing import Any
 
 from sqswarm import Swarm
 from sqswarm.backends.aws.connect import settings_from_environment
-from sqswarm.dispatcher.view import TaskView
 from sqswarm.infra.deploy import deploy
 from sqswarm.infra.plan import Plan, plan
 from sqswarm.infra.project import find_project
 from sqswarm.schemas.naming import UNROUTED, Names
 from sqswarm.testing.local_aws import LocalAws
-from sqswarm.testing.report import tasks_text
+from sqswarm.testing.report import tasks_text, timelines_text
 
 STAGE = "test"
 _SHOWN_TASKS = 20
@@ -74,16 +73,10 @@ class Deployed:
                 page = table.scan(**keys, ExclusiveStartKey=page["LastEvaluatedKey"])
 
     def report(self, swarm: Swarm) -> str:
-        """Return the newest tasks and the newest lines of the functions' logs."""
-        views = swarm.list(limit=_SHOWN_TASKS)
-        return "\n".join(
-            [
-                *tasks_text(view.record for view in views),
-                *_timelines(swarm, views),
-                "",
-                *self._lines()[-_SHOWN_LINES:],
-            ]
-        )
+        """Return the newest tasks, their timelines, and the newest lines of the functions' logs."""
+        records = [view.record for view in swarm.list(limit=_SHOWN_TASKS)]
+        told = [*tasks_text(records), *timelines_text(swarm, records)]
+        return "\n".join([*told, "", *self._lines()[-_SHOWN_LINES:]])
 
     def _lines(self) -> list[str]:
         assert self._made is not None  # noqa: S101 - `ready` has seen to it
@@ -97,10 +90,3 @@ class Deployed:
                 )["events"]
                 found += [(e["timestamp"], f"{name}  {e['message'].rstrip()}") for e in events]
         return [line for _, line in sorted(found)]
-
-
-def _timelines(swarm: Swarm, views: list[TaskView]) -> list[str]:
-    timeline = getattr(swarm, "timeline", None)
-    if timeline is None:
-        return []
-    return [str(timeline(view.id)) for view in views if view.status.value == "failed"]

@@ -157,12 +157,14 @@ class MemorySwarm(Swarm):
         return [line for line in self.stage.log.getvalue().splitlines() if task_id in line]
 
     def report(self) -> str:
-        """Return the state of every task, and the newest log lines, for people."""
-        from sqswarm.testing.report import tasks_text
+        """Return how every task stands and what became of it, and the newest log lines."""
+        from sqswarm.testing.report import tasks_text, timelines_text
 
+        records = self.records
         lines = self.logs()[-_SHOWN_LINES:]
         left = [f"has not happened: {one}" for one in self.faults.left]
-        return "\n".join([*tasks_text(self.records), *left, "", *lines])
+        told = [*tasks_text(records), *timelines_text(self, records), *left]
+        return "\n".join([*told, "", *lines])
 
     def stuck(self, task_id: str, timeout: float | None) -> TimedOut:
         """Return why a task has no result."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from sqswarm.dispatcher.client import Swarm
+from sqswarm.infra.cli.timeline_tree import timeline_lines
 from sqswarm.schemas.journal import entries
 from sqswarm.schemas.task import TaskRecord, iso
 
@@ -28,6 +30,14 @@ def tasks_text(records: Iterable[TaskRecord]) -> Iterator[str]:
             yield f"  error {kind}: {record.error.get('message')}"
         if record.result is not None:
             yield f"  result {_cut(record.result.inline or record.result.ref or '')}"
+
+
+def timelines_text(swarm: Swarm, records: Iterable[TaskRecord]) -> Iterator[str]:
+    """Yield the timelines of tasks that nobody of the others has started."""
+    for record in records:
+        if record.parent is None:
+            yield ""
+            yield from timeline_lines(swarm.timeline(record.task_id))
 
 
 def _cut(text: str, limit: int = 300) -> str:

@@ -46,6 +46,12 @@ def print_timeline(timeline: Timeline, logs: Mapping[str, Sequence[LogLine]]) ->
         console.print(line, soft_wrap=True)
 
 
+def timeline_lines(timeline: Timeline) -> Iterator[str]:
+    """Yield a task's timeline as plain lines, without logs."""
+    for line in _lines(timeline, {}):
+        yield line.plain
+
+
 def _lines(timeline: Timeline, logs: Mapping[str, Sequence[LogLine]]) -> Iterator[Text]:
     head = Text(f"{_shown(timeline.agent)} {timeline.task_id}  ", style="bold")
     head.append(timeline.status.value, style=_COLOURS.get(timeline.status.value, "bold"))
