@@ -18,7 +18,14 @@ _EVERYWHERE = (
 )
 
 VERBS: dict[str, dict[str, str]] = {
-    "Local AWS": {"up": "up:up", "env": "env:env", "down": "down:down"},
+    "Start": {
+        "init": "init:init",
+        "dev": "dev:dev",
+        "up": "up:up",
+        "env": "env:env",
+        "down": "down:down",
+        "doctor": "doctor:doctor",
+    },
     "Stage": {
         "deploy": "deploy:deploy",
         "destroy": "destroy:destroy",
@@ -46,7 +53,6 @@ VERBS: dict[str, dict[str, str]] = {
         "logs": "logs:logs",
         "cost": "cost:cost",
         "session": "sessions:session",
-        "doctor": "doctor:doctor",
     },
     "Servers": {"serve": "serve:serve", "mcp": "mcp:mcp"},
 }

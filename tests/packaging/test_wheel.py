@@ -20,7 +20,9 @@ pytestmark = pytest.mark.proof  # it builds, installs and deploys: over a minute
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("schemas", "backends", "dispatcher", "workers", "infra", "testing")
 PARTS = (*FOLDERS, "localstack", "src", "pyproject.toml", "README.md", "LICENSE")
-NOT_SOURCE = shutil.ignore_patterns("__pycache__", "*.egg-info", "build", ".*")
+NOT_SOURCE = shutil.ignore_patterns(
+    "__pycache__", "*.egg-info", "build", ".*_cache", ".git", ".venv"
+)
 
 PROJECT = {
     "pyproject.toml": '[tool.sqswarm]\nagents = ["app.agents"]\nrequirements = ["wrapt"]\n',
@@ -151,6 +153,8 @@ def test_the_wheel_holds_all_that_runs_and_nothing_else(tree, wheel):
     data = {"py.typed", "__init__.py", "__main__.py", "localstack/plugin/pyproject.toml"}
     data |= {f"localstack/{n}" for n in ("constraints.txt", "constraints_ministack.txt")}
     data.add("localstack/compose.yaml")
+    templates = tree / "infra" / "scaffold" / "templates"
+    data |= {p.relative_to(tree).as_posix() for p in templates.rglob("*") if p.is_file()}
     assert names == code | {f"sqswarm/{name}" for name in data}
 
 
