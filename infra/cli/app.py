@@ -60,8 +60,7 @@ VERBS: dict[str, dict[str, str]] = {
 
 app = typer.Typer(
     cls=verb_group(VERBS, epilog=_EVERYWHERE),
-    no_args_is_help=True,
-    add_completion=False,
+    invoke_without_command=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     epilog=_EVERYWHERE,
@@ -96,9 +95,13 @@ def everywhere(
 ) -> None:
     """Swarms of AI agents on SNS, SQS, Lambda and DynamoDB.
 
-    First steps: sqswarm up, sqswarm deploy, sqswarm agents, sqswarm submit AGENT text=hello --wait
+    First steps: sqswarm init demo, cd demo, sqswarm dev. Without a verb: what is up, and what next.
     """
     context.obj = Session(json=json, debug=debug, stage=stage, endpoint=endpoint)
+    if context.invoked_subcommand is None:
+        from sqswarm.infra.cli.overview import show_overview
+
+        show_overview(context.obj)
 
 
 def main() -> None:

@@ -8,11 +8,11 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 
 from sqswarm.backends.aws.connect import client_factory, names_of
 from sqswarm.infra.account import with_account
+from sqswarm.infra.dev.console import console
 from sqswarm.infra.dev.deployer import Deployer, Outcome
 from sqswarm.infra.dev.follow import Follower
 from sqswarm.infra.dev.screen import Screen, shown
@@ -56,6 +56,7 @@ class Loop:
             )
             stack.callback(follower.stop)
             follower.start()
+            stack.enter_context(console(self.settings, self._console))
             try:
                 for files in saves(watched_folders(self.project), self._stop):
                     self._reload(deployer, files)
@@ -74,8 +75,6 @@ class Loop:
             self.screen.say("ready", text, agents=outcome.agents, seconds=round(took, 2))
             self.screen.agents(outcome.agents)
             self._notes(outcome)
-        if _has_console():
-            self.screen.say("hint", "  console: sqswarm ui, in another terminal")
         self.screen.say("watching", f"  watching {self.folder}; Ctrl-C ends it all", dim=True)
 
     def _reload(self, deployer: Deployer, files: Sequence[Path]) -> None:
@@ -104,15 +103,11 @@ class Loop:
         for note in outcome.notes:
             self.screen.say("note", f"note: {note}", dim=True)
 
+    def _console(self, url: str) -> None:
+        self.screen.say("console", f"  console: {url}", url=url)
+
     def _step(self, text: str) -> None:
         self.screen.say("step", text, dim=True)
-
-
-def _has_console() -> bool:
-    from sqswarm.infra.cli.app import VERBS
-
-    known = any("ui" in verbs for verbs in VERBS.values())
-    return known and find_spec("nicegui") is not None
 
 
 @contextlib.contextmanager
