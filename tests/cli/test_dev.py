@@ -11,6 +11,7 @@ import time
 
 import psutil
 import pytest
+from slowness import slowness
 
 from sqswarm import Swarm
 from sqswarm.backends.aws.connect import settings_from_environment
@@ -151,3 +152,16 @@ def test_a_save_while_a_hundred_tasks_run_loses_none(dev, stage):
     assert [result.split()[1] for result in results] == [str(number) for number in range(101)]
     assert results[-1] == "v4 100"  # what begins after the save has the new code
     assert {result.split()[0] for result in results} <= {"v1", "v2", "v3", "v4"}
+
+
+@pytest.mark.proof
+def test_new_code_is_live_within_a_second_of_the_save(dev, stage):
+    seconds = []
+    for version in range(2, 8):
+        time.sleep(4 * slowness())  # whoever saves has written something in between
+        before = slowness()
+        dev.save(f"v{version - 1}", f"v{version}")
+        took = dev.wait("live")["seconds"]
+        assert stage.submit("quick", number=1).result(timeout=60) == f"v{version} 1"
+        seconds.append(took / max(before, slowness()))
+    assert sorted(seconds)[len(seconds) // 2] < 1.0, seconds
