@@ -15,9 +15,11 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from typing import Literal
 
 import sqswarm
 from sqswarm.infra.imports import Import, Imports, imports_of, is_there, locations
@@ -99,17 +101,13 @@ class Bundle:
         if size > ARCHIVE_LIMIT_BYTES:
             message = f"the code has {size:,} bytes; Lambda takes {ARCHIVE_LIMIT_BYTES:,}"
             raise DeployFailed(message, hint="Drop requirements or data files that no agent needs.")
-        buffer = io.BytesIO()
+        ours = {name: file for name, file in files.items() if name in _ours()}
         try:
-            with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-                for name, file in sorted(files.items()):
-                    _write(archive, name, file.read_bytes())
-                    if name.endswith(".py"):
-                        _write_compiled(archive, name, file)
+            packed = pack_ours() if ours == _ours() else _packed(ours)
+            return _packed({n: f for n, f in files.items() if n not in ours}, after=packed)
         except OSError as error:
             hint = f"Make room in {tempfile.gettempdir()}, or set TMPDIR to a folder with room."
             raise DeployFailed(f"the code cannot be packed: {error}", hint=hint) from error
-        return buffer.getvalue()
 
 
 def bundle(
@@ -129,16 +127,40 @@ def bundle(
     imports = imports_of(modules, folders=folders)
     seen = {name.partition(".")[0] for name in imported} - {"sqswarm"}
     dynamic = {name for name in seen if locations(name, folders)}
-    root = Path(sqswarm.__file__).parent
-    files = {"sqswarm/__init__.py": root / "__init__.py"}
-    for folder in OUR_FOLDERS:
-        files.update(_tree(root / folder, prefix=f"sqswarm/{folder}/"))
+    files = dict(_ours())
     for package in dict.fromkeys(m.partition(".")[0] for m in modules):
         files.update(_package(package, locations(package)))
     for package in sorted((imports.own | dynamic) - {m.partition(".")[0] for m in modules}):
         files.update(_package(package, locations(package, folders)))
     key = _key(files, requirements)
     return Bundle(files=files, imports=imports, requirements=requirements, key=key)
+
+
+@cache
+def pack_ours() -> bytes:
+    """Return the archive's part that is sqswarm itself; packed once, it takes most of the time."""
+    return _packed(_ours())
+
+
+@cache
+def _ours() -> dict[str, Path]:
+    root = Path(sqswarm.__file__).parent
+    files = {"sqswarm/__init__.py": root / "__init__.py"}
+    for folder in OUR_FOLDERS:
+        files.update(_tree(root / folder, prefix=f"sqswarm/{folder}/"))
+    return files
+
+
+def _packed(files: dict[str, Path], *, after: bytes = b"") -> bytes:
+    """Return a zip of the files, those of the zip `after` before them."""
+    buffer = io.BytesIO(after)
+    mode: Literal["a", "w"] = "a" if after else "w"
+    with zipfile.ZipFile(buffer, mode, zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        for name, file in sorted(files.items()):
+            _write(archive, name, file.read_bytes())
+            if name.endswith(".py"):
+                _write_compiled(archive, name, file)
+    return buffer.getvalue()
 
 
 def _key(files: dict[str, Path], requirements: Requirements | None) -> str:

@@ -34,7 +34,10 @@ from sqswarm.infra.options import ServerOptions, fleet_of, server_of, texts, tra
 from sqswarm.infra.resources import Fleet
 from sqswarm.schemas.errors import UsageError
 
-_EXAMPLE = 'Write `[tool.sqswarm]` and `agents = ["my_agents"]` in pyproject.toml, or --agents.'
+_EXAMPLE = (
+    'Write `[tool.sqswarm]` and `agents = ["my_agents"]` in pyproject.toml, or --agents; '
+    "`sqswarm init DIR` makes a new project."
+)
 _RENAMED = {"door": "server"}
 _FIELDS = ("agents", "pythonpath", "requirements", "container", "server", "tracing")
 

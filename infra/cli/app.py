@@ -18,7 +18,14 @@ _EVERYWHERE = (
 )
 
 VERBS: dict[str, dict[str, str]] = {
-    "Local AWS": {"up": "up:up", "env": "env:env", "down": "down:down"},
+    "Start": {
+        "init": "init:init",
+        "dev": "dev:dev",
+        "up": "up:up",
+        "env": "env:env",
+        "down": "down:down",
+        "doctor": "doctor:doctor",
+    },
     "Stage": {
         "deploy": "deploy:deploy",
         "destroy": "destroy:destroy",
@@ -46,7 +53,6 @@ VERBS: dict[str, dict[str, str]] = {
         "logs": "logs:logs",
         "cost": "cost:cost",
         "session": "sessions:session",
-        "doctor": "doctor:doctor",
     },
     "Servers": {"serve": "serve:serve", "mcp": "mcp:mcp"},
 }
@@ -54,8 +60,7 @@ VERBS: dict[str, dict[str, str]] = {
 
 app = typer.Typer(
     cls=verb_group(VERBS, epilog=_EVERYWHERE),
-    no_args_is_help=True,
-    add_completion=False,
+    invoke_without_command=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     epilog=_EVERYWHERE,
@@ -90,9 +95,13 @@ def everywhere(
 ) -> None:
     """Swarms of AI agents on SNS, SQS, Lambda and DynamoDB.
 
-    First steps: sqswarm up, sqswarm deploy, sqswarm agents, sqswarm submit AGENT text=hello --wait
+    First steps: sqswarm init demo, cd demo, sqswarm dev. Without a verb: what is up, and what next.
     """
     context.obj = Session(json=json, debug=debug, stage=stage, endpoint=endpoint)
+    if context.invoked_subcommand is None:
+        from sqswarm.infra.cli.overview import show_overview
+
+        show_overview(context.obj)
 
 
 def main() -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqswarm.infra.cli.findings import Finding, failed, ok
+from sqswarm.infra.cli.machine_checks import check_clock, check_machine, port_taken
 from sqswarm.infra.cli.session import Session
 from sqswarm.infra.probe import probe
 from sqswarm.schemas.errors import NotDeployed, SwarmError
@@ -17,50 +17,27 @@ if TYPE_CHECKING:
     from sqswarm.infra.plan import Plan
     from sqswarm.schemas.naming import Names
 
-_OLDEST = (3, 11)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One line of the doctor's: `verdict` is ok, warn or fail."""
-
-    what: str
-    verdict: str
-    found: str
-    fix: str | None = None
-    exit_code: int = 1
+_PORT = 4566
+"""Where `up` and `dev` start the local AWS, unless they are told otherwise."""
 
 
 def examine(session: Session, modules: Sequence[str]) -> Iterator[Finding]:
     """Yield findings; what cannot be asked because something before it failed is left out."""
-    version = ".".join(map(str, sys.version_info[:3]))
-    if sys.version_info[:2] >= _OLDEST:
-        yield _ok("python", version)
-    else:
-        yield Finding(what="python", verdict="fail", found=version, fix="Use Python 3.11 or newer.")
+    yield from check_machine()
     yield from _agents(session, modules)
     try:
         settings = session.settings()
     except SwarmError as error:
-        yield _failed("settings", error)
+        yield failed("settings", error)
         return
     yield _emulator(settings)
     try:
         probe(settings)
     except SwarmError as error:
-        yield _failed("endpoint", error)
+        yield failed("endpoint", error)
         return
+    yield from check_clock(settings)
     yield from _deployment(session, settings, modules)
-
-
-def _ok(what: str, found: str) -> Finding:
-    return Finding(what=what, verdict="ok", found=found)
-
-
-def _failed(what: str, error: SwarmError) -> Finding:
-    return Finding(
-        what=what, verdict="fail", found=str(error), fix=error.hint, exit_code=error.exit_code
-    )
 
 
 def _agents(session: Session, modules: Sequence[str]) -> Iterator[Finding]:
@@ -70,7 +47,7 @@ def _agents(session: Session, modules: Sequence[str]) -> Iterator[Finding]:
         # Calling a swarm needs no agents of one's own.
         yield Finding(what="agents here", verdict="warn", found=str(error), fix=error.hint)
     else:
-        yield _ok("agents here", ", ".join(plan.specs))
+        yield ok("agents here", ", ".join(plan.specs))
 
 
 def _emulator(settings: Settings) -> Finding:
@@ -79,14 +56,21 @@ def _emulator(settings: Settings) -> Finding:
 
     running = current()
     if running is not None and (lack := missing_needs(running.kind)) is not None:
-        return _failed("local AWS", lack)
+        return failed("local AWS", lack)
     if running is not None:
-        return _ok("local AWS", f"{running.kind} at {running.endpoint_url}")
+        return ok("local AWS", f"{running.kind} at {running.endpoint_url}")
+    if (holder := port_taken(_PORT)) is not None:
+        return Finding(
+            what="local AWS",
+            verdict="warn",
+            found=f"not running, and another program has its port {_PORT}{holder}",
+            fix=f"Stop that program, or choose another port: sqswarm dev --port {_PORT + 4}",
+        )
     return Finding(
         what="local AWS",
         verdict="warn" if settings.endpoint_url is None or settings.local else "ok",
         found="not running",
-        fix="Start it with `sqswarm up`, unless you mean AWS itself.",
+        fix="Start it with `sqswarm dev` or `sqswarm up`, unless you mean AWS itself.",
     )
 
 
@@ -98,15 +82,15 @@ def _deployment(session: Session, settings: Settings, modules: Sequence[str]) ->
     where = settings.endpoint_url or f"AWS, {settings.region}"
     try:
         names = names_of(with_account(settings, clients))
-        yield _ok("endpoint and credentials", f"{where}, account {names.account}")
+        yield ok("endpoint and credentials", f"{where}, account {names.account}")
         agents = _deployed(settings)
     except NotDeployed as error:
-        yield _failed(f"stage {settings.stage!r}", error)
+        yield failed(f"stage {settings.stage!r}", error)
         return
     except SwarmError as error:
-        yield _failed("endpoint and credentials", error)
+        yield failed("endpoint and credentials", error)
         return
-    yield _ok(f"stage {settings.stage!r}", f"{len(agents)} agents: {', '.join(agents)}")
+    yield ok(f"stage {settings.stage!r}", f"{len(agents)} agents: {', '.join(agents)}")
     yield from _drifts(session, modules, names, clients, local=settings.local)
 
 
@@ -127,20 +111,43 @@ def _functions(
     try:
         bundle_of(plan, local=local).check()
     except SwarmError as error:
-        yield _failed("imports", error)
+        yield failed("imports", error)
     else:
-        yield _ok("imports", "functions find all that the agents import")
+        yield ok("imports", "functions find all that the agents import")
     try:
-        failed = start_check(plan.topology(names), clients, local=local)
+        stopped = start_check(plan.topology(names), clients, local=local)
     except SwarmError as error:
-        yield _failed("functions", error)
+        yield failed("functions", error)
         return
-    if not failed:
-        yield _ok("functions", "start")
-    for found in failed:
+    if not stopped:
+        yield ok("functions", "start")
+    for found in stopped:
         yield Finding(
             what="functions", verdict="fail", found=str(found), fix=found.hint(local=local)
         )
+
+
+def _code(plan: Plan, names: Names, clients: ClientFactory, *, local: bool) -> Finding:
+    """Look at whether what is deployed is what stands here."""
+    from sqswarm.infra.deploy import bundle_of
+    from sqswarm.infra.deployment.record import read_record
+
+    fix = "Run `sqswarm deploy`."
+    try:
+        record = read_record(clients("s3"), names.bucket)
+        key = bundle_of(plan, local=local).key
+    except SwarmError as error:
+        return failed("deployed code", error)
+    if record is None:
+        found = "deployed by another version of sqswarm, or not to its end"
+        return Finding(what="deployed code", verdict="warn", found=found, fix=fix)
+    if record.template != plan.template_digest:
+        found = "older than here: agents or their options have changed since"
+        return Finding(what="deployed code", verdict="warn", found=found, fix=fix)
+    if record.code_key != key:
+        found = "older than here: code has changed since"
+        return Finding(what="deployed code", verdict="warn", found=found, fix=fix)
+    return ok("deployed code", "as it stands here")
 
 
 def _drifts(
@@ -157,14 +164,15 @@ def _drifts(
         plan = session.plan(modules, names.stage)
     except SwarmError:
         return  # said above
+    yield _code(plan, names, clients, local=local)
     yield from _functions(plan, names, clients, local=local)
     try:
         drifts = inspect(plan.topology(names), clients)
     except SwarmError as error:
-        yield _failed("resources", error)
+        yield failed("resources", error)
         return
     if not drifts:
-        yield _ok("resources", "all there, as the agents here declare them")
+        yield ok("resources", "all there, as the agents here declare them")
     for drift in drifts:
         yield Finding(
             what=drift.resource,

@@ -161,16 +161,17 @@ def _check_port(port: int) -> None:
     longer to be seen: such a port gets a moment.
     """
     deadline = time.monotonic() + _PORT_RELEASE_S
-    while (error := _cannot_bind(port)) is not None:
-        holder = _holder(port)
-        if holder or time.monotonic() > deadline:
-            message = f"port {port} cannot be used: {error.strerror}{holder}"
+    while (error := cannot_bind(port)) is not None:
+        who = holder(port)
+        if who or time.monotonic() > deadline:
+            message = f"port {port} cannot be used: {error.strerror}{who}"
             hint = "Stop that program, or choose another port with `--port`."
             raise EmulatorError(message, hint=hint) from error
         time.sleep(0.05)
 
 
-def _cannot_bind(port: int) -> OSError | None:
+def cannot_bind(port: int) -> OSError | None:
+    """Return why nobody could listen on the port now, None where somebody could."""
     with socket.socket() as probe:
         # As servers do: a connection of an earlier run that lingers does not hold the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -181,7 +182,7 @@ def _cannot_bind(port: int) -> OSError | None:
     return None
 
 
-def _holder(port: int) -> str:
+def holder(port: int) -> str:
     """Return who listens on the port, where the system tells."""
     with contextlib.suppress(psutil.Error, OSError):
         for connection in psutil.net_connections("tcp"):

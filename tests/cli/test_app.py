@@ -13,7 +13,7 @@ runner = CliRunner(
     env={"AWS_ENDPOINT_URL": "", "SQSWARM_STAGE": "", "SQSWARM_HOME": "/nonexistent"}
 )
 VERBS = [
-    *("up", "down", "deploy", "destroy", "synth", "agents", "submit", "map"),
+    *("init", "dev", "up", "down", "deploy", "destroy", "synth", "agents", "submit", "map"),
     *(
         "publish",
         "get",

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -210,6 +211,19 @@ def test_doctor_finds_a_deployed_swarm_well(cli):
     findings = cli.json("doctor")
     assert [finding for finding in findings if finding["verdict"] == "fail"] == []
     assert findings[-1]["what"] == "resources"
+    verdicts = {finding["what"]: finding["verdict"] for finding in findings}
+    assert verdicts["deployed code"] == "ok"
+
+
+def test_doctor_tells_of_code_that_has_changed_since_it_was_deployed(cli):
+    agents = Path("verb_agents.py")
+    agents.write_text(AGENTS + "# changed\n")
+    try:
+        code = next(one for one in cli.json("doctor") if one["what"] == "deployed code")
+    finally:
+        agents.write_text(AGENTS)
+    assert (code["verdict"], code["fix"]) == ("warn", "Run `sqswarm deploy`.")
+    assert "code has changed since" in code["found"]
 
 
 def test_a_second_deploy_has_nothing_to_do(cli):

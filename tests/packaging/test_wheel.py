@@ -4,12 +4,15 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
 import pytest
+from slowness import slowness
 
 from sqswarm.infra.local import environment
 from sqswarm.infra.local.environment import find_uv, missing_needs
@@ -20,7 +23,9 @@ pytestmark = pytest.mark.proof  # it builds, installs and deploys: over a minute
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("schemas", "backends", "dispatcher", "workers", "infra", "testing")
 PARTS = (*FOLDERS, "localstack", "src", "pyproject.toml", "README.md", "LICENSE")
-NOT_SOURCE = shutil.ignore_patterns("__pycache__", "*.egg-info", "build", ".*")
+NOT_SOURCE = shutil.ignore_patterns(
+    "__pycache__", "*.egg-info", "build", ".*_cache", ".git", ".venv"
+)
 
 PROJECT = {
     "pyproject.toml": '[tool.sqswarm]\nagents = ["app.agents"]\nrequirements = ["wrapt"]\n',
@@ -151,6 +156,8 @@ def test_the_wheel_holds_all_that_runs_and_nothing_else(tree, wheel):
     data = {"py.typed", "__init__.py", "__main__.py", "localstack/plugin/pyproject.toml"}
     data |= {f"localstack/{n}" for n in ("constraints.txt", "constraints_ministack.txt")}
     data.add("localstack/compose.yaml")
+    templates = tree / "infra" / "scaffold" / "templates"
+    data |= {p.relative_to(tree).as_posix() for p in templates.rglob("*") if p.is_file()}
     assert names == code | {f"sqswarm/{name}" for name in data}
 
 
@@ -216,6 +223,47 @@ def test_up_deploy_and_submit_work_from_the_wheel(here):
     said = here("sqswarm", "doctor")
     assert "functions: start" in said
     assert "imports: functions find all" in said
+
+
+@pytest.mark.localstack
+def test_from_nothing_to_a_first_result_in_a_minute_after_the_install(python, uv, tmp_path):
+    """As docs/start.md says it, with a home of its own: the local AWS's environment is made too."""
+    home = {"SQSWARM_HOME": str(tmp_path / "home")}
+    command = python.with_name("sqswarm")
+    before = slowness()
+    begun = time.monotonic()
+    run(command, "init", "demo", cwd=tmp_path, **home)
+    demo = tmp_path / "demo"
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "SQSWARM_"))}
+    with subprocess.Popen(
+        [command, "dev", "--port", str(free_port())],
+        cwd=demo,
+        env={**kept, **home},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as dev:
+        said = ""
+        try:
+            while "watching" not in said:
+                line = dev.stdout.readline()
+                assert line, said
+                said += line
+            ask = ("submit", "keywords", "title=Queues", "text=hold", "--wait")
+            assert '"queues"' in run(command, *ask, cwd=demo, **home)
+            took_s = time.monotonic() - begun
+        finally:
+            dev.send_signal(signal.SIGINT)
+            said += dev.communicate(timeout=60)[0]
+    assert dev.returncode == 0, said
+    assert "is stopped" in said
+    slowed = max(before, slowness())
+    assert took_s / slowed < 60, f"{took_s:.1f} s, on a machine slowed {slowed:.1f} times"
+    # Its tests, in the same environment, with pytest beside; docs/start.md lets make do it.
+    run(uv, "pip", "install", "--quiet", "--python", python, "pytest", cwd=demo)
+    run(
+        python, "-m", "pytest", "-q", "tests/test_unit.py", "tests/test_memory.py", cwd=demo, **home
+    )
 
 
 REPLACE = """
