@@ -87,6 +87,12 @@ def test_two_emulators_share_nothing(emulator, another, cloud):
     name = "only-there"
     second.sqs.create_queue(QueueName=name)
     table = second.table()
+    for each, body in ((cloud, b"first"), (second, b"second")):
+        each.s3.create_bucket(Bucket="shared-name")
+        each.s3.put_object(Bucket="shared-name", Key="k", Body=body)
+    second.s3.delete_object(Bucket="shared-name", Key="k")
+    second.s3.delete_bucket(Bucket="shared-name")
+    assert cloud.s3.get_object(Bucket="shared-name", Key="k")["Body"].read() == b"first"
     function = second.function(
         "import os\ndef handler(e, c): return os.environ['AWS_ENDPOINT_URL']"
     )

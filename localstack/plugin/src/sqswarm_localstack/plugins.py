@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 
 from localstack.runtime import hooks
 from localstack.services.lambda_.invocation.plugins import RuntimeExecutorPlugin
@@ -34,6 +35,20 @@ def dynamodbstreams() -> Service:
     from sqswarm_localstack.dynamodb import engine_service
 
     return engine_service("dynamodbstreams")
+
+
+@aws_provider(api="s3", name="sqswarm")
+def s3() -> Service:
+    """Selected with PROVIDER_OVERRIDE_S3=sqswarm: stock S3 that keeps its objects to itself.
+
+    Stock S3 has them in /tmp/localstack-s3-storage, whoever looks, in one folder a bucket name:
+    of two emulators on a machine, one deletes the other's.
+    """
+    from localstack.services.s3.provider import S3Provider
+    from localstack.services.s3.storage.ephemeral import EphemeralS3ObjectStore
+
+    objects = EphemeralS3ObjectStore(os.path.join(tempfile.gettempdir(), "s3-objects"))
+    return Service.for_provider(S3Provider(objects))
 
 
 @hooks.on_infra_start()

@@ -28,6 +28,7 @@ _FIXED = {
     "CFN_NO_WAIT_ITERATIONS": "200",
     "PROVIDER_OVERRIDE_DYNAMODB": "sqswarm",
     "PROVIDER_OVERRIDE_DYNAMODBSTREAMS": "sqswarm",
+    "PROVIDER_OVERRIDE_S3": "sqswarm",
 }
 
 
