@@ -171,6 +171,21 @@ async def test_a_sleeper_waits_for_a_worker_only_after_its_sleep(memory, lines):
     assert line["QueueWait"] == [2000]
 
 
+async def test_to_count_costs_no_call(counted, lines):
+    calls = {}
+    for counts in (True, False):
+        memory = MemorySwarm(greet, doomed, cheap)
+        (sqswarm.add_middleware if counts else sqswarm.remove_middleware)(counted)
+        for one in (greet, doomed, cheap):
+            for name in ("Ada", "never", "flaky"):
+                await memory.submit(one, name=name)
+        await memory.settle_down()
+        await memory.housekeep(minutes=2)
+        calls[counts] = memory.store.counts
+    assert calls[True] == calls[False]
+    assert summed(lines(), "Completed") == 8
+
+
 @pytest.mark.parametrize("one", [greet, doomed, cheap], ids=lambda one: one.name)
 async def test_a_task_that_comes_again_is_counted_once(memory, lines, one):
     await memory.submit(one, name="Ada")
