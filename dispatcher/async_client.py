@@ -19,6 +19,7 @@ from sqswarm.dispatcher.lifecycle.redrive import Redriven, redrive, redrive_dead
 from sqswarm.dispatcher.listing import TaskPage, list_tasks
 from sqswarm.dispatcher.map import Done, Mapping
 from sqswarm.dispatcher.publish import publish
+from sqswarm.dispatcher.stats import stats
 from sqswarm.dispatcher.submit import Request, Submitted, submit
 from sqswarm.dispatcher.timeline import DEPTH, LIMIT, timeline
 from sqswarm.dispatcher.tracing import start_tracing
@@ -29,6 +30,7 @@ from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.naming import NamedAgent, agent_name
 from sqswarm.schemas.settings import Settings
+from sqswarm.schemas.stats import Stats
 from sqswarm.schemas.task_filter import Moment, TaskFilter
 from sqswarm.schemas.timeline import Timeline
 
@@ -325,6 +327,11 @@ class AsyncSwarm:
             where=where,
         )
         return await list_tasks(self._connection, wanted, limit=limit, cursor=cursor)
+
+    async def stats(self, *, since_s: float = 3600, agent: str | NamedAgent | None = None) -> Stats:
+        """Return how agents do: rates, times, backlog, failures by type and cost; see Swarm."""
+        agents = None if agent is None else (agent_name(agent),)
+        return await stats(self._connection, since_s=since_s, agents=agents)
 
     def agents(self) -> Entries:
         """Return the deployed agents in the order of their names."""

@@ -26,6 +26,7 @@ from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.naming import NamedAgent
 from sqswarm.schemas.settings import Settings
+from sqswarm.schemas.stats import Stats
 from sqswarm.schemas.task_filter import Moment
 from sqswarm.schemas.timeline import Timeline
 
@@ -325,6 +326,14 @@ class Swarm:
                 cursor=cursor,
             )
         )
+
+    def stats(self, *, since_s: float = 3600, agent: str | NamedAgent | None = None) -> Stats:
+        """Return how agents do: rates, times, backlog, failures by type and cost.
+
+        Of the last `since_s` seconds, of all principals' tasks; all agents, or one. Reads what the
+        swarm keeps anyway, and CloudWatch for the age of messages. Raises UnknownAgent.
+        """
+        return run_straight(self._swarm.stats(since_s=since_s, agent=agent))
 
     def agents(self) -> Entries:
         """Return the deployed agents in the order of their names."""

@@ -92,3 +92,12 @@ def texts(
         message = f"{file}: [tool.sqswarm] {name} is {value!r}, not a list of texts"
         raise UsageError(message, hint=f'Write {name} = ["…"].')
     return tuple(value)
+
+
+def truth(file: Path, table: dict[str, Any], name: str, *, default: bool) -> bool:
+    """Return a setting that is true or false; raises UsageError for anything else."""
+    value = table.get(name, default)
+    if not isinstance(value, bool):
+        message = f"{file}: [tool.sqswarm] {name} is {value!r}"
+        raise UsageError(message, hint=f"Write {name} = true or {name} = false.")
+    return value

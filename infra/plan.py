@@ -108,4 +108,5 @@ def _topology(specs: Mapping[str, AgentSpec], names: Names, project: Project) ->
         fleet=project.fleet,
         server=project.server,
         tracing=project.tracing,
+        metrics=project.metrics,
     )

@@ -6,6 +6,7 @@ docs/settings.md says the same for people; a test keeps the keys alike.
 agents = ["my_agents"]           # modules; each one's @agent functions are deployed
 pythonpath = ["src"]             # where they are found, relative to this file; default "."
 requirements = ["httpx>=0.28"]   # what they need beside sqswarm's own, packed for AWS
+metrics = true                   # CloudWatch metrics of what workers do, and their alarm
 server = true                    # deploy the MCP server too; or a table of its options
 tracing = true                   # pack OpenTelemetry; or a table of OTEL_* for all functions
 
@@ -30,7 +31,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqswarm.infra.options import ServerOptions, fleet_of, server_of, texts, tracing_of
+from sqswarm.infra.options import (
+    ServerOptions,
+    fleet_of,
+    server_of,
+    texts,
+    tracing_of,
+    truth,
+)
 from sqswarm.infra.resources import Fleet
 from sqswarm.schemas.errors import UsageError
 
@@ -39,7 +47,15 @@ _EXAMPLE = (
     "`sqswarm init DIR` makes a new project."
 )
 _RENAMED = {"door": "server"}
-_FIELDS = ("agents", "pythonpath", "requirements", "container", "server", "tracing")
+_FIELDS = (
+    "agents",
+    "pythonpath",
+    "requirements",
+    "metrics",
+    "container",
+    "server",
+    "tracing",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +68,7 @@ class Project:
     requirements: tuple[str, ...] = ()
     fleet: Fleet = field(default_factory=Fleet)
     server: ServerOptions | None = None
+    metrics: bool = True
     tracing: Mapping[str, str] | None = None
     """OTEL_* of every function, None where OpenTelemetry is not packed."""
 
@@ -119,4 +136,5 @@ def _project(file: Path, table: dict[str, Any], modules: Sequence[str]) -> Proje
         fleet=fleet_of(file, table.get("container", {})),
         server=server_of(file, table.get("server", False)),
         tracing=tracing_of(file, table.get("tracing", False)),
+        metrics=truth(file, table, "metrics", default=True),
     )

@@ -131,6 +131,8 @@ class Topology:
     architecture: str
     fleet: Fleet = field(default_factory=Fleet)
     server: ServerFunction | None = None
+    metrics: bool = True
+    """Whether workers count what they do; the dashboard and an alarm are made of it then."""
 
     @property
     def consumers(self) -> tuple[Consumer, ...]:

@@ -25,6 +25,7 @@ from sqswarm.infra.resources import (
 from sqswarm.schemas.agent_spec import AgentSpec
 from sqswarm.schemas.errors import InvalidAgent
 from sqswarm.schemas.json import JsonObject
+from sqswarm.schemas.metrics import OFF, SWITCH
 from sqswarm.schemas.naming import TASKS_TOPIC, UNROUTED, Names
 
 AGENT_HANDLER = "sqswarm.workers.hosts.lambda_handler.handle"
@@ -66,6 +67,7 @@ def topology(
     architecture: str,
     fleet: Fleet | None = None,
     server: ServerOptions | None = None,
+    metrics: bool = True,
     tracing: Mapping[str, str] | None = None,
 ) -> Topology:
     """Return the stage that `specs` need; `modules` is what a function imports to find them.
@@ -82,6 +84,8 @@ def topology(
     if tracing is not None:
         ordered_specs = [_traced(spec, tracing) for spec in ordered_specs]
         server = server and replace(server, env={**tracing, **server.env})
+    if not metrics:
+        common[SWITCH] = OFF
     return Topology(
         names=names,
         topics=_topics(ordered_specs, names),
@@ -91,6 +95,7 @@ def topology(
         architecture=architecture,
         fleet=fleet or Fleet(),
         server=None if server is None else _server(server, names, common),
+        metrics=metrics,
     )
 
 

@@ -40,7 +40,8 @@ class Submission:
 class Attempt:
     """One run of a task under a lease, numbered from 1. Times are Unix milliseconds.
 
-    `ready_ms` is when it could have begun: the message was sent, or the last attempt was over.
+    `ready_ms` is when it could have begun: its message was sent, or its sleep was over. A run
+    ends (`ended_ms`) some time before what became of it is recorded (`recorded_ms`).
     `outcome` is what became of it, once that is recorded: `completed` or `failed` (the task's one
     result), `retried`, `suspended` (it waits for children, people or time), `handed-back` (the
     worker was told to stop) or `lost` (another worker has it, or nothing could be recorded).
@@ -56,6 +57,7 @@ class Attempt:
     ready_ms: int
     began_ms: int
     ended_ms: int | None = None
+    recorded_ms: int | None = None
     parent: str | None = None
     parent_agent: str | None = None
     topic: str | None = None

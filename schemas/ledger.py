@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from sqswarm.schemas.ids import created_ms
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.pricing import MICRO, Tokens
 from sqswarm.schemas.writes import Item, Key
@@ -16,7 +17,10 @@ from sqswarm.schemas.writes import Item, Key
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerEntry:
-    """One paid call. `call` tells it from every other call of the task."""
+    """One paid call. `call` tells it from every other call of the task.
+
+    `at_ms` is when it was paid; of entries from before that was written, when the task was made.
+    """
 
     day: str
     agent: str
@@ -26,6 +30,7 @@ class LedgerEntry:
     call: str
     tokens: Tokens
     micro_usd: int
+    at_ms: int
 
     @property
     def key(self) -> Key:
@@ -51,6 +56,7 @@ class LedgerEntry:
                 output=item["output"],
             ),
             micro_usd=item["micro_usd"],
+            at_ms=item["at"] if "at" in item else created_ms(task_id),
         )
 
 

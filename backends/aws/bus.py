@@ -10,7 +10,13 @@ from botocore.exceptions import ClientError
 
 from sqswarm.backends.aws.caller import AwsCaller, error_code
 from sqswarm.backends.aws.chunks import chunks
-from sqswarm.backends.ports.bus import Delivery, Outgoing, OutgoingDeadLetter, batches
+from sqswarm.backends.ports.bus import (
+    Delivery,
+    Outgoing,
+    OutgoingDeadLetter,
+    QueueDepth,
+    batches,
+)
 from sqswarm.backends.runner import Runner
 from sqswarm.schemas.errors import PublishFailed
 from sqswarm.schemas.naming import Names
@@ -21,6 +27,15 @@ _DELETES_A_CALL = 10
 _GROUP_LENGTH = 128
 _LETTER_BYTES = 1024 * 1024 - 8192
 """Source: SQS quotas, a message of 1 MiB with its attributes."""
+_COUNTS = {
+    "waiting": "ApproximateNumberOfMessages",
+    "in_flight": "ApproximateNumberOfMessagesNotVisible",
+    "delayed": "ApproximateNumberOfMessagesDelayed",
+}
+_METRICS_A_CALL = 500
+"""Source: CloudWatch API, GetMetricData: up to 500 queries."""
+_PERIOD_S = 60
+_LOOK_BACK_S = 300
 _STALE = frozenset(
     {
         "ReceiptHandleIsInvalid",
@@ -165,6 +180,55 @@ class AwsBus:
             request["MessageGroupId"] = group or key
             request["MessageDeduplicationId"] = f"{key}-{letter.attempts}"
         await self._caller.call("sqs", "send_message", **request)
+
+    async def depth(self, queue: str) -> QueueDepth:
+        """Count with SQS GetQueueAttributes."""
+        response = await self._caller.call(
+            "sqs",
+            "get_queue_attributes",
+            QueueUrl=self.queue_url(queue),
+            AttributeNames=list(_COUNTS.values()),
+        )
+        counted = response.get("Attributes", {})
+        return QueueDepth(**{name: int(counted.get(said, 0)) for name, said in _COUNTS.items()})
+
+    async def oldest_s(self, queues: Sequence[str]) -> dict[str, int]:
+        """Ask CloudWatch, which is a minute or more behind; an emulator may have no value."""
+        now_s = self._runner.now_ms() // 1000
+        parts = await self._runner.gather(
+            [self._oldest_s(part, now_s) for part in chunks(queues, _METRICS_A_CALL)]
+        )
+        return {queue: age for part in parts for queue, age in part.items()}
+
+    async def _oldest_s(self, queues: Sequence[str], now_s: int) -> dict[str, int]:
+        response = await self._caller.call(
+            "cloudwatch",
+            "get_metric_data",
+            MetricDataQueries=[
+                {
+                    "Id": f"q{number}",
+                    "MetricStat": {
+                        "Metric": {
+                            "Namespace": "AWS/SQS",
+                            "MetricName": "ApproximateAgeOfOldestMessage",
+                            "Dimensions": [{"Name": "QueueName", "Value": queue}],
+                        },
+                        "Period": _PERIOD_S,
+                        "Stat": "Maximum",
+                    },
+                    "ReturnData": True,
+                }
+                for number, queue in enumerate(queues)
+            ],
+            StartTime=now_s - _LOOK_BACK_S,
+            EndTime=now_s + _PERIOD_S,
+            ScanBy="TimestampDescending",
+        )
+        return {
+            queues[int(result["Id"][1:])]: int(result["Values"][0])
+            for result in response["MetricDataResults"]
+            if result["Values"]
+        }
 
 
 def _entry(message: Outgoing, target: str, *, body: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from sqswarm.backends.ports.bus import Delivery, Outgoing, OutgoingDeadLetter
+from sqswarm.backends.ports.bus import Delivery, Outgoing, OutgoingDeadLetter, QueueDepth
 
 _DEDUPLICATION_MS = 300_000
 """Source: SQS FIFO queues, deduplication interval of five minutes."""
@@ -185,3 +185,21 @@ class MemoryBus:
     ) -> None:
         """Put a message aside."""
         self._store(queue, letter.body, letter.attributes, group)
+
+    async def depth(self, queue: str) -> QueueDepth:
+        """Count."""
+        here, now = self._queues[queue].messages, self._now_ms()
+        hidden = [message for message in here if message.visible_ms > now]
+        in_flight = sum(message.receives > 0 for message in hidden)
+        return QueueDepth(
+            waiting=len(here) - len(hidden), in_flight=in_flight, delayed=len(hidden) - in_flight
+        )
+
+    async def oldest_s(self, queues: Sequence[str]) -> dict[str, int]:
+        """Return what is so: this twin knows."""
+        now = self._now_ms()
+        return {
+            queue: (now - min(message.sent_ms for message in here)) // 1000
+            for queue in queues
+            if (here := self._queues[queue].messages)
+        }

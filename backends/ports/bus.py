@@ -92,6 +92,23 @@ class OutgoingDeadLetter:
         return {name: value for name, value in named.items() if value}
 
 
+@dataclass(frozen=True, kw_only=True)
+class QueueDepth:
+    """How much a queue holds. The counts are SQS's own, which are approximate."""
+
+    waiting: int
+    """Messages that a worker could take now."""
+    in_flight: int
+    """Messages that a worker has taken, or hidden, and not yet deleted."""
+    delayed: int
+    """Messages held back until their time."""
+
+    @property
+    def total(self) -> int:
+        """Return all messages."""
+        return self.waiting + self.in_flight + self.delayed
+
+
 class Bus(Protocol):
     """Topics and queues by name (see sqswarm.schemas.naming)."""
 
@@ -122,6 +139,17 @@ class Bus(Protocol):
         self, queue: str, letter: OutgoingDeadLetter, *, group: str | None
     ) -> None:
         """Put a message aside in the dead-letter queue `queue`, with its reason."""
+        ...
+
+    async def depth(self, queue: str) -> QueueDepth:
+        """Return how much a queue holds; raises NotDeployed where there is none."""
+        ...
+
+    async def oldest_s(self, queues: Sequence[str]) -> dict[str, int]:
+        """Return how long each queue's oldest message has been there, seconds, where that is known.
+
+        It may be some minutes old itself: who asks looks at `depth` too.
+        """
         ...
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from benchmarks.faults.witness import Granted, Witness
 from benchmarks.soak.agents import AGENTS, value
+from benchmarks.soak.counts import Counts, differences
 from benchmarks.soak.inspector import DeadLetter
 from benchmarks.soak.order import ALWAYS, Order, Row
 from sqswarm.schemas.agent_spec import Durability
@@ -55,6 +56,12 @@ class Evidence:
     skew_s: float = 0.0
     told: Sequence[str] = ()
     """What disasters did."""
+    counted: Counts
+    """What workers and housekeeping counted, from their log lines."""
+    lines_lost: bool = False
+    """Whether log lines may be lost although nobody died: where the disk was full."""
+    faulty: bool = False
+    """Whether calls were kept from their answers."""
 
     @cached_property
     def rows(self) -> dict[str, Row]:
@@ -327,6 +334,12 @@ def _order_is_kept(seen: Evidence) -> Iterator[Breach]:
         last[key] = max(n, last.get(key, -1))
 
 
+def _metrics_add_up(seen: Evidence) -> Iterator[Breach]:
+    """Each task's end is counted once, or its worker died, or was not answered, over it."""
+    for what in differences(seen):
+        yield Breach(law="metrics-add-up", task_id="", what=what)
+
+
 def _all_is_quiet(seen: Evidence) -> Iterator[Breach]:
     for queue, count in seen.left.items():
         yield Breach(law="all-is-quiet", task_id="", what=f"{queue} holds {count} messages")
@@ -345,5 +358,6 @@ LAWS = (
     _steps_are_recorded_once,
     _joins_fire_once,
     _order_is_kept,
+    _metrics_add_up,
     _all_is_quiet,
 )

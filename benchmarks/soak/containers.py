@@ -9,7 +9,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,6 +67,13 @@ class Containers:
             process.kill()
         self.killed += len(running)
         return len(running)
+
+    def lines(self) -> Iterator[str]:
+        """Yield what the workers have printed."""
+        for number in range(1, self.started + 1):
+            yield from (
+                (self.folder / f"worker{number}.log").read_text(errors="replace").splitlines()
+            )
 
     def stop(self) -> None:
         """End them all."""

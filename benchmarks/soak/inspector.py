@@ -97,6 +97,18 @@ class Inspector:
         found = [TaskRecord.from_item(item_of(wire)) for page in pages for wire in page["Items"]]
         return {record.task_id: record for record in found if record.created_ms >= since_ms}
 
+    def lines(self, *, since_ms: int) -> Iterator[str]:
+        """Yield what the functions have printed since a time (Unix milliseconds)."""
+        logs = self.clients("logs")
+        prefix = f"/aws/lambda/{self.names.stack}-"
+        groups = logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix)
+        for group in [one["logGroupName"] for page in groups for one in page["logGroups"]]:
+            pages = logs.get_paginator("filter_log_events").paginate(
+                logGroupName=group, startTime=since_ms
+            )
+            for page in pages:
+                yield from (event["message"] for event in page["events"])
+
     def letters(self) -> Iterator[DeadLetter]:
         """Take every dead letter out of its queue and yield it.
 

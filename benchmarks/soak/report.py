@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmarks.faults import Proxy
 from benchmarks.soak.audit import Evidence, Verdict
+from benchmarks.soak.counts import told
 
 _SHOWN = 20
 
@@ -15,7 +16,7 @@ _SHOWN = 20
 def details(seen: Evidence, verdict: Verdict, proxy: Proxy) -> Iterator[str]:
     """Yield the lines before the last one."""
     numbers = figures(seen, verdict, proxy)
-    for name in ("injected", "misbehaved", "errors", "agents"):
+    for name in ("injected", "misbehaved", "errors", "agents", "metrics"):
         told = ", ".join(f"{what} {count}" for what, count in sorted(numbers[name].items()))
         yield f"{name}: {told or 'none'}"
     yield (
@@ -73,6 +74,7 @@ def figures(seen: Evidence, verdict: Verdict, proxy: Proxy) -> dict[str, Any]:
         "executions": executions,
         "attempts_lost": attempts_lost,
         "died": len(seen.died),
+        "metrics": told(seen),
         "calls": sum(proxy.calls.values()),
         "disasters": list(seen.told),
         "editions": {str(k): v for k, v in editions.items()},

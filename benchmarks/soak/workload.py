@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -14,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from benchmarks.faults import Proxy, Rates
 from benchmarks.soak.audit import Evidence
 from benchmarks.soak.containers import Containers
+from benchmarks.soak.counts import sums_of
 from benchmarks.soak.dispatchers import Dispatchers
 from benchmarks.soak.inspector import Inspector
 from benchmarks.soak.order import Mischief, Order
@@ -24,6 +26,8 @@ from sqswarm.schemas.errors import SwarmError
 
 _LOOK_S = 0.5
 _KEEP_HOUSE_S = 4.0
+_LINES_S = 1.0
+"""How long the emulator collects log lines before it shows them, and more."""
 _SETTLING_S = 330.0
 """How long, after the last task has ended, queues and sweep index may take to empty: a copy of a
 message that met a table out of reach is hidden for up to five minutes."""
@@ -79,6 +83,8 @@ class Workload:
                 self.dispatchers.stop()
                 self.containers.stop()
                 self.proxy.rates = Rates()
+        time.sleep(_LINES_S)
+        lines = chain(self.inspector.lines(since_ms=since_ms), self.containers.lines())
         return Evidence(
             order=self.order,
             expected=self.dispatchers.expected(),
@@ -97,6 +103,9 @@ class Workload:
             dispatchers_killed=self.dispatchers.killed,
             killed_from_outside=processes.killed,
             containers_killed=self.containers.killed,
+            counted=sums_of(lines),
+            lines_lost="full-disk" in self.mischief.disasters,
+            faulty=self.rates != Rates() or bool(self.mischief.disasters),
         )
 
     def ended(self) -> list[str]:

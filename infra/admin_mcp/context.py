@@ -12,7 +12,7 @@ from sqswarm import Swarm
 from sqswarm.backends.aws.caller import BlockingCaller, ClientFactory
 from sqswarm.backends.aws.connect import client_factory, names_of
 from sqswarm.backends.runner import BlockingRunner, run_straight
-from sqswarm.dispatcher.connection import open_connection
+from sqswarm.dispatcher.connection import Connection, open_connection
 from sqswarm.infra.account import with_account
 from sqswarm.infra.probe import probe
 from sqswarm.schemas.naming import Names
@@ -56,9 +56,20 @@ class AdminContext:
         Anew for each call: what is deployed may have changed since the last, and the clients
         (which are slow to make) are kept.
         """
-        probe(self.settings)
         runner = BlockingRunner()
-        caller = BlockingCaller(self._clients)
-        connection = run_straight(open_connection(self.settings, caller, runner, operator=True))
-        with Swarm(connection, runner) as swarm:
+        with Swarm(self._connection(runner), runner) as swarm:
             yield swarm
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """Connect likewise, for what the Swarm does not do."""
+        runner = BlockingRunner()
+        try:
+            yield self._connection(runner)
+        finally:
+            runner.close()
+
+    def _connection(self, runner: BlockingRunner) -> Connection:
+        probe(self.settings)
+        caller = BlockingCaller(self._clients)
+        return run_straight(open_connection(self.settings, caller, runner, operator=True))

@@ -16,6 +16,7 @@ from sqswarm.infra.admin_mcp.shape import Shape
 from sqswarm.infra.admin_mcp.text import cut_text
 from sqswarm.infra.admin_mcp.tools import OperationTool
 from sqswarm.schemas.errors import UnknownAgent
+from sqswarm.schemas.metrics import tells_metrics
 
 _READ_LIMIT = 5000
 _LINE_LIMIT = 2000
@@ -85,7 +86,9 @@ def _events(client: Any, group: str, start_ms: int) -> Iterator[dict[str, Any]]:
     )
     try:
         for page in pages:
-            yield from page["events"]
+            for event in page["events"]:
+                if not tells_metrics(event["message"]):
+                    yield event
     except client.exceptions.ResourceNotFoundException as error:
         name = group.rpartition("-")[2]
         message = f"there is no log of {name!r}: no such agent is deployed, or it never ran"

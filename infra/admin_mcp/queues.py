@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
+from sqswarm.backends.runner import run_straight
+from sqswarm.dispatcher.stats import backlogs
 from sqswarm.infra.admin_mcp.context import AdminContext
-from sqswarm.infra.admin_mcp.metrics import Metric, latest
 from sqswarm.infra.admin_mcp.shape import Shape
 from sqswarm.infra.admin_mcp.tools import OperationTool
-from sqswarm.schemas.catalogue import Catalogue, CatalogueEntry
+from sqswarm.schemas.catalogue import Catalogue
 from sqswarm.schemas.naming import UNROUTED
-
-_RECENT_S = 900
 
 
 class Queue(Shape):
@@ -37,13 +36,6 @@ class Queues(Shape):
     queues: list[Queue]
 
 
-_COUNTS = {
-    "waiting": "ApproximateNumberOfMessages",
-    "in_flight": "ApproximateNumberOfMessagesNotVisible",
-    "delayed": "ApproximateNumberOfMessagesDelayed",
-}
-
-
 def tools(context: AdminContext) -> Iterator[OperationTool]:
     """Yield the tools of this group."""
 
@@ -56,56 +48,35 @@ def tools(context: AdminContext) -> Iterator[OperationTool]:
         """Show each agent's queue: waiting, in flight, delayed, oldest message, dead letters.
 
         Use it first where tasks seem slow or lost: much waiting with little in flight means that
-        workers fail or are throttled. Changes nothing; two SQS requests an agent (four counting
-        the addresses) and one CloudWatch request.
+        workers fail or are throttled. Changes nothing; two SQS requests an agent and one
+        CloudWatch request.
         """
-        with context.swarm() as swarm:
-            entries = {entry.name: entry for entry in swarm.agents()}
-        wanted = _wanted(entries, agent)
-        names = context.names()
-        sqs = context.client("sqs")
-        found: list[dict[str, Any]] = []
-        queue_names = {}
-        for name, ordered in wanted.items():
-            queue_names[name] = names.queue(name, ordered=ordered)
-            counts = _counts(sqs, queue_names[name])
-            dead = _counts(sqs, names.dead_letter_queue(name, ordered=ordered))
-            found.append({"agent": name, **counts, "dead_letters": sum(dead.values())})
-        ages = latest(
-            context.client("cloudwatch"),
-            {
-                name: Metric(
-                    namespace="AWS/SQS",
-                    name="ApproximateAgeOfOldestMessage",
-                    dimension=("QueueName", queue),
-                    statistic="Maximum",
-                )
-                for name, queue in queue_names.items()
-            },
-            seconds=_RECENT_S,
-        )
+        with context.connection() as connection:
+            wanted = _wanted(connection.catalogue, agent)
+            found = run_straight(backlogs(connection, wanted))
         return Queues(
             queues=[
-                Queue.model_validate({**queue, "oldest_seconds": ages.get(queue["agent"])})
-                for queue in found
+                Queue.model_validate(
+                    {
+                        "agent": name,
+                        "waiting": one.waiting,
+                        "in_flight": one.in_flight,
+                        "delayed": one.delayed,
+                        "oldest_seconds": one.oldest_s,
+                        "dead_letters": one.dead_letters,
+                    }
+                )
+                for name, one in found.items()
             ]
         )
 
     yield OperationTool(name="list-queues", title="Show queues", function=list_queues)
 
 
-def _wanted(entries: dict[str, CatalogueEntry], agent: str | None) -> dict[str, bool]:
+def _wanted(catalogue: Catalogue, agent: str | None) -> dict[str, bool]:
     """Return the agents to show, and whether each is ordered; raises UnknownAgent."""
     if agent == UNROUTED:
         return {UNROUTED: False}
     if agent is not None:
-        return {agent: Catalogue(agents=entries).agent(agent).ordered}
-    return {**{name: entry.ordered for name, entry in entries.items()}, UNROUTED: False}
-
-
-def _counts(sqs: Any, queue: str) -> dict[str, int]:
-    url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
-    counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[*_COUNTS.values()])[
-        "Attributes"
-    ]
-    return {name: int(counts.get(attribute, 0)) for name, attribute in _COUNTS.items()}
+        return {agent: catalogue.agent(agent).ordered}
+    return {**{one.name: one.ordered for one in catalogue.agents.values()}, UNROUTED: False}

@@ -97,7 +97,7 @@ def _instructions(context: AdminContext) -> str:
         "A swarm: agents (typed functions) take tasks from queues; a task is working, "
         "input_required, completed, failed or cancelled. What was given up lies in an agent's "
         "dead-letter queue.\n"
-        "Where something is wrong: list-queues first (which agent?), then list-dead-letters or "
+        "Where something is wrong: get-stats first (which agent?), then list-dead-letters or "
         "list-tasks with status=failed (why?), then read-logs (what did it print?). Mend the "
         "cause before redrive-dead-letters.\n"
         "Lambda tools (list-functions and others) reach every function of the account and region, "

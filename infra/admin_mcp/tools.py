@@ -62,12 +62,13 @@ def tools(context: AdminContext) -> Iterator[OperationTool]:
         queues,
         runtime_info,
         runtime_update,
+        stats,
         tasks,
         usage,
     )
 
     groups = (
-        agents, tasks, questions, queues, dead_letters, logs, usage,
+        agents, tasks, questions, stats, queues, dead_letters, logs, usage,
         functions, runtime_info, invoke, runtime_update,
     )  # fmt: skip
     for group in groups:

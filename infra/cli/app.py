@@ -50,6 +50,7 @@ VERBS: dict[str, dict[str, str]] = {
         "dlq": "dlq:dlq",
         "redrive": "redrive:redrive",
         "purge": "purge:purge",
+        "stats": "stats:stats",
         "logs": "logs:logs",
         "cost": "cost:cost",
         "session": "sessions:session",

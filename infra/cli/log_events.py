@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqswarm.schemas.errors import UnknownAgent
+from sqswarm.schemas.metrics import tells_metrics
 
 
 class LogLine(NamedTuple):
@@ -39,6 +40,7 @@ def events(
 ) -> Iterator[dict[str, Any]]:
     """Yield a group's events from `start_ms` on, of lines with the text `containing`.
 
+    The lines of which CloudWatch makes metrics are left out: nobody printed them to be read.
     Raises UnknownAgent where there is no such group.
     """
     request: dict[str, Any] = {"logGroupName": group, "startTime": start_ms}
@@ -49,7 +51,8 @@ def events(
     try:
         for page in client.get_paginator("filter_log_events").paginate(**request):
             for event in page["events"]:
-                if containing is None or containing in event["message"]:
+                said = event["message"]
+                if (containing is None or containing in said) and not tells_metrics(said):
                     yield {**event, "group": group}
     except client.exceptions.ResourceNotFoundException as error:
         name = group.rpartition("-")[2]

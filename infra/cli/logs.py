@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from datetime import UTC, datetime
 from typing import Annotated
@@ -12,10 +11,8 @@ import typer
 from sqswarm.infra.cli.log_events import events, group_prefix, groups
 from sqswarm.infra.cli.output import print_json_line, print_line
 from sqswarm.infra.cli.session import session_of
-from sqswarm.schemas.errors import UsageError
+from sqswarm.infra.cli.since import seconds_of
 
-_LENGTH = re.compile(r"([0-9]+)([smhd])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _POLL_S = 1.0
 _LATE_MS = 5_000
 """Lines may become visible some seconds after their time: follow looks back so far."""
@@ -38,7 +35,7 @@ def logs(
     Example: sqswarm logs keywords --follow
     """
     session = session_of(context)
-    start_ms = _start_ms(since or "10m")
+    start_ms = int(1000 * (time.time() - seconds_of(since or "10m", option="--since")))
     if task is not None:
         with session.swarm() as swarm:
             record = swarm.get(task).record
@@ -72,12 +69,3 @@ def logs(
         if not follow:
             return
         time.sleep(_POLL_S)
-
-
-def _start_ms(since: str) -> int:
-    """Return when it was so long ago; raises UsageError where that is no length of time."""
-    length = _LENGTH.fullmatch(since)
-    if length is None:
-        message = f"--since {since!r} is no length of time"
-        raise UsageError(message, hint="Write 30s, 10m, 2h or 1d.")
-    return int(1000 * (time.time() - int(length[1]) * _SECONDS[length[2]]))

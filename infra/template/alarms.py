@@ -1,19 +1,21 @@
-"""Alarms and the dashboard."""
+"""Alarms: of the queues' own metrics, and of what workers count."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from troposphere import AWSObject, Sub, cloudwatch
+from troposphere import AWSObject, cloudwatch
 
 from sqswarm.infra.resources import Consumer, Queue, Topology
 from sqswarm.infra.template.logical import camel, ref
 from sqswarm.infra.template.messaging import ALARM_TOPIC
-from sqswarm.schemas.json import dumps
+from sqswarm.schemas import metrics
 
 _PERIOD_S = 60
 _AGE_FLOOR_S = 900
+_SHARE_PERIOD_S = 300
+_ENOUGH = 10
+"""Attempts in a period that make a share of them worth a word."""
 
 
 def age_threshold_s(queue: Queue) -> int:
@@ -24,8 +26,8 @@ def age_threshold_s(queue: Queue) -> int:
     return max(_AGE_FLOOR_S, 2 * queue.visibility_s)
 
 
-def alarms(consumer: Consumer) -> Iterator[AWSObject]:
-    """Yield a consumer's two alarms: something was given up, something waits too long."""
+def alarms(consumer: Consumer, topology: Topology) -> Iterator[AWSObject]:
+    """Yield a consumer's alarms: something was given up, waits too long, or mostly goes wrong."""
     stem = camel(consumer.key)
     yield _alarm(
         f"{stem}DeadLettersAlarm",
@@ -41,6 +43,8 @@ def alarms(consumer: Consumer) -> Iterator[AWSObject]:
         threshold=age_threshold_s(consumer.queue),
         description=f"Tasks of {consumer.key} wait too long: raise its concurrency?",
     )
+    if consumer.spec is not None and topology.metrics:
+        yield _attempts_alarm(f"{stem}AttemptsAlarm", consumer.key, topology.names.stage)
 
 
 def _alarm(
@@ -64,57 +68,47 @@ def _alarm(
     )
 
 
-def dashboard(topology: Topology) -> cloudwatch.Dashboard:
-    """Return one dashboard: a line per agent in each of six graphs."""
-    queues = [(s.key, s.queue.name, s.dead_letters.name) for s in topology.consumers]
-    functions = [(s.key, s.function.name) for s in topology.on_lambda]
-    graphs = [
-        _graph("Tasks waiting", [
-            ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue, key, "Maximum")
-            for key, queue, _ in queues
-        ]),
-        _graph("Age of the oldest task (s)", [
-            ("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", queue, key, "Maximum")
-            for key, queue, _ in queues
-        ]),
-        _graph("Dead letters", [
-            ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", letters, key, "Maximum")
-            for key, _, letters in queues
-        ]),
-        _graph("Errors of functions", [
-            ("AWS/Lambda", "Errors", "FunctionName", function, key, "Sum")
-            for key, function in functions
-        ]),
-        _graph("Duration of a batch, p95 (ms)", [
-            ("AWS/Lambda", "Duration", "FunctionName", function, key, "p95")
-            for key, function in functions
-        ]),
-        _graph("Workers at a time", [
-            ("AWS/Lambda", "ConcurrentExecutions", "FunctionName", function, key, "Maximum")
-            for key, function in functions
-        ]),
-    ]  # fmt: skip
-    for place, graph in enumerate(graphs):
-        graph |= {"x": 8 * (place % 3), "y": 7 * (place // 3), "width": 8, "height": 7}
-    return cloudwatch.Dashboard(
-        "Dashboard",
-        # Dashboards are global: the region keeps two stages of one name apart.
-        DashboardName=Sub(f"{topology.names.stack}-${{AWS::Region}}"),
-        DashboardBody=Sub(dumps({"widgets": graphs})),
+def _attempts_alarm(title: str, agent: str, stage: str) -> cloudwatch.Alarm:
+    """Return the alarm of an agent most of whose attempts fail.
+
+    What they need is down, or the new code is wrong: it tells so while there are attempts left,
+    before the first dead letter. No queue's metric does.
+    """
+    share = "100 * (FILL(retried, 0) + FILL(failed, 0)) / started"
+    return cloudwatch.Alarm(
+        title,
+        AlarmDescription=f"Most attempts of {agent} fail: see `sqswarm stats {agent}`",
+        Metrics=[
+            cloudwatch.MetricDataQuery(
+                Id="share",
+                Label="Attempts that fail (%)",
+                Expression=f"IF(started >= {_ENOUGH}, {share}, 0)",
+                ReturnData=True,
+            ),
+            *(
+                cloudwatch.MetricDataQuery(
+                    Id=name.lower(),
+                    MetricStat=cloudwatch.MetricStat(
+                        Metric=cloudwatch.Metric(
+                            Namespace=metrics.NAMESPACE,
+                            MetricName=name,
+                            Dimensions=[
+                                cloudwatch.MetricDimension(Name=metrics.STAGE, Value=stage),
+                                cloudwatch.MetricDimension(Name=metrics.AGENT, Value=agent),
+                            ],
+                        ),
+                        Period=_SHARE_PERIOD_S,
+                        Stat="Sum",
+                    ),
+                    ReturnData=False,
+                )
+                for name in (metrics.STARTED, metrics.RETRIED, metrics.FAILED)
+            ),
+        ],
+        EvaluationPeriods=1,
+        Threshold=50,
+        ComparisonOperator="GreaterThanOrEqualToThreshold",
+        TreatMissingData="notBreaching",
+        AlarmActions=[ref(ALARM_TOPIC)],
+        OKActions=[ref(ALARM_TOPIC)],
     )
-
-
-def _graph(title: str, lines: list[tuple[str, str, str, str, str, str]]) -> dict[str, Any]:
-    return {
-        "type": "metric",
-        "properties": {
-            "title": title,
-            "region": "${AWS::Region}",
-            "view": "timeSeries",
-            "period": _PERIOD_S,
-            "metrics": [
-                [namespace, metric, dimension, name, {"label": label, "stat": stat}]
-                for namespace, metric, dimension, name, label, stat in lines
-            ],
-        },
-    }

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from troposphere import AWSObject, Output, Parameter, Ref, Template
 
 from sqswarm.infra.resources import Topology
-from sqswarm.infra.template.alarms import alarms, dashboard
+from sqswarm.infra.template.alarms import alarms
 from sqswarm.infra.template.containers import add_parameters, containers
+from sqswarm.infra.template.dashboard import dashboard
 from sqswarm.infra.template.functions import CODE_KEY, workforce
 from sqswarm.infra.template.limits import check_limits
 from sqswarm.infra.template.logical import camel
@@ -84,7 +85,7 @@ def _resources(topology: Topology) -> Iterator[AWSObject]:
     yield from topics(topology)
     for consumer in topology.consumers:
         yield from mail(consumer, topology.names)
-        yield from alarms(consumer)
+        yield from alarms(consumer, topology)
     yield from workforce(topology)
     yield from containers(topology)
     yield from server(topology)

@@ -69,6 +69,7 @@ def record_call(entry: LedgerEntry, *, expires_s: int) -> Write:
             Set("cache_read", entry.tokens.cache_read),
             Set("output", entry.tokens.output),
             Set("micro_usd", entry.micro_usd),
+            Set("at", entry.at_ms),
             Set("ttl", expires_s),
         ),
     )

@@ -27,7 +27,7 @@ VERBS = [
         "serve",
         "mcp",
     ),
-    *("ui", "dlq", "redrive", "purge", "logs", "cost", "doctor"),
+    *("ui", "stats", "dlq", "redrive", "purge", "logs", "cost", "doctor"),
 ]
 
 

@@ -107,3 +107,20 @@ async def test_a_standard_queue_gets_a_message_group_per_principal(bus, place, r
     # ministack takes a standard topic's group and forgets it on the way to the queue.
     assert got["a"] == "me" or request.config.getoption("--emulator") == "ministack"
     assert got["c"]
+
+
+async def test_a_queue_tells_how_much_it_holds(bus, place):
+    await bus.send(place.queue, [outgoing("a"), outgoing("b"), outgoing("c")])
+    await bus.send(place.queue, [outgoing("later")], delay_s=600)
+    [taken] = await bus.receive(place.queue, limit=1, wait_s=1)
+    depth = await bus.depth(place.queue)
+    assert (depth.waiting, depth.in_flight, depth.delayed, depth.total) == (2, 1, 1, 4)
+    await bus.delete(place.queue, [taken.receipt])
+    assert (await bus.depth(place.queue)).total == 3
+
+
+async def test_only_a_queue_with_messages_has_an_oldest_one(bus, place):
+    assert await bus.oldest_s([place.queue]) == {}
+    await bus.send(place.queue, [outgoing("a")])
+    age = (await bus.oldest_s([place.queue])).get(place.queue)
+    assert age is None or 0 <= age < 600  # the emulator counts once a minute

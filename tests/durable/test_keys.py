@@ -85,6 +85,7 @@ def test_the_agent_stands_in_every_key():
         call="c",
         tokens=Tokens(),
         micro_usd=1,
+        at_ms=1,
     )
     assert entry.key.pk == "ledger#planner#2027-01-15"
     assert payload_key("echo", "id", "result-v").startswith("payloads/echo/id/")

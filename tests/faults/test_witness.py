@@ -12,6 +12,7 @@ from benchmarks.faults.rules import STANDARD, Fault, Rule
 from benchmarks.faults.witness import Granted, Witness
 from benchmarks.soak.agents import AGENTS
 from benchmarks.soak.audit import Evidence, audit
+from benchmarks.soak.counts import sums_of
 from benchmarks.soak.inspector import DeadLetter
 from benchmarks.soak.order import PROFILES, Order, Row, draw
 
@@ -24,6 +25,7 @@ from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.payload import Payload
 from sqswarm.schemas.protocol import Ending, Lease
 from sqswarm.schemas.task import TaskRecord
+from sqswarm.workers.metrics import emf_line
 
 ID = new_task_id(1, randbits)
 LEASE = Lease(
@@ -182,8 +184,13 @@ def evidence(**changes):
         seconds=1.0,
         dispatchers_killed=0,
         killed_from_outside=0,
+        counted=counts(Started=1, Completed=1),
     )
     return replace(kept, **changes)
+
+
+def counts(agent="standard", **sums):
+    return {agent: Counter(sums)}
 
 
 def doubled():
@@ -311,6 +318,26 @@ def test_a_parent_may_fail_by_a_child_that_was_lost_on_every_attempt(acquired, k
             id="poison-gone",
         ),
         pytest.param({"witness": joined_twice()}, "joins-fire-once", id="two-joins"),
+        pytest.param({"counted": {}}, "metrics-add-up", id="an-end-in-no-sum"),
+        pytest.param(
+            {"counted": counts(Completed=2)}, "metrics-add-up", id="an-end-that-is-counted-twice"
+        ),
+        pytest.param(
+            {"counted": counts(Completed=1, Failed=1)}, "metrics-add-up", id="an-end-of-nobody"
+        ),
+        pytest.param(
+            {"counted": {**counts(Completed=1), **counts("plain", Completed=1)}},
+            "metrics-add-up",
+            id="an-end-of-another-agent",
+        ),
+        pytest.param(
+            {"records": {ID: FAILED}, "counted": counts(Failed=1)},
+            "metrics-add-up",
+            id="a-failure-of-no-type",
+        ),
+        pytest.param(
+            {"counted": counts(Completed=1, Steps=1)}, "metrics-add-up", id="a-step-of-nobody"
+        ),
         pytest.param({"left": {"queue": 1}}, "all-is-quiet", id="a-message-left"),
         pytest.param({"due": [ID]}, "all-is-quiet", id="left-in-the-sweep-index"),
         pytest.param({"problems": ["x"]}, "the-soak-itself", id="the-soak-broke"),
@@ -320,6 +347,34 @@ def test_an_audit_names_the_promise_that_was_broken(changes, law):
     verdict = audit(evidence(**changes))
     assert law in {breach.law for breach in verdict.breaches}
     assert not verdict.kept
+
+
+DIED = {"died": {"1-1": 9.0}, "notes": [run("mine")]}
+LATER = [run("mine"), *(run("x", at=2.0 + n, task="y") for n in range(10))]
+
+
+@pytest.mark.parametrize(
+    ("changes", "kept"),
+    [
+        pytest.param({}, False, id="it-lives"),
+        pytest.param(DIED, True, id="it-died-over-its-last-batch"),
+        pytest.param({**DIED, "notes": LATER}, False, id="it-died-much-later"),
+        pytest.param({"died": {"2-2": 9.0}}, False, id="another-died"),
+        pytest.param(
+            {"notes": [run("mine"), {**CALL, "params": "'mine'"}]}, True, id="it-had-no-answer"
+        ),
+        pytest.param({"lines_lost": True}, True, id="the-disk-was-full"),
+    ],
+)
+def test_an_end_may_be_in_no_sum_where_its_worker_could_not_say_it(changes, kept):
+    broken = {breach.law for breach in audit(evidence(counted={}, **changes)).breaches}
+    assert ("metrics-add-up" not in broken) is kept
+
+
+def test_sums_are_made_of_the_lines_that_tell_of_metrics():
+    line = emf_line("soak", "plain", {"Started": 2, "Completed": 1, "RunTime": [3, 4]}, now_ms=1)
+    told = sums_of(["START RequestId: 1", line + "\n", '{"level":"INFO"}', line])
+    assert told == counts("plain", Started=4, Completed=2)
 
 
 def test_the_same_seed_draws_the_same_order_in_the_promised_shares():

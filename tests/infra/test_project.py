@@ -26,6 +26,11 @@ def test_the_nearest_table_above_is_read(folder):
     assert project.requirements == ("a",)
 
 
+@pytest.mark.parametrize(("said", "counts"), [("", True), ("metrics = false", False)])
+def test_a_project_may_let_nobody_count(folder, said, counts):
+    assert find_project(folder(f'[tool.sqswarm]\nagents = ["a"]\n{said}\n')).metrics is counts
+
+
 def test_named_modules_replace_the_listed_ones(folder):
     root = folder('[tool.sqswarm]\nagents = ["mine"]\n')
     assert find_project(root, modules=["yours"]).modules == ("yours",)
@@ -45,6 +50,9 @@ def test_named_modules_are_enough_without_a_table(tmp_path):
         pytest.param('[tool.sqswarm]\nagent = ["mine"]\n', "no setting 'agent'", id="misspelt"),
         pytest.param("[tool.sqswarm\n", "is not TOML", id="not-toml"),
         pytest.param("[tool]\nsqswarm = 1\n", "is not a table", id="not-a-table"),
+        pytest.param(
+            '[tool.sqswarm]\nagents = ["m"]\nmetrics = "no"\n', "metrics is 'no'", id="no-truth"
+        ),
         pytest.param(
             '[tool.sqswarm]\nagents = ["m"]\npythonpath = ["nowhere"]\n',
             "no folder",

@@ -14,6 +14,7 @@ from sqswarm.infra.template import render, render_bucket_alone, template_names
 from sqswarm.infra.template.limits import check_limits
 from sqswarm.infra.template.logical import camel
 from sqswarm.infra.topology import topology
+from sqswarm.schemas import metrics
 from sqswarm.schemas.errors import InvalidAgent
 
 
@@ -144,10 +145,64 @@ def test_every_function_has_a_log_group_that_forgets(of_kind):
     assert all(group["RetentionInDays"] for group in of_kind("AWS::Logs::LogGroup").values())
 
 
-def test_two_alarms_watch_every_consumer(of_kind):
-    metrics = [alarm["MetricName"] for alarm in of_kind("AWS::CloudWatch::Alarm").values()]
-    assert metrics.count("ApproximateAgeOfOldestMessage") == len(EVERY_KIND) + 1
-    assert metrics.count("ApproximateNumberOfMessagesVisible") == len(EVERY_KIND) + 1
+def test_two_alarms_watch_every_consumers_queues(of_kind):
+    alarms = of_kind("AWS::CloudWatch::Alarm").values()
+    watched = [alarm["MetricName"] for alarm in alarms if "MetricName" in alarm]
+    assert watched.count("ApproximateAgeOfOldestMessage") == len(EVERY_KIND) + 1
+    assert watched.count("ApproximateNumberOfMessagesVisible") == len(EVERY_KIND) + 1
+
+
+def test_an_alarm_watches_the_share_of_every_agents_attempts_that_fail(of_kind):
+    agents = set()
+    for title, alarm in of_kind("AWS::CloudWatch::Alarm").items():
+        if not title.endswith("AttemptsAlarm"):
+            continue
+        share, *parts = alarm["Metrics"]
+        assert [one["Id"] for one in alarm["Metrics"] if one["ReturnData"]] == [share["Id"]]
+        for part in parts:
+            metric = part["MetricStat"]["Metric"]
+            assert part["Id"] in share["Expression"]
+            assert metric["MetricName"] in metrics.UNITS
+            dimensions = {one["Name"]: one["Value"] for one in metric["Dimensions"]}
+            assert (dimensions.keys(), dimensions["stage"]) == ({"stage", "agent"}, "dev")
+            agents.add(dimensions["agent"])
+    assert agents == {one.name for one in EVERY_KIND}
+
+
+def test_the_dashboard_shows_what_workers_count(template):
+    dashboard = template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    graphs = [one["properties"] for one in json.loads(dashboard)["widgets"]]
+    shown = {
+        line[1]: line[5] for graph in graphs for line in graph["metrics"] if line[0] == "sqswarm"
+    }
+    assert shown.keys() <= metrics.UNITS.keys()
+    assert metrics.UNITS.keys() - shown.keys() == {"Started", "Suspended", "Steps"}
+    places = [(one["x"], one["y"]) for one in json.loads(dashboard)["widgets"]]
+    assert len(set(places)) == len(places)
+    assert set(re.findall(r"\$\{([^}]*)", dashboard)) == {
+        "AWS::Region"
+    }  # LocalStack knows no `${!`
+
+
+def test_a_project_may_do_without_metrics():
+    built = topology(
+        EVERY_KIND,
+        names=template_names("dev"),
+        modules=["m"],
+        runtime="python3.12",
+        architecture="arm64",
+        metrics=False,
+    )
+    resources = json.loads(render(built))["Resources"]
+    assert not [title for title in resources if title.endswith("AttemptsAlarm")]
+    assert '"sqswarm"' not in resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    told = [
+        one["Properties"]["Environment"]["Variables"][metrics.SWITCH]
+        for one in resources.values()
+        if one["Type"] == "AWS::Lambda::Function"
+    ]
+    assert len(told) == len(EVERY_KIND) + 1  # with housekeeping
+    assert set(told) == {metrics.OFF}
 
 
 def test_outputs_tell_topics_table_bucket_and_queues(template):

@@ -106,7 +106,7 @@ async def test_a_task_is_cancelled_and_an_unknown_one_is_told(swarm):
         assert "TaskNotFound" in told
 
 
-async def test_queues_and_usage_are_counted(given_up):
+async def test_queues_stats_and_usage_are_counted(given_up):
     async with assistant() as ask:
         queues = {one["agent"]: one for one in (await ask("list-queues"))["queues"]}
         assert set(queues) == {"careful", "refuse", "shout", "unrouted"}
@@ -114,6 +114,12 @@ async def test_queues_and_usage_are_counted(given_up):
         assert queues["refuse"]["waiting"] == 0
         [one] = (await ask("list-queues", agent="refuse"))["queues"]
         assert one["agent"] == "refuse"
+
+        stats = await ask("get-stats")
+        [refuse] = [one for one in stats["agents"] if one["agent"] == "refuse"]
+        assert refuse["failed"] >= 1
+        assert refuse["backlog"]["deadLetters"] == queues["refuse"]["deadLetters"]
+        assert stats["total"]["failed"] >= refuse["failed"]
 
         usage = await ask("get-usage", hours=1)
         [refuse] = [one for one in usage["agents"] if one["agent"] == "refuse"]

@@ -9,7 +9,7 @@ from simulation.network import request
 from simulation.process import Process
 from simulation.watched import WatchedBus, WatchedStore
 from sqswarm.backends.memory.blobs import MemoryBlobs
-from sqswarm.backends.ports.bus import Delivery, Outgoing, OutgoingDeadLetter
+from sqswarm.backends.ports.bus import Delivery, Outgoing, OutgoingDeadLetter, QueueDepth
 from sqswarm.backends.ports.store import Index, Page, all_written
 from sqswarm.backends.runner import attempt, run_straight
 from sqswarm.schemas.writes import Add, Applied, Item, Key, Write, WriteOutcome
@@ -209,6 +209,20 @@ class FaultyBus:
             f"dead letter: {letter.reason}",
             letter.task_id or "",
             lambda: run_straight(bus.dead_letter(queue, letter, group=group)),
+        )
+
+    async def depth(self, queue: str) -> QueueDepth:
+        """Return how much a queue holds."""
+        bus = self._bus
+        return await request(
+            self._process, f"depth of {queue}", "", lambda: run_straight(bus.depth(queue))
+        )
+
+    async def oldest_s(self, queues: Sequence[str]) -> dict[str, int]:
+        """Return the age of each queue's oldest message."""
+        bus = self._bus
+        return await request(
+            self._process, "ages of messages", "", lambda: run_straight(bus.oldest_s(queues))
         )
 
 

@@ -108,6 +108,7 @@ class Spend:
                 call=reservation.call,
                 tokens=tokens,
                 micro_usd=micro_usd,
+                at_ms=self._worker.now_ms(),
             )
             writes.append(ledger.record_call(entry, expires_s=self._expires_s()))
         if writes:

@@ -18,6 +18,7 @@ from sqswarm.dispatcher.schedule import submit_scheduled
 from sqswarm.dispatcher.tracing import flush_traces, start_tracing
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.settings import START_CHECK, Settings
+from sqswarm.workers.metrics import add_metrics, emf_metrics
 
 
 async def handle_event(event: JsonObject, environment: dict[str, str]) -> JsonObject:
@@ -53,10 +54,16 @@ async def _handled(event: JsonObject, settings: Settings, log: Log) -> JsonObjec
 
 
 async def run_housekeeping(connection: Connection, log: Log) -> JsonObject:
-    """Do one round of housekeeping: the sweep, then the dead letters."""
+    """Do one round of housekeeping: the sweep, then the dead letters.
+
+    What it has failed stands in metrics then, a line an agent, where this process makes any.
+    """
     housekeeper = Housekeeper(connection, log)
-    swept = await housekeeper.sweep()
-    letters = await DeadLetterSweeper(connection, log, housekeeper).sweep()
+    try:
+        swept = await housekeeper.sweep()
+        letters = await DeadLetterSweeper(connection, log, housekeeper).sweep()
+    finally:
+        emf_metrics(connection.names.stage).flush(now_ms=connection.runner.now_ms())
     return {**vars(swept), "letters": letters}
 
 
@@ -65,4 +72,5 @@ def handle(event: JsonObject, context: Any) -> JsonObject:
     del context
     if event == START_CHECK:
         return {"started": True}
+    add_metrics(Settings.from_env(os.environ).stage, os.environ)
     return asyncio.run(handle_event(event, dict(os.environ)))

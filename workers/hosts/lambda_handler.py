@@ -23,6 +23,7 @@ from sqswarm.schemas.errors import UnknownAgent
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.settings import START_CHECK, Settings
 from sqswarm.workers.agent import AnyAgent
+from sqswarm.workers.metrics import add_metrics
 from sqswarm.workers.registry import load_agents
 from sqswarm.workers.runtime.batch import BatchResult, Runtime
 from sqswarm.workers.runtime.execute import NotLoaded
@@ -132,6 +133,7 @@ def _agent(name: str, modules: list[str]) -> AnyAgent:
 
 
 if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:  # only where this is the entry point
+    add_metrics(Settings.from_env(os.environ).stage, os.environ)
     _worker = Worker(dict(os.environ))
 
     def handle(event: JsonObject, context: Any) -> JsonObject:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqswarm.dispatcher import middleware
 from sqswarm.schemas.baggage import baggage_entries
+from sqswarm.schemas.journal import entries
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.protocol import Lease
+from sqswarm.schemas.task import TaskRecord
 from sqswarm.workers.runtime.job import Job
 from sqswarm.workers.runtime.outcome import Broke, Failed, Outcome
 from sqswarm.workers.runtime.worker_context import WorkerContext
@@ -65,6 +67,7 @@ class Hooks:
     def over(self, job: Job) -> None:
         """Tell of an attempt, once what became of it is recorded, or known to be lost."""
         if job.told is not None:
+            job.told.recorded_ms = self._worker.now_ms()
             context = self._contexts[job.delivery.message_id]
             self._after.append(asyncio.create_task(_over(job.told), context=context))
 
@@ -114,14 +117,14 @@ def _attempt(job: Job, lease: Lease, *, now_ms: int) -> Attempt:
 
     message, record = job.message, lease.record
     began_ms = now_ms if lease.began is None else int(lease.began.partition(" ")[0])
-    sent_ms = min(job.delivery.sent_ms or began_ms, began_ms)  # SQS's clock is another
+    ready_ms = _ready_ms(job, record, now_ms=began_ms)
     return Attempt(
         task_id=job.task_id,
         agent=lease.agent,
         principal=message.principal,
         number=lease.attempt,
-        created_ms=sent_ms if record is None else record.created_ms,
-        ready_ms=sent_ms,
+        created_ms=ready_ms if record is None else record.created_ms,
+        ready_ms=ready_ms,
         began_ms=began_ms,
         parent=message.parent and message.parent.partition("#")[0],
         parent_agent=message.parent_agent,
@@ -133,3 +136,14 @@ def _attempt(job: Job, lease: Lease, *, now_ms: int) -> Attempt:
         baggage=baggage_entries(message.baggage),
         record=record,
     )
+
+
+def _ready_ms(job: Job, record: TaskRecord | None, *, now_ms: int) -> int:
+    """Return when an attempt could have begun. A sleeper's message was sent at the sleep's start.
+
+    SQS's clock is another than ours: nothing is sent in the future.
+    """
+    sent_ms = min(job.delivery.sent_ms or now_ms, now_ms)
+    waited = entries(record.waits) if record is not None else []
+    over_ms = waited[-1].get("until", 0) if waited else 0
+    return max(sent_ms, over_ms) if over_ms <= now_ms else sent_ms

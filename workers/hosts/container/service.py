@@ -16,11 +16,13 @@ from sqswarm.backends.aws.connect import client_options, identify
 from sqswarm.backends.log import Log
 from sqswarm.backends.runner import AsyncRunner
 from sqswarm.dispatcher.connection import connect, open_connection
+from sqswarm.dispatcher.middleware import remove_middleware
 from sqswarm.dispatcher.tracing import flush_traces, start_tracing
 from sqswarm.schemas.settings import Settings
 from sqswarm.workers.agent import AnyAgent
 from sqswarm.workers.hosts.container.poller import Poller
 from sqswarm.workers.hosts.housekeeping import run_housekeeping
+from sqswarm.workers.metrics import add_metrics, emf_metrics
 from sqswarm.workers.runtime.worker_context import WorkerContext
 
 GRACE_S = 20.0
@@ -59,6 +61,7 @@ async def work(
 
     start_tracing(os.environ, log=log)
     stopping = asyncio.Event()
+    add_metrics(settings.stage, os.environ)
     caller = AioCaller(aioboto3.Session(), lambda service: client_options(settings, service))
     try:
         pollers = await _pollers(settings, caller, agents, options)
@@ -77,6 +80,7 @@ async def work(
     finally:
         await caller.close()
         await flush_traces()
+        remove_middleware(emf_metrics(settings.stage))
     log.info("worker.stopped")
     return not any(poller.runtime.hung for poller in pollers)
 

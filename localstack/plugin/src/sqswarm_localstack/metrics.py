@@ -3,6 +3,9 @@
 Stock LocalStack calls its own gateway for every single value, twice per message sent, each call
 with a thread and a SQLite transaction: more work than the message itself. Alarms need the values,
 not the calls.
+
+The age of a queue's oldest message, which LocalStack does not publish, is published beside its
+other minutely values.
 """
 
 import logging
@@ -15,7 +18,8 @@ from typing import Any
 
 from localstack.aws.connect import connect_to
 from localstack.services.lambda_.invocation import version_manager
-from localstack.services.sqs.provider import CloudwatchDispatcher
+from localstack.services.sqs.models import FifoQueue, SqsQueue, sqs_stores
+from localstack.services.sqs.provider import CloudwatchDispatcher, CloudwatchPublishWorker
 from localstack.utils.bootstrap import is_api_enabled
 
 LOG = logging.getLogger(__name__)
@@ -118,6 +122,32 @@ def _dispatch_sqs_metric(  # noqa: PLR0917 - the signature of what it replaces
         BUFFER.add(series, value)
 
 
+def oldest_s(queue: SqsQueue) -> float:
+    """Return the age of a queue's oldest message in seconds; 0 where it has none."""
+    with queue.mutex:
+        if isinstance(queue, FifoQueue):
+            waiting = [one for group in queue.message_groups.values() for one in group.messages]
+        else:
+            waiting = list(queue.visible.queue)
+        messages = [*waiting, *queue.inflight, *queue.delayed]
+    created = [message.created for message in messages if not message.deleted]
+    return max(0.0, time.time() - min(created)) if created else 0.0
+
+
+def _publish_ages() -> None:
+    for account_id, region, store in sqs_stores.iter_stores():
+        for queue in list(store.queues.values()):
+            series = Series(
+                account_id=account_id,
+                region=region,
+                namespace="AWS/SQS",
+                metric="ApproximateAgeOfOldestMessage",
+                dimension=("QueueName", queue.name),
+                unit="Seconds",
+            )
+            BUFFER.add(series, float(int(oldest_s(queue))))
+
+
 def _record_lambda(metric: str, function_name: str, account_id: str, region_name: str) -> None:
     series = Series(
         account_id=account_id,
@@ -146,6 +176,13 @@ def buffer_metrics() -> None:
     CloudwatchDispatcher.dispatch_sqs_metric = _dispatch_sqs_metric
     version_manager.record_cw_metric_invocation = _record_invocation
     version_manager.record_cw_metric_error = _record_error
+    stock_publish = CloudwatchPublishWorker.publish_approximate_cloudwatch_metrics
+
+    def publish(self: CloudwatchPublishWorker) -> None:
+        stock_publish(self)
+        _publish_ages()
+
+    CloudwatchPublishWorker.publish_approximate_cloudwatch_metrics = publish
     stock_start_thread = version_manager.start_thread
 
     def start_thread(method: Any, *args: Any, name: str = "", **kwargs: Any) -> Any:
