@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sqswarm.dispatcher.connection import Connection
-from sqswarm.dispatcher.task_spans import Course, chosen, course, spans_of, told
+from sqswarm.dispatcher.course import Course, course
+from sqswarm.dispatcher.task_spans import chosen, spans_of, told
 from sqswarm.dispatcher.view import find, not_found, visible
 from sqswarm.schemas.history import error_text
 from sqswarm.schemas.ids import created_ms

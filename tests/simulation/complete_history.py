@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from simulation.history import Execution, History
 from simulation.observation import Observation
 from simulation.process import EPOCH_MS
-from sqswarm.dispatcher.task_spans import course
+from sqswarm.dispatcher.course import course
 from sqswarm.schemas.history import AttemptOutcome, RecordedAttempt, attempts
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.timeline import SpanKind

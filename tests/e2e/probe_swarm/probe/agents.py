@@ -53,10 +53,19 @@ def stubborn(action: str, notes: str = "") -> str:
     note(notes, f"{action} {time.time()}")
     if action == "hang":
         time.sleep(60)
-    times = len(Path(notes).read_text().splitlines()) if notes else 0
-    if action == "die" or (action == "die once" and times == 1):
+    if action == "die":
         os._exit(7)
     return action
+
+
+@agent(timeout=2, max_attempts=3)
+def mortal(notes: str) -> int:
+    """Die at the first run; return how many there were."""
+    note(notes, "run")
+    times = len(Path(notes).read_text().splitlines())
+    if times == 1:
+        os._exit(7)
+    return times
 
 
 @agent(timeout=10, durability="durable", topics=[Subscription(topic="words", types=("loud",))])
