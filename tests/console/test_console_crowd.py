@@ -13,7 +13,7 @@ COUNT = 100_000
 
 @pytest.fixture(scope="module")
 def newest_failed(swarm):
-    names = swarm._connection.names
+    names = swarm._swarm._connection.names
     return crowd(names, "summarise", COUNT, now_ms=int(time.time() * 1000))
 
 
