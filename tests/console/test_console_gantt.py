@@ -1,21 +1,29 @@
 """What the task's page draws: bars on one scale, and a graph without syntax from outside."""
 
-from types import SimpleNamespace as Made
-
 from sqswarm.infra.console.gantt import bars
 from sqswarm.infra.console.graph import mermaid_of
 from sqswarm.infra.console.text import as_json, one_line, visible
+from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.timeline import Span, SpanKind, Timeline
 
 
 def _span(kind, name, began, ended, *children, **more):
-    known = {"outcome": None, "error": None, "worker": None, "request_id": None, "by": None}
-    known |= {"task_id": None, "left_out": {}, **more}
-    return Made(kind=kind, name=name, began_ms=began, ended_ms=ended, children=children, **known)
+    return Span(
+        kind=SpanKind(kind), name=name, began_ms=began, ended_ms=ended, children=children, **more
+    )
 
 
 def _timeline(*spans, ended=None):
-    return Made(
-        task_id="root", agent="boss", status="working", began_ms=1000, ended_ms=ended, spans=spans
+    return Timeline(
+        task_id="root",
+        agent="boss",
+        status=Status.WORKING,
+        began_ms=1000,
+        ended_ms=ended,
+        queue_ms=0,
+        run_ms=0,
+        wait_ms=0,
+        spans=spans,
     )
 
 

@@ -3,10 +3,10 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import boto3
-from sqswarm.schemas.activity import Ended, activity_write
 
 from sqswarm.backends.aws.connect import settings_from_environment
 from sqswarm.schemas import protocol
+from sqswarm.schemas.activity import Ended, activity_write
 from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.ids import derive_task_id
 from sqswarm.schemas.lifecycle import Status
