@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 from nicegui import ui
 
 from sqswarm.infra.console.frame import View
 from sqswarm.infra.console.parts import button, card, code, facts
+from sqswarm.infra.console.rates import age, both, stats_of
 from sqswarm.infra.console.states import Part
 from sqswarm.infra.console.text import as_json, visible
-from sqswarm.infra.console.times import duration
+from sqswarm.infra.console.times import dollars, duration
 from sqswarm.schemas.catalogue import CatalogueEntry
+
+_EVERY_S = 5.0
 
 
 async def show(view: View, name: str) -> None:
@@ -24,7 +30,34 @@ async def show(view: View, name: str) -> None:
         if view.context.writes:
             button("Submit…", "send", lambda: ui.navigate.to(f"/submit?agent={name}"))
         button("Tasks", "list_alt", lambda: ui.navigate.to(f"/tasks?agent={name}"))
+    numbers = Part(partial(stats_of, view, name), _render_numbers, stale=view.stale)
     await Part(read, _render).show()
+    await numbers.show()
+    view.keys["r"] = numbers.refresh
+    view.live(numbers.refresh, every_s=_EVERY_S)
+
+
+def _render_numbers(stats: Any) -> None:
+    [one] = stats.agents
+    queue = one.backlog
+    with card("Queue, and the last hour"):
+        facts(
+            [
+                ("Waiting", f"{queue.waiting:,}"),
+                ("Completed", f"{one.completed:,}"),
+                ("In flight", f"{queue.in_flight:,}"),
+                ("Failed", f"{one.failed:,}"),
+                ("Delayed", f"{queue.delayed:,}"),
+                ("Retried", f"{one.retried:,}"),
+                ("Oldest message", age(queue.oldest_s)),
+                ("Wait p50 / p95", both(one.wait)),
+                ("Dead letters", f"{queue.dead_letters:,}"),
+                ("Run p50 / p95", both(one.run)),
+                ("Spent on models", dollars(one.spent.micro_usd)),
+                ("Failures", ", ".join(f"{k}: {n}" for k, n in one.failures.items()) or "none"),
+            ],
+            two=True,
+        )
 
 
 def _render(entry: CatalogueEntry) -> None:
@@ -41,7 +74,8 @@ def _render(entry: CatalogueEntry) -> None:
                 ("Topics", topics or "none"),
                 ("Schedules", ", ".join(s.expression for s in entry.schedules) or "none"),
                 ("Calls", ", ".join(entry.calls or ()) or "no other agent"),
-            ]
+            ],
+            two=True,
         )
     with card("Arguments"):
         code(as_json(entry.input_schema), label="JSON schema of the arguments")

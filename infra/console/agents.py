@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from nicegui import ui
 
 from sqswarm.infra.console.frame import View
 from sqswarm.infra.console.parts import card, table
+from sqswarm.infra.console.rates import rates, stats_of
 from sqswarm.infra.console.states import Part, empty
 from sqswarm.infra.console.text import one_line
 from sqswarm.infra.console.times import duration
 from sqswarm.schemas.catalogue import CatalogueEntry
+
+_EVERY_S = 5.0
 
 
 async def show(view: View) -> None:
@@ -20,9 +24,17 @@ async def show(view: View) -> None:
     async def read() -> list[CatalogueEntry]:
         return (await view.context.swarm()).agents()
 
-    part = Part(read, _render)
-    view.keys["r"] = part.refresh
-    await part.show()
+    await Part(read, _render).show()
+    numbers = Part(partial(stats_of, view), _render_rates, stale=view.stale)
+    view.keys["r"] = numbers.refresh
+    await numbers.show()
+    view.live(numbers.refresh, every_s=_EVERY_S)
+
+
+def _render_rates(stats: Any) -> None:
+    if stats.agents:
+        with card("Last hour"):
+            rates(stats.agents)
 
 
 def _render(agents: list[CatalogueEntry]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -44,6 +45,7 @@ class ConsoleContext:
     _swarm: AsyncSwarm | None = None
     _clients: ClientFactory | None = None
     _read_at: float = field(default=0.0)
+    _connecting: asyncio.Lock = field(default_factory=asyncio.Lock)
     samples: deque[tuple[int, int, int]] = field(default_factory=lambda: deque(maxlen=_SAMPLES))
     """What ended in a minute, as the overview saw it: when, completed, failed."""
 
@@ -60,14 +62,15 @@ class ConsoleContext:
         """
         from sqswarm import AsyncSwarm
 
-        if self._swarm is None:
-            self._swarm = await AsyncSwarm.connect(self.settings, operator=True)
-        elif time.monotonic() - self._read_at > _CATALOGUE_S:
-            await self._swarm._connection.with_catalogue(fresh=True)  # noqa: SLF001
-        else:
+        async with self._connecting:
+            if self._swarm is None:
+                self._swarm = await AsyncSwarm.connect(self.settings, operator=True)
+            elif time.monotonic() - self._read_at > _CATALOGUE_S:
+                await self._swarm._connection.with_catalogue(fresh=True)  # noqa: SLF001
+            else:
+                return self._swarm
+            self._read_at = time.monotonic()
             return self._swarm
-        self._read_at = time.monotonic()
-        return self._swarm
 
     def client(self, service: str) -> Any:
         """Return a boto3 client, for what the swarm does not do; it blocks."""

@@ -6,13 +6,14 @@ and nothing of a task can become more than text.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from nicegui import ui
 
 from sqswarm.infra.console.text import one_line
 from sqswarm.infra.console.times import duration
+from sqswarm.schemas.timeline import Span, Timeline
 
 _ROWS_LIMIT = 300
 _LEAST = 0.4
@@ -36,7 +37,7 @@ class Bar:
     task_id: str | None
 
 
-def bars(timeline: Any, now_ms: int) -> list[Bar]:
+def bars(timeline: Timeline, now_ms: int) -> list[Bar]:
     """Return the rows of a timeline, parents before what lies in them, at most 300."""
     began = timeline.began_ms
     spans = list(_flat(timeline.spans, 0))[:_ROWS_LIMIT]
@@ -50,7 +51,7 @@ def bars(timeline: Any, now_ms: int) -> list[Bar]:
         rows.append(
             Bar(
                 depth=depth,
-                kind=str(one.kind),
+                kind=one.kind.value,
                 name=one.name,
                 left=round(left, 2),
                 width=round(min(width, 100 - left), 2),
@@ -65,13 +66,13 @@ def bars(timeline: Any, now_ms: int) -> list[Bar]:
     return rows
 
 
-def _flat(spans: Any, depth: int) -> Any:
+def _flat(spans: Iterable[Span], depth: int) -> Iterator[tuple[int, Span]]:
     for one in spans:
         yield depth, one
         yield from _flat(one.children, depth + 1)
 
 
-def _detail(span: Any, depth: int) -> str:
+def _detail(span: Span, depth: int) -> str:
     where = not depth or span.error is not None  # of what went well in other tasks, not here
     said = [
         span.error,
@@ -93,7 +94,7 @@ _COLOURS = {
 }
 
 
-def gantt(timeline: Any, now_ms: int) -> None:
+def gantt(timeline: Timeline, now_ms: int) -> None:
     """Build the chart of a timeline."""
     rows = bars(timeline, now_ms)
     if not rows:

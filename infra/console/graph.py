@@ -6,10 +6,11 @@ Its nodes are numbers; their words are agents' names and parts of ids, which hol
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from nicegui import ui
+
+from sqswarm.schemas.timeline import Span, SpanKind, Timeline
 
 _NODES_LIMIT = 60
 _WORD = re.compile(r"[^A-Za-z0-9_-]")
@@ -22,18 +23,18 @@ _CLASSES = {
 }
 
 
-def mermaid_of(timeline: Any) -> tuple[str, list[str]] | None:
+def mermaid_of(timeline: Timeline) -> tuple[str, list[str]] | None:
     """Return the diagram's source and the task of each node; None where no task was started."""
     tasks = [timeline.task_id]
-    lines = ["flowchart LR", _node(0, timeline.agent, timeline.task_id, str(timeline.status))]
+    lines = ["flowchart LR", _node(0, timeline.agent, timeline.task_id, timeline.status.value)]
     more = 0
-    for parent, child in _children(timeline.spans, timeline.task_id):
+    for parent, task_id, child in _children(timeline.spans, timeline.task_id):
         if len(tasks) == _NODES_LIMIT or parent not in tasks:
             more += 1
             continue
-        tasks.append(child.task_id)
+        tasks.append(task_id)
         number = len(tasks) - 1
-        lines.append(_node(number, child.name, child.task_id, child.outcome or "working"))
+        lines.append(_node(number, child.name, task_id, child.outcome or "working"))
         lines.append(f"  n{tasks.index(parent)} --> n{number}")
     if len(tasks) == 1:
         return None
@@ -49,10 +50,10 @@ def _node(number: int, agent: str, task_id: str, status: str) -> str:
     return f'  n{number}["{words}"]{known}'
 
 
-def _children(spans: Any, parent: str) -> Iterator[tuple[str, Any]]:
+def _children(spans: Iterable[Span], parent: str) -> Iterator[tuple[str, str, Span]]:
     for one in spans:
-        if str(one.kind) == "child" and one.task_id is not None:
-            yield parent, one
+        if one.kind is SpanKind.CHILD and one.task_id is not None:
+            yield parent, one.task_id, one
             yield from _children(one.children, one.task_id)
         else:
             yield from _children(one.children, parent)

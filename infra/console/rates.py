@@ -8,11 +8,19 @@ from typing import Any
 
 from nicegui import ui
 
+from sqswarm.infra.console.frame import View
 from sqswarm.infra.console.parts import table
 from sqswarm.infra.console.times import dollars, duration
 
+_HOUR_S = 3600
 COLUMNS = ["Agent", "Completed", "Failed", "Wait p50 / p95", "Run p50 / p95", "Waiting",
            "In flight", "Oldest", "Dead letters", "Spent"]  # fmt: skip
+
+
+async def stats_of(view: View, agent: str | None = None) -> Any:
+    """Return the numbers of the last hour, of one agent or all."""
+    swarm: Any = await view.context.swarm()
+    return await swarm.stats(since_s=_HOUR_S, agent=agent)
 
 
 def rates(agents: Iterable[Any]) -> None:

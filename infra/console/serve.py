@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import webbrowser
 from collections.abc import Callable
 from typing import Any
 
 import uvicorn
+from nicegui import background_tasks
 
 from sqswarm.infra.console.access import TOKEN, ConsoleAccess
 from sqswarm.infra.console.app import build_app
 from sqswarm.infra.console.context import ConsoleContext
-from sqswarm.schemas.errors import UsageError
+from sqswarm.schemas.errors import SwarmError, UsageError
 
 LOOPBACK = "127.0.0.1"
 PORT = 8470
@@ -40,6 +42,11 @@ def bind(port: int | None) -> socket.socket:
     raise UsageError(message, hint="Choose another with --port, or none: then a free one is taken.")
 
 
+async def _connect(context: ConsoleContext) -> None:
+    with contextlib.suppress(SwarmError):
+        await context.swarm()
+
+
 async def serve(
     context: ConsoleContext,
     bound: socket.socket,
@@ -59,6 +66,8 @@ async def serve(
             await super().startup(sockets)
             if self.started:
                 started(f"{address}{access.token}")
+                # Whoever opens the first page does not wait for this; what fails there, it says.
+                background_tasks.create(_connect(context), name="console connection")
                 if browse:
                     # Other users see the command line of the browser: its token is used up.
                     asyncio.get_running_loop().run_in_executor(

@@ -27,6 +27,7 @@ from sqswarm.schemas.errors import TaskNotFound, UsageError
 from sqswarm.schemas.ids import created_ms, is_task_id
 from sqswarm.schemas.json import JsonObject, loads
 from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.timeline import Timeline
 
 _EVERY_S = 1.0
 _LEAST_STEP_MS = 1000
@@ -41,7 +42,7 @@ class _Found:
 
     task: TaskView | None
     arguments: JsonObject | None = None
-    timeline: Any = None
+    timeline: Timeline | None = None
     now_ms: int = 0
 
 
@@ -87,7 +88,7 @@ class _TaskPage:
         if self._arguments is None and task.record.arguments is not None:
             payload = await read_payload(swarm._connection, task.record.arguments)  # noqa: SLF001
             self._arguments = loads(payload)
-        timeline = await swarm.timeline(self._id) if hasattr(swarm, "timeline") else None
+        timeline = await swarm.timeline(self._id)
         return _Found(task=task, arguments=self._arguments, timeline=timeline, now_ms=now_ms)
 
     def _take(self, found: _Found) -> None:
@@ -107,7 +108,7 @@ class _TaskPage:
         self._outcome.show(task, found.arguments)
         if found.timeline is not None:
             over = found.timeline.ended_ms is not None
-            self._timeline.show(found.timeline, 0 if over else _tick(found))
+            self._timeline.show(found.timeline, 0 if over else _tick(found.timeline, found.now_ms))
             self._graph.show(mermaid_of(found.timeline))
         self._logs.show(task.record.agent)
         self._raw.show(task)
@@ -187,6 +188,7 @@ class _TaskPage:
                     arguments=given,
                     session_id=record.session_id,
                     ordering_key=record.ordering_key,
+                    tags=record.tags or None,
                     redriven_from=self._id,
                 )
                 task = await self._view.context.act(
@@ -208,10 +210,10 @@ class _TaskPage:
         dialog.on("hide", dialog.delete)
 
 
-def _tick(found: _Found) -> int:
+def _tick(timeline: Timeline, now_ms: int) -> int:
     """Return until when an unfinished timeline is drawn: not anew for a hair."""
-    step: int = max(_LEAST_STEP_MS, (found.now_ms - found.timeline.began_ms) // _STEPS)
-    return -(-found.now_ms // step) * step
+    step: int = max(_LEAST_STEP_MS, (now_ms - timeline.began_ms) // _STEPS)
+    return -(-now_ms // step) * step
 
 
 async def _started(swarm: Any, agent: str, task_id: str, request: Request, *, edited: bool) -> Any:
@@ -254,7 +256,7 @@ def _build_outcome(task: TaskView, arguments: JsonObject | None) -> None:
                     )
 
 
-def _build_timeline(timeline: Any, now_ms: int) -> None:
+def _build_timeline(timeline: Timeline, now_ms: int) -> None:
     with card("Timeline"):
         gantt(timeline, now_ms)
 

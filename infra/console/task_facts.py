@@ -22,6 +22,7 @@ TRACE_URL = "SQSWARM_TRACE_URL"
 
 _DAY_MS = 86_400_000
 _DAYS = 7
+_CALLS_READ = 1000
 
 
 def facts_of(record: TaskRecord, now_ms: int) -> list[tuple[str, object]]:
@@ -54,9 +55,8 @@ def facts_of(record: TaskRecord, now_ms: int) -> list[tuple[str, object]]:
         "Deadline": record.deadline,
     }
     found += [(name, text) for name, text in texts.items() if text]
-    tags = getattr(record, "tags", None) or {}
-    if tags:
-        found.append(("Tags", ", ".join(f"{name}={value}" for name, value in tags.items())))
+    if record.tags:
+        found.append(("Tags", ", ".join(f"{name}={value}" for name, value in record.tags.items())))
     return found
 
 
@@ -100,7 +100,7 @@ async def _cost(view: View, record: TaskRecord) -> str:
     groups = await connection.runner.gather(
         [
             connection.store.read_group(
-                entries_of(record.agent, day), after_sk=f"{record.task_id}#"
+                entries_of(record.agent, day), after_sk=f"{record.task_id}#", limit=_CALLS_READ
             )
             for day in sorted(days)
         ]

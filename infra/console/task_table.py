@@ -10,6 +10,7 @@ from nicegui import ui
 from sqswarm.dispatcher.view import TaskView
 from sqswarm.infra.console.text import one_line
 from sqswarm.infra.console.times import ago, exact
+from sqswarm.schemas.lifecycle import Status
 
 _COLUMNS = [
     {"name": "status", "label": "Status", "field": "status", "align": "left"},
@@ -127,4 +128,5 @@ def says(task: TaskView) -> str:
         return f"{one_line(str(kind), limit=60)}: {message}" if kind else message
     if record.asks:
         return one_line(str(next(iter(record.asks.values())).get("message", "")))
-    return one_line(record.status_message or "")
+    # What it said on its way is no news once it has ended well.
+    return "" if record.status is Status.COMPLETED else one_line(record.status_message or "")

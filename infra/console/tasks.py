@@ -7,6 +7,7 @@ from typing import Any
 
 from nicegui import ui
 
+from sqswarm.dispatcher.listing import TaskPage
 from sqswarm.infra.console.filters import SINCE, STATUSES, TaskFilters
 from sqswarm.infra.console.frame import View
 from sqswarm.infra.console.parts import button
@@ -89,12 +90,12 @@ class _TaskList:
         ui.navigate.history.replace(f"/tasks{self._filters.query()}")
         await self._part.refresh()
 
-    async def _read(self) -> tuple[TaskFilters, Any]:
+    async def _read(self) -> tuple[TaskFilters, TaskPage]:
         filters = self._filters
         swarm = await self._view.context.swarm()
         return filters, await swarm.list(**filters.arguments(), limit=_LIMIT)
 
-    def _render(self, found: tuple[TaskFilters, Any]) -> None:
+    def _render(self, found: tuple[TaskFilters, TaskPage]) -> None:
         """Fill the table; the part's own place is for what is said where it is empty."""
         filters, tasks = found
         if filters != self._filters:  # they were changed while it was read
@@ -103,10 +104,7 @@ class _TaskList:
         if len(self._agents.options) == 1:
             self._agents.set_options(self._names())
         self._table.show(tasks, int(time.time() * 1000))
-        self._foot.show(
-            len(tasks), getattr(tasks, "cursor", None), getattr(tasks, "total", None),
-            getattr(tasks, "looked_back_to", None),
-        )  # fmt: skip
+        self._foot.show(len(tasks), tasks.cursor, tasks.total, tasks.looked_back_to)
         if not tasks and filters.narrow:
             empty("No task fits these filters.", "Choose fewer of them.", icon="filter_alt_off")
         elif not tasks:

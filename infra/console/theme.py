@@ -53,7 +53,7 @@ body a:hover { text-decoration: underline; }
 .sq-figure { font-size: 1.7rem; font-weight: 650; font-variant-numeric: tabular-nums;
   line-height: 1.2; }
 .sq-tight { padding: .7rem .9rem; gap: .1rem; }
-.sq-figures { grid-template-columns: repeat(auto-fit, minmax(min(100%, 11rem), 1fr)); }
+.sq-figures { grid-template-columns: repeat(auto-fit, minmax(min(100%, 9.5rem), 1fr)); }
 .sq-bad, a.sq-bad { color: var(--bad); }
 .sq-chart { display: flex; align-items: flex-end; gap: 2px; height: 6rem; width: 100%;
   background: var(--code); border-radius: 6px; padding: 4px; overflow: hidden; }

@@ -35,6 +35,7 @@ def test_a_failed_task_is_mended_and_seen_to_complete_without_a_reload(browse, c
     assert act["outcome"] == "done"
 
 
+@pytest.mark.proof
 def test_what_does_not_fit_the_schema_is_said_where_it_was_written(browse, swarm):
     page = browse().open("/submit?agent=summarise")
     page.get_by_label("text", exact=True).fill("One. Two.")
@@ -50,6 +51,7 @@ def test_what_does_not_fit_the_schema_is_said_where_it_was_written(browse, swarm
     page.get_by_role("alert").get_by_text("do not fit the agent 'summarise'").wait_for()
 
 
+@pytest.mark.proof
 def test_a_task_is_submitted_by_the_form_of_its_schema(browse, swarm):
     page = browse().open("/agents/summarise")
     page.get_by_role("button", name="Submit…").click()
@@ -63,6 +65,7 @@ def test_a_task_is_submitted_by_the_form_of_its_schema(browse, swarm):
     assert swarm.get(task_id).result()["text"].startswith("ONE.")
 
 
+@pytest.mark.proof
 def test_a_question_is_answered_by_the_form_of_its_schema(browse, console, swarm):
     task = swarm.submit("report", topic="bees", sections=1)
     page = browse().open(f"/tasks/{task.id}")
@@ -75,6 +78,7 @@ def test_a_question_is_answered_by_the_form_of_its_schema(browse, console, swarm
     assert act["principal"] == swarm.principal
 
 
+@pytest.mark.proof
 def test_a_task_is_cancelled_once_somebody_has_said_so_twice(browse, console, swarm):
     task = swarm.submit("report", topic="wasps", sections=1)
     page = browse().open(f"/tasks/{task.id}")
@@ -88,6 +92,7 @@ def test_a_task_is_cancelled_once_somebody_has_said_so_twice(browse, console, sw
     assert swarm.get(task.id).status == "cancelled"
 
 
+@pytest.mark.proof
 def test_a_task_that_no_worker_has_begun_is_awaited(browse, swarm):
     task = swarm.submit("summarise", text="One.", delay=4)
     page = browse().open(f"/tasks/{task.id}")
@@ -95,6 +100,7 @@ def test_a_task_that_no_worker_has_begun_is_awaited(browse, swarm):
     page.get_by_text("completed", exact=True).first.wait_for()
 
 
+@pytest.mark.proof
 def test_an_unknown_task_is_said_to_be_none(browse):
     page = browse().open("/tasks/0199c2f0-5d3c-7c3e-8f43-2f6a1c0d9e11")
     page.get_by_role("alert").get_by_text("no task 0199c2f0").wait_for()

@@ -1,0 +1,64 @@
+"""100,000 tasks in the table: what failed last is found, read, mended and seen to complete."""
+
+import time
+
+import pytest
+from console_crowd import crowd
+from console_stage import violations
+
+pytestmark = [pytest.mark.localstack, pytest.mark.proof]
+
+COUNT = 100_000
+
+
+@pytest.fixture(scope="module")
+def newest_failed(swarm):
+    names = swarm._swarm._connection.names
+    return crowd(names, "summarise", COUNT, now_ms=int(time.time() * 1000))
+
+
+def test_the_newest_failed_task_is_found_in_a_second_and_mended(browse, newest_failed):
+    browser = browse()
+    browser.open("/agents")  # what any first page loads is in the browser's cache
+    took = []
+    for _ in range(5):
+        began = time.monotonic()
+        browser.page.goto(f"{browser.console.base}/tasks?status=failed&agent=summarise")
+        browser.page.locator(f"a[href='/tasks/{newest_failed}']").wait_for()
+        took.append(time.monotonic() - began)
+    page = browser.page
+    assert page.get_by_text("50 of 1,000").is_visible()
+    page.locator(f"a[href='/tasks/{newest_failed}']").click()
+    page.get_by_text(f"task {COUNT - 1} has no text").first.wait_for()
+    page.evaluate("window.kept = true")
+    page.get_by_role("button", name="Run again…").click()
+    page.get_by_role("dialog").get_by_label("text", exact=True).fill("Now it has.")
+    page.get_by_role("dialog").get_by_role("button", name="Run it").click()
+    again = page.locator("section", has_text="Run again as")
+    again.get_by_text("completed", exact=True).wait_for()
+    assert page.evaluate("window.kept")
+    print("the list of failed tasks, in seconds:", [round(one, 2) for one in took])  # noqa: T201
+    assert min(took) < 1, took
+
+
+def test_pages_go_back_through_all_of_them(browse, newest_failed):
+    page = browse().open("/tasks?status=failed&agent=summarise")
+    page.locator(f"a[href='/tasks/{newest_failed}']").wait_for()
+    seen = set()
+    for _ in range(3):
+        page.get_by_role("button", name="Older").click()
+        page.get_by_role("button", name="Newest").wait_for()
+        links = page.locator("table a[href^='/tasks/']")
+        links.first.wait_for()
+        found = {link.get_attribute("href") for link in links.all()}
+        assert len(found) == 50
+        assert not found & seen
+        seen |= found
+        page.wait_for_url("**cursor=**")
+    assert violations(page) == []
+
+
+def test_the_overview_bears_them(browse, newest_failed):
+    page = browse().open("/")
+    page.get_by_text("Why tasks failed").wait_for()
+    assert violations(page) == []
