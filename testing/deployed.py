@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from sqswarm import Swarm
@@ -25,6 +25,9 @@ _SHOWN_LINES = 60
 class Deployed:
     """A stage of a local AWS that agents have been deployed to. The environment names the AWS."""
 
+    variables = MappingProxyType({"SQSWARM_STAGE": STAGE})
+    """What names the stage in an environment."""
+
     def __init__(self, aws: LocalAws) -> None:
         """Start with nothing deployed."""
         self.aws = aws
@@ -33,7 +36,6 @@ class Deployed:
 
     def ready(self, root: Path, modules: tuple[str, ...]) -> None:
         """Deploy the agents of `modules`, or the project's in `root`; once, then only clean up."""
-        os.environ["SQSWARM_STAGE"] = STAGE
         self._since_ms = int(1000 * time.time())
         if self._made is not None and self._made[0] == modules:
             self._clean_up()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import sys
 from collections.abc import Callable, Iterable, Sequence
 
 from sqswarm.backends.ports.bus import Delivery
@@ -37,6 +38,9 @@ class _Stage(MemoryStage):
         self.watched = WatchedStore(faults)
         self.queues = WatchedBus(clock.now_ms, faults)
         super().__init__(*agents, clock=clock, store=self.watched, bus=self.queues)
+
+    def deploy(self, *agents: AnyAgent) -> None:
+        super().deploy(*agents)
         self.queues.agents = {self.queue(one): one.name for one in agents}
 
     def runtime(self, one: AnyAgent) -> Runtime:
@@ -213,5 +217,7 @@ class Driver:
             worker.kill()
         if self._running:
             await asyncio.wait(self._running)
+        if claude := sys.modules.get("sqswarm.workers.claude.client"):
+            await claude.close_clients()
         await self.loop.shutdown_asyncgens()
         await self.loop.shutdown_default_executor()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -65,18 +66,25 @@ def running_local_aws(kind: EmulatorKind = "localstack") -> Iterator[LocalAws]:
         yield LocalAws(apart)
 
 
-def lead_to(patch: Any, variables: dict[str, str]) -> None:
+@contextmanager
+def led_to(patch: Any, variables: dict[str, str]) -> Iterator[None]:
     """Let this process's environment name one AWS and no other, by pytest's `monkeypatch`.
 
-    boto3's default session is forgotten: it keeps the credentials that it found first.
+    boto3's default session is forgotten, now and afterwards: it keeps the credentials that it
+    found first.
     """
-    import boto3
-
     for name in foreign_variables(os.environ):
         patch.delenv(name)
     for name, value in variables.items():
         patch.setenv(name, value)
-    patch.setattr(boto3, "DEFAULT_SESSION", None)
+    _forget_session()
+    yield
+    _forget_session()
+
+
+def _forget_session() -> None:
+    if boto3 := sys.modules.get("boto3"):
+        boto3.DEFAULT_SESSION = None  # type: ignore[attr-defined] # of a module
 
 
 NO_AWS = {

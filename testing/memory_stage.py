@@ -51,7 +51,6 @@ class MemoryStage:
         log: Log | None = None,
     ) -> None:
         """Deploy `agents` to memory."""
-        self.agents = agents
         self.clock = clock or VirtualClock()
         self.store = store or MemoryStore()
         self.blobs = MemoryBlobs()
@@ -59,15 +58,24 @@ class MemoryStage:
         self.log = io.StringIO()
         """What the parts have logged; nothing where they log to a `log` of the caller's."""
         self._log = log or Log.to(self.log)
+        self.runtimes: dict[str, Runtime] = {}
+        self.deploy(*agents)
+
+    def deploy(self, *agents: AnyAgent) -> None:
+        """Make `agents` what the stage runs from now on; its tasks and messages stay."""
+        self.agents = agents
         self.catalogue = Catalogue.of(spec_with_calls(one) for one in agents)
         self.blobs.objects[self.blobs.address(CATALOGUE_KEY)] = self.catalogue.dump().encode()
-        self.runtimes = {one.name: self._build(one) for one in agents}
+        for one in agents:
+            if one.name not in self.runtimes:
+                self._build(one)
+            self.runtimes[one.name] = self.runtime(one)
         self.connection = self.connection_for("me")
         keeper = self.connection_for("keeper", operator=True)
         self.housekeeper = Housekeeper(keeper, self._log)
         self.dead_letter_sweeper = DeadLetterSweeper(keeper, self._log, self.housekeeper)
 
-    def _build(self, one: AnyAgent) -> Runtime:
+    def _build(self, one: AnyAgent) -> None:
         spec = one.spec
         dead = NAMES.dead_letter_queue(spec.name, ordered=spec.ordered)
         queue = self.queue(one)
@@ -83,7 +91,6 @@ class MemoryStage:
         for subscription in spec.subscriptions:
             wanted = {"type": subscription.types} if subscription.types else None
             self.bus.subscribe(NAMES.topic(subscription.topic), queue, wanted)
-        return self.runtime(one)
 
     def runtime(self, one: AnyAgent) -> Runtime:
         """Return what runs this agent's deliveries."""

@@ -129,6 +129,12 @@ class MemorySwarm(Swarm):
         done: T = self._thread.submit(context.run, run, work).result()
         return done
 
+    def deploy(self, *agents: AnyAgent | Iterable[AnyAgent] | ModuleType) -> None:
+        """Replace agents by others of their names, or add some: what waits goes on with these."""
+        mine = {one.name: one for one in self.stage.agents}
+        self.stage.deploy(*{**mine, **{one.name: one for one in _agents(agents)}}.values())
+        self._swarm._connection.catalogue = self.stage.catalogue  # noqa: SLF001 - of its own client
+
     # What goes wrong
 
     def add_faults(self, *faults: Fault) -> None:

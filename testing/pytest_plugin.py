@@ -59,9 +59,9 @@ def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: objec
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, Any, Any]:
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Let a test that failed show its tasks and their logs."""
-    report: Any = yield
+    report = yield
     if call.when == "call":
         item.stash[_passed] = report.passed
         if report.failed:
@@ -84,12 +84,13 @@ def memory_swarm(
     the test has a local AWS as well, no AWS can be reached meanwhile.
     """
     from sqswarm.testing import MemorySwarm
-    from sqswarm.testing.local_aws import NO_AWS, lead_to
+    from sqswarm.testing.local_aws import NO_AWS, led_to
 
-    if not {"local_aws", "swarm"} & {*request.fixturenames}:
-        lead_to(monkeypatch, NO_AWS)
     faults = [one for mark in request.node.iter_markers("faults") for one in mark.args]
-    with MemorySwarm(*_agents(request), faults=faults) as memory:
+    with ExitStack() as stack:
+        if not {"local_aws", "swarm"} & {*request.fixturenames}:
+            stack.enter_context(led_to(monkeypatch, NO_AWS))
+        memory = stack.enter_context(MemorySwarm(*_agents(request), faults=faults))
         _tell(request, "tasks in memory", memory.report)
         yield memory
         if request.node.stash.get(_passed, False) and (left := memory.faults.left):
@@ -101,22 +102,22 @@ def local_aws(
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
     _sqswarm_emulators: _Emulators,
-) -> LocalAws:
+) -> Iterator[LocalAws]:
     """A local AWS with nothing in it, for boto3 and every other SDK: no Docker, no account.
 
     Each process of pytest-xdist starts one, once. Beside `swarm` it is the one that the agents
     are deployed to, and holds their resources.
     """
-    from sqswarm.testing.local_aws import lead_to
+    from sqswarm.testing.local_aws import led_to
 
     deployed = "swarm" in request.fixturenames
     aws = _sqswarm_emulators.get(_kind(request), deployed=deployed)
-    lead_to(monkeypatch, aws.variables)
     if not deployed:
         if aws.used:
             aws.reset()
         aws.used = True
-    return aws
+    with led_to(monkeypatch, aws.variables):
+        yield aws
 
 
 @pytest.fixture
@@ -129,18 +130,17 @@ def swarm(
 
     They are deployed once in a test run; each test finds the stage without tasks and messages.
     """
-    from sqswarm.testing.local_aws import lead_to
+    from sqswarm.testing.local_aws import led_to
 
     aws = _sqswarm_emulators.get(_kind(request), deployed=True)
-    lead_to(monkeypatch, aws.variables)
-    monkeypatch.setenv("SQSWARM_STAGE", "test")
     claude = _sqswarm_emulators.claude()
-    monkeypatch.setenv("ANTHROPIC_BASE_URL", claude.base_url)
     deployed = _sqswarm_emulators.deployed(aws)
-    deployed.ready(request.config.rootpath, _modules(request))
-    with deployed.connect() as connected:
-        _tell(request, "tasks on the local AWS", lambda: deployed.report(connected))
-        yield connected
+    with led_to(monkeypatch, {**aws.variables, **deployed.variables}):
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", claude.base_url)
+        deployed.ready(request.config.rootpath, _modules(request))
+        with deployed.connect() as connected:
+            _tell(request, "tasks on the local AWS", lambda: deployed.report(connected))
+            yield connected
 
 
 @pytest.fixture

@@ -104,6 +104,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         selector.loop = self
         super().__init__(selector)
 
+    def __del__(self) -> None:
+        """Close quietly: a test need not close its swarm."""
+        if not self.is_running():
+            self.close()
+
     def time(self) -> float:
         """Return virtual seconds since the start."""
         return self.clock.elapsed_s

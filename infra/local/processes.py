@@ -1,6 +1,7 @@
 """Find and end the processes of an emulator, also those that a crash left behind."""
 
 import contextlib
+import subprocess
 from pathlib import Path
 
 import psutil
@@ -11,6 +12,13 @@ from sqswarm.infra.local.emulator import Emulator
 RUN_MARKER = "SQSWARM_EMULATOR_RUN"
 # The create time is computed from the boot time, which moves a little when the clock is set.
 _CLOCK_TOLERANCE_S = 2.0
+
+_started: "list[subprocess.Popen[bytes]]" = []
+
+
+def outlives(process: "subprocess.Popen[bytes]") -> None:
+    """Keep an emulator's object: one that is dropped while its process runs warns of that."""
+    _started.append(process)
 
 
 def is_alive(emulator: Emulator) -> bool:
@@ -52,3 +60,4 @@ def end(emulator: Emulator | None, run_dir: Path, *, grace_s: float = 5.0) -> No
             with contextlib.suppress(psutil.Error):
                 process.kill()
         psutil.wait_procs(remaining, timeout=grace_s)
+    _started[:] = [process for process in _started if process.poll() is None]

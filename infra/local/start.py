@@ -20,7 +20,7 @@ from sqswarm.infra.local.environment import environment_python, missing_needs
 from sqswarm.infra.local.errors import EmulatorError
 from sqswarm.infra.local.health import health_report, is_healthy
 from sqswarm.infra.local.home import locked, make_private, run_dir, write_atomically
-from sqswarm.infra.local.processes import end
+from sqswarm.infra.local.processes import end, outlives
 from sqswarm.infra.local.running import current, make_current, recorded, runs
 from sqswarm.schemas.errors import UsageError
 from sqswarm.schemas.settings import Settings
@@ -118,6 +118,7 @@ def _start(kind: EmulatorKind, port: int, tell: Callable[[str], None]) -> Emulat
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    outlives(process)
     emulator = Emulator(
         kind=kind,
         port=port,

@@ -203,3 +203,35 @@ def test_what_never_fits_ends_as_a_dead_letter():
         assert isinstance(task.error(), TaskFailed)
         assert len(memory.dead_letters(broken)) == 1
         assert "KeyError" in memory.report()
+
+
+@agent(name="order", calls=["weigh"])
+async def hasty(items: list[str], *, ctx: TaskContext) -> str:
+    weights = await ctx.map("weigh", [{"item": item} for item in items])
+    paid = await ctx.step("charge", charge, sum(weights))  # before anybody was asked
+    await ctx.ask("approve", "Send it?", Approval)
+    return paid
+
+
+@agent(name="order", calls=["weigh"])
+async def kinder(items: list[str], *, ctx: TaskContext) -> str:
+    return f"thank you for {(await order.function(items, ctx=ctx))['weight']}"
+
+
+def test_what_waits_goes_on_with_the_code_that_is_deployed(memory):
+    task = memory.submit(order, items=["pen"])
+    memory.run()
+    memory.deploy(kinder)
+    task.answer("approve", {"ok": True})
+    assert task.result() == "thank you for 3"
+
+
+def test_a_swapped_step_fails_with_its_place(memory):
+    CHARGED.clear()
+    task = memory.submit(order, items=["pen"])
+    memory.run()
+    memory.deploy(hasty)
+    task.answer("approve", {"ok": True})
+    with pytest.raises(TaskFailed, match="operation 2 is 'step charge#0', where 'ask approve'"):
+        task.result()
+    assert not CHARGED

@@ -177,7 +177,7 @@ def left_behind(folder):
     found = []
     for process in psutil.process_iter():
         try:
-            if Path(process.cwd()).is_relative_to(folder):
+            if process.pid != os.getpid() and Path(process.cwd()).is_relative_to(folder):
                 found.append(process.cmdline())
         except (psutil.Error, OSError):
             continue

@@ -77,6 +77,12 @@ async def client_of(account: Account) -> Any:
     return client
 
 
+async def close_clients() -> None:
+    """Close the connections of this event loop's clients: before the loop ends for good."""
+    for client in _clients.pop(asyncio.get_running_loop(), {}).values():
+        await client.close()
+
+
 async def _client(account: Account) -> Any:
     import anthropic
 

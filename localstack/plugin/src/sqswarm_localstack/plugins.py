@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+from pathlib import Path
 
 from localstack.runtime import hooks
 from localstack.services.lambda_.invocation.plugins import RuntimeExecutorPlugin
@@ -47,7 +48,7 @@ def s3() -> Service:
     from localstack.services.s3.provider import S3Provider
     from localstack.services.s3.storage.ephemeral import EphemeralS3ObjectStore
 
-    objects = EphemeralS3ObjectStore(os.path.join(tempfile.gettempdir(), "s3-objects"))
+    objects = EphemeralS3ObjectStore(str(Path(tempfile.gettempdir(), "s3-objects")))
     return Service.for_provider(S3Provider(objects))
 
 
