@@ -30,6 +30,28 @@ def test_a_task_is_submitted_found_at_its_location_and_waited_for(api):
     assert api.served.refusals() == []
 
 
+def test_tags_filter_a_listing_page_by_page(api):
+    tags = {"tenant": "acme", "team": "a=b"}
+    made = {
+        api(
+            "POST", "/tasks", json={"agent": "echo", "arguments": {"text": "t"}, "tags": tags}
+        ).json()["taskId"]
+        for _ in range(3)
+    }
+    for task_id in made:
+        assert api.until(task_id, "completed")["tags"] == tags
+    found, cursor = [], ""
+    while True:
+        path = f"/tasks?tag=tenant=acme&tag=team=a%3Db&since=1h&limit=2{cursor}"
+        page = api("GET", path).json()
+        found += [task["taskId"] for task in page["tasks"]]
+        if "cursor" not in page:
+            break
+        cursor = f"&cursor={page['cursor']}"
+    assert sorted(found) == sorted(made)
+    assert api("GET", "/tasks?tag=tenant=globex").json()["tasks"] == []
+
+
 def test_a_failed_task_says_why(api):
     failed = api.until(api.submit("moody", mood="fails"), "failed")
     assert failed["error"]["data"]["type"] == "Fail"
@@ -173,6 +195,9 @@ NEW = {"agent": "add", "arguments": {"a": 1}}
         pytest.param("GET", "/tasks/seven?wait=nan", {}, 400, "usage-error", id="wait-nan"),
         pytest.param("GET", "/tasks?status=done", {}, 400, "usage-error", id="no-such-status"),
         pytest.param("GET", "/tasks?limit=1000", {}, 400, "usage-error", id="too-many"),
+        pytest.param("GET", "/tasks?since=soon", {}, 400, "usage-error", id="no-time"),
+        pytest.param("GET", "/tasks?cursor=x", {}, 400, "usage-error", id="no-cursor"),
+        pytest.param("GET", "/tasks?tag=acme", {}, 400, "usage-error", id="no-tag"),
         pytest.param("GET", "/tasks?limit=1&limit=2", {}, 400, "usage-error", id="twice"),
         pytest.param("GET", "/agents?x=1", {}, 400, "usage-error", id="unknown-parameter"),
         pytest.param("DELETE", "/tasks", {}, 405, "method-not-allowed", id="method"),

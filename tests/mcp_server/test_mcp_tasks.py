@@ -44,6 +44,18 @@ async def test_a_repeat_with_the_same_key_finds_the_first_task(rpc):
     assert "idempotency key" in other["content"][0]["text"]
 
 
+async def test_a_calls_tags_are_its_tasks(rpc):
+    meta = {"dev.sqswarm/tags": {"tenant": "acme"}}
+    task = await rpc.call("slow_compute", {"seconds": 0}, _meta=meta)
+    await rpc.until(task["taskId"])
+    told = await rpc("resources/read", uri=f"task://{task['taskId']}")
+    assert json.loads(told["contents"][0]["text"])["tags"] == {"tenant": "acme"}
+    for wrong in ({"tenant": 1}, ["acme"], {"t": "x" * 257}):
+        refused = await rpc.call("slow_compute", {}, _meta={"dev.sqswarm/tags": wrong})
+        assert refused["isError"]
+        assert "the tags" in refused["content"][0]["text"]
+
+
 async def test_an_answer_that_breaks_the_questions_schema_is_refused_and_may_be_mended(rpc):
     task = await rpc.call("confirm_delete", {"filename": "a.txt"})
     task_id = task["taskId"]

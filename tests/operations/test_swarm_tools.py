@@ -28,7 +28,10 @@ async def test_an_assistant_finds_its_way_from_the_list_of_agents_to_a_result(de
         schema = agents["agents"][2]["inputSchema"]
         assert schema["required"] == ["text"]
 
-        done = await ask("submit-task", agent="shout", arguments={"text": "hi"}, wait_seconds=30)
+        tags = {"tenant": "acme"}
+        done = await ask(
+            "submit-task", agent="shout", arguments={"text": "hi"}, tags=tags, wait_seconds=30
+        )
         assert (done["status"], json.loads(done["resultJson"])) == ("completed", "HI")
         task = await ask("get-task", task_id=done["taskId"])
         assert task["agent"] == "shout"
@@ -36,6 +39,10 @@ async def test_an_assistant_finds_its_way_from_the_list_of_agents_to_a_result(de
 
         listed = await ask("list-tasks", agent="shout", status="completed", limit=1)
         assert [one["taskId"] for one in listed["tasks"]] == [done["taskId"]]
+        tagged = await ask("list-tasks", where=tags, since="1h")
+        assert [one["taskId"] for one in tagged["tasks"]] == [done["taskId"]]
+        assert (tagged["cursor"], tagged["total"]) == (None, 1)
+        assert (await ask("list-tasks", where={"tenant": "other"}))["tasks"] == []
         async with asyncio.timeout(30):  # a log line may come after its task's result
             lines = []
             while not lines:

@@ -519,7 +519,7 @@ async def test_what_tells_of_a_batch_adds_no_call(memory, one, tasks):
     await memory.work(one)
     assert len(calls) == (1 if one is cheap else 2)
     for call in calls:
-        assert [w.key.sk == "task" for w in call] == [True] * tasks + [False]
+        assert [w.key.sk == "task" for w in call] == [False] + [True] * tasks
 
 
 async def test_a_batch_that_is_settled_bit_by_bit_is_told_of_in_one_item(memory):
