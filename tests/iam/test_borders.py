@@ -231,6 +231,9 @@ def every_act(stage):
             **acts_on("task#keeper#1", "step#first"),
             **acts_on("task#plainer#1"),
             **keeper_session,
+            # What ran: only told, of itself, and never looked at or told otherwise.
+            **acts_on("activity#keeper", "1#x"),
+            **acts_on("activity#plain", "1#x", ways={*READS, *CHANGES, "batch get", "check"}),
             **PURSES,
             **acts_on("session#plain#0", "history"),
             **whole_table(),
@@ -290,6 +293,7 @@ def every_act(stage):
         "unrouted": {
             **PURSES,
             **acts_on("task#plain#1", ways={"put", "delete", "query", "select", "remove"}),
+            **acts_on("activity#plain", "1#x"),
             **keeper_session,
             "scan": whole_table()["scan"],
             "select all": whole_table()["select all"],
@@ -301,8 +305,12 @@ def every_act(stage):
             **PURSES,
             **acts_on("task#plain#1", ways={"put", "delete", "query", "select", "remove"}),
             **keeper_session,
+            "scan": whole_table()["scan"],
+            "scan index": whole_table()["scan index"],
             "select all": whole_table()["select all"],
-            "query index": whole_table()["query index"],
+            **acts_on(
+                "activity#plain", "1#x", ways={"get", "select", "batch get", "insert", *CHANGES}
+            ),
             **bucket(),
             **queue(stage, "keeper", ways={"receive", "delete", "hide", "purge"}),
             **queue(stage, "keeper", dead=True),

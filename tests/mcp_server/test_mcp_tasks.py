@@ -51,7 +51,7 @@ async def test_a_calls_tags_are_its_tasks(rpc):
     told = await rpc("resources/read", uri=f"task://{task['taskId']}")
     assert json.loads(told["contents"][0]["text"])["tags"] == {"tenant": "acme"}
     for wrong in ({"tenant": 1}, ["acme"], {"t": "x" * 257}):
-        refused = await rpc.call("slow_compute", {}, _meta={"dev.sqswarm/tags": wrong})
+        refused = await rpc.call("slow_compute", {"seconds": 0}, _meta={"dev.sqswarm/tags": wrong})
         assert refused["isError"]
         assert "the tags" in refused["content"][0]["text"]
 
