@@ -135,7 +135,7 @@ class MemorySwarm(MemoryStage):
 
     @contextmanager
     def counting(self):
-        """Count the writes within, by kind; what they cost besides: test_activity_costs.py."""
+        """Count the writes within, by kind, without what tells of them (test_runtime.py does)."""
         counts = Counter()
         before = Counter(self.store.counts)
         yield counts

@@ -13,7 +13,7 @@ from sqswarm.backends.ports.store import Index
 from sqswarm.dispatcher.lifecycle.cancel import cancel
 from sqswarm.dispatcher.publish import publish
 from sqswarm.dispatcher.submit import Request, submit
-from sqswarm.schemas.activity import Began, entries_of
+from sqswarm.schemas.activity import Began, Ended, entries_of
 from sqswarm.schemas.errors import (
     IdempotencyConflict,
     InvalidArguments,
@@ -551,3 +551,12 @@ async def test_what_could_not_be_told_is_told_with_the_next_batch(memory):
     await memory.work(echo)
     items = (await memory.store.newest(Index.TABLE, "activity#echo", limit=9)).items
     assert {entry.task_id for item in items for entry in entries_of(item)} == {first, second}
+
+
+async def test_a_batch_that_runs_in_order_is_told_of_once_a_turn(memory):
+    await memory.submit(orderly, *"abcd", ordering_key="x")
+    await memory.work(orderly)
+    items = (await memory.store.newest(Index.TABLE, "activity#orderly", limit=20)).items
+    assert len(items) == 4 + 1
+    ended = [entry for item in items for entry in entries_of(item) if isinstance(entry, Ended)]
+    assert len({entry.task_id for entry in ended}) == 4

@@ -119,7 +119,8 @@ class Runtime:
         aside = asyncio.ensure_future(self._put_aside(poisoned, dispositions))
         while lanes and not (self._stopping and self._stopping.is_set()):
             wave = [jobs[0] for jobs in lanes.values()]
-            await self._carry(wave, ends, dispositions, hooks)
+            last = all(len(jobs) == 1 for jobs in lanes.values())
+            await self._carry(wave, ends, dispositions, hooks, last=last)
             lanes = {
                 lane: jobs[1:]
                 for lane, jobs in lanes.items()
@@ -175,8 +176,10 @@ class Runtime:
         ends: float | None,
         dispositions: _Dispositions,
         hooks: Hooks,
+        *,
+        last: bool,
     ) -> None:
-        """Carry jobs of different tasks through, side by side."""
+        """Carry jobs of different tasks through, side by side; `last` where no more will come."""
         left = {job.delivery.message_id for job in jobs}
         try:
             jobs = await rate_limit(self._worker, jobs)
@@ -216,7 +219,7 @@ class Runtime:
                 else:
                     finished.append(run)
             if finished and (not running or self._worker.runner.monotonic() >= flush_at):
-                told = await settle_runs(self._worker, finished, last=not running)
+                told = await settle_runs(self._worker, finished, last=last and not running)
                 ids = [run.job.delivery.message_id for run in finished]
                 dispositions.update(dict(zip(ids, told, strict=True)))
                 for one in finished:
