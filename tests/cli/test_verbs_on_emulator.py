@@ -90,6 +90,25 @@ def test_the_id_that_submit_prints_can_be_waited_for(cli):
     assert cli.json("cancel", task_id)["status"] == "completed"
 
 
+def test_a_listing_is_filtered_by_tags_and_says_how_much_there_is(cli):
+    for _ in range(3):
+        cli("submit", "refuse", "text=x", "--tag", "tenant=acme", "--wait", code=1)
+    wanted = ("list", "--status", "failed", "--where", "tenant=acme", "--since", "1h")
+    first = cli(*wanted, "--limit", "2", "--json")
+    assert len(json.loads(first.stdout)) == 2
+    assert "2 of 3; looked back to 20" in first.stderr
+    cursor = first.stderr.rstrip().rpartition("--cursor ")[2]
+    rest = json.loads(cli(*wanted, "--limit", "2", "--cursor", cursor, "--json").stdout)
+    assert len(rest) == 1
+    everything = cli.json(*wanted, "--limit", "2", "--all")
+    assert [t["taskId"] for t in everything] == [
+        t["taskId"] for t in [*json.loads(first.stdout), *rest]
+    ]
+    assert cli.json("list", "--where", "tenant=globex") == []
+    assert "no TAG=VALUE" in cli("list", "--where", "acme", code=2).stderr
+    assert "is no time" in cli("inbox", "--since", "soon", code=2).stderr
+
+
 def test_a_failed_task_ends_with_one_and_its_error(cli):
     failed = cli.json("submit", "refuse", "text=this", "--wait", code=1)
     assert (failed["status"], failed["error"]["message"]) == ("failed", "not this")
