@@ -31,6 +31,10 @@ async def show(view: View) -> None:
     view.live(numbers.refresh, every_s=_EVERY_S)
 
 
+def _does(description: str) -> None:
+    ui.label(one_line(description)).style("min-width: 13rem")
+
+
 def _render_rates(stats: Stats) -> None:
     if stats.agents:
         with card("Last hour"):
@@ -47,7 +51,7 @@ def _render(agents: list[CatalogueEntry]) -> None:
             [
                 (
                     partial(ui.link, entry.name, f"/agents/{entry.name}"),
-                    one_line(entry.description),
+                    partial(_does, entry.description),
                     entry.durability.value + (", ordered" if entry.ordered else ""),
                     entry.max_attempts,
                     duration(entry.timeout_s),
