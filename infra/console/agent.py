@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from nicegui import ui
 
@@ -14,6 +13,7 @@ from sqswarm.infra.console.states import Part
 from sqswarm.infra.console.text import as_json, visible
 from sqswarm.infra.console.times import dollars, duration
 from sqswarm.schemas.catalogue import CatalogueEntry
+from sqswarm.schemas.stats import Stats
 
 _EVERY_S = 5.0
 
@@ -37,7 +37,7 @@ async def show(view: View, name: str) -> None:
     view.live(numbers.refresh, every_s=_EVERY_S)
 
 
-def _render_numbers(stats: Any) -> None:
+def _render_numbers(stats: Stats) -> None:
     [one] = stats.agents
     queue = one.backlog
     with card("Queue, and the last hour"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from nicegui import ui
 
@@ -14,6 +13,7 @@ from sqswarm.infra.console.states import Part, empty
 from sqswarm.infra.console.text import one_line
 from sqswarm.infra.console.times import duration
 from sqswarm.schemas.catalogue import CatalogueEntry
+from sqswarm.schemas.stats import Stats
 
 _EVERY_S = 5.0
 
@@ -31,7 +31,11 @@ async def show(view: View) -> None:
     view.live(numbers.refresh, every_s=_EVERY_S)
 
 
-def _render_rates(stats: Any) -> None:
+def _does(description: str) -> None:
+    ui.label(one_line(description)).style("min-width: 13rem")
+
+
+def _render_rates(stats: Stats) -> None:
     if stats.agents:
         with card("Last hour"):
             rates(stats.agents)
@@ -47,7 +51,7 @@ def _render(agents: list[CatalogueEntry]) -> None:
             [
                 (
                     partial(ui.link, entry.name, f"/agents/{entry.name}"),
-                    one_line(entry.description),
+                    partial(_does, entry.description),
                     entry.durability.value + (", ordered" if entry.ordered else ""),
                     entry.max_attempts,
                     duration(entry.timeout_s),

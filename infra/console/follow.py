@@ -7,12 +7,13 @@ from typing import Any
 from nicegui import ui
 
 from sqswarm.infra.console.frame import View
-from sqswarm.infra.console.parts import code, mono_link, status_chip
+from sqswarm.infra.console.parts import mono_link, status_chip, value_of
 from sqswarm.infra.console.states import Changing
 from sqswarm.infra.console.task_table import says
-from sqswarm.infra.console.text import as_json, visible
+from sqswarm.infra.console.text import visible
 from sqswarm.schemas.errors import SwarmError, TaskNotFound
 from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.results import unwrap
 
 _FIRST_S = 0.3
 _GROWTH = 1.3
@@ -47,13 +48,14 @@ class Followed:
         except SwarmError:
             return  # the page's own readings say what is wrong
         self._status.show(task.status.value)
-        self._said.show(task.status.value, says(task), task.value)
+        value = None if task.value is None else unwrap(task.value, wrapped=task.record.wrapped)
+        self._said.show(task.status.value, says(task), value)
         if task.status.terminal:
             self._timer.cancel()
 
 
 def _said(status: str, words: str, value: Any) -> None:
     if status == Status.COMPLETED.value:
-        code(as_json(value), label="Result")
+        value_of(value, label="Result")
     elif words:
         ui.label(visible(words))

@@ -15,6 +15,7 @@ from sqswarm.infra.console.rates import age, rates
 from sqswarm.infra.console.states import Changing, Part, empty
 from sqswarm.infra.console.text import one_line
 from sqswarm.infra.console.times import dollars, duration
+from sqswarm.schemas.stats import AgentStats, Stats
 
 _EVERY_S = 5.0
 _WINDOWS = {900: "last 15 min", 3600: "last hour", 86_400: "last day"}
@@ -52,12 +53,12 @@ class _Overview:
         ui.navigate.history.replace("/" if self._window == 3600 else f"/?window={self._window}")  # noqa: PLR2004
         await self._part.refresh()
 
-    async def _read(self) -> tuple[Any, Any]:
-        swarm: Any = await self._view.context.swarm()
+    async def _read(self) -> tuple[Stats, Stats]:
+        swarm = await self._view.context.swarm()
         whole = await swarm.stats(since_s=self._window)
         return whole, await swarm.stats(since_s=_MINUTE_S)
 
-    def _render(self, found: tuple[Any, Any]) -> None:
+    def _render(self, found: tuple[Stats, Stats]) -> None:
         whole, minute = found
         if not whole.agents:
             empty("No agent is deployed on this stage.", "sqswarm deploy", icon="smart_toy")
@@ -69,7 +70,7 @@ class _Overview:
         self._failures.show(dict(whole.total.failures))
         self._agents.show(whole.agents)
 
-    def _build_figures(self, total: Any, minute: int) -> None:
+    def _build_figures(self, total: AgentStats, minute: int) -> None:
         backlog = total.backlog
         ended = total.completed + total.failed
         since = _SINCE[self._window]
@@ -146,6 +147,6 @@ def _build_chart(samples: tuple[tuple[int, int, int], ...]) -> None:
             ui.label(f"watched for {span}; the highest is {most:,}")
 
 
-def _build_agents(agents: Any) -> None:
+def _build_agents(agents: tuple[AgentStats, ...]) -> None:
     with card("Agents"):
         rates(agents)

@@ -8,7 +8,7 @@ from typing import Any
 
 from nicegui import ui
 
-from sqswarm.infra.console.text import visible
+from sqswarm.infra.console.text import as_json, visible
 
 
 @contextmanager
@@ -57,6 +57,11 @@ def code(text: str, *, label: str) -> ui.element:
         made.props(f'tabindex=0 role=region aria-label="{label}"')
         ui.label(visible(text))
     return made
+
+
+def value_of(value: object, *, label: str) -> ui.element:
+    """Show a JSON value; a text as the text it is."""
+    return code(value if isinstance(value, str) else as_json(value), label=label)
 
 
 def button(text: str, icon: str, act: Callable[..., object], *, kind: str = "") -> ui.button:

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
 
 from nicegui import ui
 
 from sqswarm.infra.console.frame import View
 from sqswarm.infra.console.parts import table
 from sqswarm.infra.console.times import dollars, duration
+from sqswarm.schemas.stats import AgentStats, Quantiles, Stats
 
 _HOUR_S = 3600
 COLUMNS = ["Agent", "Completed", "Failed", "Wait p50 / p95", "Run p50 / p95", "Waiting",
            "In flight", "Oldest", "Dead letters", "Spent"]  # fmt: skip
 
 
-async def stats_of(view: View, agent: str | None = None) -> Any:
+async def stats_of(view: View, agent: str | None = None) -> Stats:
     """Return the numbers of the last hour, of one agent or all."""
-    swarm: Any = await view.context.swarm()
-    return await swarm.stats(since_s=_HOUR_S, agent=agent)
+    return await (await view.context.swarm()).stats(since_s=_HOUR_S, agent=agent)
 
 
-def rates(agents: Iterable[Any]) -> None:
+def rates(agents: Iterable[AgentStats]) -> None:
     """Build the table of some agents' numbers."""
     table(
         COLUMNS,
@@ -33,7 +32,7 @@ def rates(agents: Iterable[Any]) -> None:
     )
 
 
-def _row(one: Any) -> list[object]:
+def _row(one: AgentStats) -> list[object]:
     backlog = one.backlog
     return [
         partial(ui.link, one.agent, f"/agents/{one.agent}"),
@@ -56,7 +55,7 @@ def _count(number: int, target: str) -> None:
         ui.label("0")
 
 
-def both(times: Any) -> str:
+def both(times: Quantiles | None) -> str:
     """Return two quantiles as text."""
     if times is None:
         return "-"

@@ -17,12 +17,13 @@ from sqswarm.infra.console.frame import View
 from sqswarm.infra.console.gantt import gantt
 from sqswarm.infra.console.graph import graph, mermaid_of
 from sqswarm.infra.console.log_lines import log_lines
+from sqswarm.infra.console.outcome import outcome
 from sqswarm.infra.console.parts import button, card, code, facts, status_chip
 from sqswarm.infra.console.question import question
 from sqswarm.infra.console.schema_form import SchemaForm
 from sqswarm.infra.console.states import Changing, Part, empty
 from sqswarm.infra.console.task_facts import cost_of, facts_of, trace_link
-from sqswarm.infra.console.text import as_json, visible
+from sqswarm.infra.console.text import as_json
 from sqswarm.schemas.errors import TaskNotFound, UsageError
 from sqswarm.schemas.ids import created_ms, is_task_id
 from sqswarm.schemas.json import JsonObject, loads
@@ -67,7 +68,7 @@ class _TaskPage:
         self._part = Part(self._read, self._take, stale=self._view.stale)
         self._head = Changing(self._build_head)
         self._questions = Changing(self._build_questions)
-        self._outcome = Changing(_build_outcome)
+        self._outcome = Changing(outcome)
         self._timeline = Changing(_build_timeline)
         self._graph = Changing(self._build_graph)
         self._logs = Changing(self._build_logs)
@@ -221,39 +222,6 @@ async def _started(swarm: Any, agent: str, task_id: str, request: Request, *, ed
         return await swarm.redrive(task_id)
     [task] = await swarm.submit_many(agent, [request])
     return task
-
-
-def _build_outcome(task: TaskView, arguments: JsonObject | None) -> None:
-    record = task.record
-    with ui.element("div").classes("sq-grid sq-halves"):
-        with card("Arguments"):
-            if arguments is None:
-                ui.label("None are recorded.").classes("sq-soft")
-            else:
-                code(as_json(arguments), label="Arguments")
-        if record.error is not None:
-            with card("Error"):
-                data = record.error.get("data")
-                kind = data.get("type") if isinstance(data, dict) else None
-                ui.label(visible(str(kind or "error"))).classes("sq-chip sq-chip-failed").style(
-                    "align-self: flex-start; white-space: normal"
-                )
-                ui.label(visible(str(record.error.get("message", "")))).style(
-                    "white-space: pre-wrap; overflow-wrap: anywhere"
-                )
-                rest = {n: v for n, v in (data or {}).items() if n != "type"} if kind else data
-                if rest:
-                    code(as_json(rest), label="What the error holds")
-        elif task.value is not None:
-            with card("Result"):
-                code(as_json(task.value), label="Result")
-        elif record.status_message:
-            with card("Progress"):
-                ui.label(visible(record.status_message))
-                if record.progress is not None:
-                    ui.linear_progress(record.progress, show_value=False).props(
-                        'aria-label="Progress"'
-                    )
 
 
 def _build_timeline(timeline: Timeline, now_ms: int) -> None:

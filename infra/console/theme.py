@@ -144,8 +144,7 @@ body.body--dark .q-field__append { color: var(--text); }
 @media (max-width: 599px) {
   .nicegui-content { padding: .75rem; }
   .sq-wide { display: none !important; }
-  .sq-facts { grid-template-columns: minmax(0, 1fr); gap: 0; }
-  .sq-facts dd { margin-bottom: .5rem; }
+  .sq-facts { grid-template-columns: minmax(4.5rem, max-content) minmax(0, 1fr); }
   .sq-tasks thead { display: none; }
   .sq-tasks tbody tr { display: flex; flex-wrap: wrap; gap: .2rem .7rem; padding: .5rem .3rem;
     height: auto; border-bottom: 1px solid var(--line); }

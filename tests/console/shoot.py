@@ -75,7 +75,8 @@ def shoot(chromium, console, pages):
                 page = browser.open(path)
                 page.locator("[aria-label=Loading]").first.wait_for(state="detached")
                 page.wait_for_timeout(1500)
-                png = base64.b64encode(page.screenshot()).decode()
+                full = name == "task-completed" and width == "wide"
+                png = base64.b64encode(page.screenshot(full_page=full)).decode()
                 webp = maker.evaluate(TO_WEBP, png)
                 (OUT / f"{name}-{width}-{theme}.webp").write_bytes(base64.b64decode(webp))
             browser.close()

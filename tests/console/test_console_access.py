@@ -2,6 +2,8 @@
 
 import http.client
 import socket
+import subprocess
+import sys
 
 import pytest
 from starlette.applications import Starlette
@@ -149,3 +151,9 @@ def test_the_console_listens_on_this_machine_alone_and_leaves_nothing_on_disk(co
     asked.close()
     assert [one.name for one in console.log.parent.iterdir()] == ["console.log"]
     assert console.token not in console.log.read_text()
+
+
+def test_what_makes_a_start_slow_is_not_loaded_before_somebody_needs_it():
+    code = "import sys, sqswarm.infra.console.serve; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"aioboto3", "anthropic", "mcp", "troposphere"} & set(done.stdout.split())

@@ -6,7 +6,11 @@ import pytest
 from console_crowd import crowd
 from console_stage import violations
 
-pytestmark = [pytest.mark.localstack, pytest.mark.proof]
+pytestmark = [
+    pytest.mark.localstack,
+    pytest.mark.proof,
+    pytest.mark.timeout(3000),  # to put them there is most of it
+]
 
 COUNT = 100_000
 
