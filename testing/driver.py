@@ -43,6 +43,11 @@ class _Stage(MemoryStage):
         super().deploy(*agents)
         self.queues.agents = {self.queue(one): one.name for one in agents}
 
+    def replace_worker(self, name: str) -> None:
+        """Let a worker that knows nothing of before have the agent's next batches."""
+        one = next(one for one in self.agents if one.name == name)
+        self.runtimes[name] = self.runtime(one)
+
     def runtime(self, one: AnyAgent) -> Runtime:
         return Runtime(self.worker(one), executor=WatchedExecutor(one, faults=self.faults))
 
@@ -58,6 +63,7 @@ class Driver:
         self._faults = faults
         self._running: dict[asyncio.Task[None], Process] = {}
         self._moved: asyncio.Event | None = None
+        self._minute = 0
         self._looked: dict[Key, int] = {}
         """Waiting parents that were looked at, and how much had changed by then."""
         self.stage.queues.moved = self._move
@@ -118,7 +124,9 @@ class Driver:
         moved.cancel()
         for task in done - {moved}:
             worker = self._running.pop(task)  # type: ignore[arg-type]
-            if not (worker.dead or task.cancelled()):
+            if worker.dead:
+                self.stage.replace_worker(worker.name)
+            elif not task.cancelled():
                 task.result()
         if not done and until_ms is not None:
             self._clock.to(until_ms)
@@ -189,13 +197,16 @@ class Driver:
         return True
 
     async def _housekeep(self) -> None:
-        """Sweep, where it is the minute for it and anything is due."""
+        """Sweep, where a minute is over and anything is due."""
         now = self._clock.now_ms()
+        before, self._minute = self._minute, (now - START_MS) // _ROUND_MS
+        if self._minute == before:
+            return
         due = [key for key, ms in self.stage.watched.due_at.items() if ms <= now]
         letters = [
             ms for ms in self._visible(self._dead_letter_queues, unexplained=True) if ms <= now
         ]
-        if (now - START_MS) % _ROUND_MS or not (due or letters):
+        if not (due or letters):
             return
         await self.stage.housekeeper.sweep()
         await self.stage.dead_letter_sweeper.sweep()

@@ -117,14 +117,24 @@ def test_services(local_aws, again):
 """
 
 DEPLOYED = """
+import json
+import time
 import pytest
+import shop
+from sqswarm.testing import export_journal, replay
 
 pytestmark = pytest.mark.ministack
 
 @pytest.mark.parametrize("again", [1, 2])
 def test_deployed(swarm, again):
     assert not swarm.list()
-    assert swarm.submit("weigh", item="four").result(timeout=60) == 4
+    task = swarm.submit("order", items=["four"])
+    for _ in range(600):
+        if task.status() == "input_required":
+            break
+        time.sleep(0.1)
+    journal = json.loads(json.dumps(export_journal(swarm, task.id)))
+    assert replay(journal, shop.order).waits == ("ask approve",)
 
 def test_both(swarm, local_aws):
     queues = local_aws.client("sqs").list_queues()["QueueUrls"]
