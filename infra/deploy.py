@@ -170,7 +170,9 @@ class _Deployer:
             wanted.stack_code_key,
         ):
             self._update_stack(wanted, old)
-        if self._settings.local and wanted.code_key != wanted.stack_code_key:
+        # Functions have the stack's code, unless the last deployment or `dev` went round the stack.
+        went_round = old is not None and old.code_key != old.stack_code_key
+        if went_round or wanted.code_key != wanted.stack_code_key:
             self._reports.step("replacing the functions' code")
             replace_code(self._topology, self._clients, key=wanted.code_key)
         self._reports.step("checking every resource")
@@ -247,7 +249,7 @@ class _Deployer:
         same_stack = (old.template, old.stack_code_key) == (wanted.template, wanted.stack_code_key)
         taken_back = same_stack or self._roll_back(old)
         with suppress(SwarmError):  # what is told is why it does not start
-            if self._settings.local:
+            if self._settings.local or old.code_key != old.stack_code_key:
                 self._reports.step("taking the functions' code back")
                 replace_code(self._topology, self._clients, key=old.code_key)
             if taken_back:

@@ -24,7 +24,7 @@ def init(
     """Make a small project that runs: two agents, a test of each kind, CI, a README.
 
     Templates: enrichment (documents are described and filed), jobs (work that is tried again and
-    waits for days), claude (mails are answered by Claude, played from a script without a key).
+    waits for days), claude (mails are answered by Claude, or by a conversation without a key).
 
     Example: sqswarm init demo --template jobs
     """

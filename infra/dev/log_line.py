@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqswarm.infra.log_events import LogEvent
 from sqswarm.schemas.json import loads
 
 _NOISE = ("START RequestId: ", "END RequestId: ", "INIT_START ", "EXTENSION\t", "TELEMETRY\t")
@@ -34,15 +33,15 @@ class LogLine:
     task_id: str | None = None
 
 
-def log_line(event: LogEvent, agent: str, folders: Sequence[Path] = ()) -> LogLine | None:
-    """Return what to show of `event`; None for what Lambda and metrics print for themselves.
+def log_line(event: Mapping[str, Any], agent: str, folders: Sequence[Path] = ()) -> LogLine | None:
+    """Return what to show of CloudWatch's `event`; None for Lambda's own lines and metrics.
 
     Places in tracebacks are shown as files below `folders`, where an editor can open them.
     """
-    text = event.message.rstrip("\n")
+    text = event["message"].rstrip("\n")
     if not text or text.startswith(_NOISE):
         return None
-    at = datetime.fromtimestamp(event.at_ms / 1000, UTC).astimezone()
+    at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC).astimezone()
     report = _REPORT.match(text)
     if report:
         ran_ms = float(report[1])

@@ -30,6 +30,9 @@ from sqswarm.schemas.catalogue import CATALOGUE_KEY, Catalogue
 from sqswarm.schemas.errors import DeployFailed
 from sqswarm.schemas.settings import Settings
 
+_LOOK_EVERY_LOCAL_S = 0.02
+_LOOK_EVERY_AWS_S = 0.5
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reloaded:
@@ -75,12 +78,13 @@ class Reloader:
         if not object_exists(s3, bucket, wanted.code_key):
             write_object(s3, bucket, wanted.code_key, bundle.archive())
         topology = plan.topology(self._names)
-        replace_code(topology, self._clients, key=wanted.code_key)
+        every_s = _LOOK_EVERY_LOCAL_S if local else _LOOK_EVERY_AWS_S
+        replace_code(topology, self._clients, key=wanted.code_key, look_every_s=every_s)
         self.live()
         try:
             check_start(topology, self._clients, local=local)
         except DeployFailed:
-            replace_code(topology, self._clients, key=old.code_key)
+            replace_code(topology, self._clients, key=old.code_key, look_every_s=every_s)
             raise
         write_object(s3, bucket, CATALOGUE_KEY, catalogue.encode())
         write_record(s3, bucket, wanted)

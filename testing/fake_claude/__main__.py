@@ -9,16 +9,21 @@ from typing import Annotated
 import typer
 
 from sqswarm.schemas.json import loads
+from sqswarm.testing.fake_claude.conversation import scenes_of
 from sqswarm.testing.fake_claude.run import FakeClaude
 from sqswarm.testing.fake_claude.script import Script
 
 
 def main(
-    script: Annotated[Path | None, typer.Option(help="A script; without one it echoes.")] = None,
+    script: Annotated[
+        Path | None,
+        typer.Option(help="A script: JSON, or a conversation as text; without one it echoes."),
+    ] = None,
     port: Annotated[int, typer.Option(help="Port; 0 for a free one.")] = 8765,
 ) -> None:
     """Play Claude on http://127.0.0.1:PORT; agents find it through ANTHROPIC_BASE_URL."""
-    document = {} if script is None else loads(script.read_text(encoding="utf-8"))
+    text = "{}" if script is None else script.read_text(encoding="utf-8")
+    document = loads(text) if text.lstrip().startswith("{") else {"scenes": scenes_of(text)}
     claude = FakeClaude(Script.of(document), port=port)
     claude.start()
     typer.echo(f"export ANTHROPIC_BASE_URL={claude.base_url}")

@@ -155,10 +155,11 @@ def test_a_save_while_a_hundred_tasks_run_loses_none(dev, stage):
 
 
 @pytest.mark.proof
+@pytest.mark.timeout(1200)
 def test_new_code_is_live_within_a_second_of_the_save(dev, stage):
     seconds = []
-    for version in range(2, 8):
-        time.sleep(4 * slowness())  # whoever saves has written something in between
+    for version in range(2, 5):
+        time.sleep(2 * slowness())  # whoever saves has written something in between
         before = slowness()
         dev.save(f"v{version - 1}", f"v{version}")
         took = dev.wait("live")["seconds"]

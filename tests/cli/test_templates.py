@@ -4,15 +4,10 @@ import os
 import subprocess
 import sys
 import tomllib
-from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
 from sqswarm.infra.scaffold.create import TEMPLATES, create_project
-
-ROOT = Path(__file__).parents[2]
-STANDIN = () if find_spec("sqswarm.testing.pytest_plugin") else ("-p", "kit_standin")
 
 
 @pytest.fixture(params=TEMPLATES)
@@ -26,7 +21,7 @@ def run(project, *command, **variables):
     done = subprocess.run(
         [sys.executable, "-m", *command],
         cwd=project,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "tests" / "support"), **variables},
+        env={**os.environ, **variables},
         capture_output=True,
         text=True,
         timeout=300,
@@ -56,16 +51,15 @@ def test_its_files_are_those_its_readme_names(project):
         if line.startswith("| `")
     }
     code = {p.relative_to(project).as_posix() for p in project.rglob("*.py")}
-    assert named - {"pyproject.toml", "script.json"} == code - {
+    assert named - {"pyproject.toml", "conversation.txt"} == code - {
         "agents/__init__.py",
-        "tests/conftest.py",
     }
 
 
 def test_its_plain_and_memory_tests_pass_without_an_aws(project):
     said = run(
         project,
-        *("pytest", *STANDIN, "-q", "tests/test_unit.py", "tests/test_memory.py"),
+        *("pytest", "-q", "tests/test_unit.py", "tests/test_memory.py"),
         AWS_ENDPOINT_URL="http://127.0.0.1:1",
     )
     assert " passed" in said
@@ -74,5 +68,5 @@ def test_its_plain_and_memory_tests_pass_without_an_aws(project):
 
 @pytest.mark.localstack
 def test_its_test_on_the_local_aws_passes(emulator, project):
-    said = run(project, "pytest", *STANDIN, "-q", "tests/test_local_aws.py")
+    said = run(project, "pytest", "-q", "tests/test_local_aws.py")
     assert "1 passed" in said

@@ -245,6 +245,18 @@ def test_doctor_tells_of_code_that_has_changed_since_it_was_deployed(cli):
     assert "code has changed since" in code["found"]
 
 
+def test_code_that_goes_back_to_what_it_was_is_deployed_too(cli):
+    agents = Path("verb_agents.py")
+    try:
+        agents.write_text(AGENTS.replace("text.upper()", "text.title()"))
+        cli("deploy")
+        assert cli("submit", "shout", "text=hi", "--wait").stdout == "Hi\n"
+    finally:
+        agents.write_text(AGENTS)
+    cli("deploy")
+    assert cli("submit", "shout", "text=hi", "--wait").stdout == "HI\n"
+
+
 def test_a_second_deploy_has_nothing_to_do(cli):
     assert cli.json("deploy")["changed"] is False
 

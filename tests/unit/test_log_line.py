@@ -5,13 +5,11 @@ import json
 import pytest
 
 from sqswarm.infra.dev.log_line import log_line
-from sqswarm.infra.log_events import LogEvent
 
 
 def shown(message, agent="keywords", folders=()):
     text = message if isinstance(message, str) else json.dumps(message)
-    event = LogEvent(group="g", stream="s", at_ms=1_800_000_000_000, message=text)
-    return log_line(event, agent, folders)
+    return log_line({"timestamp": 1_800_000_000_000, "message": text}, agent, folders)
 
 
 @pytest.mark.parametrize(

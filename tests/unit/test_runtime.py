@@ -101,6 +101,22 @@ async def test_a_task_runs_once_and_its_result_is_recorded(memory):
     assert memory.waiting(echo) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "event", "says"),
+    [
+        pytest.param("fails", "agent.failed", "never", id="fail"),
+        pytest.param("lies", "agent.failed", "InvalidReturn", id="bad-return"),
+        pytest.param("raises", "agent.raised", "KeyError", id="raise"),
+    ],
+)
+async def test_how_an_attempt_failed_stands_in_the_log(memory, text, event, says):
+    [task_id] = await memory.submit(moody, text)
+    await memory.work(moody)
+    [line] = [line for line in memory.log.getvalue().splitlines() if event in line]
+    assert task_id in line
+    assert says in line
+
+
 async def test_mcp_itself_accepts_the_result(memory):
     from mcp.types import CallToolResult
 

@@ -173,6 +173,19 @@ class NotLoaded:
 
 
 def _failure(error: Exception, context: TaskContext) -> Broke | Failed:
+    """Return how an attempt ends that raised; what nobody meant to raise is logged whole."""
+    outcome = _meant(error)
+    kind = type(error).__name__
+    if outcome is None:
+        context.log.error("agent.raised", error_type=kind, error=_traceback(error))
+        return Broke(error_type=kind, message=str(error))
+    if isinstance(outcome, Failed):
+        context.log.warning("agent.failed", error_type=outcome.error_type, error=outcome.message)
+    return outcome
+
+
+def _meant(error: Exception) -> Broke | Failed | None:
+    """Return what an error says should become of the task; None where it says nothing of that."""
     match error:
         case Retry():
             return Broke(error_type="Retry", message=str(error), after_s=error.after)
@@ -192,8 +205,7 @@ def _failure(error: Exception, context: TaskContext) -> Broke | Failed:
             return Failed(error_type=type(error).__name__, message=str(error))
         case StepFailed():
             return Broke(error_type=error.error_type, message=error.reason)
-    context.log.error("agent.raised", error_type=type(error).__name__, error=_traceback(error))
-    return Broke(error_type=type(error).__name__, message=str(error))
+    return None
 
 
 def _finish(function: Any) -> Any:
