@@ -81,6 +81,11 @@ def add_middleware(middleware: Middleware) -> None:
         _sort()
 
 
+def added() -> tuple[Middleware, ...]:
+    """Return the middlewares of this process, in the order of adding."""
+    return tuple(_added)
+
+
 def remove_middleware(middleware: Middleware) -> None:
     """Call its hooks no more; one that was never added is none the worse."""
     if middleware in _added:

@@ -25,6 +25,14 @@ class ServerOptions:
     permissions: tuple[JsonObject, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class TracingOptions:
+    """What `[tool.sqswarm.tracing]` gives every function: OTEL_*, and a collector's layer."""
+
+    env: Mapping[str, str] = field(default_factory=dict)
+    layer: str | None = None
+
+
 def fleet_of(file: Path, table: Any) -> Fleet:
     """Return what `[tool.sqswarm.container]` says; raises UsageError for what cannot work."""
     example = 'Write [tool.sqswarm.container] with image = "…" and subnets = ["subnet-…"].'
@@ -65,22 +73,20 @@ def server_of(file: Path, said: Any) -> ServerOptions | None:
     return replace(options, permissions=tuple(options.permissions))
 
 
-def tracing_of(file: Path, said: Any) -> Mapping[str, str] | None:
-    """Return the OTEL_* that `tracing` gives functions, None for no traces.
-
-    Raises UsageError for what cannot work.
-    """
+def tracing_of(file: Path, said: Any) -> TracingOptions | None:
+    """Return what `tracing` says, None for no traces; raises UsageError for what cannot work."""
     if isinstance(said, bool):
-        return {} if said else None
+        return TracingOptions() if said else None
     example = 'Write [tool.sqswarm.tracing] with OTEL_EXPORTER_OTLP_ENDPOINT = "http://…".'
     if not isinstance(said, dict):
         message = f"{file}: [tool.sqswarm] tracing is {said!r}"
         raise UsageError(message, hint=example)
     for name, value in said.items():
-        if not (name.startswith("OTEL_") and isinstance(value, str)):
-            message = f"{file}: [tool.sqswarm.tracing] {name} is no OTEL_* with a text"
+        if not (isinstance(value, str) and (name.startswith("OTEL_") or name == "layer")):
+            message = f"{file}: [tool.sqswarm.tracing] {name} is no OTEL_* or layer, with a text"
             raise UsageError(message, hint=example)
-    return dict(said)
+    env = {name: value for name, value in said.items() if name != "layer"}
+    return TracingOptions(env=env, layer=said.get("layer"))
 
 
 def texts(

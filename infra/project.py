@@ -26,13 +26,14 @@ from __future__ import annotations
 
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sqswarm.infra.options import (
     ServerOptions,
+    TracingOptions,
     fleet_of,
     server_of,
     texts,
@@ -69,8 +70,8 @@ class Project:
     fleet: Fleet = field(default_factory=Fleet)
     server: ServerOptions | None = None
     metrics: bool = True
-    tracing: Mapping[str, str] | None = None
-    """OTEL_* of every function, None where OpenTelemetry is not packed."""
+    tracing: TracingOptions | None = None
+    """None where OpenTelemetry is not packed."""
 
     def activate(self) -> None:
         """Put the project's folders first on `sys.path`, once."""

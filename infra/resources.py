@@ -133,6 +133,8 @@ class Topology:
     server: ServerFunction | None = None
     metrics: bool = True
     """Whether workers count what they do; the dashboard and an alarm are made of it then."""
+    layer: str | None = None
+    """A Lambda layer of every function: the collector of its traces."""
 
     @property
     def consumers(self) -> tuple[Consumer, ...]:

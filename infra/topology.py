@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from sqswarm.infra.options import ServerOptions
+from sqswarm.infra.options import ServerOptions, TracingOptions
 from sqswarm.infra.resources import (
     Consumer,
     EventSource,
@@ -68,11 +68,11 @@ def topology(
     fleet: Fleet | None = None,
     server: ServerOptions | None = None,
     metrics: bool = True,
-    tracing: Mapping[str, str] | None = None,
+    tracing: TracingOptions | None = None,
 ) -> Topology:
     """Return the stage that `specs` need; `modules` is what a function imports to find them.
 
-    `tracing` is environment of every function, where an agent's or the server's has no other.
+    `tracing` is for every function, where an agent's own or the server's env has no other.
 
     Raises InvalidAgent where AWS could not run a declaration.
     """
@@ -81,26 +81,25 @@ def topology(
         message = "there is no agent to deploy"
         raise InvalidAgent(message, hint="Declare one with @agent in a module that is listed.")
     common = {"SQSWARM_STAGE": names.stage, "SQSWARM_ACCOUNT": names.account}
-    if tracing is not None:
-        ordered_specs = [_traced(spec, tracing) for spec in ordered_specs]
-        server = server and replace(server, env={**tracing, **server.env})
+    traced = {} if tracing is None else tracing.env
+    ordered_specs = [
+        replace(spec, env=MappingProxyType({**traced, **spec.env})) for spec in ordered_specs
+    ]
+    server = server and replace(server, env={**traced, **server.env})
     if not metrics:
         common[SWITCH] = OFF
     return Topology(
         names=names,
         topics=_topics(ordered_specs, names),
         agents=tuple(_agent(spec, names, common, modules) for spec in ordered_specs),
-        unrouted=_unrouted(ordered_specs, names, {**(tracing or {}), **common}),
+        unrouted=_unrouted(ordered_specs, names, {**traced, **common}),
         runtime=runtime,
         architecture=architecture,
         fleet=fleet or Fleet(),
         server=None if server is None else _server(server, names, common),
         metrics=metrics,
+        layer=None if tracing is None else tracing.layer,
     )
-
-
-def _traced(spec: AgentSpec, tracing: Mapping[str, str]) -> AgentSpec:
-    return replace(spec, env=MappingProxyType({**tracing, **spec.env}))
 
 
 def _topics(specs: Sequence[AgentSpec], names: Names) -> tuple[Topic, ...]:

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqswarm.dispatcher.course import course, spans_of
+from sqswarm.dispatcher.course import course
+from sqswarm.dispatcher.task_spans import spans_of
 from sqswarm.schemas.heard import Attempt
 from sqswarm.schemas.history import AttemptOutcome
 from sqswarm.schemas.task import TaskRecord

@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.trace import Status
 
 from sqswarm.backends.redact import hide, hide_all
-from sqswarm.dispatcher.middleware import add_middleware
+from sqswarm.dispatcher.middleware import add_middleware, added
 from sqswarm.dispatcher.otel.middleware import ATTEMPT, Tracing
 from sqswarm.dispatcher.otel.middleware import flush as flush_provider
 
@@ -30,28 +30,26 @@ _OTLP = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
 _HELD_LIMIT = 2_000
 """Spans of one attempt that wait for its end; what is more goes out at once."""
 
-_started: list[Tracing] = []
-
 
 def start(environment: Mapping[str, str]) -> None:
-    """Set up the SDK, where nobody has, and trace; once a process.
+    """Set up the SDK, where nobody has, and trace; once a process, whoever began it.
 
     Raises ValueError for an exporter or a protocol that is not installed.
     """
-    if _started:
+    if any(isinstance(one, Tracing) for one in added()):
         return
     provider: Any = trace.get_tracer_provider()
     if isinstance(provider, trace.ProxyTracerProvider):
         provider = provider_of(environment)
         trace.set_tracer_provider(provider)
-    _started.append(Tracing(provider))
-    add_middleware(_started[0])
+    add_middleware(Tracing(provider))
 
 
 async def flush(timeout_s: float) -> None:
     """Send what has ended, for so long at most, where this process traces."""
-    for tracing in _started:
-        await flush_provider(tracing.provider, timeout_s)
+    for one in added():
+        if isinstance(one, Tracing):
+            await flush_provider(one.provider, timeout_s)
 
 
 def provider_of(environment: Mapping[str, str]) -> TracerProvider:

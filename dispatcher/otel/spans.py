@@ -56,7 +56,9 @@ class Spans:
 
     def __init__(self, provider: TracerProvider) -> None:
         """Take a tracer of `provider`."""
-        tracer: Any = provider.get_tracer(SCOPE)
+        # Logfire stands before the SDK's provider, and keeps it under this name.
+        behind = getattr(provider, "provider", provider)
+        tracer: Any = (behind if hasattr(behind, "get_tracer") else provider).get_tracer(SCOPE)
         self._tracer = tracer
         self._ids: _Ids | None = None
         if isinstance(getattr(tracer, "id_generator", None), IdGenerator):
@@ -98,7 +100,12 @@ class Spans:
         return self._remote(traceparent, traceparent[36:52], tracestate), None
 
     def within(self, traceparent: str, tracestate: str | None, task_id: str) -> Context:
-        """Return the context below a task's own span, which is made at its end."""
+        """Return the context below a task's own span, which is made at its end.
+
+        That of its caller, where spans cannot be given ids.
+        """
+        if self._ids is None:
+            return self._remote(traceparent, traceparent[36:52], tracestate)
         return self._remote(traceparent, span_id_of(task_id), tracestate)
 
     def _remote(self, traceparent: str, span_id: str, tracestate: str | None) -> Context:

@@ -88,6 +88,7 @@ def function_parts(
             )
         ],
     )
+    layers = {"Layers": [topology.layer]} if topology.layer else {}
     yield awslambda.Function(
         f"{stem}Function",
         FunctionName=function.name,
@@ -105,6 +106,7 @@ def function_parts(
         TracingConfig=awslambda.TracingConfig(Mode="Active"),
         # Else Lambda makes the group itself at the first line, without retention.
         DependsOn=[f"{stem}Logs"],
+        **layers,
     )
 
 

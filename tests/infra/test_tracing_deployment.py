@@ -1,16 +1,19 @@
 """What a project says of traces reaches its functions: OpenTelemetry's packages, and OTEL_*."""
 
+import json
+
 import pytest
 from infra_specs import spec
 
 from sqswarm.infra import requirements
-from sqswarm.infra.options import ServerOptions
+from sqswarm.infra.options import ServerOptions, TracingOptions
 from sqswarm.infra.project import find_project
 from sqswarm.infra.requirements import Requirements
-from sqswarm.infra.template import template_names
+from sqswarm.infra.template import render, template_names
 from sqswarm.infra.topology import topology
 from sqswarm.schemas.errors import DeployFailed, UsageError
 
+LAYER = "arn:aws:lambda:eu-west-1:901920570463:layer:aws-otel-collector-arm64:1"
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
 
 
@@ -24,12 +27,13 @@ def project(tmp_path, text):
     [
         pytest.param("", None, id="nothing-said"),
         pytest.param("tracing = false", None, id="off"),
-        pytest.param("tracing = true", {}, id="packed-only"),
+        pytest.param("tracing = true", TracingOptions(), id="packed-only"),
         pytest.param(
             '[tool.sqswarm.tracing]\nOTEL_EXPORTER_OTLP_ENDPOINT = "http://collector:4318"',
-            ENDPOINT,
+            TracingOptions(env=ENDPOINT),
             id="with-variables",
         ),
+        pytest.param(f'tracing.layer = "{LAYER}"', TracingOptions(layer=LAYER), id="with-a-layer"),
     ],
 )
 def test_a_project_says_whether_it_traces(tmp_path, text, expected):
@@ -54,7 +58,7 @@ def test_every_function_gets_the_variables_and_an_agents_own_win():
         runtime="python3.12",
         architecture="arm64",
         server=ServerOptions(),
-        tracing=ENDPOINT,
+        tracing=TracingOptions(env=ENDPOINT, layer=LAYER),
     )
     functions = [consumer.function for consumer in (*built.agents, built.unrouted)]
     functions.append(built.server.function)
@@ -62,6 +66,9 @@ def test_every_function_gets_the_variables_and_an_agents_own_win():
     own = {name for name in told if name.endswith("own")}
     assert {told[name] for name in own} == {"http://mine:4318"}
     assert {told[name] for name in told.keys() - own} == {"http://collector:4318"}
+    resources = json.loads(render(built))["Resources"].values()
+    made = [r["Properties"] for r in resources if r["Type"] == "AWS::Lambda::Function"]
+    assert [one.get("Layers") for one in made] == [[LAYER]] * 4
 
 
 def test_opentelemetry_is_packed_where_it_is_asked_for_and_nowhere_else():

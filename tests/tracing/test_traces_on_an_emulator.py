@@ -40,6 +40,7 @@ def swarm(emulator, receiver, claude):
     from sqswarm import Swarm
     from sqswarm.backends.aws.connect import settings_from_environment
     from sqswarm.infra.deploy import Reports, deploy
+    from sqswarm.infra.options import TracingOptions
     from sqswarm.infra.plan import plan
     from sqswarm.infra.project import find_project
 
@@ -47,8 +48,8 @@ def swarm(emulator, receiver, claude):
         patch.setenv("ANTHROPIC_BASE_URL", claude.base_url)
         patch.setenv("SQSWARM_STAGE", "traces")
         patch.syspath_prepend(str(HERE / "three_levels"))
-        tracing = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url, "OTEL_BSP_SCHEDULE_DELAY": "50"}
-        project = replace(find_project(HERE / "three_levels"), tracing=tracing)
+        env = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url, "OTEL_BSP_SCHEDULE_DELAY": "50"}
+        project = replace(find_project(HERE / "three_levels"), tracing=TracingOptions(env=env))
         deploy(settings_from_environment(), plan(project, stage="traces"), Reports())
         with Swarm.connect() as connected:
             yield connected
