@@ -39,11 +39,14 @@ RUN_TIME = "RunTime"
 """The attempt itself, whatever came of it."""
 BATCH_TIME = "BatchTime"
 """From the batch's arrival to the record of a task's end: its run, and what it waited beside it."""
+FAILURE_RATE = "FailureRate"
+"""100 for an attempt that failed, 0 for another: their average is the share."""
 
 UNITS = {
     **dict.fromkeys((STARTED, COMPLETED, FAILED, RETRIED, SUSPENDED, LOST, STEPS), "Count"),
     **dict.fromkeys((INPUT_TOKENS, OUTPUT_TOKENS, MICRO_DOLLARS), "Count"),
     **dict.fromkeys((QUEUE_WAIT, RUN_TIME, BATCH_TIME), "Milliseconds"),
+    FAILURE_RATE: "Percent",
 }
 
 ALWAYS = frozenset({STARTED, COMPLETED, FAILED, RETRIED})

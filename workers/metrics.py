@@ -140,7 +140,7 @@ def emf_line(stage: str, agent: str, shown: Mapping[str, int | list[int]], *, no
 
 
 def _times(batch: Batch) -> dict[str, list[int]]:
-    """Return the times of a batch's tasks: at most ten each, and a hundred fit into a line."""
+    """Return a batch's values a task: at most ten each, and a hundred fit into a line."""
     found: dict[str, list[int]] = {
         metrics.QUEUE_WAIT: [
             max(0, one.began_ms - one.ready_ms) for one in batch.attempts if one.number == 1
@@ -152,6 +152,9 @@ def _times(batch: Batch) -> dict[str, list[int]]:
             one.recorded_ms - batch.began_ms
             for one in batch.attempts
             if one.recorded_ms is not None and one.outcome in _OF_STATUS
+        ],
+        metrics.FAILURE_RATE: [
+            100 * (one.outcome in {"retried", "failed"}) for one in batch.attempts
         ],
     }
     return {name: values for name, values in found.items() if values}

@@ -13,9 +13,8 @@ from sqswarm.schemas import metrics
 
 _PERIOD_S = 60
 _AGE_FLOOR_S = 900
-_SHARE_PERIOD_S = 300
-_ENOUGH = 10
-"""Attempts in a period that make a share of them worth a word."""
+_SHARE_PERIOD_S = 60
+_SHARE_PERIODS = 5
 
 
 def age_threshold_s(queue: Queue) -> int:
@@ -74,38 +73,19 @@ def _attempts_alarm(title: str, agent: str, stage: str) -> cloudwatch.Alarm:
     What they need is down, or the new code is wrong: it tells so while there are attempts left,
     before the first dead letter. No queue's metric does.
     """
-    share = "100 * (FILL(retried, 0) + FILL(failed, 0)) / started"
     return cloudwatch.Alarm(
         title,
         AlarmDescription=f"Most attempts of {agent} fail: see `sqswarm stats {agent}`",
-        Metrics=[
-            cloudwatch.MetricDataQuery(
-                Id="share",
-                Label="Attempts that fail (%)",
-                Expression=f"IF(started >= {_ENOUGH}, {share}, 0)",
-                ReturnData=True,
-            ),
-            *(
-                cloudwatch.MetricDataQuery(
-                    Id=name.lower(),
-                    MetricStat=cloudwatch.MetricStat(
-                        Metric=cloudwatch.Metric(
-                            Namespace=metrics.NAMESPACE,
-                            MetricName=name,
-                            Dimensions=[
-                                cloudwatch.MetricDimension(Name=metrics.STAGE, Value=stage),
-                                cloudwatch.MetricDimension(Name=metrics.AGENT, Value=agent),
-                            ],
-                        ),
-                        Period=_SHARE_PERIOD_S,
-                        Stat="Sum",
-                    ),
-                    ReturnData=False,
-                )
-                for name in (metrics.STARTED, metrics.RETRIED, metrics.FAILED)
-            ),
+        Namespace=metrics.NAMESPACE,
+        MetricName=metrics.FAILURE_RATE,
+        Dimensions=[
+            cloudwatch.MetricDimension(Name=metrics.STAGE, Value=stage),
+            cloudwatch.MetricDimension(Name=metrics.AGENT, Value=agent),
         ],
-        EvaluationPeriods=1,
+        Statistic="Average",
+        Period=_SHARE_PERIOD_S,
+        # One attempt that fails alone is soon followed by none, or by a better one.
+        EvaluationPeriods=_SHARE_PERIODS,
         Threshold=50,
         ComparisonOperator="GreaterThanOrEqualToThreshold",
         TreatMissingData="notBreaching",

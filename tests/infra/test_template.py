@@ -157,15 +157,10 @@ def test_an_alarm_watches_the_share_of_every_agents_attempts_that_fail(of_kind):
     for title, alarm in of_kind("AWS::CloudWatch::Alarm").items():
         if not title.endswith("AttemptsAlarm"):
             continue
-        share, *parts = alarm["Metrics"]
-        assert [one["Id"] for one in alarm["Metrics"] if one["ReturnData"]] == [share["Id"]]
-        for part in parts:
-            metric = part["MetricStat"]["Metric"]
-            assert part["Id"] in share["Expression"]
-            assert metric["MetricName"] in metrics.UNITS
-            dimensions = {one["Name"]: one["Value"] for one in metric["Dimensions"]}
-            assert (dimensions.keys(), dimensions["stage"]) == ({"stage", "agent"}, "dev")
-            agents.add(dimensions["agent"])
+        assert (alarm["MetricName"], alarm["Statistic"]) == ("FailureRate", "Average")
+        dimensions = {one["Name"]: one["Value"] for one in alarm["Dimensions"]}
+        assert (dimensions.keys(), dimensions["stage"]) == ({"stage", "agent"}, "dev")
+        agents.add(dimensions["agent"])
     assert agents == {one.name for one in EVERY_KIND}
 
 
@@ -176,7 +171,7 @@ def test_the_dashboard_shows_what_workers_count(template):
         line[1]: line[5] for graph in graphs for line in graph["metrics"] if line[0] == "sqswarm"
     }
     assert shown.keys() <= metrics.UNITS.keys()
-    assert metrics.UNITS.keys() - shown.keys() == {"Started", "Suspended", "Steps"}
+    assert metrics.UNITS.keys() - shown.keys() == {"Started", "Suspended", "Steps", "FailureRate"}
     places = [(one["x"], one["y"]) for one in json.loads(dashboard)["widgets"]]
     assert len(set(places)) == len(places)
     assert set(re.findall(r"\$\{([^}]*)", dashboard)) == {
