@@ -32,7 +32,8 @@ async def attempt(act: Callable[[], Awaitable[Any]], place: ui.element, *, done:
 
 def ask_first(question: str, yes: str, act: Callable[[], Awaitable[Any]]) -> None:
     """Ask before an act that cannot be undone."""
-    with ui.dialog(value=True) as dialog, ui.card().style("max-width: 30rem; width: 100%"):
+    dialog = ui.dialog(value=True).props('aria-label="Are you sure?"')
+    with dialog, ui.card().style("max-width: 30rem; width: 100%"):
         with ui.element("h2"):
             ui.label(visible(question))
         place = ui.element("div").style("width: 100%")

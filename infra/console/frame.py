@@ -251,7 +251,8 @@ def _keyboard(view: View, search: Any) -> None:
 
 
 def _help() -> None:
-    with ui.dialog(value=True) as dialog, ui.card():
+    dialog = ui.dialog(value=True).props('aria-label="Keyboard"')
+    with dialog, ui.card():
         with ui.element("h2"):
             ui.label("Keyboard")
         with ui.element("dl").classes("sq-facts"):

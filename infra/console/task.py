@@ -173,7 +173,8 @@ class _TaskPage:
             return
         agents = {entry.name: entry for entry in self._view.context.deployed()}
         entry = agents.get(record.agent)
-        with ui.dialog(value=True) as dialog, ui.card().style("width: 44rem; max-width: 95vw"):
+        dialog = ui.dialog(value=True).props('aria-label="Run it again"')
+        with dialog, ui.card().style("width: 44rem; max-width: 95vw"):
             with ui.element("h2"):
                 ui.label("Run it again, as a new task")
             form = SchemaForm({} if entry is None else entry.input_schema, value=arguments)

@@ -86,7 +86,7 @@ def test_log_lines_of_a_task_are_read_when_asked_for(browse, swarm):
     list(swarm.wait([task], timeout=60))
     page = browse().open(f"/tasks/{task.id}")
     page.get_by_role("button", name="Read them").click()
-    page.get_by_text("summarising 13 characters").wait_for()
+    page.get_by_text("text.summarised characters=13").wait_for()
 
 
 def test_what_cannot_be_reached_is_said_with_what_to_do(browse, tmp_path, monkeypatch, deployed):

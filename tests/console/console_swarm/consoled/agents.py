@@ -29,11 +29,13 @@ class Summary(BaseModel):
 
 
 @agent(max_attempts=2, timeout=60)
-async def summarise(text: str, sentences: int = 3, tone: Tone = Tone.PLAIN) -> Summary:
+async def summarise(
+    text: str, sentences: int = 3, tone: Tone = Tone.PLAIN, *, ctx: TaskContext
+) -> Summary:
     """Say in a few sentences what a text says."""
     if not text.strip():
         raise Fail("there is no text to summarise")
-    print(f"summarising {len(text)} characters")  # noqa: T201 - it is in the log
+    ctx.log.info("text.summarised", characters=len(text))
     said = ".".join(text.split(".")[:sentences])
     return Summary(text=said.upper() if tone is Tone.LOUD else said, words=len(said.split()))
 
