@@ -47,7 +47,7 @@ def test_a_dialog_and_a_form_are_as_accessible(browse, tasks):
     page = browse().open(f"/tasks/{tasks['failed']}")
     page.get_by_role("button", name="Run again…").click()
     page.get_by_role("dialog").wait_for()
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(2000)  # it fades in
     assert violations(page) == []
 
 
