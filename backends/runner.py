@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from threading import local
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -126,15 +127,25 @@ class BlockingRunner(_System):
         """Keep at most `threads` calls in flight at a time."""
         self._threads = threads
         self._pool: ThreadPoolExecutor | None = None
+        self._own = local()
 
     async def gather(self, work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-        """Run `work` on the threads; one piece alone runs right here."""
-        if len(work) == 1:
-            return [await work[0]]
+        """Run `work` on the threads; one piece alone runs right here.
+
+        So does what one of the threads has to gather in its turn: were it to wait for the others,
+        and they likewise, nobody would be left to work.
+        """
+        if len(work) == 1 or getattr(self._own, "busy", False):
+            return [await piece for piece in work]
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="sqswarm")
+            self._pool = ThreadPoolExecutor(
+                self._threads, thread_name_prefix="sqswarm", initializer=self._take_part
+            )
         contexts = [contextvars.copy_context() for _ in work]  # the caller's, on each thread
         return list(self._pool.map(lambda one, piece: one.run(run_straight, piece), contexts, work))
+
+    def _take_part(self) -> None:
+        self._own.busy = True
 
     async def sleep(self, seconds: float) -> None:
         """Block this thread."""

@@ -5,16 +5,26 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypedDict, Unpack
 
 from sqswarm.backends.aws.caller import AioCaller
 from sqswarm.backends.aws.connect import client_options, settings_from_environment
 from sqswarm.backends.runner import AsyncRunner
+from sqswarm.dispatcher.bulk import (
+    COUNTED_LIMIT,
+    Act,
+    Acted,
+    Matched,
+    act_on_matching,
+    count_matching,
+)
 from sqswarm.dispatcher.connection import Connection, open_connection
+from sqswarm.dispatcher.failure_groups import FailureGroups, group_failures
 from sqswarm.dispatcher.follow import Follower
-from sqswarm.dispatcher.lifecycle.answer import answer
+from sqswarm.dispatcher.lifecycle.answer import DECLINED, answer
 from sqswarm.dispatcher.lifecycle.cancel import cancel
-from sqswarm.dispatcher.lifecycle.dead_letters import DeadLetter, peek
+from sqswarm.dispatcher.lifecycle.dead_letter_groups import DeadLetterGroups, group_dead_letters
+from sqswarm.dispatcher.lifecycle.dead_letters import Chosen, DeadLetters, peek
 from sqswarm.dispatcher.lifecycle.redrive import Redriven, redrive, redrive_dead_letters
 from sqswarm.dispatcher.listing import TaskPage, list_tasks
 from sqswarm.dispatcher.map import Done, Mapping
@@ -28,10 +38,10 @@ from sqswarm.schemas.catalogue import CatalogueEntry
 from sqswarm.schemas.errors import SwarmError
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
-from sqswarm.schemas.naming import NamedAgent, agent_name
+from sqswarm.schemas.naming import UNROUTED, NamedAgent, agent_name
 from sqswarm.schemas.settings import Settings
 from sqswarm.schemas.stats import Stats
-from sqswarm.schemas.task_filter import Moment, TaskFilter
+from sqswarm.schemas.task_filter import Moment, TaskFilter, moment_ms_of
 from sqswarm.schemas.timeline import Timeline
 
 
@@ -96,8 +106,19 @@ class AsyncTask:
 
 
 Tasks = list[AsyncTask]
-DeadLetters = list[DeadLetter]
 Entries = list[CatalogueEntry]
+
+
+class Filters(TypedDict, total=False):
+    """Which tasks are meant, as `list` takes it; all that is given has to fit."""
+
+    status: Status | str | None
+    agent: str | NamedAgent | None
+    since: Moment | None
+    until: Moment | None
+    principal: str | None
+    error_type: str | None
+    where: dict[str, str] | None
 
 
 class AsyncSwarm:
@@ -254,6 +275,10 @@ class AsyncSwarm:
         """Answer the open question `key` of a task; see `Swarm.answer`."""
         return await answer(self._connection, task_id, key, value)
 
+    async def decline(self, task_id: str, key: str) -> Status:
+        """Decline to answer the open question `key` of a task; see `Swarm.decline`."""
+        return await answer(self._connection, task_id, key, DECLINED)
+
     async def inbox(
         self,
         *,
@@ -286,6 +311,8 @@ class AsyncSwarm:
         agent: str | NamedAgent,
         *,
         task_ids: Collection[str] | None = None,
+        reason: str | None = None,
+        since: Moment | None = None,
         limit: int | None = None,
         rate_per_s: float | None = None,
     ) -> AsyncGenerator[Redriven]:
@@ -293,14 +320,75 @@ class AsyncSwarm:
         return redrive_dead_letters(
             self._connection,
             agent_name(agent),
-            task_ids=task_ids,
+            chosen=Chosen(task_ids=task_ids, reason=reason, since_ms=self._ms(since)),
             limit=limit,
             rate_per_s=rate_per_s,
         )
 
-    async def dead_letters(self, agent: str | NamedAgent, *, limit: int = 10) -> DeadLetters:
+    async def dead_letters(
+        self,
+        agent: str | NamedAgent,
+        *,
+        limit: int = 10,
+        offset: int = 0,
+        reason: str | None = None,
+        since: Moment | None = None,
+    ) -> DeadLetters:
         """Return some of an agent's dead letters; see `Swarm.dead_letters`."""
-        return await peek(self._connection, agent_name(agent), limit=limit)
+        chosen = Chosen(reason=reason, since_ms=self._ms(since))
+        return await peek(
+            self._connection, agent_name(agent), limit=limit, offset=offset, chosen=chosen
+        )
+
+    async def dead_letter_groups(self, agent: str | NamedAgent | None = None) -> DeadLetterGroups:
+        """Return dead letters grouped by reason; see `Swarm.dead_letter_groups`."""
+        names = self._connection.catalogue.agents if agent is None else [agent_name(agent)]
+        everyone = [*names, UNROUTED] if agent is None else [*names]
+        return await group_dead_letters(self._connection, everyone)
+
+    async def failure_groups(
+        self, *, limit: int = COUNTED_LIMIT, **wanted: Unpack[Filters]
+    ) -> FailureGroups:
+        """Return failed tasks grouped by agent and type of error; see `Swarm.failure_groups`."""
+        return await group_failures(self._connection, self._filter(wanted), limit=limit)
+
+    async def count_matching(
+        self, act: Act | str, *, limit: int = COUNTED_LIMIT, **wanted: Unpack[Filters]
+    ) -> Matched:
+        """Count the tasks that an act would be done with; see `Swarm.count_matching`."""
+        return await count_matching(self._connection, Act(act), self._filter(wanted), limit=limit)
+
+    def redrive_matching(
+        self,
+        *,
+        limit: int | None = None,
+        rate_per_s: float | None = None,
+        **wanted: Unpack[Filters],
+    ) -> AsyncGenerator[Acted]:
+        """Run all tasks that match again; see `Swarm.redrive_matching`."""
+        return act_on_matching(
+            self._connection,
+            Act.REDRIVE,
+            self._filter(wanted),
+            limit=limit,
+            rate_per_s=rate_per_s,
+        )
+
+    def cancel_matching(
+        self,
+        *,
+        limit: int | None = None,
+        rate_per_s: float | None = None,
+        **wanted: Unpack[Filters],
+    ) -> AsyncGenerator[Acted]:
+        """Cancel all tasks that match; see `Swarm.cancel_matching`."""
+        return act_on_matching(
+            self._connection,
+            Act.CANCEL,
+            self._filter(wanted),
+            limit=limit,
+            rate_per_s=rate_per_s,
+        )
 
     async def list(
         self,
@@ -316,17 +404,16 @@ class AsyncSwarm:
         cursor: str | None = None,
     ) -> TaskPage:
         """Return a page of the newest tasks; see `Swarm.list`."""
-        wanted = TaskFilter.of(
-            now_ms=self._connection.runner.now_ms(),
-            status=status,
-            agent=None if agent is None else agent_name(agent),
-            principal=principal,
-            since=since,
-            until=until,
-            error_type=error_type,
-            where=where,
-        )
-        return await list_tasks(self._connection, wanted, limit=limit, cursor=cursor)
+        wanted: Filters = {
+            "status": status,
+            "agent": agent,
+            "principal": principal,
+            "since": since,
+            "until": until,
+            "error_type": error_type,
+            "where": where,
+        }
+        return await list_tasks(self._connection, self._filter(wanted), limit=limit, cursor=cursor)
 
     async def stats(self, *, since_s: float = 3600, agent: str | NamedAgent | None = None) -> Stats:
         """Return how agents do: rates, times, backlog, failures by type and cost; see Swarm."""
@@ -336,6 +423,19 @@ class AsyncSwarm:
     def agents(self) -> Entries:
         """Return the deployed agents in the order of their names."""
         return [*self._connection.catalogue.agents.values()]
+
+    def _filter(self, wanted: Filters) -> TaskFilter:
+        agent = wanted.get("agent")
+        given: dict[str, Any] = {
+            **wanted,
+            "agent": None if agent is None else agent_name(agent),
+            "now_ms": self._connection.runner.now_ms(),
+        }
+        return TaskFilter.of(**given)
+
+    def _ms(self, moment: Moment | None) -> int | None:
+        now_ms = self._connection.runner.now_ms()
+        return None if moment is None else moment_ms_of(moment, now_ms=now_ms)
 
     def _handles(self, submitted: Iterable[Submitted]) -> Tasks:
         return [AsyncTask(self._connection, one) for one in submitted]

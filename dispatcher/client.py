@@ -5,14 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 from sqswarm.backends.aws.caller import BlockingCaller
 from sqswarm.backends.aws.connect import client_factory, settings_from_environment
 from sqswarm.backends.runner import BlockingRunner, iterate_straight, run_straight
-from sqswarm.dispatcher.async_client import AsyncSwarm, AsyncTask
+from sqswarm.dispatcher.async_client import AsyncSwarm, AsyncTask, Filters
+from sqswarm.dispatcher.bulk import (
+    COUNTED_LIMIT,
+    Act,
+    Acted,
+    Matched,
+)
 from sqswarm.dispatcher.connection import Connection, open_connection
-from sqswarm.dispatcher.lifecycle.dead_letters import DeadLetter
+from sqswarm.dispatcher.failure_groups import FailureGroups
+from sqswarm.dispatcher.lifecycle.dead_letter_groups import DeadLetterGroups
+from sqswarm.dispatcher.lifecycle.dead_letters import DeadLetters
 from sqswarm.dispatcher.lifecycle.redrive import Redriven
 from sqswarm.dispatcher.listing import TaskPage
 from sqswarm.dispatcher.map import Done
@@ -73,7 +81,6 @@ class Task:
 
 
 Tasks = list[Task]
-DeadLetters = list[DeadLetter]
 Entries = list[CatalogueEntry]
 
 
@@ -238,6 +245,13 @@ class Swarm:
         """
         return run_straight(self._swarm.answer(task_id, key, value))
 
+    def decline(self, task_id: str, key: str) -> Status:
+        """Decline to answer the open question `key`: its agent gets AskDeclined.
+
+        Returns the task's status after it, and raises as `answer` does.
+        """
+        return run_straight(self._swarm.decline(task_id, key))
+
     def inbox(
         self,
         *,
@@ -274,22 +288,103 @@ class Swarm:
         agent: str | NamedAgent,
         *,
         task_ids: Collection[str] | None = None,
+        reason: str | None = None,
+        since: Moment | None = None,
         limit: int | None = None,
         rate_per_s: float | None = None,
     ) -> Iterator[Redriven]:
-        """Redrive an agent's dead letters and yield what became of each.
+        """Redrive an agent's dead letters, ten at a time, and yield what became of each.
 
-        Those of `task_ids`, or all; at most `limit`, and at most `rate_per_s` in a second.
+        Those of `task_ids`, of a `reason` and given up `since` then, or all; at most `limit`, and
+        at most `rate_per_s` in a second. A repeat goes on where one was broken off: no task is
+        redriven twice.
         """
         return iterate_straight(
             self._swarm.redrive_dead_letters(
-                agent, task_ids=task_ids, limit=limit, rate_per_s=rate_per_s
+                agent,
+                task_ids=task_ids,
+                reason=reason,
+                since=since,
+                limit=limit,
+                rate_per_s=rate_per_s,
             )
         )
 
-    def dead_letters(self, agent: str | NamedAgent, *, limit: int = 10) -> DeadLetters:
-        """Return some of an agent's dead letters, with what, why, how often and since when."""
-        return run_straight(self._swarm.dead_letters(agent, limit=limit))
+    def dead_letters(
+        self,
+        agent: str | NamedAgent,
+        *,
+        limit: int = 10,
+        offset: int = 0,
+        reason: str | None = None,
+        since: Moment | None = None,
+    ) -> DeadLetters:
+        """Return some of an agent's dead letters, with what, why, how often and since when.
+
+        `total` of what is returned says how many there are, by SQS's own count. `offset` passes
+        over the first ones; a queue keeps no lasting order. They stay where they are.
+        """
+        return run_straight(
+            self._swarm.dead_letters(agent, limit=limit, offset=offset, reason=reason, since=since)
+        )
+
+    def dead_letter_groups(self, agent: str | NamedAgent | None = None) -> DeadLetterGroups:
+        """Return the dead letters of an agent, or of all, by reason: counts and examples.
+
+        It receives them, ten a request and at most 10,000 a queue, and lets them go again; `total`
+        and `looked_at` say how many there are, and how many were looked at.
+        """
+        return run_straight(self._swarm.dead_letter_groups(agent))
+
+    def failure_groups(
+        self, *, limit: int = COUNTED_LIMIT, **wanted: Unpack[Filters]
+    ) -> FailureGroups:
+        """Return the failed tasks that match by agent and type of error, with an example of each.
+
+        They are read, a hundred at a time, and `limit` at most: `more` says so.
+        """
+        return run_straight(self._swarm.failure_groups(limit=limit, **wanted))
+
+    def count_matching(
+        self, act: Act | str, *, limit: int = COUNTED_LIMIT, **wanted: Unpack[Filters]
+    ) -> Matched:
+        """Count the tasks that match and that `act`, `redrive` or `cancel`, would be done with.
+
+        They are read, a hundred at a time, and `limit` counted at most: `more` says so. Raises
+        UsageError for a status that the act is not for.
+        """
+        return run_straight(self._swarm.count_matching(act, limit=limit, **wanted))
+
+    def redrive_matching(
+        self,
+        *,
+        limit: int | None = None,
+        rate_per_s: float | None = None,
+        **wanted: Unpack[Filters],
+    ) -> Iterator[Acted]:
+        """Run all ended tasks that match again, ten at a time, and yield what became of each.
+
+        Failed ones, unless the filter names another status. Each becomes a new task, once: one
+        that was redriven before is passed over, so a repeat goes on where one was broken off.
+        """
+        return iterate_straight(
+            self._swarm.redrive_matching(limit=limit, rate_per_s=rate_per_s, **wanted)
+        )
+
+    def cancel_matching(
+        self,
+        *,
+        limit: int | None = None,
+        rate_per_s: float | None = None,
+        **wanted: Unpack[Filters],
+    ) -> Iterator[Acted]:
+        """Cancel all tasks that match and have not ended, ten at a time; yield how each ended.
+
+        A task without a record, which no worker has had yet, is not found.
+        """
+        return iterate_straight(
+            self._swarm.cancel_matching(limit=limit, rate_per_s=rate_per_s, **wanted)
+        )
 
     def list(
         self,

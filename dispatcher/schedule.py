@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from sqswarm.dispatcher.connection import Connection
-from sqswarm.dispatcher.submit import Request, Submitted, submit
+from sqswarm.dispatcher.submit import Request, Submitted, idempotent_task_id, submit
 from sqswarm.schemas.errors import UsageError
+from sqswarm.schemas.ids import is_recorded_first
+from sqswarm.schemas.task import TaskRecord
+
+_EARLY_S = 5
+_LATE_S = 300
+"""A rule fires at its tick; its task is made within minutes, by clocks that differ by seconds."""
 
 
 async def submit_scheduled(
@@ -22,6 +30,27 @@ async def submit_scheduled(
         raise UsageError(message, hint="Deploy again: the rule is left over.")
     request = Request(
         arguments=entry.schedules[number].arguments,
-        idempotency_key=f"schedule/{number}/{at}",
+        idempotency_key=tick_key(number, at),
     )
     return (await submit(connection, agent, [request]))[0]
+
+
+def tick_of(record: TaskRecord, number: int) -> str | None:
+    """Return the tick (ISO, UTC) for which schedule `number` of its agent made a task, if it did.
+
+    The task's id is derived from it, so it is looked for among the moments before its creation.
+    """
+    if not is_recorded_first(record.task_id):
+        return None
+    created_s = record.created_ms // 1000
+    for second in range(created_s + _EARLY_S, created_s - _LATE_S, -1):
+        at = f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        key = tick_key(number, at)
+        if idempotent_task_id(record.principal, record.agent, key) == record.task_id:
+            return at
+    return None
+
+
+def tick_key(number: int, at: str) -> str:
+    """Return the idempotency key of a schedule's tick."""
+    return f"schedule/{number}/{at}"

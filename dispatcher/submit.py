@@ -14,7 +14,7 @@ from sqswarm.schemas import protocol
 from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.catalogue import CatalogueEntry
 from sqswarm.schemas.errors import IdempotencyConflict, UsageError
-from sqswarm.schemas.ids import derive_task_id, new_task_id, new_traceparent, new_version
+from sqswarm.schemas.ids import TaskId, derive_task_id, new_task_id, new_traceparent, new_version
 from sqswarm.schemas.journal import SLEEP_LIMIT_S
 from sqswarm.schemas.json import JsonObject, canonical, size_bytes
 from sqswarm.schemas.lifecycle import Phase, Status
@@ -118,13 +118,17 @@ def _check_delays(requests: Sequence[Request]) -> None:
             )
 
 
+def idempotent_task_id(principal: str, agent: str, key: str) -> TaskId:
+    """Return the id of the one task that a principal's idempotency key stands for at an agent."""
+    return derive_task_id(f"{principal}\x00{agent}", key, at_ms=0)
+
+
 def _draft(connection: Connection, entry: CatalogueEntry, request: Request, text: str) -> _Draft:
     now = connection.runner.now_ms()
     if request.idempotency_key is None:
         task_id, fingerprint = new_task_id(now, connection.runner.random_bits), None
     else:
-        origin = f"{connection.principal}\x00{entry.name}"
-        task_id = derive_task_id(origin, request.idempotency_key, at_ms=0)
+        task_id = idempotent_task_id(connection.principal, entry.name, request.idempotency_key)
         fingerprint = sha256(canonical(request.arguments).encode()).hexdigest()[:32]
     # SQS delays no message for longer, and none of a FIFO queue: such a task sleeps in the table.
     sleeps = request.delay_s > (0 if entry.ordered else DELAY_LIMIT_S)

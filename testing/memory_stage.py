@@ -22,7 +22,7 @@ from sqswarm.dispatcher.submit import Request, submit
 from sqswarm.dispatcher.view import TaskView, view
 from sqswarm.infra.calls import spec_with_calls
 from sqswarm.schemas.catalogue import CATALOGUE_KEY, Catalogue
-from sqswarm.schemas.naming import Names
+from sqswarm.schemas.naming import UNROUTED, Names
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.testing.clock import VirtualClock
 from sqswarm.workers.agent import AnyAgent
@@ -66,6 +66,7 @@ class MemoryStage:
         self.agents = agents
         self.catalogue = Catalogue.of(spec_with_calls(one) for one in agents)
         self.blobs.objects[self.blobs.address(CATALOGUE_KEY)] = self.catalogue.dump().encode()
+        self.bus.make_queue(NAMES.dead_letter_queue(UNROUTED))
         for one in agents:
             if one.name not in self.runtimes:
                 self._build(one)

@@ -23,7 +23,7 @@ from sqswarm.schemas.naming import Names
 
 _TRIES = 5
 _FIRST_PAUSE_S = 0.1
-_DELETES_A_CALL = 10
+_RECEIPTS_A_CALL = 10
 _GROUP_LENGTH = 128
 _LETTER_BYTES = 1024 * 1024 - 8192
 """Source: SQS quotas, a message of 1 MiB with its attributes."""
@@ -145,7 +145,7 @@ class AwsBus:
 
     async def delete(self, queue: str, receipts: Sequence[str]) -> None:
         """Delete with SQS DeleteMessageBatch; what could not be deleted is delivered again."""
-        for part in chunks(receipts, _DELETES_A_CALL):
+        for part in chunks(receipts, _RECEIPTS_A_CALL):
             entries = [{"Id": str(n), "ReceiptHandle": r} for n, r in enumerate(part)]
             await self._caller.call(
                 "sqs", "delete_message_batch", QueueUrl=self.queue_url(queue), Entries=entries
@@ -165,6 +165,23 @@ class AwsBus:
             # Too late: the message is back in the queue already, so there is nothing to hide.
             if error_code(error) not in _STALE:
                 raise
+
+    async def show_again(self, queue: str, receipts: Sequence[str]) -> None:
+        """Show with SQS ChangeMessageVisibilityBatch; what is back already is told as failed."""
+
+        def show(part: Sequence[str]) -> Coroutine[Any, Any, Any]:
+            entries = [
+                {"Id": str(n), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
+                for n, receipt in enumerate(part)
+            ]
+            return self._caller.call(
+                "sqs",
+                "change_message_visibility_batch",
+                QueueUrl=self.queue_url(queue),
+                Entries=entries,
+            )
+
+        await self._runner.gather([show(part) for part in chunks(receipts, _RECEIPTS_A_CALL)])
 
     async def dead_letter(
         self, queue: str, letter: OutgoingDeadLetter, *, group: str | None

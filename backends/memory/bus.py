@@ -180,6 +180,11 @@ class MemoryBus:
             if message.receipt == receipt:
                 message.visible_ms = self._now_ms() + 1000 * seconds
 
+    async def show_again(self, queue: str, receipts: Sequence[str]) -> None:
+        """Make messages visible now."""
+        for receipt in receipts:
+            await self.hide(queue, receipt, seconds=0)
+
     async def dead_letter(
         self, queue: str, letter: OutgoingDeadLetter, *, group: str | None
     ) -> None:

@@ -135,6 +135,10 @@ class Bus(Protocol):
         """Hide a received message for `seconds` (0 to 43,200) from now; late is ignored."""
         ...
 
+    async def show_again(self, queue: str, receipts: Sequence[str]) -> None:
+        """Make received messages visible again at once, ten a request; late is ignored."""
+        ...
+
     async def dead_letter(
         self, queue: str, letter: OutgoingDeadLetter, *, group: str | None
     ) -> None:

@@ -26,6 +26,9 @@ VALUE_KEY = "value"
 DECLINED_KEY = "declined"
 """Stands in a recorded answer instead of a value where the person declined to answer."""
 
+DECLINED = object()
+"""Given instead of a value by who declines to answer: the agent gets AskDeclined."""
+
 
 async def answer(
     connection: Connection, task_id: str, key: str, value: Any, *, agent: str | None = None
@@ -47,7 +50,9 @@ async def answer(
         if asked is None:
             message = f"task {task_id} asks nothing called {key!r}"
             raise InvalidArguments(message, hint=f"Open are: {', '.join(record.asks)}.")
-        answers = {key: {VALUE_KEY: check_answer(key, asked, value)}}
+        answers = {key: {DECLINED_KEY: True}}
+        if value is not DECLINED:
+            answers = {key: {VALUE_KEY: check_answer(key, asked, value)}}
         status = await record_answers(connection, record, answers, by=connection.principal)
         if status is not None:
             return status

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from sqswarm.backends.ports.bus import Delivery, OutgoingDeadLetter
 from sqswarm.dispatcher.connection import Connection
@@ -15,8 +16,13 @@ from sqswarm.schemas.naming import UNROUTED
 from sqswarm.schemas.task import iso
 
 _A_CALL = 10
-HELD_LIMIT = 1000
+_SIDE_BY_SIDE = 4
+_LONG_POLL_S = 1
+_SWEPT_LIMIT = 1000
+HELD_LIMIT = 10_000
 """Dead letters of a queue that are held at a time. SQS has at most 20,000 of a FIFO queue's."""
+GIVEN_UP_BY_SQS = "receives-used-up"
+"""The reason of a dead letter that housekeeping has yet to look at."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,18 +42,66 @@ class DeadLetter:
         """Return why it lies here, as a short word."""
         return self.delivery.attributes.get("reason")
 
+    @property
+    def shown_reason(self) -> str:
+        """Return the reason as people see it, SQS's own too."""
+        return self.reason or GIVEN_UP_BY_SQS
+
+    @property
+    def since_ms(self) -> int:
+        """Return since when it lies here (Unix milliseconds)."""
+        try:
+            failed = datetime.fromisoformat(self.delivery.attributes["failed_at"])
+        except (KeyError, ValueError):  # SQS's own has none; others may say anything
+            return self.delivery.sent_ms
+        return int(1000 * failed.replace(tzinfo=failed.tzinfo or UTC).timestamp())
+
     def to_json(self) -> JsonObject:
         """Return what, why, how often and since when."""
         given = self.delivery.attributes
         return {
             "agent": self.agent,
             "taskId": self.task_id,
-            "reason": self.reason or "receives-used-up",
+            "reason": self.shown_reason,
             "detail": given.get("detail", ""),
             "attempts": int(given["attempts"]) if given.get("attempts", "").isdecimal() else 0,
             "since": given.get("failed_at") or iso(self.delivery.sent_ms),
             "body": self.delivery.body,
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """Which of a queue's dead letters are meant; what is None does not matter."""
+
+    task_ids: Collection[str] | None = None
+    reason: str | None = None
+    since_ms: int | None = None
+
+    @property
+    def everything(self) -> bool:
+        """Tell whether all of them are."""
+        return self == ALL
+
+    def wants(self, letter: DeadLetter) -> bool:
+        """Tell whether this one is."""
+        return (
+            (self.task_ids is None or letter.task_id in self.task_ids)
+            and self.reason in (None, letter.shown_reason)
+            and (self.since_ms is None or letter.since_ms >= self.since_ms)
+        )
+
+
+ALL = Chosen()
+
+
+class DeadLetters(list[DeadLetter]):
+    """Some dead letters of one queue; `total` is how many lie in it, by SQS's own count."""
+
+    def __init__(self, letters: Sequence[DeadLetter], *, total: int) -> None:
+        """Hold `letters`, some of `total`."""
+        super().__init__(letters)
+        self.total = max(total, len(letters))
 
 
 def read_dead_letter(delivery: Delivery, agent: str) -> DeadLetter:
@@ -73,38 +127,67 @@ def dead_letter_queue(connection: Connection, agent: str) -> str:
 
 @asynccontextmanager
 async def receive_dead_letters(
-    connection: Connection, agent: str, *, limit: int, unexplained: bool = False
+    connection: Connection,
+    agent: str,
+    *,
+    limit: int,
+    unexplained: bool = False,
+    expected: int = 0,
 ) -> AsyncIterator[list[DeadLetter]]:
     """Receive up to `limit` dead letters and, at the end, make visible again what was not deleted.
 
     They are hidden meanwhile, so that one round sees each dead letter once. With `unexplained`,
     those with a reason do not count: what stays for people must not keep the others from being
-    seen.
+    seen. Where the queue says that it has as many as `expected`, an empty answer before is not
+    believed (a short poll asks some of a queue's servers), and several are asked for at once.
     """
     queue = dead_letter_queue(connection, agent)
-    letters: list[DeadLetter] = []
+    letters: dict[str, DeadLetter] = {}
+    receipts: list[str] = []
     try:
-        while len(letters) < HELD_LIMIT:
-            counted = [letter for letter in letters if not (unexplained and letter.reason)]
-            if len(counted) >= limit:
+        while len(letters) < (_SWEPT_LIMIT if unexplained else HELD_LIMIT):
+            counted = sum(not (unexplained and letter.reason) for letter in letters.values())
+            if counted >= limit:
                 break
-            deliveries = await connection.bus.receive(
-                queue, limit=min(_A_CALL, limit - len(counted)), wait_s=0
-            )
+            left = min(limit, max(expected, counted + 1)) - counted
+            sizes = [_A_CALL] * min(_SIDE_BY_SIDE, left // _A_CALL) or [min(_A_CALL, left)]
+            if not expected:
+                sizes = [min(_A_CALL, limit - counted)]
+            deliveries = [
+                delivery
+                for some in await connection.runner.gather(
+                    [connection.bus.receive(queue, limit=size, wait_s=0) for size in sizes]
+                )
+                for delivery in some
+            ]
+            if not deliveries and len(letters) < expected:
+                deliveries = await connection.bus.receive(
+                    queue, limit=sizes[0], wait_s=_LONG_POLL_S
+                )
             if not deliveries:
                 break
-            letters += [read_dead_letter(delivery, agent) for delivery in deliveries]
-        yield letters
+            receipts += [delivery.receipt for delivery in deliveries]
+            letters.update({d.message_id: read_dead_letter(d, agent) for d in deliveries})
+        yield list(letters.values())
     finally:
-        await connection.runner.gather(
-            [connection.bus.hide(queue, letter.delivery.receipt, seconds=0) for letter in letters]
-        )
+        await connection.bus.show_again(queue, receipts)
 
 
-async def peek(connection: Connection, agent: str, *, limit: int) -> list[DeadLetter]:
-    """Return up to `limit` dead letters of an agent and leave them where they are."""
-    async with receive_dead_letters(connection, agent, limit=limit) as letters:
-        return letters
+async def peek(
+    connection: Connection, agent: str, *, limit: int, offset: int = 0, chosen: Chosen = ALL
+) -> DeadLetters:
+    """Return up to `limit` dead letters of an agent and leave them where they are.
+
+    The first `offset` are passed over: they have to be received too, since a queue has no cursor,
+    and it tells them in no lasting order. `chosen` ones are looked for among HELD_LIMIT.
+    """
+    counted = await connection.bus.depth(dead_letter_queue(connection, agent))
+    wanted = offset + limit if chosen.everything else HELD_LIMIT
+    async with receive_dead_letters(
+        connection, agent, limit=wanted, expected=counted.waiting
+    ) as letters:
+        found = [letter for letter in letters if chosen.wants(letter)]
+    return DeadLetters(found[offset : offset + limit], total=counted.total)
 
 
 def dead_letter_of_failure(

@@ -65,6 +65,22 @@ async def test_a_received_message_is_hidden_until_it_is_shown_again(bus, place):
     assert (second.message_id, second.receive_count) == (first.message_id, 2)
 
 
+async def test_what_was_received_is_shown_again_all_at_once_and_counted(bus, place):
+    bodies = [f"{n:02}" for n in range(12)]
+    await bus.send(place.queue, [outgoing(body) for body in bodies])
+    await bus.send(place.queue, [outgoing("later")], delay_s=900)
+    counted = await bus.depth(place.queue)
+    assert (counted.waiting, counted.in_flight, counted.delayed) == (12, 0, 1)
+    held = []
+    while len(held) < 12:
+        held += await bus.receive(place.queue, limit=10, wait_s=1)
+    counted = await bus.depth(place.queue)
+    assert (counted.waiting, counted.in_flight, counted.total) == (0, 12, 13)
+    await bus.show_again(place.queue, [d.receipt for d in held])
+    assert sorted(d.body for d in await drained(bus, place.queue, 12)) == bodies
+    await bus.show_again(place.queue, [d.receipt for d in held])  # late, and no error
+
+
 async def test_hiding_or_deleting_what_is_gone_is_no_error(bus, place):
     await bus.send(place.queue, [outgoing()])
     [gone] = await drained(bus, place.queue, 1)

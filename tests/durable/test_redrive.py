@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime
 from secrets import randbits
 
 import pytest
@@ -11,9 +12,9 @@ from sqswarm import Schedule, agent
 from sqswarm.backends.ports.bus import Outgoing
 from sqswarm.backends.runner import BlockingRunner
 from sqswarm.dispatcher.client import Swarm
-from sqswarm.dispatcher.lifecycle.dead_letters import peek
+from sqswarm.dispatcher.lifecycle.dead_letters import Chosen, peek
 from sqswarm.dispatcher.lifecycle.redrive import redrive, redrive_dead_letters
-from sqswarm.dispatcher.schedule import submit_scheduled
+from sqswarm.dispatcher.schedule import submit_scheduled, tick_of
 from sqswarm.schemas.catalogue import Catalogue
 from sqswarm.schemas.errors import TaskNotFound, UnknownAgent, UsageError
 from sqswarm.schemas.ids import new_task_id
@@ -108,9 +109,13 @@ async def test_all_letters_are_redriven_at_a_rate(memory):
     assert await peek(memory.connection, "fragile", limit=10) == []
 
 
+def redrive_some(memory, **chosen):
+    return redrive_dead_letters(memory.connection, "fragile", chosen=Chosen(**chosen))
+
+
 async def test_one_letter_or_some_are_redriven(memory):
     ids = await fail(memory, 5)
-    told = [r async for r in redrive_dead_letters(memory.connection, "fragile", task_ids=ids[1:2])]
+    told = [r async for r in redrive_some(memory, task_ids=ids[1:2])]
     assert [r.letter.task_id for r in told] == ids[1:2]
     told = [r async for r in redrive_dead_letters(memory.connection, "fragile", limit=2)]
     assert len(told) == 2
@@ -119,15 +124,15 @@ async def test_one_letter_or_some_are_redriven(memory):
 
 def test_the_blocking_client_redrives_letters_without_an_event_loop(memory):
     run = asyncio.run
-    run(fail(memory, 3))
+    run(fail(memory, 13))
     runner = BlockingRunner()
     swarm = Swarm(replace(memory.connection, runner=runner), runner)
-    assert len(swarm.dead_letters("fragile")) == 3
+    assert swarm.dead_letters("fragile").total == 13
     told = next(letters := swarm.redrive_dead_letters("fragile"))
     assert told.new is not None
-    letters.close()
-    assert len(swarm.dead_letters("fragile")) == 2
-    assert len(list(swarm.redrive_dead_letters("fragile"))) == 2
+    letters.close()  # as Ctrl-C does: ten went together
+    assert len(swarm.dead_letters("fragile")) == 3
+    assert len(list(swarm.redrive_dead_letters("fragile"))) == 3
     assert swarm.dead_letters("fragile") == []
     swarm.close()
 
@@ -154,6 +159,16 @@ async def test_a_tick_of_a_schedule_makes_one_task_however_often_it_fires(memory
         await submit_scheduled(memory.connection, "fragile", 1, at=at)
     with pytest.raises(UnknownAgent):
         await submit_scheduled(memory.connection, "nobody", 0, at=at)
+
+
+async def test_a_task_tells_the_tick_that_made_it(memory):
+    memory.clock.advance(seconds=90.5)
+    at = f"{datetime.fromtimestamp(memory.clock.now_ms() // 1000 - 40, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    made = await submit_scheduled(memory.connection, "fragile", 0, at=at)
+    record = await memory.record(made.task_id)
+    assert (tick_of(record, 0), tick_of(record, 1)) == (at, None)
+    by_hand = await memory.submit(fragile, {"durable": True}, n=9)
+    assert tick_of(await memory.record(by_hand), 0) is None
 
 
 def test_the_deployed_catalogue_keeps_the_schedules(memory):

@@ -7,7 +7,7 @@ from memory_swarm import MemorySwarm
 from pydantic import BaseModel
 
 from sqswarm import TaskContext, agent
-from sqswarm.dispatcher.lifecycle.answer import answer
+from sqswarm.dispatcher.lifecycle.answer import DECLINED, answer
 from sqswarm.dispatcher.lifecycle.cancel import cancel
 from sqswarm.dispatcher.listing import list_tasks
 from sqswarm.schemas.errors import AskTimedOut, InvalidArguments, TaskFailed
@@ -183,6 +183,16 @@ class TestPeople:
         assert len(memory.waiting(two_questions)) == 1
         await memory.settle_down()
         assert (await memory.see(task_id)).result() == [1, 2]
+
+    async def test_a_person_may_decline_and_the_agent_is_told(self, memory):
+        task_id = await memory.submit(deletion, files=3)
+        await memory.settle_down()
+        with pytest.raises(InvalidArguments, match="asks nothing called"):
+            await answer(memory.connection, task_id, "other", DECLINED)
+        assert await answer(memory.connection, task_id, "approve", DECLINED) is Status.WORKING
+        await memory.settle_down()
+        with pytest.raises(TaskFailed, match="declined"):
+            (await memory.see(task_id)).result()
 
     async def test_an_answer_of_an_earlier_question_cannot_slip_into_a_later(self, memory):
         task_id = await memory.submit(asks_twice)

@@ -199,6 +199,11 @@ class FaultyBus:
             lambda: run_straight(bus.hide(queue, receipt, seconds=seconds)),
         )
 
+    async def show_again(self, queue: str, receipts: Sequence[str]) -> None:
+        """Make received messages visible again."""
+        for receipt in receipts:
+            await self.hide(queue, receipt, seconds=0)
+
     async def dead_letter(
         self, queue: str, letter: OutgoingDeadLetter, *, group: str | None
     ) -> None:
