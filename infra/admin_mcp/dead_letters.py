@@ -40,7 +40,27 @@ class DeadLetters(Shape):
     """Dead letters; they stay where they are."""
 
     letters: list[DeadLetterInfo]
-    limited: bool = Field(description="True where there may be more.")
+    total: int = Field(description="How many there are, by SQS's own count.")
+    limited: bool = Field(description="True where there are more.")
+
+
+class DeadLetterGroupInfo(Shape):
+    """An agent's dead letters of one reason."""
+
+    agent: str
+    reason: str
+    count: int
+    oldest: str
+    newest: str
+    examples: list[DeadLetterInfo]
+
+
+class DeadLetterGroups(Shape):
+    """Dead letters by reason, the largest group first."""
+
+    groups: list[DeadLetterGroupInfo]
+    looked_at: int
+    total: int = Field(description="How many there are, by SQS's own count.")
 
 
 class Confirmation(BaseModel):
@@ -70,6 +90,9 @@ Agent = Annotated[str, Field(description="An agent of list-agents, or `unrouted`
 TaskIds = Annotated[
     list[str] | None, Field(description="Only the dead letters of these tasks; else any.")
 ]
+Reason = Annotated[
+    str | None, Field(description="Only those of this reason, from group-dead-letters.")
+]
 Limit = Annotated[int, Field(ge=1, le=200, description="Dead letters at most.")]
 
 
@@ -80,6 +103,7 @@ def tools(context: AdminContext) -> Iterator[OperationTool]:
         agent: Annotated[
             str | None, Field(description="One agent, or `unrouted`; else every agent.")
         ] = None,
+        reason: Reason = None,
         limit: Limit = 20,
     ) -> DeadLetters:
         """List messages that were given up, with the reason, the attempts and since when.
@@ -89,9 +113,36 @@ def tools(context: AdminContext) -> Iterator[OperationTool]:
         """
         with context.swarm() as swarm:
             queues = [agent] if agent else [*(entry.name for entry in swarm.agents()), UNROUTED]
-            found = [letter for name in queues for letter in swarm.dead_letters(name, limit=limit)]
+            pages = [swarm.dead_letters(name, limit=limit, reason=reason) for name in queues]
+        found = [letter for page in pages for letter in page]
+        total = sum(page.total for page in pages)
+        shown = found[:limit]
+        limited = len(found) > limit or (len(found) < total if reason is None else False)
         return DeadLetters(
-            letters=[_info_of(letter) for letter in found[:limit]], limited=len(found) >= limit
+            letters=[_info_of(letter) for letter in shown], total=total, limited=limited
+        )
+
+    def group_dead_letters(
+        agent: Annotated[
+            str | None, Field(description="One agent, or `unrouted`; else every agent.")
+        ] = None,
+    ) -> DeadLetterGroups:
+        """Count messages that were given up by agent and reason, with examples of each.
+
+        Use it first where there are many. They stay where they are; looking hides them from others
+        for a moment. One SQS request for ten of them, and at most 10,000 of a queue.
+        """
+        with context.swarm() as swarm:
+            groups = swarm.dead_letter_groups(agent)
+        return DeadLetterGroups(
+            groups=[
+                DeadLetterGroupInfo.model_validate(
+                    {**group.to_json(), "examples": [_info_of(one) for one in group.examples]}
+                )
+                for group in groups
+            ],
+            looked_at=groups.looked_at,
+            total=groups.total,
         )
 
     @with_fix
@@ -99,14 +150,16 @@ def tools(context: AdminContext) -> Iterator[OperationTool]:
         ctx: Context,
         agent: str,
         task_ids: list[str] | None,
+        reason: str | None,
+        *,
         limit: int,
-        confirm: bool,  # noqa: FBT001 - the tool's arguments, by name
+        confirm: bool,
     ) -> Elicit[Confirmation] | Confirmation:
         """Ask the person where the client can; else take the argument's word."""
         if not can_ask(ctx):
             return Confirmation(redrive=confirm)
         with context.swarm() as swarm:
-            letters = _chosen(swarm, agent, task_ids, limit)
+            letters = _chosen(swarm, agent, task_ids, reason, limit)
         if not letters:
             return Confirmation(redrive=False)
         reasons = Counter(str(letter.to_json()["reason"]) for letter in letters)
@@ -124,6 +177,7 @@ def tools(context: AdminContext) -> Iterator[OperationTool]:
         decision: Annotated[ElicitationResult[Confirmation], Resolve(decide)],
         ctx: Context,
         task_ids: TaskIds = None,
+        reason: Reason = None,
         limit: Limit = 10,
         confirm: Annotated[  # noqa: ARG001 - `decide` takes it by name
             bool,
@@ -142,7 +196,7 @@ def tools(context: AdminContext) -> Iterator[OperationTool]:
         agent's code runs again, with all its effects and costs.
         """
         with context.swarm() as swarm:
-            letters = _chosen(swarm, agent, task_ids, limit)
+            letters = _chosen(swarm, agent, task_ids, reason, limit)
             infos = [_info_of(letter) for letter in letters]
             if not letters:
                 return _done("nothing_there", "There are no such dead letters.", infos)
@@ -162,12 +216,17 @@ def tools(context: AdminContext) -> Iterator[OperationTool]:
                     new_task_id=result.new.task_id if result.new else None,
                     error=str(result.error) if result.error else None,
                 )
-                for result in swarm.redrive_dead_letters(agent, task_ids=task_ids, limit=limit)
+                for result in swarm.redrive_dead_letters(
+                    agent, task_ids=task_ids, reason=reason, limit=limit
+                )
             ]
         return _done("redriven", "They are on their way: see get-task.", infos, results)
 
     yield OperationTool(
         name="list-dead-letters", title="List dead letters", function=list_dead_letters
+    )
+    yield OperationTool(
+        name="group-dead-letters", title="Count dead letters", function=group_dead_letters
     )
     yield OperationTool(
         name="redrive-dead-letters",
@@ -177,8 +236,10 @@ def tools(context: AdminContext) -> Iterator[OperationTool]:
     )
 
 
-def _chosen(swarm: Swarm, agent: str, task_ids: list[str] | None, limit: int) -> list[DeadLetter]:
-    letters = swarm.dead_letters(agent, limit=limit if task_ids is None else _ALL)
+def _chosen(
+    swarm: Swarm, agent: str, task_ids: list[str] | None, reason: str | None, limit: int
+) -> list[DeadLetter]:
+    letters = swarm.dead_letters(agent, limit=limit if task_ids is None else _ALL, reason=reason)
     return [one for one in letters if task_ids is None or one.task_id in task_ids][:limit]
 
 

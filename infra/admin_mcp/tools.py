@@ -54,6 +54,7 @@ def tools(context: AdminContext) -> Iterator[OperationTool]:
     """Yield the tools that `context` serves."""
     from sqswarm.infra.admin_mcp import (
         agents,
+        bulk,
         dead_letters,
         functions,
         invoke,
@@ -68,7 +69,7 @@ def tools(context: AdminContext) -> Iterator[OperationTool]:
     )
 
     groups = (
-        agents, tasks, questions, stats, queues, dead_letters, logs, usage,
+        agents, tasks, bulk, questions, stats, queues, dead_letters, logs, usage,
         functions, runtime_info, invoke, runtime_update,
     )  # fmt: skip
     for group in groups:

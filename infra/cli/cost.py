@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sqswarm.backends.aws.chunks import chunks
 from sqswarm.infra.cli.output import print_json, print_table
 from sqswarm.infra.cli.session import session_of
 from sqswarm.schemas.errors import UsageError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from sqswarm.dispatcher.connection import Connection
 
 _DAY_MS = 24 * 3600 * 1000
+_AT_ONCE = 100
 _SHOWN = {"task": "task_id"}
 
 
@@ -73,10 +75,9 @@ async def entries_since(
     """Return the agents' entries of the last `days` days (UTC), the oldest day first."""
     found: list[LedgerEntry] = []
     now_ms = connection.runner.now_ms()
-    for back in range(days - 1, -1, -1):
-        day = day_of(now_ms - back * _DAY_MS)
-        groups = await connection.runner.gather(
-            [connection.store.read_group(entries_of(agent, day)) for agent in agents]
-        )
+    every = [day_of(now_ms - back * _DAY_MS) for back in range(days - 1, -1, -1)]
+    keys = [entries_of(agent, day) for day in every for agent in agents]
+    for some in chunks(keys, _AT_ONCE):
+        groups = await connection.runner.gather([connection.store.read_group(key) for key in some])
         found += [LedgerEntry.from_item(item) for items in groups for item in items]
     return found

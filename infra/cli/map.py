@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sqswarm.infra.cli.output import print_json_line
+from sqswarm.infra.cli.progress import Bar
 from sqswarm.infra.cli.session import session_of
 from sqswarm.schemas.errors import UsageError
 from sqswarm.schemas.json import JsonObject, loads_unambiguous
@@ -44,11 +45,14 @@ def map_rows(
         rows = _read(file)
         total = len(rows)
     failed = 0
-    with session.swarm() as swarm, _Bar(total, hidden=session.json) as bar:
+    with (
+        session.swarm() as swarm,
+        Bar("waiting for workers", total=total, hidden=session.json) as bar,
+    ):
         for done in swarm.map(agent, rows, ordered=not unordered, timeout=timeout):
             print_json_line(_line(done))
             failed += done.error is not None
-            bar.advance(failed)
+            bar.advance(f"{failed} failed" if failed else "working")
     if failed:
         session.note(f"{failed} failed: their lines hold the error")
         raise typer.Exit(1)
@@ -83,35 +87,3 @@ def _line(done: Done) -> dict[str, Any]:
     if done.error is None:
         return {**line, "result": done.value}
     return {**line, "error": done.view.to_json().get("error") or {"message": str(done.error)}}
-
-
-class _Bar:
-    """A progress bar on stderr, where that is a terminal."""
-
-    def __init__(self, total: int | None, *, hidden: bool) -> None:
-        self._total = total
-        self._hidden = hidden or not sys.stderr.isatty()
-
-    def __enter__(self) -> Self:
-        if not self._hidden:
-            from rich.console import Console
-            from rich.progress import Progress
-
-            self._progress = Progress(
-                console=Console(stderr=True),
-                transient=True,
-                # Else rich takes stdout to stderr, above the bar: right only for a terminal.
-                redirect_stdout=sys.stdout.isatty(),
-            )
-            self._progress.start()
-            self._task = self._progress.add_task("waiting for workers", total=self._total)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if not self._hidden:
-            self._progress.stop()
-
-    def advance(self, failed: int) -> None:
-        if not self._hidden:
-            state = f"{failed} failed" if failed else "working"
-            self._progress.update(self._task, advance=1, description=state)

@@ -2,49 +2,214 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sqswarm.infra.cli import filters
+from sqswarm.infra.cli.bulk import (
+    ask,
+    bounded,
+    carry_out,
+    refuse_to_ask,
+    told_count,
+)
 from sqswarm.infra.cli.output import print_json, print_line
-from sqswarm.infra.cli.session import session_of
+from sqswarm.infra.cli.session import Session, session_of
+from sqswarm.schemas.errors import SwarmError, UsageError
+from sqswarm.schemas.ids import is_task_id
+from sqswarm.schemas.naming import UNROUTED
+
+if TYPE_CHECKING:
+    from sqswarm import Swarm
+    from sqswarm.dispatcher.async_client import Filters
+    from sqswarm.dispatcher.bulk import Acted
+    from sqswarm.dispatcher.lifecycle.redrive import Redriven
 
 
 def redrive(
     context: typer.Context,
-    agent: Annotated[str, typer.Argument(help="An agent with dead letters.")],
+    target: Annotated[
+        str | None,
+        typer.Argument(metavar="[AGENT|ID]", help="An agent with dead letters, or a task's id."),
+    ] = None,
     *,
+    agent: Annotated[str | None, typer.Option(help="The agent, as an option.")] = None,
     task: Annotated[
         list[str] | None, typer.Option("--task", help="Only this task's; may be repeated.")
     ] = None,
+    reason: Annotated[
+        str | None,
+        typer.Option(help="Only dead letters of this reason (`sqswarm dlq --by reason`)."),
+    ] = None,
+    error_type: Annotated[
+        str | None, typer.Option(help="Failed tasks with this type of error.")
+    ] = None,
+    status: Annotated[
+        str | None, typer.Option(help="Tasks of this status: failed, cancelled or completed.")
+    ] = None,
+    since: filters.Since = None,
+    until: filters.Until = None,
+    where: filters.Where = None,
     limit: Annotated[int | None, typer.Option(help="How many at most.", min=1)] = None,
     rate: Annotated[
         float | None, typer.Option(help="How many in a second at most.", min=0.01)
     ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Run an agent's dead letters again: one, some or all.
+    """Run dead letters, or all ended tasks that match, again: one, some or all.
 
-    A failed task becomes a new task with a fresh budget, linked to the old one. A message that
-    never became a task is moved back as it is: deploy what it needs first.
+    Of an agent, with --task, --reason or --since, its dead letters. With --error-type, --status,
+    --until or --where, or without an agent, the recorded tasks that match. How many is said first.
 
-    Example: sqswarm redrive keywords --limit 100 --rate 10
+    Each becomes a new task with a fresh budget, linked to the old one. A message that never became
+    a task is moved back as it is: deploy what it needs first. A repeat goes on where one was broken
+    off, and runs nothing twice.
+
+    Example: sqswarm redrive keywords --reason Timeout --rate 10
     """
     session = session_of(context)
-    shown = []
+    if target is not None and is_task_id(target):
+        _redrive_one(session, target)
+        return
+    agent = agent or target
+    of_tasks = {"--error-type": error_type, "--status": status, "--until": until, "--where": where}
+    given = [name for name, value in of_tasks.items() if value]
+    of_letters = bool(reason or task)
+    if given and of_letters:
+        message = (
+            f"{given[0]} is of tasks, and {'--reason' if reason else '--task'} of dead letters"
+        )
+        raise UsageError(message, hint="A failed task's reason is its type of error: --error-type.")
+    if agent is None and not (given or of_letters or since):
+        message = "nothing says what to run again"
+        raise UsageError(
+            message, hint="Name an agent, a task's id, or a filter such as --since 2h."
+        )
+    if not yes and not task:
+        refuse_to_ask(session, "redrive")
     with session.swarm() as swarm:
-        for one in swarm.redrive_dead_letters(agent, task_ids=task, limit=limit, rate_per_s=rate):
-            shown.append(
-                {
-                    "reason": one.letter.reason,
-                    "oldTaskId": one.letter.task_id,
-                    "newTaskId": one.new.task_id if one.new else None,
-                    "error": str(one.error) if one.error else None,
-                }
-            )
-            if not session.json:
-                became = one.new.task_id if one.new else "moved back"
-                print_line(f"{one.letter.task_id or '(no task)'}  {one.error or became}")
+        if of_letters or (agent and not given):
+            chosen = {"task_ids": task, "reason": reason, "since": since}
+            quiet = bool(yes or task)
+            _redrive_letters(session, swarm, agent, chosen, limit=limit, rate=rate, yes=quiet)
+            return
+        wanted: Filters = {
+            "agent": agent,
+            "status": status or "failed",
+            "since": since,
+            "until": until,
+            "where": filters.tags_of(where),
+            "error_type": error_type,
+        }
+        _redrive_tasks(session, swarm, wanted, limit=limit, rate=rate, yes=yes)
+
+
+def _redrive_one(session: Session, task_id: str) -> None:
+    with session.swarm() as swarm:
+        new = swarm.redrive(task_id)
     if session.json:
-        print_json(shown)
-    elif not shown:
-        print_line(f"{agent} has no such dead letters")
+        print_json([{"oldTaskId": task_id, "newTaskId": new.id, "agent": new.agent, "error": None}])
+    else:
+        print_line(f"{task_id}  {new.id}")
+
+
+def _redrive_letters(
+    session: Session,
+    swarm: Swarm,
+    agent: str | None,
+    chosen: dict[str, Any],
+    *,
+    limit: int | None,
+    rate: float | None,
+    yes: bool,
+) -> None:
+    reason, since = chosen["reason"], chosen["since"]
+    agents = [agent] if agent else [*(entry.name for entry in swarm.agents()), UNROUTED]
+    whose = f" of {agent}" if agent else ""
+    what = f"dead letters{whose}{f' ({reason})' if reason else ''}"
+    total = None
+    if not chosen["task_ids"]:
+        total = sum(_count(swarm, name, reason, since) for name in agents)
+        if not total:
+            _nothing(session, f"there are no {what}")
+            return
+        number = f"{total:,}" if limit is None or limit >= total else f"{limit:,} of {total:,}"
+        if not yes:
+            ask(f"Run {number} {what} again?")
+        total = bounded(total, limit)
+
+    def acts() -> Generator[Redriven]:
+        left = limit
+        for name in agents:
+            if left == 0:
+                return
+            for one in swarm.redrive_dead_letters(name, **chosen, limit=left, rate_per_s=rate):
+                left = left if left is None or one.error else left - 1
+                yield one
+
+    carry_out(session, acts(), doing="redriving", total=total, told=_told_letter)
+
+
+def _count(swarm: Swarm, agent: str, reason: str | None, since: str | None) -> int:
+    if reason is None and since is None:
+        return swarm.dead_letters(agent, limit=1).total
+    from sqswarm.dispatcher.lifecycle.dead_letters import HELD_LIMIT
+
+    return len(swarm.dead_letters(agent, limit=HELD_LIMIT, reason=reason, since=since))
+
+
+def _redrive_tasks(
+    session: Session,
+    swarm: Swarm,
+    wanted: Filters,
+    *,
+    limit: int | None,
+    rate: float | None,
+    yes: bool,
+) -> None:
+    matched = swarm.count_matching("redrive", **wanted)
+    status = wanted["status"]
+    if not matched.count:
+        done = f" that were not redriven ({matched.done:,} were)" if matched.done else ""
+        _nothing(session, f"there are no such {status} tasks{done}")
+        return
+    if not yes:
+        ask(f"Run {told_count(matched, f'{status} tasks', limit)} again?")
+    carry_out(
+        session,
+        swarm.redrive_matching(limit=limit, rate_per_s=rate, **wanted),
+        doing="redriving",
+        total=None if matched.more else bounded(matched.count, limit),
+        told=_told_task,
+    )
+
+
+def _nothing(session: Session, text: str) -> None:
+    if session.json:
+        print_json([])
+    else:
+        print_line(text)
+
+
+def _told_letter(one: Redriven) -> tuple[dict[str, Any], str, SwarmError | None]:
+    fields = {
+        "agent": one.letter.agent,
+        "reason": one.letter.reason,
+        "oldTaskId": one.letter.task_id,
+        "newTaskId": one.new.task_id if one.new else None,
+        "error": str(one.error) if one.error else None,
+    }
+    became = one.new.task_id if one.new else "moved back"
+    return fields, f"{one.letter.task_id or '(no task)'}  {one.error or became}", one.error
+
+
+def _told_task(one: Acted) -> tuple[dict[str, Any], str, SwarmError | None]:
+    fields = {
+        "agent": one.agent,
+        "oldTaskId": one.task_id,
+        "newTaskId": one.new,
+        "error": str(one.error) if one.error else None,
+    }
+    return fields, f"{one.task_id}  {one.error or one.new}", one.error

@@ -8,14 +8,11 @@ import typer
 
 from sqswarm.infra.cli.output import print_json, print_line, print_table
 from sqswarm.infra.cli.session import session_of
-from sqswarm.schemas.errors import TaskNotFound, Unreachable, UsageError
+from sqswarm.schemas.errors import TaskNotFound, UsageError
 from sqswarm.schemas.json import dumps
-from sqswarm.schemas.session import History
 from sqswarm.schemas.task import iso
-from sqswarm.schemas.writes import Refused
 
 _SHOWN_CHARACTERS = 300
-_TRIES = 10
 
 
 def session(
@@ -36,14 +33,12 @@ def session(
     """
     told = session_of(context)
     from sqswarm.backends.runner import run_straight
+    from sqswarm.dispatcher.sessions import find_sessions, forget_session
 
     connection = told.connection()
-    store, runner = connection.store, connection.runner
     owner = principal or connection.principal
     agents = connection.catalogue.names if agent is None else (agent,)
-    sessions = [History(agent=one, principal=owner, session_id=session_id) for one in agents]
-    items = run_straight(store.read_many([one.key for one in sessions]))
-    found = [held for one in sessions if (held := one.of_item(items.get(one.key))).turns]
+    found = run_straight(find_sessions(connection, session_id, principal=owner, agents=agents))
     if not found:
         message = f"there is no session {session_id!r} of {owner}"
         raise TaskNotFound(
@@ -54,18 +49,11 @@ def session(
         raise UsageError(message, hint=f"--agent: {', '.join(one.agent for one in found)}.")
     [history] = found
     if delete:
-        for _ in range(_TRIES):
-            outcome = run_straight(store.write(history.forget(now_ms=runner.now_ms())))
-            if not isinstance(outcome, Refused):
-                break
-            history = history.of_item(outcome.item)
-        else:
-            message = f"session {session_id!r} is written to all the time"
-            raise Unreachable(message, hint="Cancel its tasks first.")
+        turns = run_straight(forget_session(connection, history))
         if told.json:
-            print_json({"deleted": session_id, "turns": len(history.turns)})
+            print_json({"deleted": session_id, "turns": turns})
         else:
-            print_line(f"forgot {len(history.turns)} turns of {session_id}")
+            print_line(f"forgot {turns} turns of {session_id}")
         return
     if told.json:
         print_json(history.to_json())

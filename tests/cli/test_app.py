@@ -135,11 +135,11 @@ def test_a_length_of_time_is_its_two_largest_units(seconds, text):
 
 
 def test_the_progress_bar_leaves_redirected_results_alone(monkeypatch, capsys):
-    from sqswarm.infra.cli.map import _Bar
     from sqswarm.infra.cli.output import print_json_line
+    from sqswarm.infra.cli.progress import Bar
 
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    with _Bar(1, hidden=False) as bar:
+    with Bar("going", total=1, hidden=False) as bar:
         print_json_line({"index": 0})
-        bar.advance(0)
+        bar.advance("going")
     assert capsys.readouterr().out == '{"index": 0}\n'

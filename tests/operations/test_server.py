@@ -22,6 +22,8 @@ WRITES = {
     "cancel-task",
     "answer-question",
     "redrive-dead-letters",
+    "redrive-tasks",
+    "cancel-tasks",
     "invoke-function",
     "update-function-runtime",
 }

@@ -143,6 +143,47 @@ async def test_dead_letters_are_shown_with_their_reason(given_up):
         assert given_up.id in {one["taskId"] for one in everywhere["letters"]}
 
 
+async def test_dead_letters_are_counted_by_reason(given_up):
+    async with assistant() as ask:
+        told = await ask("group-dead-letters", agent="refuse")
+        [group] = told["groups"]
+        assert (group["agent"], group["reason"]) == ("refuse", "Fail")
+        assert group["count"] == told["total"] == told["lookedAt"]
+        assert "not this" in group["examples"][0]["detail"]
+        of_reason = await ask("list-dead-letters", agent="refuse", reason="Fail", limit=200)
+        assert len(of_reason["letters"]) == of_reason["total"] == group["count"]
+        none = await ask("list-dead-letters", agent="refuse", reason="other")
+        assert (none["letters"], none["limited"]) == ([], False)
+
+
+async def test_many_tasks_are_run_again_once_the_person_agrees_to_how_many(given_up, swarm):
+    which = {"agent": "refuse", "error_type": "Fail"}
+    async with assistant(answers=[DECLINE, accept(go_on=True)]) as ask:
+        declined = await ask("redrive-tasks", which=which, confirm=True)
+        assert (declined["outcome"], declined["done"]) == ("declined", 0)
+        assert f"{declined['matched']} task(s) ({declined['matched']} Fail)" in ask.asked[0]
+        assert swarm.get(given_up.id).record.redriven_as is None
+        done = await ask("redrive-tasks", which=which)
+        assert (done["outcome"], done["done"]) == ("done", declined["matched"])
+        assert swarm.get(given_up.id).record.redriven_as is not None
+
+
+async def test_many_tasks_are_cancelled_after_a_dry_run_and_a_confirmation(swarm):
+    tasks = [swarm.submit("careful", text="never", durable=True) for _ in range(3)]
+    until(lambda: all(task.status() is Status.INPUT_REQUIRED for task in tasks))
+    which = {"agent": "careful", "status": "input_required"}
+    async with assistant() as ask:
+        dry = await ask("cancel-tasks", which=which)
+        assert (dry["outcome"], dry["byAgent"]["careful"]) == ("dry_run", dry["matched"])
+        assert tasks[0].status() is Status.INPUT_REQUIRED
+        done = await ask("cancel-tasks", which=which, confirm=True)
+        assert (done["outcome"], done["done"]) == ("done", dry["matched"])
+        assert {task.status() for task in tasks} == {Status.CANCELLED}
+        assert (await ask("cancel-tasks", which=which))["outcome"] == "nothing_there"
+        told = await ask.refused("cancel-tasks", which={"status": "failed"})
+        assert "no failed task can be cancelled" in told
+
+
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_a_redrive_asks_the_person_and_does_what_they_say(given_up, swarm, mode):
     arguments = {"agent": "refuse", "task_ids": [given_up.id]}
