@@ -80,7 +80,8 @@ def table(
 ) -> ui.element:
     """Build a table of few rows; a cell is text, or a function that builds it.
 
-    `numbers` names the columns (by commas) that are set to the right.
+    `numbers` names the columns (by commas) that are set to the right. With the class `sq-stack` a
+    row becomes a block on a narrow screen, each cell behind its column's name.
     """
     right = {name.strip() for name in numbers.split(",")}
     with ui.element("div").classes("sq-table") as made:
@@ -97,6 +98,7 @@ def table(
                     with ui.element("tr"):
                         for name, cell in zip(columns, row, strict=True):
                             with ui.element("td") as place:
+                                place.props["data-name"] = name
                                 if callable(cell):
                                     cell()
                                 else:

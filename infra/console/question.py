@@ -7,11 +7,11 @@ from typing import Any
 
 from nicegui import ui
 
-from sqswarm.infra.console.acts import attempt
+from sqswarm.infra.console.acts import ask_first, attempt
 from sqswarm.infra.console.frame import View
 from sqswarm.infra.console.parts import button, code
 from sqswarm.infra.console.schema_form import SchemaForm
-from sqswarm.infra.console.text import as_json, visible
+from sqswarm.infra.console.text import as_json, one_line, visible
 from sqswarm.infra.console.times import exact
 from sqswarm.schemas.json import JsonObject
 
@@ -50,4 +50,16 @@ def question(
             if await attempt(send, place, done="Answered"):
                 await answered()
 
-        button("Answer", "check", go, kind="main").style("align-self: flex-start")
+        async def decline() -> None:
+            await view.context.act(
+                "question.declined",
+                lambda swarm: swarm.decline(task_id, key),
+                task_id=task_id,
+                key=key,
+            )
+            await answered()
+
+        words = f"Decline to answer {one_line(key, limit=60)}? The agent is told so."
+        with ui.element("div").classes("sq-row"):
+            button("Answer", "check", go, kind="main")
+            button("Decline", "block", lambda: ask_first(words, "Decline", decline))

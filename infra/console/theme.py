@@ -38,11 +38,14 @@ body a:hover { text-decoration: underline; }
 .sq-nav li a[aria-current] { background: var(--accent-soft); color: var(--accent);
   font-weight: 600; }
 .sq-nav .sq-key { margin-left: auto; }
+.sq-nav li a > * { white-space: nowrap; }
 .sq-main { width: 100%; max-width: 1500px; margin: 0 auto; padding: 0; display: flex;
   flex-direction: column; gap: 1rem; }
 .sq-main h1 { font-size: 1.45rem; line-height: 1.25; font-weight: 650; margin: 0;
   overflow-wrap: anywhere; }
 .sq-main h2 { font-size: 1.05rem; line-height: 1.3; font-weight: 650; margin: 0; }
+.q-dialog h2 { font-size: 1.15rem; line-height: 1.3; font-weight: 650; margin: 0;
+  overflow-wrap: anywhere; }
 .sq-row { display: flex; flex-wrap: wrap; gap: .6rem; align-items: center; }
 .sq-grow { flex: 1 1 auto; min-width: 0; }
 .sq-card { background: var(--card); border: 1px solid var(--line); border-radius: 8px;
@@ -128,6 +131,10 @@ body a:hover { text-decoration: underline; }
 .sq-number { text-align: right !important; font-variant-numeric: tabular-nums;
   white-space: nowrap; }
 .sq-nowrap { white-space: nowrap; }
+.sq-chart { width: 100%; height: 20rem; }
+.sq-chart svg text { fill: var(--soft); }
+.sq-table .q-btn { white-space: nowrap; }
+.sq-table .q-btn__content { flex-wrap: nowrap; }
 .q-btn { text-transform: none; font-weight: 600; }
 .sq-button { border: 1px solid var(--line); background: var(--card); color: var(--text); }
 .sq-button-main { background: var(--accent); color: var(--on-accent); }
@@ -153,6 +160,14 @@ body.body--dark .q-field__append { color: var(--text); }
   .sq-tasks .q-table tbody td.sq-says:empty { display: none; }
   .sq-gantt-row { grid-template-columns: minmax(0, 1fr); }
   .sq-gantt-scale { margin: 0; }
+  .sq-stack thead { display: none; }
+  .sq-stack tr, .sq-stack td { display: block; }
+  .sq-stack tr { padding: .5rem 0; border-bottom: 1px solid var(--line); }
+  .sq-stack td { border: 0; padding: .1rem 0; overflow-wrap: anywhere; }
+  .sq-stack td.sq-number { text-align: left !important; white-space: normal; }
+  .sq-stack td > * { display: inline-block; }
+  .sq-stack td:not([data-name="Act"])::before { content: attr(data-name) ": ";
+    color: var(--soft); font-size: .85rem; }
   .sq-header { padding: .3rem .6rem; }
 }
 @media (prefers-reduced-motion: no-preference) {
