@@ -48,7 +48,7 @@ class Cli:
         return json.loads(self(*arguments, "--json", code=code).stdout)
 
 
-def until(true, *, timeout_s=60):
+def until(true, *, timeout_s=180):
     deadline = time.monotonic() + timeout_s
     while not (found := true()):
         assert time.monotonic() < deadline
@@ -84,7 +84,7 @@ def failed(cli, swarm):
     """Tasks that failed and left dead letters; none else lie there."""
     cli("purge", "brittle", "--dead-letters", "--yes")
     tasks = [swarm.submit("brittle", n=n) for n in range(FAILED)]
-    for _ in swarm.wait(tasks, timeout=60):
+    for _ in swarm.wait(tasks, timeout=180):
         pass
     until(lambda: swarm.dead_letters("brittle", limit=1).total == FAILED)
     return tasks
@@ -156,8 +156,8 @@ def test_all_that_wait_are_counted_and_cancelled(cli, swarm):
         (["redrive"], "nothing says what to run again"),
         (["redrive", "brittle", "--reason", "x", "--where", "a=b"], "--where is of tasks"),
         (["redrive", "--status", "working", "--yes"], "no working task can be redriven"),
-        (["redrive", "--where", "tenant", "--yes"], "no tag and value"),
-        (["redrive", "--since", "soon", "--yes"], "is no moment"),
+        (["redrive", "--where", "tenant", "--yes"], "is no TAG=VALUE"),
+        (["redrive", "--since", "soon", "--yes"], "is no time"),
         (["cancel"], "nothing says what to cancel"),
         (["cancel", "--status", "done", "--yes"], "there is no status"),
         (["cancel", "x", "--status", "working"], "is for many tasks"),

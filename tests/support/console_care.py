@@ -12,7 +12,7 @@ from sqswarm.schemas.writes import Set, Write
 HOSTILE_MODEL = "<img src=x onerror='window.hacked=1'>"
 
 
-def until(true, *, timeout_s=90):
+def until(true, *, timeout_s=180):
     deadline = time.monotonic() + timeout_s
     while not (found := true()):
         assert time.monotonic() < deadline
@@ -24,7 +24,7 @@ def fail(swarm, count):
     """Submit tasks that fail, and wait for their dead letters."""
     before = swarm.dead_letters("brittle", limit=1).total
     tasks = [swarm.submit("brittle", n=n) for n in range(count)]
-    for _ in swarm.wait(tasks, timeout=90):
+    for _ in swarm.wait(tasks, timeout=180):
         pass
     until(lambda: swarm.dead_letters("brittle", limit=1).total >= before + count)
     return tasks
