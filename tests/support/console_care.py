@@ -51,12 +51,13 @@ def spend(swarm):
             call=f"call-{number}",
             tokens=Tokens(input=1200, cache_write=10, cache_read=800, output=300),
             micro_usd=micro_usd,
+            at_ms=int((now - timedelta(days=days)).timestamp() * 1000),
         )
         tokens = entry.tokens
         fields = {
             "model": entry.model, "principal": entry.principal, "input": tokens.input,
             "cache_write": tokens.cache_write, "cache_read": tokens.cache_read,
-            "output": tokens.output, "micro_usd": micro_usd,
+            "output": tokens.output, "micro_usd": micro_usd, "at": entry.at_ms,
         }  # fmt: skip
         changes = tuple(Set(name, value) for name, value in fields.items())
         run_straight(store.write(Write(key=entry.key, when=(), changes=changes)))
