@@ -86,7 +86,7 @@ async def test_only_what_was_since_then_is_counted(memory):
 
 async def test_what_no_worker_has_failed_is_among_the_failures(memory):
     await memory.submit(doomed, name="Ada")
-    memory.store.dies_after, memory.store.of_kind = 1, None
+    memory.store.dies_after, memory.store.of_kind = 1, "acquire"
     await memory.work(doomed)  # dies with its lease
     memory.store.dead = False
     memory.store.dies_after = None
