@@ -49,10 +49,16 @@ class Deployed:
         """Return a connection, an operator's: it sees every task."""
         return Swarm.connect(settings_from_environment(), operator=True)
 
+    @property
+    def _deployed(self) -> tuple[Plan, Names]:
+        if self._made is None:
+            message = "nothing is deployed yet: `ready` does it"
+            raise RuntimeError(message)
+        return self._made[1:]
+
     def _clean_up(self) -> None:
         """Take every message and every record out of the stage."""
-        assert self._made is not None  # noqa: S101 - `ready` has seen to it
-        _, planned, names = self._made
+        planned, names = self._deployed
         sqs = self.aws.client("sqs")
         for spec in planned.specs.values():
             for queue in (
@@ -81,8 +87,7 @@ class Deployed:
         return "\n".join([*told, "", *self._lines()[-_SHOWN_LINES:]])
 
     def _lines(self) -> list[str]:
-        assert self._made is not None  # noqa: S101 - `ready` has seen to it
-        _, planned, names = self._made
+        planned, names = self._deployed
         logs = self.aws.client("logs")
         found: list[tuple[int, str]] = []
         for name in (*planned.specs, "housekeeping"):
