@@ -120,6 +120,14 @@ def iterate_straight(items: AsyncGenerator[T]) -> Iterator[T]:
         run_straight(items.aclose())
 
 
+_OWN = local()
+
+
+def _take_part() -> None:
+    """Mark a thread of a runner's. No method: the thread would keep its runner, and that it."""
+    _OWN.busy = True
+
+
 class BlockingRunner(_System):
     """Runs the core without an event loop; side-by-side work goes to a few threads."""
 
@@ -127,7 +135,6 @@ class BlockingRunner(_System):
         """Keep at most `threads` calls in flight at a time."""
         self._threads = threads
         self._pool: ThreadPoolExecutor | None = None
-        self._own = local()
 
     async def gather(self, work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
         """Run `work` on the threads; one piece alone runs right here.
@@ -135,17 +142,14 @@ class BlockingRunner(_System):
         So does what one of the threads has to gather in its turn: were it to wait for the others,
         and they likewise, nobody would be left to work.
         """
-        if len(work) == 1 or getattr(self._own, "busy", False):
+        if len(work) == 1 or getattr(_OWN, "busy", False):
             return [await piece for piece in work]
         if self._pool is None:
             self._pool = ThreadPoolExecutor(
-                self._threads, thread_name_prefix="sqswarm", initializer=self._take_part
+                self._threads, thread_name_prefix="sqswarm", initializer=_take_part
             )
         contexts = [contextvars.copy_context() for _ in work]  # the caller's, on each thread
         return list(self._pool.map(lambda one, piece: one.run(run_straight, piece), contexts, work))
-
-    def _take_part(self) -> None:
-        self._own.busy = True
 
     async def sleep(self, seconds: float) -> None:
         """Block this thread."""
