@@ -432,7 +432,9 @@ def cancel_that_forgets_the_children():
 @mutation(workload="people")
 def cancel_without_a_tombstone():
     """Nothing is left where an acquire would find it."""
-    with changed_operation("cancel_unrecorded", lambda w: replace(w, key=Key(pk="grave", sk="x"))):
+    with changed_operation(
+        "cancel_unrecorded", lambda w: replace(w, key=Key(pk="task#grave#x", sk="x"))
+    ):
         yield
 
 

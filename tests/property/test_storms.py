@@ -93,10 +93,13 @@ def seen_operations(workload):
     applied, refused = set(), set()
     for seed in range(50):
         for _, _, what, _, detail in simulate(fault_plan_of(seed, workload)).seen.world.trace:
-            if isinstance(detail, Applied):
-                applied.add(what)
-            elif isinstance(detail, Refused):
-                refused.add(what)
+            # One write alone, or some of a kind beside the one that tells of them, the first.
+            kind = what.removesuffix(" & activity").removeprefix("activity & ")
+            outcomes = detail[1:] if kind != what and isinstance(detail, list) else [detail]
+            if any(isinstance(outcome, Applied) for outcome in outcomes):
+                applied.add(kind)
+            if any(isinstance(outcome, Refused) for outcome in outcomes):
+                refused.add(kind)
     return applied, refused
 
 
