@@ -91,7 +91,7 @@ def test_a_storm_is_the_same_in_every_process():
 def seen_operations(workload):
     """Return the operations that storms of a weather saw carried out, and those refused."""
     applied, refused = set(), set()
-    for seed in range(50):
+    for seed in range(90):
         for _, _, what, _, detail in simulate(fault_plan_of(seed, workload)).seen.world.trace:
             # One write alone, or some of a kind beside the one that tells of them, the first.
             kind = what.removesuffix(" & activity").removeprefix("activity & ")
