@@ -1,6 +1,7 @@
 """Fixtures of every suite: one emulator for the session, apart from the user's own."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,10 @@ settings.register_profile(
     suppress_health_check=list(HealthCheck),
 )
 settings.load_profile("sqswarm")
+
+# A run in the background may have been started without it, and so would what tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 STAGES = {
     "e2e": "probe",
