@@ -119,6 +119,9 @@ def test_letters_are_grouped_by_reason_and_one_group_is_redriven(cli, swarm, fai
     told = cli.json("redrive", "brittle", "--reason", "ValueError", "--yes")
     assert {one["oldTaskId"] for one in told} == {task.id for task in failed[::3]}
     assert all(swarm.get(one["newTaskId"]).record.redriven_from for one in told)
+    # They fail again: the next test must not find their letters among its own.
+    list(swarm.wait([one["newTaskId"] for one in told], timeout=180))
+    until(lambda: swarm.dead_letters("brittle", limit=1).total == FAILED)
 
 
 def test_failed_tasks_that_match_are_redriven_once_and_their_letters_go(cli, swarm, failed):

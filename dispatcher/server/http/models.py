@@ -6,9 +6,10 @@ others); the tests hold every answer against these models.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, RootModel
 from pydantic.alias_generators import to_camel
 
 from sqswarm.schemas.agent_spec import Durability
@@ -35,7 +36,20 @@ _Name = Annotated[str, Field(pattern=r"^[^\u0000-\u001f\u007f\ufffe\uffff]*$")]
 
 _TagKey = Annotated[str, Field(pattern=_TAG, max_length=TAG_KEY_LIMIT)]
 _TagValue = Annotated[str, Field(pattern=_TAG, max_length=TAG_VALUE_LIMIT)]
-_Tags = Annotated[dict[_TagKey, _TagValue], Field(max_length=MOST_TAGS)]
+_KEYS: dict[str, JsonValue] = {"pattern": _TAG, "minLength": 1, "maxLength": TAG_KEY_LIMIT}
+# Pydantic's schema says what keys of that pattern have as values, and lets any other key be.
+_Tags = Annotated[
+    dict[_TagKey, _TagValue],
+    Field(max_length=MOST_TAGS, json_schema_extra={"propertyNames": _KEYS}),
+]
+_CHARACTER = r"\u0000-\u001f\u007f\ufffe\uffff"
+_Pair = Annotated[
+    str,
+    Field(
+        pattern=rf"^[^={_CHARACTER}]{{1,{TAG_KEY_LIMIT}}}=[^{_CHARACTER}]{{1,{TAG_VALUE_LIMIT}}}$"
+    ),
+]
+_Ago = Annotated[str, Field(pattern=r"^[0-9]{1,9}[smhdw]$")]
 
 
 def _whole(value: Any) -> Any:
@@ -101,15 +115,17 @@ class Listing(BaseModel):
 
     status: Status | None = Field(default=None, description="Only tasks that stand so.")
     agent: str | None = Field(default=None, description="Only tasks of this agent.")
-    since: str | None = Field(
+    since: _Ago | datetime | None = Field(
         default=None,
         description="Only what moved since then: 15m, 1h, 7d ago, or a time (ISO 8601).",
     )
-    until: str | None = Field(default=None, description="Only what moved up to then; as since.")
+    until: _Ago | datetime | None = Field(
+        default=None, description="Only what moved up to then; as since."
+    )
     error_type: str | None = Field(
         default=None, description="Only tasks that failed with this type of error."
     )
-    tag: list[Annotated[str, Field(pattern=r"^[^=]+=.+$")]] = Field(
+    tag: list[_Pair] = Field(
         default_factory=list,
         max_length=MOST_TAGS,
         description="name=value: only tasks with this tag; may be given several times.",
