@@ -41,6 +41,12 @@ class UnknownAgent(UsageError):
     hint = "List what is deployed with `sqswarm agents`; deploy new code with `sqswarm deploy`."
 
 
+class UnknownCursor(UsageError):
+    """No page of this listing ended there."""
+
+    hint = "Begin anew, without a cursor."
+
+
 class UndeclaredCall(UsageError):
     """An agent calls another that its role gives it no way to; nothing was started."""
 

@@ -10,7 +10,7 @@ from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
-from sqswarm.schemas.errors import UsageError
+from sqswarm.schemas.errors import UnknownCursor, UsageError
 from sqswarm.schemas.json import dumps, loads
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.tags import Tags, check_tags, wears
@@ -134,7 +134,7 @@ class Cursor:
                 raise TypeError  # noqa: TRY301
         except (ValueError, TypeError) as error:
             message = "the cursor is not one that this listing has given"
-            raise UsageError(message, hint="Begin anew, without a cursor.") from error
+            raise UnknownCursor(message) from error
         steps = range(0, len(marks), _MARK_BYTES)
         return cls(
             place=place,

@@ -19,6 +19,7 @@ from sqswarm.schemas.errors import (
     TaskNotFound,
     TimedOut,
     UnknownAgent,
+    UnknownCursor,
     UnknownTopic,
     Unreachable,
     UsageError,
@@ -31,6 +32,7 @@ TOO_MANY = 429
 STATUSES: tuple[tuple[type[SwarmError], int], ...] = (
     (TaskNotFound, 404),
     (UnknownAgent, 404),
+    (UnknownCursor, 404),
     (UnknownTopic, 404),
     (IdempotencyConflict, 409),
     (PayloadTooLarge, 413),

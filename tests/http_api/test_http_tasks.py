@@ -196,7 +196,7 @@ NEW = {"agent": "add", "arguments": {"a": 1}}
         pytest.param("GET", "/tasks?status=done", {}, 400, "usage-error", id="no-such-status"),
         pytest.param("GET", "/tasks?limit=1000", {}, 400, "usage-error", id="too-many"),
         pytest.param("GET", "/tasks?since=soon", {}, 400, "usage-error", id="no-time"),
-        pytest.param("GET", "/tasks?cursor=x", {}, 400, "usage-error", id="no-cursor"),
+        pytest.param("GET", "/tasks?cursor=x", {}, 404, "unknown-cursor", id="no-cursor"),
         pytest.param("GET", "/tasks?tag=acme", {}, 400, "usage-error", id="no-tag"),
         pytest.param("GET", "/tasks?limit=1&limit=2", {}, 400, "usage-error", id="twice"),
         pytest.param("GET", "/agents?x=1", {}, 400, "usage-error", id="unknown-parameter"),

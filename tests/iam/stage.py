@@ -149,8 +149,15 @@ class Stage:
     def keep_what_was_asked(self):
         """Keep what IAM has been asked about roles so far as `asked`."""
         known = {physical: name for name, physical in self.role_names.items()}
-        lines = self.log.read_text().splitlines()
-        self.asked = [{**told, "role": known[told["role"]]} for told in map(json.loads, lines)]
+        ends = time.monotonic() + 60
+        while True:
+            lines = self.log.read_text().splitlines()
+            self.asked = [{**told, "role": known[told["role"]]} for told in map(json.loads, lines)]
+            last = {(told["role"], told["action"]) for told in self.asked}
+            # Nobody waits for what becomes of a message that is nobody's.
+            if ("unrouted", "sqs:DeleteMessage") in last or time.monotonic() > ends:
+                return
+            time.sleep(0.2)
 
     def environment(self, agent):
         """Return what a function of the stage has in its environment."""

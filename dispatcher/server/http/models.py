@@ -6,6 +6,7 @@ others); the tests hold every answer against these models.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -49,6 +50,17 @@ _Pair = Annotated[
         pattern=rf"^[^={_CHARACTER}]{{1,{TAG_KEY_LIMIT}}}=[^{_CHARACTER}]{{1,{TAG_VALUE_LIMIT}}}$"
     ),
 ]
+
+
+def _iso(value: Any) -> Any:
+    """Refuse what pydantic takes for a time besides ISO 8601: numbers, dates alone."""
+    if isinstance(value, str) and not re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]", value):
+        message = "is no time in ISO 8601"
+        raise ValueError(message)
+    return value
+
+
+_Moment = Annotated[datetime, BeforeValidator(_iso)]
 _Ago = Annotated[str, Field(pattern=r"^[0-9]{1,9}[smhdw]$")]
 
 
@@ -115,11 +127,11 @@ class Listing(BaseModel):
 
     status: Status | None = Field(default=None, description="Only tasks that stand so.")
     agent: str | None = Field(default=None, description="Only tasks of this agent.")
-    since: _Ago | datetime | None = Field(
+    since: _Ago | _Moment | None = Field(
         default=None,
         description="Only what moved since then: 15m, 1h, 7d ago, or a time (ISO 8601).",
     )
-    until: _Ago | datetime | None = Field(
+    until: _Ago | _Moment | None = Field(
         default=None, description="Only what moved up to then; as since."
     )
     error_type: str | None = Field(

@@ -210,7 +210,7 @@ OPERATIONS = (
         act=list_tasks,
         query=models.Listing,
         answer=models.Tasks,
-        refusals=(422,),
+        refusals=(404, 422),
     ),
     Operation(
         method="GET",
