@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import json
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
