@@ -74,7 +74,7 @@ def _deliver_again(share: float, emulator: str, chance: random.Random) -> None:
     """Make a share of each batch visible again when its work begins."""
     plain = Worker.handle
 
-    def handle(self: Worker, event: Any, remaining_s: float) -> Any:
+    def handle(self: Worker, event: Any, remaining_s: float, request_id: str = "") -> Any:
         chosen = [
             record
             for record in event.get("Records", ())
@@ -83,7 +83,7 @@ def _deliver_again(share: float, emulator: str, chance: random.Random) -> None:
         ]
         if chosen:
             threading.Thread(target=_show, args=(emulator, chosen)).start()
-        return plain(self, event, remaining_s)
+        return plain(self, event, remaining_s, request_id)
 
     Worker.handle = handle  # type: ignore[method-assign]
 
