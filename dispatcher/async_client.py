@@ -366,13 +366,7 @@ class AsyncSwarm:
         **wanted: Unpack[Filters],
     ) -> AsyncGenerator[Acted]:
         """Run all tasks that match again; see `Swarm.redrive_matching`."""
-        return act_on_matching(
-            self._connection,
-            Act.REDRIVE,
-            self._filter(wanted),
-            limit=limit,
-            rate_per_s=rate_per_s,
-        )
+        return self._act_on(Act.REDRIVE, wanted, limit=limit, rate_per_s=rate_per_s)
 
     def cancel_matching(
         self,
@@ -382,13 +376,13 @@ class AsyncSwarm:
         **wanted: Unpack[Filters],
     ) -> AsyncGenerator[Acted]:
         """Cancel all tasks that match; see `Swarm.cancel_matching`."""
-        return act_on_matching(
-            self._connection,
-            Act.CANCEL,
-            self._filter(wanted),
-            limit=limit,
-            rate_per_s=rate_per_s,
-        )
+        return self._act_on(Act.CANCEL, wanted, limit=limit, rate_per_s=rate_per_s)
+
+    def _act_on(
+        self, act: Act, wanted: Filters, *, limit: int | None, rate_per_s: float | None
+    ) -> AsyncGenerator[Acted]:
+        matching = self._filter(wanted)
+        return act_on_matching(self._connection, act, matching, limit=limit, rate_per_s=rate_per_s)
 
     async def list(
         self,
