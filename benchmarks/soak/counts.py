@@ -27,11 +27,17 @@ _NAMES = {Status.COMPLETED: metrics.COMPLETED, Status.FAILED: metrics.FAILED}
 
 
 def sums_of(lines: Iterable[str]) -> Counts:
-    """Return the sums of the metrics among some log lines."""
+    """Return the sums of the metrics among some log lines.
+
+    A line that a full disk tore says nothing; what it would have said is then missing in the sum.
+    """
     found: dict[str, Counter[str]] = defaultdict(Counter)
     for line in lines:
         if metrics.tells_metrics(line):
-            told = json.loads(line)
+            try:
+                told = json.loads(line)
+            except ValueError:
+                continue
             counted = {name: n for name, n in told.items() if isinstance(n, int)}
             found[told[metrics.AGENT]].update(counted)
     return found

@@ -373,7 +373,7 @@ def test_an_end_may_be_in_no_sum_where_its_worker_could_not_say_it(changes, kept
 
 def test_sums_are_made_of_the_lines_that_tell_of_metrics():
     line = emf_line("soak", "plain", {"Started": 2, "Completed": 1, "RunTime": [3, 4]}, now_ms=1)
-    told = sums_of(["START RequestId: 1", line + "\n", '{"level":"INFO"}', line])
+    told = sums_of(["START RequestId: 1", line + "\n", '{"level":"INFO"}', line, line[:-20] + "\0"])
     assert told == counts("plain", Started=4, Completed=2)
 
 
