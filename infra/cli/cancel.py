@@ -41,11 +41,9 @@ def cancel(
     since: filters.Since = None,
     until: filters.Until = None,
     where: filters.Where = None,
-    limit: Annotated[int | None, typer.Option(help="How many at most.", min=1)] = None,
-    rate: Annotated[
-        float | None, typer.Option(help="How many in a second at most.", min=0.01)
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    limit: filters.AtMost = None,
+    rate: filters.Rate = None,
+    yes: filters.Yes = False,
 ) -> None:
     """Cancel a task, or all tasks that match and have not ended.
 

@@ -20,6 +20,9 @@ Principal = Annotated[str | None, typer.Option(help="Only tasks of this principa
 Where = Annotated[list[str] | None, typer.Option(help="TAG=VALUE: only tasks with this tag.")]
 Limit = Annotated[int, typer.Option(help="How many, newest first.", min=1, max=1000)]
 Cursor = Annotated[str | None, typer.Option(help="Go on where another page ended.")]
+AtMost = Annotated[int | None, typer.Option(help="How many at most.", min=1)]
+Rate = Annotated[float | None, typer.Option(help="How many in a second at most.", min=0.01)]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Everything = Annotated[bool, typer.Option("--all", help="All pages, one after the other.")]
 
 

@@ -11,7 +11,7 @@ import typer
 from sqswarm.infra.cli.log_events import events, group_prefix, groups
 from sqswarm.infra.cli.output import print_json_line, print_line
 from sqswarm.infra.cli.session import session_of
-from sqswarm.infra.cli.since import seconds_of
+from sqswarm.schemas.task_filter import moment_ms_of
 
 _POLL_S = 1.0
 _LATE_MS = 5_000
@@ -24,7 +24,8 @@ def logs(
     *,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
     since: Annotated[
-        str | None, typer.Option(help="How far back: 30s, 10m, 2h, 1d (default 10m).")
+        str | None,
+        typer.Option(help="From when on: 10m (default), 2h, 1d ago, or a time (ISO 8601)."),
     ] = None,
     task: Annotated[
         str | None, typer.Option(metavar="ID", help="Only lines of this task, from its creation.")
@@ -35,7 +36,7 @@ def logs(
     Example: sqswarm logs keywords --follow
     """
     session = session_of(context)
-    start_ms = int(1000 * (time.time() - seconds_of(since or "10m", option="--since")))
+    start_ms = moment_ms_of(since or "10m", now_ms=time.time_ns() // 1_000_000)
     if task is not None:
         with session.swarm() as swarm:
             record = swarm.get(task).record

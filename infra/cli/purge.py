@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from sqswarm.infra.cli import filters
 from sqswarm.infra.cli.output import print_json, print_line
 from sqswarm.infra.cli.session import session_of
 from sqswarm.schemas.errors import UsageError
@@ -18,7 +19,7 @@ def purge(
     dead_letters: Annotated[
         bool, typer.Option("--dead-letters", help="Its dead letters instead.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: filters.Yes = False,
 ) -> None:
     """Delete every message that waits for an agent, or its dead letters.
 

@@ -52,11 +52,9 @@ def redrive(
     since: filters.Since = None,
     until: filters.Until = None,
     where: filters.Where = None,
-    limit: Annotated[int | None, typer.Option(help="How many at most.", min=1)] = None,
-    rate: Annotated[
-        float | None, typer.Option(help="How many in a second at most.", min=0.01)
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    limit: filters.AtMost = None,
+    rate: filters.Rate = None,
+    yes: filters.Yes = False,
 ) -> None:
     """Run dead letters, or all ended tasks that match, again: one, some or all.
 

@@ -18,8 +18,8 @@ from sqswarm.infra.cli.output import (
     visible,
 )
 from sqswarm.infra.cli.session import session_of
-from sqswarm.infra.cli.since import seconds_of
 from sqswarm.schemas.pricing import MICRO
+from sqswarm.schemas.task_filter import moment_ms_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +41,9 @@ def stats(
     context: typer.Context,
     agent: Annotated[str | None, typer.Argument(help="One agent; else all of them.")] = None,
     *,
-    since: Annotated[str, typer.Option(help="How far back: 30s, 10m, 2h, 1d.")] = "1h",
+    since: Annotated[
+        str, typer.Option(help="From when on: 15m, 1h, 7d ago, or a time (ISO 8601).")
+    ] = "1h",
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Show anew until Ctrl-C.")] = False,
     every: Annotated[float, typer.Option(help="Seconds between two looks.", min=0.5)] = 5.0,
 ) -> None:
@@ -50,7 +52,8 @@ def stats(
     Example: sqswarm stats --since 10m --watch
     """
     session = session_of(context)
-    since_s = seconds_of(since, option="--since")
+    now_ms = time.time_ns() // 1_000_000
+    since_s = max((now_ms - moment_ms_of(since, now_ms=now_ms)) / 1000, 1.0)
     with session.swarm() as swarm:
 
         def look() -> Stats:

@@ -112,7 +112,7 @@ def test_an_endpoint_where_nothing_listens_is_told_at_once(arguments):
     [
         pytest.param(["up", "--emulator", "moto"], "no emulator 'moto'", id="emulator"),
         pytest.param(["list", "--status", "done"], "no status 'done'", id="status"),
-        pytest.param(["logs", "--since", "soon"], "no length of time", id="since"),
+        pytest.param(["logs", "--since", "soon"], "is no time", id="since"),
         pytest.param(["submit", "echo", "--timeout", "3"], "without --wait", id="timeout"),
         pytest.param(["agents", "--endpoint", "nowhere"], "not an http", id="endpoint"),
         pytest.param(["agents", "--stage", "Not A Stage"], "stage", id="stage"),

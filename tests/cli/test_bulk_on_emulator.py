@@ -1,14 +1,11 @@
 """Dead letters and tasks by the dozen, at the command line, against a real swarm."""
 
-import json
-import sys
 import time
 
 import pytest
-from typer.testing import CliRunner
+from project_cli import deployed_project
 
 from sqswarm import Swarm
-from sqswarm.infra.cli.app import app
 from sqswarm.schemas.settings import Settings
 
 pytestmark = pytest.mark.localstack
@@ -33,21 +30,6 @@ async def asking(*, ctx: TaskContext) -> int:
 FAILED = 12
 
 
-class Cli:
-    """The command line in one project folder, on one stage."""
-
-    def __init__(self):
-        self._runner = CliRunner()
-
-    def __call__(self, *arguments, code=0, **given):
-        result = self._runner.invoke(app, [*arguments, "--stage", "bulk"], **given)
-        assert result.exit_code == code, f"{result.stdout}\n{result.stderr}"
-        return result
-
-    def json(self, *arguments, code=0):
-        return json.loads(self(*arguments, "--json", code=code).stdout)
-
-
 def until(true, *, timeout_s=180):
     deadline = time.monotonic() + timeout_s
     while not (found := true()):
@@ -58,18 +40,8 @@ def until(true, *, timeout_s=180):
 
 @pytest.fixture(scope="module")
 def cli(emulator, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("bulk")
-    (folder / "pyproject.toml").write_text('[tool.sqswarm]\nagents = ["bulk_agents"]\n')
-    (folder / "bulk_agents.py").write_text(AGENTS)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SQSWARM_STAGE", "bulk")
-        patch.chdir(folder)
-        patch.syspath_prepend(folder)
-        run = Cli()
-        run("deploy")
+    with deployed_project(tmp_path_factory.mktemp("bulk"), "bulk", AGENTS) as run:
         yield run
-        run("destroy")
-        sys.modules.pop("bulk_agents", None)
 
 
 @pytest.fixture

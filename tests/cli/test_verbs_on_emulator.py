@@ -1,14 +1,11 @@
 """The verbs against a real swarm: deployed by the CLI, run by Lambda on the emulator."""
 
 import json
-import sys
 import time
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
-
-from sqswarm.infra.cli.app import app
+from project_cli import ProjectCli, deployed_project
 
 pytestmark = pytest.mark.localstack
 
@@ -37,35 +34,10 @@ async def refuse(text: str) -> str:
 '''
 
 
-class Cli:
-    """The command line in one project folder, on one stage."""
-
-    def __init__(self):
-        self._runner = CliRunner()
-
-    def __call__(self, *arguments, code=0):
-        result = self._runner.invoke(app, [*arguments, "--stage", "verbs"])
-        assert result.exit_code == code, f"{result.stdout}\n{result.stderr}"
-        return result
-
-    def json(self, *arguments, code=0):
-        return json.loads(self(*arguments, "--json", code=code).stdout)
-
-
 @pytest.fixture(scope="module")
 def cli(emulator, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("verbs")
-    (folder / "pyproject.toml").write_text('[tool.sqswarm]\nagents = ["verb_agents"]\n')
-    (folder / "verb_agents.py").write_text(AGENTS)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SQSWARM_STAGE", "verbs")
-        patch.chdir(folder)
-        patch.syspath_prepend(folder)
-        run = Cli()
-        run("deploy")
+    with deployed_project(tmp_path_factory.mktemp("verbs"), "verbs", AGENTS) as run:
         yield run
-        run("destroy")
-        sys.modules.pop("verb_agents", None)
 
 
 def test_agents_are_listed_with_their_schemas(cli):
@@ -235,7 +207,7 @@ def test_doctor_finds_a_deployed_swarm_well(cli):
 
 
 def test_doctor_tells_of_code_that_has_changed_since_it_was_deployed(cli):
-    agents = Path("verb_agents.py")
+    agents = Path("verbs_agents.py")
     agents.write_text(AGENTS + "# changed\n")
     try:
         code = next(one for one in cli.json("doctor") if one["what"] == "deployed code")
@@ -246,7 +218,7 @@ def test_doctor_tells_of_code_that_has_changed_since_it_was_deployed(cli):
 
 
 def test_code_that_goes_back_to_what_it_was_is_deployed_too(cli):
-    agents = Path("verb_agents.py")
+    agents = Path("verbs_agents.py")
     try:
         agents.write_text(AGENTS.replace("text.upper()", "text.title()"))
         cli("deploy")
@@ -262,6 +234,4 @@ def test_a_second_deploy_has_nothing_to_do(cli):
 
 
 def test_a_stage_that_is_not_there_ends_with_three(cli):
-    result = CliRunner().invoke(app, ["agents", "--stage", "nowhere"])
-    assert result.exit_code == 3
-    assert "sqswarm deploy" in result.stderr
+    assert "sqswarm deploy" in ProjectCli("nowhere")("agents", code=3).stderr

@@ -1,16 +1,14 @@
 """Metrics and stats of a deployed swarm: what functions print, and what the command line shows."""
 
 import json
-import sys
 import time
 from collections import Counter
 
 import pytest
-from typer.testing import CliRunner
+from project_cli import deployed_project
 
 from sqswarm.backends.aws.connect import client, settings_from_environment
 from sqswarm.infra.cli import stats as verb
-from sqswarm.infra.cli.app import app
 from sqswarm.schemas.metrics import tells_metrics
 
 pytestmark = pytest.mark.localstack
@@ -34,32 +32,13 @@ async def refuse(text: str) -> str:
 _PATIENCE_S = 60.0
 
 
-class Cli:
-    """The command line in one project folder, on one stage."""
-
-    def __call__(self, *arguments, code=0):
-        result = CliRunner().invoke(app, [*arguments, "--stage", "counts"])
-        assert result.exit_code == code, f"{result.stdout}\n{result.stderr}"
-        return result.stdout
-
-
 @pytest.fixture(scope="module")
 def cli(emulator, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("counts")
-    (folder / "pyproject.toml").write_text('[tool.sqswarm]\nagents = ["count_agents"]\n')
-    (folder / "count_agents.py").write_text(AGENTS)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SQSWARM_STAGE", "counts")
-        patch.chdir(folder)
-        patch.syspath_prepend(folder)
-        run = Cli()
-        run("deploy")
+    with deployed_project(tmp_path_factory.mktemp("counts"), "counts", AGENTS) as run:
         for text in ("a", "b", "c"):
             run("submit", "shout", f"text={text}", "--wait")
         run("submit", "refuse", "text=no", "--wait", code=1)
         yield run
-        run("destroy")
-        sys.modules.pop("count_agents", None)
 
 
 def lines_of(agent):
@@ -93,13 +72,15 @@ def test_functions_print_what_their_batches_did(cli):
 
 
 def test_logs_show_what_agents_printed_and_no_metrics(cli):
-    shown = within_patience(lambda: "shouting c" in cli("logs", "shout", "--since", "1h"), True)
+    shown = within_patience(
+        lambda: "shouting c" in cli("logs", "shout", "--since", "1h").stdout, True
+    )
     assert shown
-    assert "CloudWatchMetrics" not in cli("logs", "--since", "1h")
+    assert "CloudWatchMetrics" not in cli("logs", "--since", "1h").stdout
 
 
 def test_stats_tell_the_same(cli):
-    seen = json.loads(cli("stats", "--json"))
+    seen = cli.json("stats")
     agents = {one["agent"]: one for one in seen["agents"]}
     assert agents.keys() == {"shout", "refuse"}
     assert (agents["shout"]["started"], agents["shout"]["completed"]) == (3, 3)
@@ -110,10 +91,10 @@ def test_stats_tell_the_same(cli):
 
 
 def test_stats_are_shown_to_people(cli):
-    shown = cli("stats")
+    shown = cli("stats").stdout
     assert "refuse failed: 1 Rude" in shown
     assert [line.split()[0] for line in shown.splitlines()[2:5]] == ["refuse", "shout", "all"]
-    assert "all" not in cli("stats", "shout")
+    assert "all" not in cli("stats", "shout").stdout
 
 
 def test_a_watch_looks_again(cli, monkeypatch):
@@ -125,7 +106,7 @@ def test_a_watch_looks_again(cli, monkeypatch):
             raise KeyboardInterrupt
 
     monkeypatch.setattr(verb.time, "sleep", sleep)
-    result = CliRunner().invoke(app, ["stats", "--watch", "--json", "--stage", "counts"])
+    result = cli("stats", "--watch", "--json", code=130)
     assert [json.loads(line)["stage"] for line in result.stdout.splitlines()] == ["counts"] * 2
     assert looks == [5.0, 5.0]
 
@@ -149,7 +130,7 @@ def test_the_age_of_the_oldest_message_is_known_within_a_minute_or_so(cli):
     age = None
     while not age and time.monotonic() < ends:
         time.sleep(5)
-        seen = json.loads(cli("stats", "shout", "--json"))["agents"][0]["backlog"]
+        seen = cli.json("stats", "shout")["agents"][0]["backlog"]
         age = seen["oldestSeconds"]
     assert age, seen
     assert 0 < age < 200
