@@ -1,6 +1,7 @@
 """Waiting for people and for time, without a worker."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from memory_swarm import MemorySwarm
@@ -59,6 +60,11 @@ async def asks_twice(*, ctx: TaskContext) -> list[int]:
     return [await ctx.ask("n", "N?", int), await ctx.ask("n", "N again?", int)]
 
 
+@agent(max_attempts=1)
+async def napper(hours: int | None, *, ctx: TaskContext) -> None:
+    await ctx.sleep(hours and timedelta(hours=hours))
+
+
 @agent(timeout=20, max_attempts=1)
 async def sleeper(seconds: int, *, ctx: TaskContext) -> int:
     RUNS.append("before")
@@ -90,6 +96,7 @@ async def everything(*, ctx: TaskContext) -> list[object]:
 
 
 AGENTS = (
+    napper,
     deletion,
     two_questions,
     impatient,
@@ -330,6 +337,19 @@ class TestTime:
             assert not memory.kept or ((await memory.record(task_id)).phase is Phase.SLEEPING)
         await memory.housekeep(minutes=1)
         assert (await memory.see(task_id)).result() == 2
+
+    async def test_a_sleep_may_be_a_timedelta(self, memory):
+        task_id = await memory.submit(napper, hours=2)
+        await memory.housekeep(minutes=119)
+        assert (await memory.see(task_id)).status is Status.WORKING
+        await memory.housekeep(minutes=2)
+        assert (await memory.see(task_id)).status is Status.COMPLETED
+
+    async def test_a_sleep_of_no_length_fails_the_task(self, memory):
+        task_id = await memory.submit(napper, hours=None)
+        await memory.settle_down()
+        with pytest.raises(TaskFailed, match="no length of a sleep"):
+            (await memory.see(task_id)).result()
 
     async def test_a_negative_sleep_fails_the_task(self, memory):
         task_id = await memory.submit(sleeper, seconds=-1)

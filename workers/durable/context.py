@@ -13,6 +13,8 @@ from sqswarm.schemas.value import dataclass
 from sqswarm.workers.runtime.outcome import Fail
 
 if TYPE_CHECKING:  # they come from modules that need this one
+    from datetime import timedelta
+
     from sqswarm.schemas.json import JsonObject
     from sqswarm.workers.durable.child import ChildTask
     from sqswarm.workers.durable.journal import Journal
@@ -185,8 +187,8 @@ class TaskContext:
             on_timeout=RAISE if on_timeout is _RAISE else on_timeout,
         )
 
-    async def sleep(self, seconds: float) -> None:
-        """Wait for up to a year, without a worker.
+    async def sleep(self, seconds: float | timedelta) -> None:
+        """Wait for up to a year, without a worker: seconds, or a timedelta.
 
         Up to 15 minutes it is exact to a second or two, for longer to a minute.
         """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from sqswarm.schemas.journal import SLEEP_LIMIT_S
 from sqswarm.workers.durable.journal import Journal
 from sqswarm.workers.durable.journal_entry import sleep_name
@@ -11,8 +13,15 @@ EARLY_MS = 2000
 """A sleeper that is woken this much early by another's clock is awake."""
 
 
-async def run_sleep(journal: Journal, seconds: float) -> None:
-    """Suspend until `seconds` from when this sleep was first met; return at once after that."""
+async def run_sleep(journal: Journal, length: float | timedelta) -> None:
+    """Suspend until `length` from when this sleep was first met; return at once after that.
+
+    A length is of seconds, or a timedelta.
+    """
+    seconds = length.total_seconds() if isinstance(length, timedelta) else length
+    if not isinstance(seconds, int | float):
+        message = f"{seconds!r} is no length of a sleep: give seconds, or a timedelta"
+        raise Fail(message, type="InvalidSleep")
     if not 0 <= seconds <= SLEEP_LIMIT_S:
         message = f"a sleep of {seconds} s; 0 to {SLEEP_LIMIT_S} are possible"
         raise Fail(message, type="InvalidSleep")
