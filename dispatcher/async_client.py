@@ -28,6 +28,7 @@ from sqswarm.dispatcher.lifecycle.dead_letters import Chosen, DeadLetters, peek
 from sqswarm.dispatcher.lifecycle.redrive import Redriven, redrive, redrive_dead_letters
 from sqswarm.dispatcher.listing import TaskPage, list_tasks
 from sqswarm.dispatcher.map import Done, Mapping
+from sqswarm.dispatcher.pause import pause_agents, read_paused, resume_agents
 from sqswarm.dispatcher.publish import publish
 from sqswarm.dispatcher.stats import stats
 from sqswarm.dispatcher.submit import Request, Submitted, submit
@@ -39,6 +40,7 @@ from sqswarm.schemas.errors import SwarmError
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.naming import UNROUTED, NamedAgent, agent_name
+from sqswarm.schemas.paused import Paused
 from sqswarm.schemas.settings import Settings
 from sqswarm.schemas.stats import Stats
 from sqswarm.schemas.task_filter import Moment, TaskFilter, moment_ms_of
@@ -414,6 +416,18 @@ class AsyncSwarm:
         agents = None if agent is None else (agent_name(agent),)
         return await stats(self._connection, since_s=since_s, agents=agents)
 
+    async def pause(self, agent: str | NamedAgent | None = None) -> Paused:
+        """Let an agent (default: all) begin nothing until it is resumed; see `Swarm.pause`."""
+        return await pause_agents(self._connection, _one(agent))
+
+    async def resume(self, agent: str | NamedAgent | None = None) -> Paused:
+        """Let an agent (default: all) go on; see `Swarm.resume`."""
+        return await resume_agents(self._connection, _one(agent))
+
+    async def paused(self) -> Paused:
+        """Return which agents are paused, since when and by whom."""
+        return await read_paused(self._connection)
+
     def agents(self) -> Entries:
         """Return the deployed agents in the order of their names."""
         return [*self._connection.catalogue.agents.values()]
@@ -433,3 +447,7 @@ class AsyncSwarm:
 
     def _handles(self, submitted: Iterable[Submitted]) -> Tasks:
         return [AsyncTask(self._connection, one) for one in submitted]
+
+
+def _one(agent: str | NamedAgent | None) -> list[str] | None:
+    return None if agent is None else [agent_name(agent)]

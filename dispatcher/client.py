@@ -33,6 +33,7 @@ from sqswarm.schemas.errors import SwarmError
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.naming import NamedAgent
+from sqswarm.schemas.paused import Paused
 from sqswarm.schemas.settings import Settings
 from sqswarm.schemas.stats import Stats
 from sqswarm.schemas.task_filter import Moment
@@ -429,6 +430,28 @@ class Swarm:
         swarm keeps anyway, and CloudWatch for the age of messages. Raises UnknownAgent.
         """
         return run_straight(self._swarm.stats(since_s=since_s, agent=agent))
+
+    def pause(self, agent: str | NamedAgent | None = None) -> Paused:
+        """Let an agent (default: all) begin no task until it is resumed; return who is paused then.
+
+        What runs ends as it would. What is submitted waits in its queue, and no attempt is used:
+        for up to 14 days there (SQS, MessageRetentionPeriod), and as long as one likes where tasks
+        are `durable`, whose record has them sent again. Deployments leave it paused. Returns once
+        the function gets nothing more, on AWS within a minute; containers notice within
+        15 seconds. Raises UnknownAgent.
+        """
+        return run_straight(self._swarm.pause(agent))
+
+    def resume(self, agent: str | NamedAgent | None = None) -> Paused:
+        """Let an agent (default: all) go on with what waits; return who is still paused.
+
+        Raises UnknownAgent.
+        """
+        return run_straight(self._swarm.resume(agent))
+
+    def paused(self) -> Paused:
+        """Return which agents are paused, since when and by whom."""
+        return run_straight(self._swarm.paused())
 
     def agents(self) -> Entries:
         """Return the deployed agents in the order of their names."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqswarm.backends.ports.store import Index
 from sqswarm.dispatcher.connection import Connection
+from sqswarm.dispatcher.pause import read_paused
 from sqswarm.schemas.activity import Began, Ended, activity_partition, entries_of, moment, moment_ms
 from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.catalogue import CatalogueEntry
@@ -72,15 +73,19 @@ async def stats(
     They are of all principals' tasks together. Raises UnknownAgent.
     """
     now_ms = connection.runner.now_ms()
-    wanted = connection.catalogue.names if agents is None else tuple(agents)
+    wanted = tuple(connection.catalogue.agents if agents is None else agents)
     entries = [connection.catalogue.agent(name) for name in wanted]
     from_ms = now_ms - round(1000 * since_s)
     gather = connection.runner.gather
     seen = await gather([_seen(connection, entry, from_ms) for entry in entries])
     spent = await gather([_spent(connection, entry.name, from_ms, now_ms) for entry in entries])
     queues = await backlogs(connection, {one.name: one.ordered for one in entries})
+    paused = await read_paused(connection)
     each = tuple(
-        one.stats(entry.name, now_ms=now_ms, backlog=queues[entry.name], spent=cost)
+        replace(
+            one.stats(entry.name, now_ms=now_ms, backlog=queues[entry.name], spent=cost),
+            paused=paused.get(entry.name),
+        )
         for entry, one, cost in zip(entries, seen, spent, strict=True)
     )
     whole = _together(seen, from_ms).stats(

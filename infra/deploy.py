@@ -30,6 +30,7 @@ from sqswarm.infra.deployment.record import (
     object_exists,
     prune,
     read_object,
+    read_paused,
     read_record,
     write_object,
     write_record,
@@ -120,11 +121,12 @@ class _Deployer:
 
     def __init__(self, settings: Settings, plan: Plan, reports: Reports) -> None:
         self._begun = time.monotonic()
-        self._plan = plan
         self._reports = reports
         self._clients = client_factory(settings)
         self._settings = with_account(settings, self._clients)
         self._names = names_of(self._settings)
+        paused = read_paused(self._clients("s3"), self._names.bucket)
+        self._plan = plan = plan.pausing(paused)
         self._topology: Topology = plan.topology(self._names)
         self._stack = stack_of(settings, self._names, self._clients)
         self._bundle = bundle_of(plan, local=settings.local)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from types import MappingProxyType
@@ -31,6 +31,8 @@ class Plan:
     project: Project
     specs: Mapping[str, AgentSpec]
     template: str
+    paused: frozenset[str] = frozenset()
+    """Agents that are paused: their functions are given no messages."""
     imported: frozenset[str] = frozenset()
     """Modules that importing the agents has loaded, beside those that stood loaded before."""
 
@@ -61,7 +63,15 @@ class Plan:
 
     def topology(self, names: Names) -> Topology:
         """Return the topology under the names of one account and region."""
-        return _topology(self.specs, names, self.project)
+        return _topology(self.specs, names, self.project, self.paused)
+
+    def pausing(self, agents: Collection[str]) -> Plan:
+        """Return this plan for a stage where some agents are paused."""
+        paused = frozenset(agents) & self.specs.keys()
+        if paused == self.paused:
+            return self
+        text = render(_topology(self.specs, template_names(self.stage), self.project, paused))
+        return replace(self, paused=paused, template=text)
 
 
 def plan(project: Project, *, stage: str) -> Plan:
@@ -98,7 +108,12 @@ def architecture() -> str:
     return _ARCHITECTURES.get(platform.machine(), "x86_64")
 
 
-def _topology(specs: Mapping[str, AgentSpec], names: Names, project: Project) -> Topology:
+def _topology(
+    specs: Mapping[str, AgentSpec],
+    names: Names,
+    project: Project,
+    paused: Collection[str] = (),
+) -> Topology:
     return topology(
         specs.values(),
         names=names,
@@ -109,4 +124,5 @@ def _topology(specs: Mapping[str, AgentSpec], names: Names, project: Project) ->
         server=project.server,
         tracing=project.tracing,
         metrics=project.metrics,
+        paused=paused,
     )

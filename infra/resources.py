@@ -53,6 +53,7 @@ class EventSource:
     batch_size: int
     window_s: int
     max_concurrency: int
+    enabled: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

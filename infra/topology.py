@@ -6,7 +6,7 @@ The template is rendered from it, and what is really deployed is held against it
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -69,8 +69,11 @@ def topology(
     server: ServerOptions | None = None,
     metrics: bool = True,
     tracing: TracingOptions | None = None,
+    paused: Collection[str] = (),
 ) -> Topology:
     """Return the stage that `specs` need; `modules` is what a function imports to find them.
+
+    Functions of the agents that are `paused` are given no messages.
 
     `tracing` is for every function, where an agent's own or the server's env has no other.
 
@@ -91,7 +94,10 @@ def topology(
     return Topology(
         names=names,
         topics=_topics(ordered_specs, names),
-        agents=tuple(_agent(spec, names, common, modules) for spec in ordered_specs),
+        agents=tuple(
+            _agent(spec, names, common, modules, paused=spec.name in paused)
+            for spec in ordered_specs
+        ),
         unrouted=_unrouted(ordered_specs, names, {**traced, **common}),
         runtime=runtime,
         architecture=architecture,
@@ -129,7 +135,12 @@ def _server(server: ServerOptions, names: Names, common: Mapping[str, str]) -> S
 
 
 def _agent(
-    spec: AgentSpec, names: Names, common: Mapping[str, str], modules: Sequence[str]
+    spec: AgentSpec,
+    names: Names,
+    common: Mapping[str, str],
+    modules: Sequence[str],
+    *,
+    paused: bool,
 ) -> Consumer:
     _check(spec)
     fifo = spec.ordered
@@ -174,11 +185,11 @@ def _agent(
             ),
             handed_on=spec.handed_on,
         ),
-        source=_event_source(spec, queue_name),
+        source=_event_source(spec, queue_name, paused=paused),
     )
 
 
-def _event_source(spec: AgentSpec, queue: str) -> EventSource:
+def _event_source(spec: AgentSpec, queue: str, *, paused: bool) -> EventSource:
     low, high = _CONCURRENCY_RANGE
     window_s = spec.batch_window_s
     if spec.batch_size > _WINDOWLESS_BATCH_LIMIT:
@@ -188,6 +199,7 @@ def _event_source(spec: AgentSpec, queue: str) -> EventSource:
         batch_size=spec.batch_size,
         window_s=0 if spec.ordered else window_s,
         max_concurrency=min(max(spec.concurrency, low), high),
+        enabled=not paused,
     )
 
 
@@ -202,7 +214,7 @@ def _check(spec: AgentSpec) -> None:
         message = f"agent {spec.name!r} names a variable of its env {bad[0]!r}"
         raise InvalidAgent(
             message,
-            hint="Lambda wants a dead letter, then at least one dead letter, digit or underscore.",
+            hint="Lambda wants a letter, then at least one letter, digit or underscore.",
         )
     taken = sorted(name for name in spec.env if name.startswith(("SQSWARM_", "AWS_")))
     if taken:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqswarm.schemas.json import JsonObject
+from sqswarm.schemas.paused import Pause
 from sqswarm.schemas.pricing import MICRO, Tokens
 
 
@@ -113,6 +114,7 @@ class AgentStats:
     run: Quantiles | None = None
     backlog: Backlog = field(default_factory=Backlog)
     spent: Spent = field(default_factory=Spent)
+    paused: Pause | None = None
 
     @property
     def per_s(self) -> float:
@@ -134,6 +136,7 @@ class AgentStats:
             "run": self.run and self.run.to_json(),
             "backlog": self.backlog.to_json(),
             "spent": self.spent.to_json(),
+            "paused": self.paused and self.paused.to_json(),
         }
 
 

@@ -194,7 +194,13 @@ class Driver:
             return questions
         if item["phase"] == Phase.WAITING.value and item["status"] == Status.WORKING.value:
             return self._looked.get(key) != self.changes
-        return True
+        begins = {Phase.RUN.value, Phase.CHILDREN_DONE.value}
+        to_begin = item["status"] == Status.WORKING.value and item["phase"] in begins
+        return not (to_begin and self._is_held(task_of(key)[0]))
+
+    def _is_held(self, agent: str) -> bool:
+        held = {self.stage.queues.agents.get(queue) for queue in self.stage.queues.held}
+        return agent in held
 
     async def _housekeep(self) -> None:
         """Sweep, where a minute is over and anything is due."""

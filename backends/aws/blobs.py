@@ -8,6 +8,7 @@ from sqswarm.backends.aws.caller import AwsCaller, error_code
 from sqswarm.schemas.errors import Unreachable
 
 _NOTHING = frozenset({"NoSuchKey", "404", "AccessDenied", "403"})
+_CHANGED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 
 
 class S3Blobs:
@@ -44,13 +45,28 @@ class S3Blobs:
         if not address.startswith(self._prefix):
             message = f"{address} is not in this stage's bucket"
             raise ValueError(message)
-        key = address.removeprefix(self._prefix)
+        return (await self.read(address.removeprefix(self._prefix)))[0]
+
+    async def read(self, key: str) -> tuple[bytes | None, str]:
+        """Return what lies under a key, with GetObject; its tag is its ETag."""
         try:
             response = await self._caller.call("s3", "get_object", Bucket=self._bucket, Key=key)
         except (ClientError, Unreachable) as error:
             refusal = error.__cause__ if isinstance(error, Unreachable) else error
             if isinstance(refusal, ClientError) and error_code(refusal) in _NOTHING:
-                return None
+                return None, ""
             raise
-        body: bytes = response["Body"]
-        return body
+        return response["Body"], response["ETag"]
+
+    async def swap(self, key: str, data: bytes, *, tag: str) -> bool:
+        """Store with a conditional PutObject (S3 User Guide, "Enforce conditional writes")."""
+        condition = {"IfMatch": tag} if tag else {"IfNoneMatch": "*"}
+        try:
+            await self._caller.call(
+                "s3", "put_object", Bucket=self._bucket, Key=key, Body=data, **condition
+            )
+        except ClientError as error:
+            if error_code(error) not in _CHANGED:
+                raise
+            return False
+        return True

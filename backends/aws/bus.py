@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from sqswarm.backends.aws.caller import AwsCaller, error_code
 from sqswarm.backends.aws.chunks import chunks
+from sqswarm.backends.aws.event_sources import switch_event_source
 from sqswarm.backends.ports.bus import (
     Delivery,
     Outgoing,
@@ -246,6 +247,11 @@ class AwsBus:
             for result in response["MetricDataResults"]
             if result["Values"]
         }
+
+    async def deliver(self, queue: str, *, function: str, on: bool) -> None:
+        """Enable or disable the event source mapping of the function."""
+        del queue
+        await switch_event_source(self._caller, self._runner, function=function, on=on)
 
 
 def _entry(message: Outgoing, target: str, *, body: str) -> dict[str, Any]:

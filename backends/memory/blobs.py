@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 
 class MemoryBlobs:
     """A bucket in a dict."""
@@ -27,3 +29,19 @@ class MemoryBlobs:
             message = f"{address} is not in this stage's bucket"
             raise ValueError(message)
         return self.objects.get(address)
+
+    async def read(self, key: str) -> tuple[bytes | None, str]:
+        """Return what lies under a key, and its tag."""
+        data = self.objects.get(self.address(key))
+        return data, _tag(data)
+
+    async def swap(self, key: str, data: bytes, *, tag: str) -> bool:
+        """Store `data` where the tag still fits."""
+        if _tag(self.objects.get(self.address(key))) != tag:
+            return False
+        self.objects[self.address(key)] = data
+        return True
+
+
+def _tag(data: bytes | None) -> str:
+    return "" if data is None else sha256(data).hexdigest()

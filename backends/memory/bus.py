@@ -48,6 +48,8 @@ class MemoryBus:
         self._queues: dict[str, _Queue] = {}
         self._topics: dict[str, list[_Subscription]] = {}
         self._numbers = count(1)
+        self.held: set[str] = set()
+        """Queues whose messages nobody is given."""
 
     def make_queue(
         self,
@@ -130,6 +132,8 @@ class MemoryBus:
     async def receive(self, queue: str, *, limit: int, wait_s: int) -> list[Delivery]:
         """Return what is visible now; this twin never waits (`wait_s` is for real queues)."""
         del wait_s
+        if queue in self.held:
+            return []
         here = self._queues[queue]
         now = self._now_ms()
         locked = self._locked_groups(queue, now)
@@ -208,3 +212,8 @@ class MemoryBus:
             for queue in queues
             if (here := self._queues[queue].messages)
         }
+
+    async def deliver(self, queue: str, *, function: str, on: bool) -> None:
+        """Hold a queue's messages back from everybody, or no longer."""
+        del function
+        (self.held.discard if on else self.held.add)(queue)

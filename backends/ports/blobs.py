@@ -25,6 +25,14 @@ class Blobs(Protocol):
         """
         ...
 
+    async def read(self, key: str) -> tuple[bytes | None, str]:
+        """Return what lies under a key, None as with `get`, and the tag that `swap` asks for."""
+        ...
+
+    async def swap(self, key: str, data: bytes, *, tag: str) -> bool:
+        """Store `data` where nobody has stored anything since `read` gave `tag`; tell whether."""
+        ...
+
     def address(self, key: str) -> str:
         """Return the address of `key`."""
         ...

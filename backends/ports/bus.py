@@ -156,6 +156,13 @@ class Bus(Protocol):
         """
         ...
 
+    async def deliver(self, queue: str, *, function: str, on: bool) -> None:
+        """Let what a queue holds go to the function that it feeds, or hold it back.
+
+        Returns once that is so. Containers take messages by themselves: nothing changes for them.
+        """
+        ...
+
 
 def batches(messages: Sequence[Outgoing]) -> list[list[Outgoing]]:
     """Split messages, in order, into batches of at most 10 entries and 256 KB."""

@@ -17,10 +17,12 @@ from sqswarm.dispatcher.lifecycle.completion import Completion, apply_completion
 from sqswarm.dispatcher.lifecycle.dead_letters import dead_letter_of_failure
 from sqswarm.dispatcher.lifecycle.republish import republish
 from sqswarm.dispatcher.middleware import tell_ended
+from sqswarm.dispatcher.pause import read_paused
 from sqswarm.schemas import protocol
 from sqswarm.schemas.ids import new_version
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Phase, Status
+from sqswarm.schemas.paused import Paused
 from sqswarm.schemas.results import error_object
 from sqswarm.schemas.task import DUE_SHARDS, TaskRecord
 from sqswarm.schemas.writes import Applied, Item
@@ -32,6 +34,7 @@ _A_SHARD = 200
 _PAGES = 20
 _LONGEST_LOOK_MS = 15 * 60_000
 _BROKEN_MS = 5 * 60_000
+_PAUSED_LOOK_MS = 5 * 60_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,10 +57,12 @@ class Housekeeper:
         """Repair the tasks of the connection's stage."""
         self._connection = connection
         self._log = log
+        self._paused: Paused | None = None
 
     async def sweep(self) -> Sweep:
         """Look at every task that is due, once."""
         connection = self._connection
+        self._paused = None
         done: Counter[str] = Counter()
         for _ in range(_PAGES):
             now = connection.runner.now_ms()
@@ -115,6 +120,8 @@ class Housekeeper:
         entry = self._connection.catalogue.agents.get(record.agent)
         if entry is not None and record.attempt >= entry.max_attempts:
             return await self.fail_exhausted(record, f"the worker was lost {record.attempt} times")
+        if record.agent in await self._who_is_paused():
+            return await self._postpone(record, now + _PAUSED_LOOK_MS)
         if record.publishes >= PUBLISHES_LIMIT:
             times = record.publishes + 1
             return await self.fail_exhausted(
@@ -194,6 +201,12 @@ class Housekeeper:
             return "checked"
         await republish(self._connection, [TaskRecord.from_item(outcome.item)])
         return "republished"
+
+    async def _who_is_paused(self) -> Paused:
+        """Return it, read at most once a round, or once more by those who ask at the same time."""
+        if self._paused is None:
+            self._paused = await read_paused(self._connection)
+        return self._paused
 
     async def _postpone(self, record: TaskRecord, due_at_ms: int | None) -> str:
         await self._connection.store.write(protocol.postpone(record, due_at_ms=due_at_ms))

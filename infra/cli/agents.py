@@ -16,15 +16,16 @@ def agents(context: typer.Context) -> None:
     """
     session = session_of(context)
     with session.swarm() as swarm:
-        entries = swarm.agents()
+        entries, paused = swarm.agents(), swarm.paused()
     if session.json:
-        print_json([entry.to_json() for entry in entries])
+        told = {name: one.to_json() for name, one in paused.items()}
+        print_json([{**entry.to_json(), "paused": told.get(entry.name)} for entry in entries])
         return
     print_table(
         ["agent", "arguments", "topics", "calls", "mode", "does"],
         [
             (
-                entry.name,
+                f"{entry.name} (paused)" if entry.name in paused else entry.name,
                 _signature(entry),
                 ", ".join(s.topic + (f"[{'|'.join(s.types)}]" if s.types else "")
                           for s in entry.subscriptions),

@@ -49,6 +49,8 @@ VERBS: dict[str, dict[str, str]] = {
         "ui": "ui:ui",
         "dlq": "dlq:dlq",
         "redrive": "redrive:redrive",
+        "pause": "pause:pause",
+        "resume": "pause:resume",
         "purge": "purge:purge",
         "stats": "stats:stats",
         "logs": "logs:logs",

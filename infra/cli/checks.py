@@ -11,6 +11,7 @@ from sqswarm.infra.cli.session import Session
 from sqswarm.infra.probe import probe
 from sqswarm.schemas.errors import NotDeployed, SwarmError
 from sqswarm.schemas.settings import Settings
+from sqswarm.schemas.task import iso
 
 if TYPE_CHECKING:
     from sqswarm.backends.aws.caller import ClientFactory
@@ -159,11 +160,20 @@ def _drifts(
     local: bool,
 ) -> Iterator[Finding]:
     from sqswarm.infra.deployment.inspect import inspect
+    from sqswarm.infra.deployment.record import read_paused
 
     try:
         plan = session.plan(modules, names.stage)
     except SwarmError:
         return  # said above
+    plan = plan.pausing(paused := read_paused(clients("s3"), names.bucket))
+    for name, pause in paused.items():
+        yield Finding(
+            what=f"agent {name}",
+            verdict="warn",
+            found=f"paused since {iso(pause.at_ms)} by {pause.by}: its tasks wait",
+            fix=f"Run `sqswarm resume {name}`.",
+        )
     yield _code(plan, names, clients, local=local)
     yield from _functions(plan, names, clients, local=local)
     try:

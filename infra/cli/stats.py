@@ -110,7 +110,7 @@ def _rows(seen: Stats) -> list[tuple[str, ...]]:
 def _row(one: AgentStats) -> tuple[str, ...]:
     backlog = one.backlog
     return (
-        one.agent,
+        f"{one.agent} (paused)" if one.paused else one.agent,
         f"{one.per_s:.2f}",
         f"{one.completed:,}",
         f"{one.failed:,}",

@@ -6,12 +6,13 @@ from functools import partial
 
 from nicegui import ui
 
+from sqswarm.infra.console.acts import ask_first, attempt
 from sqswarm.infra.console.frame import View
 from sqswarm.infra.console.parts import button, card, code, facts
 from sqswarm.infra.console.rates import age, both, stats_of
 from sqswarm.infra.console.states import Part
 from sqswarm.infra.console.text import as_json, visible
-from sqswarm.infra.console.times import dollars, duration
+from sqswarm.infra.console.times import dollars, duration, exact
 from sqswarm.schemas.catalogue import CatalogueEntry
 from sqswarm.schemas.stats import Stats
 
@@ -30,11 +31,44 @@ async def show(view: View, name: str) -> None:
         if view.context.writes:
             button("Submit…", "send", lambda: ui.navigate.to(f"/submit?agent={name}"))
         button("Tasks", "list_alt", lambda: ui.navigate.to(f"/tasks?agent={name}"))
+    said = ui.element("div")
     numbers = Part(partial(stats_of, view, name), _render_numbers, stale=view.stale)
+    pausing = Part(
+        partial(stats_of, view, name), lambda stats: _render_pause(view, said, pausing, stats)
+    )
     await Part(read, _render).show()
+    await pausing.show()
     await numbers.show()
     view.keys["r"] = numbers.refresh
     view.live(numbers.refresh, every_s=_EVERY_S)
+
+
+def _render_pause(view: View, said: ui.element, part: Part[Stats], stats: Stats) -> None:
+    """Say whether it is paused, and let it be changed."""
+    [one] = stats.agents
+
+    async def pause() -> None:
+        await view.context.act("agent.pause", lambda s: s.pause(one.agent), agent=one.agent)
+        await part.refresh()
+
+    async def resume() -> None:
+        await view.context.act("agent.resume", lambda s: s.resume(one.agent), agent=one.agent)
+        await part.refresh()
+
+    async def resume_or_say() -> None:
+        await attempt(resume, said)
+
+    if one.paused is None:
+        if view.context.writes:
+            question = (
+                f"Let {one.agent} begin no task until it is resumed? What is submitted waits."
+            )
+            button("Pause…", "pause", partial(ask_first, question, "Pause it", pause))
+        return
+    with card("Paused"), ui.element("div").props('role="status"'):
+        facts([("Since", exact(one.paused.at_ms)), ("By", visible(one.paused.by))])
+        if view.context.writes:
+            button("Resume", "play_arrow", resume_or_say)
 
 
 def _render_numbers(stats: Stats) -> None:

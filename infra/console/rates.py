@@ -35,7 +35,7 @@ def rates(agents: Iterable[AgentStats]) -> None:
 def _row(one: AgentStats) -> list[object]:
     backlog = one.backlog
     return [
-        partial(ui.link, one.agent, f"/agents/{one.agent}"),
+        partial(_agent, one),
         partial(_count, one.completed, f"/tasks?agent={one.agent}&status=completed"),
         partial(_count, one.failed, f"/tasks?agent={one.agent}&status=failed"),
         both(one.wait),
@@ -46,6 +46,12 @@ def _row(one: AgentStats) -> list[object]:
         f"{backlog.dead_letters:,}",
         dollars(one.spent.micro_usd),
     ]
+
+
+def _agent(one: AgentStats) -> None:
+    ui.link(one.agent, f"/agents/{one.agent}")
+    if one.paused:
+        ui.label("paused").classes("sq-soft")
 
 
 def _count(number: int, target: str) -> None:

@@ -221,7 +221,7 @@ def _event_source(
         return
     mapping, *doubles = living
     expected: dict[str, Any] = {
-        "Enabled": True,
+        "Enabled": source.enabled,
         "BatchSize": source.batch_size,
         "ScalingConfig": {"MaximumConcurrency": source.max_concurrency},
         "FunctionResponseTypes": ["ReportBatchItemFailures"],

@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from sqswarm.backends.aws.caller import error_code, translated
 from sqswarm.schemas.errors import NotDeployed
 from sqswarm.schemas.json import dumps, loads
+from sqswarm.schemas.paused import PAUSED_KEY, Paused, load_paused
 
 RECORD_KEY = "deployment.json"
 
@@ -52,6 +53,11 @@ def read_object(s3: Any, bucket: str, key: str) -> bytes | None:
             return None
         raise translated(error, "s3") from error
     return body
+
+
+def read_paused(s3: Any, bucket: str) -> Paused:
+    """Return which agents of a stage are paused; none are where there is no stage."""
+    return load_paused(read_object(s3, bucket, PAUSED_KEY))
 
 
 def write_object(s3: Any, bucket: str, key: str, data: bytes) -> None:

@@ -20,6 +20,7 @@ from sqswarm.infra.deployment.record import (
     object_exists,
     prune,
     read_object,
+    read_paused,
     read_record,
     write_object,
     write_record,
@@ -57,7 +58,9 @@ class Reloader:
 
     def reload(self, plan: Plan, reports: Reports) -> Reloaded:
         """Bring the stage to `plan`; raises as `deploy` does, and then the old code goes on."""
-        old = read_record(self._clients("s3"), self._names.bucket)
+        s3, bucket = self._clients("s3"), self._names.bucket
+        plan = plan.pausing(read_paused(s3, bucket))
+        old = read_record(s3, bucket)
         if old is None or old.template != plan.template_digest:
             done = deploy(self.settings, plan, reports)
             self.live()

@@ -124,8 +124,8 @@ def _event_source(consumer: Consumer) -> awslambda.EventSourceMapping:
         source_title(consumer),
         EventSourceArn=arn(queue_title(consumer)),
         FunctionName=ref(function_title(consumer)),
-        # The default, but LocalStack disables a mapping whose update does not say it.
-        Enabled=True,
+        # True is the default, but LocalStack disables a mapping whose update does not say it.
+        Enabled=source.enabled,
         BatchSize=source.batch_size,
         FunctionResponseTypes=["ReportBatchItemFailures"],
         # The limit of an agent's concurrency. Reserved concurrency would throttle deliveries

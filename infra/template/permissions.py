@@ -21,6 +21,7 @@ from sqswarm.schemas.catalogue import CATALOGUE_KEY
 from sqswarm.schemas.errors import InvalidAgent
 from sqswarm.schemas.json import JsonObject, canonical
 from sqswarm.schemas.naming import Names
+from sqswarm.schemas.paused import PAUSED_KEY
 
 Statement = dict[str, Any]
 
@@ -264,7 +265,9 @@ def _objects(names: Names, sid: str, actions: Iterable[str], owners: list[str]) 
 
 
 def _catalogue(names: Names) -> Statement:
-    return _allow("Catalogue", ("s3:GetObject",), [f"{bucket_arn(names)}/{CATALOGUE_KEY}"])
+    """Return what reads what is deployed, and what of it is paused."""
+    kept = [f"{bucket_arn(names)}/{key}" for key in (CATALOGUE_KEY, PAUSED_KEY)]
+    return _allow("Catalogue", ("s3:GetObject",), kept)
 
 
 def _publish(sid: str, names: Names, topics: Iterable[str]) -> Statement:

@@ -83,6 +83,7 @@ def test_where_it_only_reads_there_is_nothing_to_press(browse, tasks, tmp_path):
         browser.open("/submit")
         page.get_by_text("This console only reads.").wait_for()
         assert console.acts() == []
+        browser.close()  # before its server: what it then misses is no fault
 
 
 def test_log_lines_of_a_task_are_read_when_asked_for(browse, swarm):
@@ -101,8 +102,10 @@ def test_log_lines_of_a_task_are_read_when_asked_for(browse, swarm):
 def test_what_cannot_be_reached_is_said_with_what_to_do(browse, tmp_path, monkeypatch, deployed):
     monkeypatch.setenv("SQSWARM_STAGE", "nothere")
     with running_console(tmp_path) as console:
-        page = browse(console).open("/tasks")
+        browser = browse(console)
+        page = browser.open("/tasks")
         page.get_by_role("alert").get_by_text("sqswarm deploy").wait_for()
         page.get_by_role("button", name="Try again").click()
         page.get_by_role("alert").get_by_text("sqswarm deploy").wait_for()
         assert violations(page) == []
+        browser.close()

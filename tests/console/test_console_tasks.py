@@ -1,6 +1,7 @@
 """What people do with one task in the console: see why it failed, mend it, answer, cancel."""
 
 import pytest
+from console_stage import violations
 
 pytestmark = pytest.mark.localstack
 
@@ -63,6 +64,23 @@ def test_a_task_is_submitted_by_the_form_of_its_schema(browse, swarm):
     card.get_by_text("ONE. TWO").wait_for()
     task_id = card.locator("a[href^='/tasks/']").inner_text()
     assert swarm.get(task_id).result()["text"].startswith("ONE.")
+
+
+@pytest.mark.proof
+def test_an_agent_is_paused_and_resumed_and_who_did_it_is_logged(browse, console, swarm):
+    page = browse().open("/agents/wait_for")
+    page.get_by_role("button", name="Pause…").click()
+    page.get_by_role("button", name="Pause it").click()
+    page.get_by_role("heading", name="Paused").wait_for()
+    assert swarm.paused().keys() == {"wait_for"}
+    assert violations(page) == []
+    task = swarm.submit("wait_for", seconds=0)
+    page.get_by_role("button", name="Resume").click()
+    page.get_by_role("button", name="Pause…").wait_for()
+    assert task.result(timeout=60)
+    assert swarm.paused() == {}
+    for name in ("agent.pause", "agent.resume"):
+        assert [act["outcome"] for act in _act(console, name)] == ["done"]
 
 
 @pytest.mark.proof

@@ -184,3 +184,16 @@ def test_without_its_queue_it_says_so(settings, cli_in_crew):
     done = cli_in_crew("--stage", "nowhere", "work", "count")
     assert done.returncode == 3
     assert "sqswarm deploy" in done.stderr
+
+
+def test_a_paused_agents_worker_takes_nothing_until_it_is_resumed(swarm, start, notes):
+    swarm.pause("count")
+    worker = start("count")
+    worker.wait_for("worker.paused")
+    task = swarm.submit("count", number=4, notes=str(notes))
+    time.sleep(2)
+    assert task.status() == "working"
+    assert notes.read_text() == ""
+    swarm.resume("count")
+    assert task.result(timeout=120) == 4
+    assert worker.stop() == 0

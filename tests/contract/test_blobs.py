@@ -1,5 +1,7 @@
 """The blob store's contract."""
 
+import uuid
+
 import pytest
 
 
@@ -34,3 +36,16 @@ async def test_another_bucket_is_refused(blobs):
 async def test_large_blobs_survive(blobs):
     data = bytes(range(256)) * 4096 * 8
     assert await blobs.get(await blobs.put("payloads/test/large", data)) == data
+
+
+async def test_what_changed_since_it_was_read_is_not_overwritten(blobs):
+    key = f"swapped-{uuid.uuid4().hex}.json"
+    data, tag = await blobs.read(key)
+    assert data is None
+    assert await blobs.swap(key, b"1", tag=tag)
+    assert not await blobs.swap(key, b"2", tag=tag)
+    data, tag = await blobs.read(key)
+    assert data == b"1"
+    assert await blobs.swap(key, b"3", tag=tag)
+    assert not await blobs.swap(key, b"4", tag=tag)
+    assert (await blobs.read(key))[0] == b"3"

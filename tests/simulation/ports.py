@@ -19,7 +19,7 @@ class FaultyStore:
     """The table, by way of a network."""
 
     def __init__(self, process: Process, store: WatchedStore) -> None:
-        """UrlPolicy `store` from `process`."""
+        """Use `store` from `process`."""
         self._process = process
         self._store = store
 
@@ -132,7 +132,7 @@ class FaultyBus:
     """Topics and queues, by way of a network."""
 
     def __init__(self, process: Process, bus: WatchedBus) -> None:
-        """UrlPolicy `bus` from `process`."""
+        """Use `bus` from `process`."""
         self._process = process
         self._bus = bus
 
@@ -175,6 +175,16 @@ class FaultyBus:
             f"receive from {queue}",
             "",
             lambda: run_straight(bus.receive(queue, limit=limit, wait_s=wait_s)),
+        )
+
+    async def deliver(self, queue: str, *, function: str, on: bool) -> None:
+        """Hold a queue's messages back, or no longer."""
+        bus = self._bus
+        await request(
+            self._process,
+            f"{'let go' if on else 'hold'} {queue}",
+            queue,
+            lambda: run_straight(bus.deliver(queue, function=function, on=on)),
         )
 
     async def delete(self, queue: str, receipts: Sequence[str]) -> None:
@@ -235,7 +245,7 @@ class FaultyBlobs:
     """The bucket, by way of a network; an address is reckoned without it."""
 
     def __init__(self, process: Process, blobs: MemoryBlobs) -> None:
-        """UrlPolicy `blobs` from `process`."""
+        """Use `blobs` from `process`."""
         self._process = process
         self._blobs = blobs
 
@@ -255,4 +265,18 @@ class FaultyBlobs:
         blobs = self._blobs
         return await request(
             self._process, f"get {address}", "", lambda: run_straight(blobs.get(address))
+        )
+
+    async def read(self, key: str) -> tuple[bytes | None, str]:
+        """Return what lies under a key, and its tag."""
+        blobs = self._blobs
+        return await request(
+            self._process, f"read {key}", "", lambda: run_straight(blobs.read(key))
+        )
+
+    async def swap(self, key: str, data: bytes, *, tag: str) -> bool:
+        """Store `data` where the tag still fits."""
+        blobs = self._blobs
+        return await request(
+            self._process, f"swap {key}", key, lambda: run_straight(blobs.swap(key, data, tag=tag))
         )

@@ -140,8 +140,8 @@ class Browser:
 
     def close(self):
         self._context.close()
-        assert not self.faults
-        assert not self.foreign
+        assert not self.faults, self.faults
+        assert not self.foreign, self.foreign
 
 
 @pytest.fixture

@@ -31,6 +31,8 @@ class Poller:
         self._in_flight = InFlightMessages(worker)
         self._batches: set[asyncio.Task[None]] = set()
         self._giving_up = asyncio.Event()
+        self._may_poll = asyncio.Event()
+        self._may_poll.set()
         self._seen_s = worker.runner.monotonic()
         self.runtime.keep_leases(self._giving_up)
 
@@ -39,9 +41,17 @@ class Poller:
         """Return how many tasks are in flight."""
         return self._in_flight.held
 
+    def pause(self, *, paused: bool) -> None:
+        """Take no more messages, or take them again; what is in flight goes on."""
+        if paused is self._may_poll.is_set():
+            self.worker.log.info("worker.paused" if paused else "worker.resumed")
+        (self._may_poll.clear if paused else self._may_poll.set)()
+
     @property
     def silent_s(self) -> float:
-        """Return how many seconds ago SQS answered last."""
+        """Return how many seconds ago SQS answered last; a paused one does not ask."""
+        if not self._may_poll.is_set():
+            return 0.0
         return self.worker.runner.monotonic() - self._seen_s
 
     async def run(self, stopping: asyncio.Event, *, grace_s: float) -> None:
@@ -67,7 +77,7 @@ class Poller:
         failures = 0
         while not stopping.is_set() and not self.runtime.hung:
             free = await self._in_flight.free(self._slots, unless=stopping)
-            if not free:
+            if not free or not await self._let_poll(stopping):
                 continue
             try:
                 deliveries = await self._receive(min(free, _A_RECEIVE))
@@ -87,6 +97,16 @@ class Poller:
                 await self._in_flight.put_back(deliveries)
             elif deliveries:
                 self._start(deliveries)
+
+    async def _let_poll(self, stopping: asyncio.Event) -> bool:
+        """Wait while the agent is paused; tell whether it may go on, and need not stop."""
+        if not self._may_poll.is_set():
+            waits = {asyncio.create_task(e.wait()) for e in (self._may_poll, stopping)}
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for wait in waits:
+                wait.cancel()
+            self._seen_s = self.worker.runner.monotonic()
+        return not stopping.is_set()
 
     async def _drain(self, grace_s: float) -> None:
         if not self._batches:

@@ -17,6 +17,7 @@ from sqswarm.backends.log import Log
 from sqswarm.backends.runner import AsyncRunner
 from sqswarm.dispatcher.connection import connect, open_connection
 from sqswarm.dispatcher.middleware import remove_middleware
+from sqswarm.dispatcher.pause import read_paused
 from sqswarm.dispatcher.tracing import flush_traces, start_tracing
 from sqswarm.schemas.settings import Settings
 from sqswarm.workers.agent import AnyAgent
@@ -30,6 +31,7 @@ GRACE_S = 20.0
 
 _HOUSE_S = 60.0
 _BEAT_S = 5.0
+_PAUSES_S = 15.0
 _SILENT_S = 60.0
 _KILLED = 130
 
@@ -69,7 +71,11 @@ async def work(
         log.info("worker.started", agents=list(agents), slots={
             p.worker.spec.name: options.slots or p.worker.spec.concurrency for p in pollers
         })  # fmt: skip
-        background = [asyncio.create_task(_be_seen(pollers, options.health_file))]
+        await _heed_pauses(pollers)
+        background = [
+            asyncio.create_task(_be_seen(pollers, options.health_file)),
+            asyncio.create_task(_keep_heeding_pauses(pollers)),
+        ]
         if options.housekeeping:
             background.append(asyncio.create_task(_keep_house(settings, caller)))
         try:
@@ -127,6 +133,24 @@ def _heed_signals(stopping: asyncio.Event, log: Log) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop, number)
+
+
+async def _keep_heeding_pauses(pollers: list[Poller]) -> None:
+    while True:
+        await asyncio.sleep(_PAUSES_S)
+        await _heed_pauses(pollers)
+
+
+async def _heed_pauses(pollers: list[Poller]) -> None:
+    """Look who is paused; where nobody answers, all goes on as it was."""
+    worker = pollers[0].worker
+    try:
+        paused = await read_paused(worker.connection)
+    except Exception as error:
+        worker.log.warning("pauses.unknown", error=repr(error))
+        return
+    for poller in pollers:
+        poller.pause(paused=poller.worker.spec.name in paused)
 
 
 async def _be_seen(pollers: list[Poller], file: Path | None) -> None:
