@@ -12,7 +12,6 @@ from sqswarm.dispatcher.follow import Follower
 from sqswarm.dispatcher.submit import Request, submit
 from sqswarm.dispatcher.view import TaskView, ending_error
 from sqswarm.schemas.errors import SwarmError
-from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
 
 _IN_FLIGHT = 2000
@@ -44,7 +43,7 @@ class Mapping:
         self,
         connection: Connection,
         agent: str,
-        rows: Iterable[JsonObject],
+        rows: Iterable[Any],
         *,
         ordered: bool,
         timeout_s: float | None,
@@ -52,7 +51,7 @@ class Mapping:
         """Map `agent` over `rows`, read lazily; at most 2,000 tasks are in flight."""
         self._connection = connection
         self._agent = agent
-        self._rows: Iterator[JsonObject] = iter(rows)
+        self._rows: Iterator[Any] = iter(rows)
         self._ordered = ordered
         self._follower = Follower(connection, timeout_s=timeout_s)
         self._index_of: dict[str, int] = {}
@@ -62,8 +61,12 @@ class Mapping:
         self._more = True
         if isinstance(rows, Sequence):  # all can be known to be good before any is published
             validator = connection.validator(connection.catalogue.agent(agent))
-            for number, row in enumerate(rows):
-                validator.encode(row, what=f"arguments of row {number}")
+            self._rows = iter(
+                [
+                    validator.encode(row, what=f"arguments of row {number}")[1]
+                    for number, row in enumerate(rows)
+                ]
+            )
 
     @property
     def finished(self) -> bool:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqswarm.dispatcher.connection import Connection
+from sqswarm.dispatcher.jsonable import encoded
 from sqswarm.dispatcher.validate import check_names
 from sqswarm.dispatcher.view import read_payload
 from sqswarm.schemas.errors import ChildFailed, TaskNotFound, UndeclaredCall, UnknownAgent
 from sqswarm.schemas.journal import DEPTH_LIMIT, WIDTH_LIMIT, PlannedChild, child_id, child_key
-from sqswarm.schemas.json import JsonObject, loads
+from sqswarm.schemas.json import loads
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.results import error_object, unwrap
 from sqswarm.schemas.task import TaskRecord, task_key, task_of
@@ -26,7 +27,7 @@ class ChildTask:
     """A task that an agent would like to have run: `ctx.gather` runs it."""
 
     agent: str
-    arguments: JsonObject
+    arguments: Any
     ordering_key: str | None = None
     session_id: str | None = None
 
@@ -60,14 +61,15 @@ async def run_children(
 
 def _planned(journal: Journal, task: ChildTask) -> PlannedChild:
     try:
-        what = child_key(task.agent, task.arguments, 0).rpartition(".")[0]
+        _, arguments = encoded(task.arguments, place="arguments")
+        what = child_key(task.agent, arguments, 0).rpartition(".")[0]
     except (TypeError, ValueError) as error:
         message = f"arguments of the child task of {task.agent!r} are not JSON: {error}"
         raise Fail(message, type="InvalidArguments") from error
     return PlannedChild(
         key=f"{what}.{journal.number(child_name(what))}",
         agent=task.agent,
-        arguments=task.arguments,
+        arguments=arguments,
         ordering_key=task.ordering_key,
         session_id=task.session_id,
     )
