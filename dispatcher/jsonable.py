@@ -31,11 +31,29 @@ def encoded(value: Any, *, place: str) -> tuple[str, Any]:
 def jsonable(value: Any, *, place: str) -> Any:
     """Return a value as JSON has it; raises JsonLimitError that names what cannot be turned."""
     try:
-        return _turned(value)
+        turned = _turned(value)
     except (TypeError, ValueError, RecursionError) as error:
         at, part = _culprit(value, place, depth=0)
         message = f"{at} is {_said(part)}: it cannot be turned into JSON"
         raise JsonLimitError(message) from error
+    if (unordered := _unordered(value, place)) is not None:
+        message = f"{unordered} has no order that lasts: pass a list, sorted"
+        raise JsonLimitError(message)
+    return turned
+
+
+def _unordered(value: Any, place: str) -> str | None:
+    """Return the place of a set or a stream: twice turned, they are not the same arguments.
+
+    An idempotency key and a replay of a parent would find others than the first time.
+    """
+    left = [(place, value)]
+    while left:
+        at, part = left.pop()
+        if isinstance(part, set | frozenset | Iterator):
+            return at
+        left += reversed([*_parts(part, at)])
+    return None
 
 
 def _turned(value: Any) -> Any:
@@ -60,7 +78,7 @@ def _parts(value: Any, place: str) -> Iterator[tuple[str, Any]]:
         for key, part in value.items():
             is_name = isinstance(key, str) and key.isidentifier()
             yield f"{place}.{key}" if is_name else f"{place}[{key!r:.60}]", part
-    elif isinstance(value, list | tuple | set | frozenset):
+    elif isinstance(value, list | tuple):
         yield from ((f"{place}[{number}]", part) for number, part in enumerate(value))
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         for field in dataclasses.fields(value):

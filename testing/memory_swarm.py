@@ -25,12 +25,11 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from sqswarm.backends.runner import BlockingRunner
-from sqswarm.dispatcher.async_client import AsyncTask
-from sqswarm.dispatcher.client import Swarm, Task
-from sqswarm.dispatcher.submit import Request
+from sqswarm.dispatcher.async_task import AsyncTask
+from sqswarm.dispatcher.client import Swarm
+from sqswarm.dispatcher.task import Task
+from sqswarm.dispatcher.typed import R
 from sqswarm.schemas.errors import TaskNotFound, TimedOut, UsageError
-from sqswarm.schemas.json import JsonObject
-from sqswarm.schemas.naming import NamedAgent
 from sqswarm.schemas.task import TASK_SORT_KEY, TaskRecord
 from sqswarm.testing.driver import Driver
 from sqswarm.testing.faults import Fault, Faults, Moment
@@ -42,15 +41,15 @@ T = TypeVar("T")
 _SHOWN_LINES = 40
 
 
-class MemoryTask(Task):
+class MemoryTask(Task[R]):
     """A handle of a task in memory. Whoever waits for its result moves the swarm."""
 
-    def __init__(self, task: AsyncTask, memory: MemorySwarm) -> None:
+    def __init__(self, task: AsyncTask[R], memory: MemorySwarm) -> None:
         """Handles are made by MemorySwarm."""
         super().__init__(task)
         self._memory = memory
 
-    def result(self, timeout: float | None = None) -> Any:
+    def result(self, timeout: float | None = None) -> R:
         """Run the swarm until this task has ended, and return what the agent returned.
 
         `timeout` is virtual seconds. Raises TaskFailed and TaskCancelled as `Task` does; TimedOut
@@ -198,50 +197,12 @@ class MemorySwarm(Swarm):
 
     # Swarm's names, whose handles move the swarm
 
-    def submit(self, agent: str | NamedAgent, /, **given: Any) -> MemoryTask:
-        """Submit one task; see `Swarm.submit`."""
-        return self._mine(super().submit(agent, **given))
-
-    def submit_many(self, agent: str | NamedAgent, requests: Sequence[Request]) -> list[Task]:
-        """Submit several tasks for one agent; see `Swarm.submit_many`."""
-        return [self._mine(task) for task in super().submit_many(agent, requests)]
-
-    def publish_many(
-        self,
-        topic: str,
-        payloads: Sequence[JsonObject],
-        *,
-        type: str | None = None,  # noqa: A002 - the contract's word
-    ) -> Sequence[list[Task]]:
-        """Publish several events; see `Swarm.publish_many`."""
-        events = super().publish_many(topic, payloads, type=type)
-        return [[self._mine(task) for task in tasks] for tasks in events]
-
-    def publish(
-        self,
-        topic: str,
-        payload: JsonObject,
-        *,
-        type: str | None = None,  # noqa: A002 - the contract's word
-    ) -> list[Task]:
-        """Publish an event; see `Swarm.publish`."""
-        return self.publish_many(topic, [payload], type=type)[0]
-
     def wait(self, tasks: Iterable[Task | str], timeout: float | None = None) -> Iterator[Task]:
         """Yield tasks as they end; see `Swarm.wait`. `timeout` is virtual seconds."""
         given = list(tasks)
         if timeout is not None:
             self.run_until(lambda: all(map(self._is_over, given)), timeout=timeout)
-        for task in super().wait(given, None if timeout is None else 0):
-            yield self._mine(task)
-
-    def task(self, task_id: str) -> MemoryTask:
-        """Return a handle of a task; see `Swarm.task`."""
-        return self._mine(super().task(task_id))
-
-    def redrive(self, task_id: str, **more: Any) -> MemoryTask:
-        """Run an ended task again; see `Swarm.redrive`."""
-        return self._mine(super().redrive(task_id, **more))
+        yield from super().wait(given, None if timeout is None else 0)
 
     def _is_over(self, task: Task | str) -> bool:
         if isinstance(task, Task):
@@ -251,8 +212,8 @@ class MemorySwarm(Swarm):
         except TaskNotFound:
             return False
 
-    def _mine(self, task: Task) -> MemoryTask:
-        return task if isinstance(task, MemoryTask) else MemoryTask(task._task, self)  # noqa: SLF001 - its own subclass
+    def _handle(self, task: AsyncTask[R]) -> MemoryTask[R]:
+        return MemoryTask(task, self)
 
 
 class _CallersRunner(LoopClock):

@@ -219,7 +219,7 @@ async def kinder(items: list[str], *, ctx: TaskContext) -> str:
 
 
 def test_what_waits_goes_on_with_the_code_that_is_deployed(memory):
-    task = memory.submit(order, items=["pen"])
+    task = memory.submit("order", items=["pen"])  # `kinder` returns another type than `order`
     memory.run()
     memory.deploy(kinder)
     task.answer("approve", {"ok": True})
