@@ -230,21 +230,31 @@ class AsyncStarting:
 
     @overload
     def wait(
-        self, tasks: Iterable[AsyncTask[R]], timeout: float | None = None
+        self,
+        tasks: Iterable[AsyncTask[R]],
+        timeout: float | None = None,
+        *,
+        wait_for_answers: bool = False,
     ) -> AsyncGenerator[AsyncTask[R]]: ...
 
     @overload
     def wait(
-        self, tasks: Iterable[Handle | str], timeout: float | None = None
+        self,
+        tasks: Iterable[Handle | str],
+        timeout: float | None = None,
+        *,
+        wait_for_answers: bool = False,
     ) -> AsyncGenerator[AsyncTask[Any]]: ...
 
     async def wait(
         self,
         tasks: Iterable[Handle | str],
         timeout: float | None = None,  # noqa: ASYNC109 - the contract's name
+        *,
+        wait_for_answers: bool = False,
     ) -> AsyncGenerator[AsyncTask[Any]]:
-        """Yield tasks as they end; raises TimedOut when `timeout` seconds end first."""
-        follower = Follower(self._connection, timeout_s=timeout)
+        """Yield tasks as they end; see `Swarm.wait`."""
+        follower = Follower(self._connection, timeout_s=timeout, wait_for_answers=wait_for_answers)
         parses = {}
         for task in tasks:
             if isinstance(task, str):

@@ -53,10 +53,17 @@ class AsyncTask(Generic[R]):
         record = await find(self._connection, self.id, agent=self.agent)
         return Status.WORKING if record is None else record.status
 
-    async def result(self, timeout: float | None = None) -> R:  # noqa: ASYNC109 - the contract's name
+    async def result(
+        self,
+        timeout: float | None = None,  # noqa: ASYNC109 - the contract's name
+        *,
+        wait_for_answers: bool = False,
+    ) -> R:
         """Wait for the task's end and return what the agent returned; see `Task.result`."""
         if self._ended is None:
-            follower = Follower(self._connection, timeout_s=timeout)
+            follower = Follower(
+                self._connection, timeout_s=timeout, wait_for_answers=wait_for_answers
+            )
             follower.add([self.id], agent=self.agent)
             (self._ended,) = await follower.ended()
         value: R = self._ended.result()

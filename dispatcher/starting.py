@@ -200,12 +200,25 @@ class Starting:
 
     @overload
     def wait(
-        self, tasks: Iterable[Task[Any] | str], timeout: float | None = None
+        self,
+        tasks: Iterable[Task[Any] | str],
+        timeout: float | None = None,
+        *,
+        wait_for_answers: bool = False,
     ) -> Iterator[Task[Any]]: ...
 
     def wait(
-        self, tasks: Iterable[Task[Any] | str], timeout: float | None = None
+        self,
+        tasks: Iterable[Task[Any] | str],
+        timeout: float | None = None,
+        *,
+        wait_for_answers: bool = False,
     ) -> Iterator[Task[Any]]:
-        """Yield tasks as they end; raises TimedOut when `timeout` seconds end first."""
-        for task in iterate_straight(self._swarm.wait(tasks, timeout)):
+        """Yield tasks as they end; raises TimedOut when `timeout` seconds end first.
+
+        Raises InputRequired once all that have not ended ask a person, unless `wait_for_answers`.
+        """
+        for task in iterate_straight(
+            self._swarm.wait(tasks, timeout, wait_for_answers=wait_for_answers)
+        ):
             yield self._handle(task)

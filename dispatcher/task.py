@@ -31,14 +31,16 @@ class Task(Generic[R]):
         """Return the task's status now; a task that no worker has seen yet is `working`."""
         return run_straight(self._task.status())
 
-    def result(self, timeout: float | None = None) -> R:
+    def result(self, timeout: float | None = None, *, wait_for_answers: bool = False) -> R:
         """Wait for the task's end and return what the agent returned.
 
         Where the task was submitted for the agent itself, that is of the type that its annotation
         says (a model, a dataclass, a date); where for its name, it is plain JSON.
         `timeout` is seconds, None for ever. Raises TaskFailed, TaskCancelled or TimedOut.
+        A task that asks a person raises InputRequired, with its questions: answer and call again.
+        With `wait_for_answers` somebody else's answer is waited for.
         """
-        return run_straight(self._task.result(timeout))
+        return run_straight(self._task.result(timeout, wait_for_answers=wait_for_answers))
 
     def error(self) -> SwarmError | None:
         """Return the error a failed or cancelled task ended with, None before or otherwise."""
