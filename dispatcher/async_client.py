@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
 from types import TracebackType
-from typing import Any, Protocol, Self, TypedDict, Unpack
+from typing import Any, Self, TypedDict, Unpack
 
 from sqswarm.backends.aws.caller import AioCaller
 from sqswarm.backends.aws.connect import client_options, settings_from_environment
 from sqswarm.backends.runner import AsyncRunner
+from sqswarm.dispatcher.async_starting import AsyncStarting
+from sqswarm.dispatcher.async_task import AsyncTask
 from sqswarm.dispatcher.bulk import (
     COUNTED_LIMIT,
     Act,
@@ -20,24 +22,20 @@ from sqswarm.dispatcher.bulk import (
 )
 from sqswarm.dispatcher.connection import Connection, open_connection
 from sqswarm.dispatcher.failure_groups import FailureGroups, group_failures
-from sqswarm.dispatcher.follow import Follower
 from sqswarm.dispatcher.lifecycle.answer import DECLINED, answer
 from sqswarm.dispatcher.lifecycle.cancel import cancel
 from sqswarm.dispatcher.lifecycle.dead_letter_groups import DeadLetterGroups, group_dead_letters
 from sqswarm.dispatcher.lifecycle.dead_letters import Chosen, DeadLetters, peek
 from sqswarm.dispatcher.lifecycle.redrive import Redriven, redrive, redrive_dead_letters
 from sqswarm.dispatcher.listing import TaskPage, list_tasks
-from sqswarm.dispatcher.map import Done, Mapping
 from sqswarm.dispatcher.pause import pause_agents, read_paused, resume_agents
 from sqswarm.dispatcher.publish import publish
 from sqswarm.dispatcher.stats import stats
-from sqswarm.dispatcher.submit import Request, Submitted, submit
+from sqswarm.dispatcher.submit import Submitted
 from sqswarm.dispatcher.timeline import DEPTH, LIMIT, timeline
 from sqswarm.dispatcher.tracing import start_tracing
-from sqswarm.dispatcher.view import TaskView, ending_error, find, view
+from sqswarm.dispatcher.view import TaskView, view
 from sqswarm.schemas.catalogue import CatalogueEntry
-from sqswarm.schemas.errors import SwarmError
-from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.naming import UNROUTED, NamedAgent, agent_name
 from sqswarm.schemas.paused import Paused
@@ -46,68 +44,7 @@ from sqswarm.schemas.stats import Stats
 from sqswarm.schemas.task_filter import Moment, TaskFilter, moment_ms_of
 from sqswarm.schemas.timeline import Timeline
 
-
-class Handle(Protocol):
-    """What names a task: its id, and its agent."""
-
-    id: str
-    agent: str
-
-
-class AsyncTask:
-    """A handle of one task; see `Task`."""
-
-    def __init__(
-        self, connection: Connection, submitted: Submitted, ended: TaskView | None = None
-    ) -> None:
-        """Handles are made by AsyncSwarm."""
-        self._connection = connection
-        self._ended = ended
-        self.id = submitted.task_id
-        self.agent = submitted.agent
-
-    def __repr__(self) -> str:
-        """Show agent and id."""
-        return f"AsyncTask(agent={self.agent!r}, id={self.id!r})"
-
-    async def status(self) -> Status:
-        """Return the task's status now; a task that no worker has seen yet is `working`."""
-        if self._ended is not None:
-            return self._ended.status
-        record = await find(self._connection, self.id, agent=self.agent)
-        return Status.WORKING if record is None else record.status
-
-    async def result(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - the contract's name
-        """Wait for the task's end and return what the agent returned; see `Task.result`."""
-        if self._ended is None:
-            follower = Follower(self._connection, timeout_s=timeout)
-            follower.add([self.id], agent=self.agent)
-            (self._ended,) = await follower.ended()
-        return self._ended.result()
-
-    async def error(self) -> SwarmError | None:
-        """Return the error a failed or cancelled task ended with, None before or otherwise."""
-        record = (
-            self._ended.record
-            if self._ended
-            else await find(self._connection, self.id, agent=self.agent)
-        )
-        return None if record is None else ending_error(record)
-
-    async def timeline(self, *, depth: int = DEPTH, limit: int = LIMIT) -> Timeline:
-        """Return what became of the task; see `Swarm.timeline`."""
-        return await timeline(self._connection, self.id, agent=self.agent, depth=depth, limit=limit)
-
-    async def cancel(self) -> Status:
-        """Cancel the task and return the status it ended with."""
-        return await cancel(self._connection, self.id, agent=self.agent)
-
-    async def answer(self, key: str, value: Any) -> Status:
-        """Answer one open question of the task; see `Swarm.answer`."""
-        return await answer(self._connection, self.id, key, value, agent=self.agent)
-
-
-Tasks = list[AsyncTask]
+Tasks = list[AsyncTask[Any]]
 Entries = list[CatalogueEntry]
 
 
@@ -123,7 +60,7 @@ class Filters(TypedDict, total=False):
     where: dict[str, str] | None
 
 
-class AsyncSwarm:
+class AsyncSwarm(AsyncStarting):
     """A connection to one stage's swarm: `async with await AsyncSwarm.connect() as swarm`."""
 
     def __init__(self, connection: Connection, caller: AioCaller | None = None) -> None:
@@ -172,39 +109,10 @@ class AsyncSwarm:
         """Return who this connection's tasks belong to."""
         return self._connection.principal
 
-    async def submit(
-        self,
-        agent: str | NamedAgent,
-        /,
-        *,
-        idempotency_key: str | None = None,
-        delay: int = 0,
-        ordering_key: str | None = None,
-        session_id: str | None = None,
-        durable: bool = False,
-        tags: dict[str, str] | None = None,
-        **arguments: Any,
-    ) -> AsyncTask:
-        """Submit one task; see `Swarm.submit`."""
-        request = Request(
-            arguments=arguments,
-            idempotency_key=idempotency_key,
-            delay_s=delay,
-            ordering_key=ordering_key,
-            session_id=session_id,
-            durable=durable,
-            tags=tags,
-        )
-        return (await self.submit_many(agent, [request]))[0]
-
-    async def submit_many(self, agent: str | NamedAgent, requests: Sequence[Request]) -> Tasks:
-        """Submit several tasks for one agent, ten a request; see `Swarm.submit`."""
-        return self._handles(await submit(self._connection, agent_name(agent), requests))
-
     async def publish(
         self,
         topic: str,
-        payload: JsonObject,
+        payload: Any,
         *,
         type: str | None = None,  # noqa: A002 - the contract's word
     ) -> Tasks:
@@ -214,46 +122,13 @@ class AsyncSwarm:
     async def publish_many(
         self,
         topic: str,
-        payloads: Sequence[JsonObject],
+        payloads: Sequence[Any],
         *,
         type: str | None = None,  # noqa: A002
     ) -> Sequence[Tasks]:
         """Publish several events; see `Swarm.publish_many`."""
         events = await publish(self._connection, topic, payloads, event_type=type)
         return [self._handles(tasks) for tasks in events]
-
-    async def map(
-        self,
-        agent: str | NamedAgent,
-        rows: Iterable[JsonObject],
-        *,
-        ordered: bool = True,
-        timeout: float | None = None,  # noqa: ASYNC109 - the contract's name
-    ) -> AsyncGenerator[Done]:
-        """Run `agent` on each row of arguments and yield each row's end; see `Swarm.map`."""
-        mapping = Mapping(
-            self._connection, agent_name(agent), rows, ordered=ordered, timeout_s=timeout
-        )
-        while not mapping.finished:
-            for done in await mapping.advance():
-                yield done
-
-    async def wait(
-        self,
-        tasks: Iterable[Handle | str],
-        timeout: float | None = None,  # noqa: ASYNC109 - the contract's name
-    ) -> AsyncGenerator[AsyncTask]:
-        """Yield tasks as they end; raises TimedOut when `timeout` seconds end first."""
-        follower = Follower(self._connection, timeout_s=timeout)
-        for task in tasks:
-            if isinstance(task, str):
-                follower.add([task])
-            else:
-                follower.add([task.id], agent=task.agent)
-        while follower.waiting:
-            for ended in await follower.ended():
-                submitted = Submitted(task_id=ended.id, agent=ended.record.agent)
-                yield AsyncTask(self._connection, submitted, ended)
 
     async def get(self, task_id: str) -> TaskView:
         """Return a task as it stands; raises TaskNotFound where this principal has none."""
@@ -263,7 +138,7 @@ class AsyncSwarm:
         """Return what became of a task, with times; see `Swarm.timeline`."""
         return await timeline(self._connection, task_id, depth=depth, limit=limit)
 
-    async def task(self, task_id: str) -> AsyncTask:
+    async def task(self, task_id: str) -> AsyncTask[Any]:
         """Return a handle of a task submitted earlier; raises TaskNotFound as `get` does."""
         record = (await self.get(task_id)).record
         return AsyncTask(self._connection, Submitted(task_id=task_id, agent=record.agent))
@@ -304,7 +179,7 @@ class AsyncSwarm:
             cursor=cursor,
         )
 
-    async def redrive(self, task_id: str) -> AsyncTask:
+    async def redrive(self, task_id: str) -> AsyncTask[Any]:
         """Run an ended task again as a new task; see `Swarm.redrive`."""
         return AsyncTask(self._connection, await redrive(self._connection, task_id))
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self, Unpack
 
 from sqswarm.backends.aws.caller import BlockingCaller
 from sqswarm.backends.aws.connect import client_factory, settings_from_environment
 from sqswarm.backends.runner import BlockingRunner, iterate_straight, run_straight
-from sqswarm.dispatcher.async_client import AsyncSwarm, AsyncTask, Filters
+from sqswarm.dispatcher.async_client import AsyncSwarm, Filters
 from sqswarm.dispatcher.bulk import (
     COUNTED_LIMIT,
     Act,
@@ -23,14 +23,12 @@ from sqswarm.dispatcher.lifecycle.dead_letter_groups import DeadLetterGroups
 from sqswarm.dispatcher.lifecycle.dead_letters import DeadLetters
 from sqswarm.dispatcher.lifecycle.redrive import Redriven
 from sqswarm.dispatcher.listing import TaskPage
-from sqswarm.dispatcher.map import Done
-from sqswarm.dispatcher.submit import Request
+from sqswarm.dispatcher.starting import Starting
+from sqswarm.dispatcher.task import Task
 from sqswarm.dispatcher.timeline import DEPTH, LIMIT
 from sqswarm.dispatcher.tracing import start_tracing
 from sqswarm.dispatcher.view import TaskView
 from sqswarm.schemas.catalogue import CatalogueEntry
-from sqswarm.schemas.errors import SwarmError
-from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.naming import NamedAgent
 from sqswarm.schemas.paused import Paused
@@ -39,58 +37,16 @@ from sqswarm.schemas.stats import Stats
 from sqswarm.schemas.task_filter import Moment
 from sqswarm.schemas.timeline import Timeline
 
-
-class Task:
-    """A handle of one task. `id` and `agent` never change; everything else is asked for."""
-
-    def __init__(self, task: AsyncTask) -> None:
-        """Handles are made by Swarm."""
-        self._task = task
-        self.id = task.id
-        self.agent = task.agent
-
-    def __repr__(self) -> str:
-        """Show agent and id."""
-        return f"Task(agent={self.agent!r}, id={self.id!r})"
-
-    def status(self) -> Status:
-        """Return the task's status now; a task that no worker has seen yet is `working`."""
-        return run_straight(self._task.status())
-
-    def result(self, timeout: float | None = None) -> Any:
-        """Wait for the task's end and return what the agent returned.
-
-        `timeout` is seconds, None for ever. Raises TaskFailed, TaskCancelled or TimedOut.
-        """
-        return run_straight(self._task.result(timeout))
-
-    def error(self) -> SwarmError | None:
-        """Return the error a failed or cancelled task ended with, None before or otherwise."""
-        return run_straight(self._task.error())
-
-    def timeline(self, *, depth: int = DEPTH, limit: int = LIMIT) -> Timeline:
-        """Return what became of the task; see `Swarm.timeline`."""
-        return run_straight(self._task.timeline(depth=depth, limit=limit))
-
-    def cancel(self) -> Status:
-        """Cancel the task and return the status it ended with."""
-        return run_straight(self._task.cancel())
-
-    def answer(self, key: str, value: Any) -> Status:
-        """Answer one open question of the task; see `Swarm.answer`."""
-        return run_straight(self._task.answer(key, value))
-
-
-Tasks = list[Task]
+Tasks = list[Task[Any]]
 Entries = list[CatalogueEntry]
 
 
-class Swarm:
+class Swarm(Starting):
     """A connection to one stage's swarm. Use it as a context manager, or call `close`."""
 
     def __init__(self, connection: Connection, runner: BlockingRunner) -> None:
         """Swarms are made by `connect`."""
-        self._swarm = AsyncSwarm(connection)
+        self._swarm: AsyncSwarm = AsyncSwarm(connection)
         self._runner = runner
 
     @classmethod
@@ -129,49 +85,10 @@ class Swarm:
         """Return who this connection's tasks belong to."""
         return self._swarm.principal
 
-    def submit(
-        self,
-        agent: str | NamedAgent,
-        /,
-        *,
-        idempotency_key: str | None = None,
-        delay: int = 0,
-        ordering_key: str | None = None,
-        session_id: str | None = None,
-        durable: bool = False,
-        tags: dict[str, str] | None = None,
-        **arguments: Any,
-    ) -> Task:
-        """Submit one task for an agent, given by its name or as itself.
-
-        Every other keyword is an argument of the agent.
-
-        With `idempotency_key` a repeat returns the first task. `delay` is seconds before a worker
-        may see it, up to a year (over 900, to the minute). `durable` records the task before
-        publishing it, so that its id resolves at once. `tags` are what `list(where=...)` finds it
-        by: ten at most, text. Raises UnknownAgent, InvalidArguments,
-        PayloadTooLarge, IdempotencyConflict, PublishFailed; only the last after publishing any.
-        """
-        task = self._swarm.submit(
-            agent,
-            idempotency_key=idempotency_key,
-            delay=delay,
-            ordering_key=ordering_key,
-            session_id=session_id,
-            durable=durable,
-            tags=tags,
-            **arguments,
-        )
-        return Task(run_straight(task))
-
-    def submit_many(self, agent: str | NamedAgent, requests: Sequence[Request]) -> Tasks:
-        """Submit several tasks for one agent, ten a request; see `submit`."""
-        return _handles(run_straight(self._swarm.submit_many(agent, requests)))
-
     def publish(
         self,
         topic: str,
-        payload: JsonObject,
+        payload: Any,
         *,
         type: str | None = None,  # noqa: A002 - the contract's word
     ) -> Tasks:
@@ -179,39 +96,18 @@ class Swarm:
 
         Raises UnknownTopic, InvalidArguments, PayloadTooLarge, PublishFailed.
         """
-        return _handles(run_straight(self._swarm.publish(topic, payload, type=type)))
+        return self.publish_many(topic, [payload], type=type)[0]
 
     def publish_many(
         self,
         topic: str,
-        payloads: Sequence[JsonObject],
+        payloads: Sequence[Any],
         *,
         type: str | None = None,  # noqa: A002
     ) -> Sequence[Tasks]:
         """Publish several events, ten a request; for each, return its agents' tasks."""
         events = run_straight(self._swarm.publish_many(topic, payloads, type=type))
-        return [_handles(tasks) for tasks in events]
-
-    def map(
-        self,
-        agent: str | NamedAgent,
-        rows: Iterable[JsonObject],
-        *,
-        ordered: bool = True,
-        timeout: float | None = None,
-    ) -> Iterator[Done]:
-        """Run `agent` on each row of arguments and yield each row's end.
-
-        Rows are published in batches and read lazily; results stream back in the rows' order,
-        or as they come with `ordered=False`. A list is validated whole before anything is
-        published. A failed row is a Done with `error`. Raises TimedOut after `timeout` seconds.
-        """
-        return iterate_straight(self._swarm.map(agent, rows, ordered=ordered, timeout=timeout))
-
-    def wait(self, tasks: Iterable[Task | str], timeout: float | None = None) -> Iterator[Task]:
-        """Yield tasks as they end; raises TimedOut when `timeout` seconds end first."""
-        for task in iterate_straight(self._swarm.wait(tasks, timeout)):
-            yield Task(task)
+        return [[self._handle(task) for task in tasks] for tasks in events]
 
     def get(self, task_id: str) -> TaskView:
         """Return a task as it stands; raises TaskNotFound where this principal has none."""
@@ -226,9 +122,9 @@ class Swarm:
         """
         return run_straight(self._swarm.timeline(task_id, depth=depth, limit=limit))
 
-    def task(self, task_id: str) -> Task:
+    def task(self, task_id: str) -> Task[Any]:
         """Return a handle of a task submitted earlier; raises TaskNotFound as `get` does."""
-        return Task(run_straight(self._swarm.task(task_id)))
+        return self._handle(run_straight(self._swarm.task(task_id)))
 
     def cancel(self, task_id: str, *, agent: str | NamedAgent | None = None) -> Status:
         """Cancel a task and return the status it ended with.
@@ -280,9 +176,9 @@ class Swarm:
             )
         )
 
-    def redrive(self, task_id: str) -> Task:
+    def redrive(self, task_id: str) -> Task[Any]:
         """Run an ended task again, as a new task linked to the old; a repeat returns the same."""
-        return Task(run_straight(self._swarm.redrive(task_id)))
+        return self._handle(run_straight(self._swarm.redrive(task_id)))
 
     def redrive_dead_letters(
         self,
@@ -456,7 +352,3 @@ class Swarm:
     def agents(self) -> Entries:
         """Return the deployed agents in the order of their names."""
         return self._swarm.agents()
-
-
-def _handles(tasks: Iterable[AsyncTask]) -> Tasks:
-    return [Task(task) for task in tasks]

@@ -7,7 +7,7 @@ from math import inf
 
 from sqswarm.backends.runner import Runner
 from sqswarm.dispatcher.connection import Connection
-from sqswarm.dispatcher.view import TaskView, find, find_many, not_found, open_view
+from sqswarm.dispatcher.view import TaskView, find, find_many, input_required, not_found, open_view
 from sqswarm.schemas.errors import TimedOut
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.task import TaskRecord
@@ -49,9 +49,16 @@ class Follower:
     Tasks may be added while it runs.
     """
 
-    def __init__(self, connection: Connection, *, timeout_s: float | None) -> None:
-        """Start with no tasks; `timeout_s` is how long to wait in all, None for ever."""
+    def __init__(
+        self, connection: Connection, *, timeout_s: float | None, wait_for_answers: bool = True
+    ) -> None:
+        """Start with no tasks; `timeout_s` is how long to wait in all, None for ever.
+
+        Without `wait_for_answers` it gives up where nothing goes on that nobody answers.
+        """
         self._connection = connection
+        self._wait_for_answers = wait_for_answers
+        self._asking: dict[str, TaskRecord] = {}
         self._waiting: dict[str, str | None] = {}
         runner = connection.runner
         deadline_ms = None if timeout_s is None else runner.now_ms() + round(1000 * timeout_s)
@@ -69,11 +76,14 @@ class Follower:
     async def ended(self) -> list[TaskView]:
         """Return tasks that have ended since, at least one unless nothing is waited for.
 
-        Raises TimedOut when the time is over; what it waited for is still in `waiting`.
+        Raises TimedOut when the time is over, and InputRequired once all that has not ended asks a
+        person, unless it waits for answers; what it waited for is still in `waiting`.
         """
         while self._waiting:
             if found := await self.look():
                 return found
+            if not self._wait_for_answers and len(self._asking) == len(self._waiting):
+                raise input_required(next(iter(self._asking.values())))
             if self._pace.left_s <= 0:
                 first, *others = self._waiting
                 more = f" and {len(others)} others" if others else ""
@@ -87,6 +97,11 @@ class Follower:
         window = self._window()
         records = await find_many(self._connection, window)
         done = [record for record in records.values() if record.status.terminal]
+        for record in records.values():
+            if record.status is Status.INPUT_REQUIRED:
+                self._asking[record.task_id] = record
+            else:
+                self._asking.pop(record.task_id, None)
         for record in done:
             del self._waiting[record.task_id]
         if done:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
+from typing import Any
 
 from sqswarm.backends.ports.bus import Outgoing
 from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
@@ -24,7 +25,7 @@ from sqswarm.schemas.task import TaskRecord
 async def publish(
     connection: Connection,
     topic: str,
-    payloads: Sequence[JsonObject],
+    payloads: Sequence[Any],
     *,
     event_type: str | None = None,
 ) -> list[list[Submitted]]:
@@ -39,7 +40,7 @@ async def publish(
     if not subscribers:
         nobody = f"no agent that subscribes to {topic!r} wants events of type {event_type!r}"
         raise UnknownTopic(nobody)
-    texts = [_validated(connection, subscribers, topic, payload) for payload in payloads]
+    valid = [_validated(connection, subscribers, topic, payload) for payload in payloads]
     durable = [entry for entry in subscribers if entry.durability is Durability.DURABLE]
     random_bits = connection.runner.random_bits
     messages = await connection.runner.gather(
@@ -47,7 +48,7 @@ async def publish(
             _message(
                 connection, topic, payload, text, new_version(random_bits) if durable else None
             )
-            for payload, text in zip(payloads, texts, strict=True)
+            for text, payload in valid
         ]
     )
     async with submitting(messages) as ready:
@@ -91,15 +92,15 @@ async def _send(
 
 
 def _validated(
-    connection: Connection, subscribers: Sequence[CatalogueEntry], topic: str, payload: JsonObject
-) -> str:
+    connection: Connection, subscribers: Sequence[CatalogueEntry], topic: str, payload: Any
+) -> tuple[str, JsonObject]:
     what = f"a payload for the topic {topic!r}"
-    text = encode(payload, what=what)
+    text, plain = encode(payload, what=what)
     # Agents that share a model have the same schema: a large event is checked against it once.
     distinct = {canonical(entry.input_schema): entry for entry in subscribers}
     for entry in distinct.values():
-        connection.validator(entry).check(payload, what=what)
-    return text
+        connection.validator(entry).check(plain, what=what)
+    return text, plain
 
 
 async def _message(

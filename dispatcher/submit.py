@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from typing import Any
 
 from sqswarm.backends.ports.bus import DELAY_LIMIT_S, Outgoing
 from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
@@ -28,7 +29,7 @@ from sqswarm.schemas.writes import Refused, Write
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What a caller asks of one agent.
+    """What a caller asks of one agent. `arguments` are a dict by their names, or a model's fields.
 
     `idempotency_key` makes a repeat return the first task; `durable` writes the record before
     publishing, so that the id resolves at once. `delay_s` is how long no worker may see it, up to a
@@ -36,7 +37,7 @@ class Request:
     are what it is found by in listings.
     """
 
-    arguments: JsonObject
+    arguments: Any
     idempotency_key: str | None = None
     ordering_key: str | None = None
     session_id: str | None = None
@@ -75,7 +76,7 @@ async def submit(
         )
         check_tags(request.tags)
     validator = connection.validator(entry)
-    texts = [
+    valid = [
         validator.encode(
             request.arguments,
             what="arguments" if first_row is None else f"arguments of row {first_row + n}",
@@ -84,10 +85,10 @@ async def submit(
     ]
     _check_delays(requests)
     drafts = [
-        _draft(connection, entry, request, text)
-        for request, text in zip(requests, texts, strict=True)
+        _draft(connection, entry, request, text, arguments)
+        for request, (text, arguments) in zip(requests, valid, strict=True)
     ]
-    if any(size_bytes(text) > INLINE_LIMIT_BYTES for text in texts):
+    if any(size_bytes(text) > INLINE_LIMIT_BYTES for text, _ in valid):
         drafts = await connection.runner.gather([_check_in(connection, draft) for draft in drafts])
     async with submitting([draft.message for draft in drafts]) as messages:
         drafts = [replace(d, message=m) for d, m in zip(drafts, messages, strict=True)]
@@ -123,13 +124,20 @@ def idempotent_task_id(principal: str, agent: str, key: str) -> TaskId:
     return derive_task_id(f"{principal}\x00{agent}", key, at_ms=0)
 
 
-def _draft(connection: Connection, entry: CatalogueEntry, request: Request, text: str) -> _Draft:
+def _draft(
+    connection: Connection,
+    entry: CatalogueEntry,
+    request: Request,
+    text: str,
+    arguments: JsonObject,
+) -> _Draft:
+    """Return a request's message; `arguments` are the request's as JSON has them."""
     now = connection.runner.now_ms()
     if request.idempotency_key is None:
         task_id, fingerprint = new_task_id(now, connection.runner.random_bits), None
     else:
         task_id = idempotent_task_id(connection.principal, entry.name, request.idempotency_key)
-        fingerprint = sha256(canonical(request.arguments).encode()).hexdigest()[:32]
+        fingerprint = sha256(canonical(arguments).encode()).hexdigest()[:32]
     # SQS delays no message for longer, and none of a FIFO queue: such a task sleeps in the table.
     sleeps = request.delay_s > (0 if entry.ordered else DELAY_LIMIT_S)
     durable = (
@@ -141,7 +149,7 @@ def _draft(connection: Connection, entry: CatalogueEntry, request: Request, text
     message = Message(
         id=task_id,
         name=entry.name,
-        arguments=request.arguments,
+        arguments=arguments,
         principal=connection.principal,
         v=new_version(connection.runner.random_bits) if durable else None,
         session_id=request.session_id,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqswarm.dispatcher.jsonable import encoded, jsonable
 from sqswarm.schemas.catalogue import CatalogueEntry
 from sqswarm.schemas.errors import InvalidArguments, UsageError
-from sqswarm.schemas.json import NESTING_LIMIT, JsonObject, dumps, name_fault
+from sqswarm.schemas.json import JsonObject, name_fault
 from sqswarm.schemas.payload import check_size
 
 
@@ -20,14 +21,21 @@ class Validator:
         self._name = entry.name
         self._validator: Any = Draft202012Validator(entry.input_schema)
 
-    def encode(self, arguments: JsonObject, *, what: str = "arguments") -> str:
-        """Return the JSON text of valid arguments.
+    def encode(self, arguments: Any, *, what: str = "arguments") -> tuple[str, JsonObject]:
+        """Return the JSON text of valid arguments, and them as JSON has them.
 
         Raises InvalidArguments (what is wrong and where, up to three places) or PayloadTooLarge.
         """
-        text = encode(arguments, what=f"{what} of {self._name!r}")
-        self.check(arguments, what=what)
-        return text
+        text, plain = encode(arguments, what=f"{what} of {self._name!r}")
+        try:
+            self.check(plain, what=what)
+        except InvalidArguments:
+            listed = jsonable(plain, place=what)  # JSON has tuples as lists, its schemas do not
+            if listed == plain:
+                raise
+            self.check(listed, what=what)
+            plain = listed
+        return text, plain
 
     def check(self, arguments: JsonObject, *, what: str) -> None:
         """Raise InvalidArguments where the arguments, known to be JSON, break the schema."""
@@ -42,20 +50,25 @@ class Validator:
             raise InvalidArguments(message)
 
 
-def encode(arguments: JsonObject, *, what: str) -> str:
-    """Return the JSON text of an object; raises InvalidArguments or PayloadTooLarge."""
-    if not isinstance(arguments, dict):
-        message = f"{what}: a JSON object is needed, not a {type(arguments).__name__}"
-        raise InvalidArguments(message)
+def encode(arguments: Any, *, what: str) -> tuple[str, JsonObject]:
+    """Return the JSON text of an object, and it as JSON has it.
+
+    Values of Python's own types (models, dataclasses, dates, enums) are turned into JSON, and so is
+    a model whose fields are the arguments. Raises InvalidArguments or PayloadTooLarge.
+    """
     try:
-        text = dumps(arguments, place="arguments", nesting=NESTING_LIMIT)
+        text, plain = encoded(arguments, place="arguments")
     except (TypeError, ValueError) as error:
         message = f"{what} are not JSON that can travel: {error}"
         raise InvalidArguments(
-            message, hint="Pass what JSON has, at most 64 levels deep, in whole characters."
+            message,
+            hint="Pass what JSON has, models, dataclasses, dates or enums, at most 64 levels deep.",
         ) from error
+    if not isinstance(plain, dict):
+        message = f"{what}: a JSON object is needed, not a {type(arguments).__name__}"
+        raise InvalidArguments(message)
     check_size(text, what=f"what is passed as {what}")
-    return text
+    return text, plain
 
 
 def check_names(**names: str | None) -> None:

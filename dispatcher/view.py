@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqswarm.dispatcher.connection import Connection
-from sqswarm.schemas.errors import SwarmError, TaskCancelled, TaskFailed, TaskNotFound
+from sqswarm.schemas.errors import (
+    InputRequired,
+    SwarmError,
+    TaskCancelled,
+    TaskFailed,
+    TaskNotFound,
+)
 from sqswarm.schemas.ids import is_task_id
 from sqswarm.schemas.json import JsonObject, loads
 from sqswarm.schemas.lifecycle import Status
@@ -15,6 +21,8 @@ from sqswarm.schemas.payload import GONE, PAYLOAD_DAYS, Payload
 from sqswarm.schemas.results import call_tool_result, unwrap
 from sqswarm.schemas.task import TaskRecord, task_key
 from sqswarm.schemas.writes import Item
+
+_SHOWN = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +70,25 @@ def ending_error(record: TaskRecord) -> SwarmError | None:
     if record.status is Status.CANCELLED:
         return TaskCancelled(f"task {record.task_id} was cancelled")
     return None
+
+
+def input_required(record: TaskRecord) -> InputRequired:
+    """Return the error that a task's open questions mean for who waits for its result."""
+    questions = {
+        key: {"message": asked.get("message", ""), "schema": asked.get("schema", {})}
+        for key, asked in record.asks.items()
+    }
+    asked = "; ".join(f"{key!r}: {one['message'][:_SHOWN]}" for key, one in questions.items())
+    key = next(iter(questions), "KEY")
+    return InputRequired(
+        f"task {record.task_id} of {record.agent!r} asks {asked or 'a person'}",
+        hint=(
+            f"Answer with task.answer({key!r}, value) or `sqswarm answer {record.task_id} "
+            f"{key} JSON`; wait_for_answers=True (--wait-for-answers) waits for somebody to."
+        ),
+        task_id=record.task_id,
+        questions=questions,
+    )
 
 
 def visible(connection: Connection, item: Item | None) -> TaskRecord | None:

@@ -125,9 +125,27 @@ class TaskCancelled(SwarmError):
 
 
 class InputRequired(SwarmError):
-    """The task waits for a person, so waiting for its result alone would never end."""
+    """The task waits for a person, so waiting for its result alone would never end.
+
+    `task_id` is the task's; `questions` are what it asks, by their keys, each with its `message`
+    and the `schema` of its answer. Both are empty for a task of an MCP server elsewhere.
+    """
 
     hint = "See the question with `sqswarm inbox`, and answer with `sqswarm answer ID KEY JSON`."
+    exit_code = 5
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        task_id: str = "",
+        questions: dict[str, dict[str, Any]] | None = None,
+    ) -> None:
+        """Say who asks what."""
+        super().__init__(message, hint=hint)
+        self.task_id = task_id
+        self.questions = questions or {}
 
 
 class TimedOut(SwarmError):

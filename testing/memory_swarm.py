@@ -22,15 +22,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from sqswarm.backends.runner import BlockingRunner
-from sqswarm.dispatcher.async_client import AsyncTask
-from sqswarm.dispatcher.client import Swarm, Task
-from sqswarm.dispatcher.submit import Request
-from sqswarm.schemas.errors import TaskNotFound, TimedOut, UsageError
-from sqswarm.schemas.json import JsonObject
-from sqswarm.schemas.naming import NamedAgent
+from sqswarm.dispatcher.async_task import AsyncTask
+from sqswarm.dispatcher.client import Swarm
+from sqswarm.dispatcher.task import Task
+from sqswarm.dispatcher.typed import R
+from sqswarm.dispatcher.view import input_required
+from sqswarm.schemas.errors import InputRequired, TaskNotFound, TimedOut, UsageError
+from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.task import TASK_SORT_KEY, TaskRecord
 from sqswarm.testing.driver import Driver
 from sqswarm.testing.faults import Fault, Faults, Moment
@@ -42,23 +43,31 @@ T = TypeVar("T")
 _SHOWN_LINES = 40
 
 
-class MemoryTask(Task):
+class MemoryTask(Task[R]):
     """A handle of a task in memory. Whoever waits for its result moves the swarm."""
 
-    def __init__(self, task: AsyncTask, memory: MemorySwarm) -> None:
+    def __init__(self, task: AsyncTask[R], memory: MemorySwarm) -> None:
         """Handles are made by MemorySwarm."""
         super().__init__(task)
         self._memory = memory
 
-    def result(self, timeout: float | None = None) -> Any:
+    def result(self, timeout: float | None = None, *, wait_for_answers: bool = False) -> R:
         """Run the swarm until this task has ended, and return what the agent returned.
 
-        `timeout` is virtual seconds. Raises TaskFailed and TaskCancelled as `Task` does; TimedOut
-        after `timeout`, or where nothing can move and the task waits for an answer.
+        `timeout` is virtual seconds. Raises what `Task.result` does: InputRequired where it asks a
+        person, TimedOut after `timeout`, or where nothing can move. With `wait_for_answers` and a
+        `timeout` time goes on past a question: it may end, or have its default.
         """
-        self._memory.run_until(lambda: self.status().terminal, timeout=timeout)
+        memory = self._memory
+        stands = {Status.INPUT_REQUIRED} if not wait_for_answers else set()
+
+        def is_over() -> bool:
+            status = self.status()
+            return status.terminal or status in stands
+
+        memory.run_until(is_over, timeout=timeout)
         if not self.status().terminal:
-            raise self._memory.stuck(self.id, timeout)
+            raise memory.stuck(self.id, timeout, wait_for_answers=wait_for_answers)
         return super().result(timeout=0)
 
     def redelivered(self) -> None:
@@ -172,17 +181,16 @@ class MemorySwarm(Swarm):
         told = [*tasks_text(records), *timelines_text(self, records), *left]
         return "\n".join([*told, "", *lines])
 
-    def stuck(self, task_id: str, timeout: float | None) -> TimedOut:
+    def stuck(
+        self, task_id: str, timeout: float | None, *, wait_for_answers: bool = False
+    ) -> TimedOut | InputRequired:
         """Return why a task has no result."""
         try:
             record = self.get(task_id).record
         except TaskNotFound:
             return TimedOut(f"task {task_id} has not been begun")
-        if record.asks:
-            keys = ", ".join(repr(key) for key in record.asks)
-            error = TimedOut(f"task {task_id} of {record.agent} asks {keys}")
-            error.hint = 'Answer in the test: task.answer("key", value).'
-            return error
+        if record.asks and not (wait_for_answers and timeout is not None):
+            return input_required(record)
         after = "" if timeout is None else f" after {timeout:g} s"
         return TimedOut(f"task {task_id} of {record.agent} is {record.phase.value}{after}")
 
@@ -198,61 +206,54 @@ class MemorySwarm(Swarm):
 
     # Swarm's names, whose handles move the swarm
 
-    def submit(self, agent: str | NamedAgent, /, **given: Any) -> MemoryTask:
-        """Submit one task; see `Swarm.submit`."""
-        return self._mine(super().submit(agent, **given))
-
-    def submit_many(self, agent: str | NamedAgent, requests: Sequence[Request]) -> list[Task]:
-        """Submit several tasks for one agent; see `Swarm.submit_many`."""
-        return [self._mine(task) for task in super().submit_many(agent, requests)]
-
-    def publish_many(
+    @overload
+    def wait(
         self,
-        topic: str,
-        payloads: Sequence[JsonObject],
+        tasks: Iterable[Task[R]],
+        timeout: float | None = None,
         *,
-        type: str | None = None,  # noqa: A002 - the contract's word
-    ) -> Sequence[list[Task]]:
-        """Publish several events; see `Swarm.publish_many`."""
-        events = super().publish_many(topic, payloads, type=type)
-        return [[self._mine(task) for task in tasks] for tasks in events]
+        wait_for_answers: bool = False,
+    ) -> Iterator[Task[R]]: ...
 
-    def publish(
+    @overload
+    def wait(
         self,
-        topic: str,
-        payload: JsonObject,
+        tasks: Iterable[Task[Any] | str],
+        timeout: float | None = None,
         *,
-        type: str | None = None,  # noqa: A002 - the contract's word
-    ) -> list[Task]:
-        """Publish an event; see `Swarm.publish`."""
-        return self.publish_many(topic, [payload], type=type)[0]
+        wait_for_answers: bool = False,
+    ) -> Iterator[Task[Any]]: ...
 
-    def wait(self, tasks: Iterable[Task | str], timeout: float | None = None) -> Iterator[Task]:
+    def wait(
+        self,
+        tasks: Iterable[Task[Any] | str],
+        timeout: float | None = None,
+        *,
+        wait_for_answers: bool = False,
+    ) -> Iterator[Task[Any]]:
         """Yield tasks as they end; see `Swarm.wait`. `timeout` is virtual seconds."""
         given = list(tasks)
         if timeout is not None:
-            self.run_until(lambda: all(map(self._is_over, given)), timeout=timeout)
-        for task in super().wait(given, None if timeout is None else 0):
-            yield self._mine(task)
+            stands = set() if wait_for_answers else {Status.INPUT_REQUIRED}
+            self.run_until(
+                lambda: all(self._is_over(one, stands) for one in given), timeout=timeout
+            )
+        yield from super().wait(
+            given, None if timeout is None else 0, wait_for_answers=wait_for_answers
+        )
 
-    def task(self, task_id: str) -> MemoryTask:
-        """Return a handle of a task; see `Swarm.task`."""
-        return self._mine(super().task(task_id))
-
-    def redrive(self, task_id: str, **more: Any) -> MemoryTask:
-        """Run an ended task again; see `Swarm.redrive`."""
-        return self._mine(super().redrive(task_id, **more))
-
-    def _is_over(self, task: Task | str) -> bool:
+    def _is_over(self, task: Task[Any] | str, stands: set[Status]) -> bool:
         if isinstance(task, Task):
-            return task.status().terminal
+            status = task.status()
+            return status.terminal or status in stands
         try:
-            return self.get(task).status.terminal
+            status = self.get(task).status
         except TaskNotFound:
             return False
+        return status.terminal or status in stands
 
-    def _mine(self, task: Task) -> MemoryTask:
-        return task if isinstance(task, MemoryTask) else MemoryTask(task._task, self)  # noqa: SLF001 - its own subclass
+    def _handle(self, task: AsyncTask[R]) -> MemoryTask[R]:
+        return MemoryTask(task, self)
 
 
 class _CallersRunner(LoopClock):

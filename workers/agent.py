@@ -28,6 +28,7 @@ from sqswarm.workers.signature import Signature, compile_signature
 
 P = ParamSpec("P")
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 _LIMITS = {
     "max_attempts": (1, 50),
@@ -40,12 +41,12 @@ _LIMITS = {
 an SQS batch over 10 needs a window, and a FIFO queue has no larger one."""
 
 
-class Agent(Generic[P, R]):
+class Agent(Generic[P, R_co]):
     """A declared agent: still the function it decorates, and the spec of what it needs."""
 
     def __init__(
         self,
-        function: Callable[P, R],
+        function: Callable[P, R_co],
         *,
         name: str,
         options: Mapping[str, Any],
@@ -56,7 +57,7 @@ class Agent(Generic[P, R]):
         self._options = options
         update_wrapper(self, function)
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Call the plain function: no queue, no record."""
         return self.function(*args, **kwargs)
 
@@ -83,6 +84,13 @@ class Agent(Generic[P, R]):
     def signature(self) -> Signature:
         """Return the compiled signature; raises InvalidAgent where it cannot be expressed."""
         return compile_signature(self.name, self.function)
+
+    def parse_result(self, value: Any) -> Any:
+        """Return a result as JSON has it as what the function says that it returns.
+
+        Raises InvalidReturn where it is no such value.
+        """
+        return self.signature.parse(value)
 
     @cached_property
     def spec(self) -> AgentSpec:

@@ -41,6 +41,24 @@ class Signature:
         model = self.arguments.model_validate(arguments)
         return {name: getattr(model, name) for name in type(model).model_fields}
 
+    def parse(self, value: Any) -> Any:
+        """Return a result as JSON has it as a value of the return annotation.
+
+        Raises InvalidReturn where it does not fit: then the agent that is deployed is another.
+        """
+        from pydantic import ValidationError
+
+        if self.returns is None:
+            return value
+        try:
+            return self.returns.validate_python(value, by_alias=True, by_name=True)
+        except ValidationError as error:
+            message = f"the agent {self.name!r} returned what its annotation here is not: {error}"
+            raise InvalidReturn(
+                message,
+                hint="Deploy this code, or submit by the agent's name and take the JSON as it is.",
+            ) from error
+
     def encode(self, value: Any) -> tuple[str, bool]:
         """Return the JSON text of a return value and whether it was wrapped.
 

@@ -6,13 +6,14 @@ from typing import Any
 
 from sqswarm.backends.redact import hide_all
 from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
+from sqswarm.dispatcher.jsonable import encoded
 from sqswarm.dispatcher.lifecycle.republish import republish
 from sqswarm.dispatcher.validate import schema_errors
 from sqswarm.dispatcher.view import find, not_found
 from sqswarm.schemas import protocol
 from sqswarm.schemas.errors import InvalidArguments
 from sqswarm.schemas.ids import new_version
-from sqswarm.schemas.json import NESTING_LIMIT, JsonObject, dumps, size_bytes
+from sqswarm.schemas.json import JsonObject, size_bytes
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.writes import Applied
@@ -106,11 +107,11 @@ def check_answer(key: str, asked: JsonObject, value: Any) -> Any:
     wrapped = asked.get("wrapped", False)
     shaped = {VALUE_KEY: value} if wrapped and not _is_wrapped(value) else value
     try:
-        text = dumps(shaped, place="answer", nesting=NESTING_LIMIT)
+        text, shaped = encoded(shaped, place="answer")
     except (TypeError, ValueError) as error:
         message = f"the answer to {key!r} is not JSON: {error}"
         raise InvalidArguments(
-            message, hint="Pass what JSON has, at most 64 levels deep."
+            message, hint="Pass what JSON has, or a model, at most 64 levels deep."
         ) from error
     if size_bytes(text) > ANSWER_LIMIT_BYTES:
         message = f"the answer to {key!r} has {size_bytes(text):,} bytes"

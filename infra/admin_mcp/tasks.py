@@ -12,7 +12,7 @@ from sqswarm.infra.admin_mcp.context import AdminContext
 from sqswarm.infra.admin_mcp.shape import CHANGES, ENDS, Shape
 from sqswarm.infra.admin_mcp.text import cut
 from sqswarm.infra.admin_mcp.tools import OperationTool
-from sqswarm.schemas.errors import TaskCancelled, TaskFailed, TimedOut
+from sqswarm.schemas.errors import InputRequired, TaskCancelled, TaskFailed, TimedOut
 from sqswarm.schemas.json import JsonObject
 
 TaskStatus = Literal["working", "input_required", "completed", "failed", "cancelled"]
@@ -177,7 +177,7 @@ def tools(context: AdminContext) -> Iterator[OperationTool]:
                     result = task.result(timeout=wait_seconds)
                 except (TaskFailed, TaskCancelled) as ended:
                     error = str(ended)
-                except TimedOut:
+                except (TimedOut, InputRequired):
                     pass  # its status tells
             status = swarm.get(task.id).status
         text, _ = cut(result, _SHOWN_RESULT) if status == "completed" else (None, False)

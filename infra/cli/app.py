@@ -14,7 +14,8 @@ from sqswarm.infra.cli.session import Session
 
 _EVERYWHERE = (
     "Everywhere: --json (stdout is JSON only), --stage NAME, --endpoint URL, --debug. "
-    "Exit codes: 0 done, 1 the task failed, 2 wrong usage, 3 cannot reach the swarm, 4 timed out."
+    "Exit codes: 0 done, 1 the task failed, 2 wrong usage, 3 cannot reach the swarm, 4 timed out, "
+    "5 it asks a person."
 )
 
 VERBS: dict[str, dict[str, str]] = {

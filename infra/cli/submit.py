@@ -23,6 +23,10 @@ def submit(
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the result.")] = False,
     timeout: Annotated[float | None, typer.Option(help="Seconds to wait at most.")] = None,
+    wait_for_answers: Annotated[
+        bool,
+        typer.Option("--wait-for-answers", help="Wait on where it asks a person, too."),
+    ] = False,
     idempotency_key: Annotated[
         str | None, typer.Option(help="A repeat with this key returns the first task.")
     ] = None,
@@ -39,6 +43,9 @@ def submit(
 ) -> None:
     """Submit one task and print its id; with --wait, its result.
 
+    Where it asks a person, --wait ends with exit code 5 and the question; the task goes on when
+    somebody answers.
+
     Example: sqswarm submit keywords text="Some text" top=5 --wait
     """
     from sqswarm.dispatcher.submit import Request
@@ -48,9 +55,10 @@ def submit(
 
     session = session_of(context)
     tags = tags_of(tag)
-    if timeout is not None and not wait:
-        message = "--timeout is given without --wait"
-        raise UsageError(message, hint="Add --wait, or leave --timeout out.")
+    if not wait and (timeout is not None or wait_for_answers):
+        option = "--wait-for-answers" if timeout is None else "--timeout"
+        message = f"{option} is given without --wait"
+        raise UsageError(message, hint=f"Add --wait, or leave {option} out.")
     with session.swarm() as swarm:
         schema = entry_of(swarm, agent).input_schema
         given = dict(read_json_file(json_file)) if json_file else {}
@@ -72,7 +80,7 @@ def submit(
                 print_line(task.id)
             return
         session.note(f"task {task.id}")
-        list(swarm.wait([task], timeout=timeout))
+        list(swarm.wait([task], timeout=timeout, wait_for_answers=wait_for_answers))
         view = swarm.get(task.id)
         if session.json:
             print_json(view.to_json())

@@ -24,7 +24,7 @@ from sqswarm.schemas.task import TaskRecord
 
 if TYPE_CHECKING:
     from sqswarm import AsyncSwarm
-    from sqswarm.dispatcher.async_client import AsyncTask
+    from sqswarm.dispatcher.async_task import AsyncTask
 
 _LOOKED_AT = 200
 """Newest tasks of an agent among which a schedule's last is looked for."""

@@ -13,11 +13,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sqswarm.dispatcher.async_client import AsyncSwarm, AsyncTask
-    from sqswarm.dispatcher.client import Swarm, Task
+    from sqswarm.dispatcher.async_client import AsyncSwarm
+    from sqswarm.dispatcher.async_task import AsyncTask
+    from sqswarm.dispatcher.client import Swarm
     from sqswarm.dispatcher.map import Done
     from sqswarm.dispatcher.middleware import Middleware, add_middleware, remove_middleware
     from sqswarm.dispatcher.submit import Request
+    from sqswarm.dispatcher.task import Task
     from sqswarm.dispatcher.view import TaskView
     from sqswarm.dispatcher.otel import Tracing
     from sqswarm.schemas.agent_spec import Schedule, Subscription
@@ -101,7 +103,7 @@ _HOMES = {
     "AskDeclined": "schemas.errors",
     "AskTimedOut": "schemas.errors",
     "AsyncSwarm": "dispatcher.async_client",
-    "AsyncTask": "dispatcher.async_client",
+    "AsyncTask": "dispatcher.async_task",
     "Attempt": "schemas.heard",
     "AttemptCancelled": "schemas.errors",
     "Batch": "schemas.heard",
@@ -124,7 +126,7 @@ _HOMES = {
     "Subscription": "schemas.agent_spec",
     "Swarm": "dispatcher.client",
     "SwarmError": "schemas.errors",
-    "Task": "dispatcher.client",
+    "Task": "dispatcher.task",
     "TaskContext": "workers.durable.context",
     "TaskEnd": "schemas.heard",
     "TaskView": "dispatcher.view",

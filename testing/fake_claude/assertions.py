@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.pricing import Tokens, price_of
 from sqswarm.testing.fake_claude.conversation import scenes_of
-from sqswarm.testing.fake_claude.script import Script, outputs, written
+from sqswarm.testing.fake_claude.script import Script, correction, outputs, written
 from sqswarm.testing.fake_claude.server import MessagesApi
 
 
@@ -49,6 +49,17 @@ class AskedClaude(MessagesApi):
         return list(found.values())
 
     @property
+    def corrected(self) -> list[str]:
+        """Return what agents have found wrong with answers, each once a conversation, in order."""
+        found = [
+            (take.conversation, n, text)
+            for take in self.takes
+            for n, message in enumerate(take.request.get("messages", ()))
+            if (text := correction(message)) is not None
+        ]
+        return [text for _, _, text in dict.fromkeys(found)]
+
+    @property
     def tokens(self) -> Tokens:
         """Return all tokens that were paid."""
         return sum((Tokens.of(take.usage) for take in self.paid), Tokens())
@@ -72,6 +83,11 @@ class AskedClaude(MessagesApi):
         """Assert that the output of a tool has these words."""
         if not any(words in one for one in self.told):
             raise AssertionError(f"no tool said {words!r}; they said {self.told!r}")
+
+    def assert_corrected(self, words: str) -> None:
+        """Assert that an answer was sent back to Claude with these words about what is wrong."""
+        if not any(words in one for one in self.corrected):
+            raise AssertionError(f"nothing was corrected for {words!r}; it was {self.corrected!r}")
 
     def assert_paid(
         self, *, turns: int | None = None, at_most_micro_dollars: int | None = None

@@ -10,7 +10,8 @@ claude: The best is {last}.
 Each `user:` line begins a scene: it is played to whoever's words contain that line (an empty one is
 played to anybody). Calls that follow one another are made at once; `...` is where the tools answer.
 `claude thinks: …` and `claude answers: {json}` say what else a reply holds, `claude fails: 529` is
-an error of the API. A line that is indented goes on with the one before.
+an error of the API. Where the agent sends an answer back, since it breaks its `output`, the next
+line is Claude's next try. A line that is indented goes on with the one before.
 """
 
 from __future__ import annotations

@@ -9,9 +9,10 @@
 
 A turn may also have `think`, `answer` (JSON as the text), `stop_reason`, `delay_s`, `tokens`
 (output tokens to report), `cut` (the stream breaks off) and `error` {"status", "type",
-"message"}. The last turn of a scene is
-played again where a conversation goes on. Nothing is remembered from one request to the next:
-which turn it is can be read from the request, so a restarted server goes on where it was.
+"message"}. The last turn of a scene is played again where a conversation goes on. An answer that
+breaks the agent's `output` is corrected by the agent: the scene's next turn is the next try.
+Nothing is remembered from one request to the next: which turn it is can be read from the request,
+so a restarted server goes on where it was.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any
 
 from sqswarm.schemas.errors import UsageError
 from sqswarm.schemas.json import JsonObject, dumps
+from sqswarm.workers.claude.conversation import CORRECTION
 
 _MARKED = re.compile(r"<tool_output[^>]*>\n(.*)\n</tool_output>$", re.DOTALL)
 """Agents mark what tools say; a script is about the words within."""
@@ -126,13 +128,21 @@ def _place(messages: Sequence[JsonObject]) -> tuple[str, int]:
 
 
 def written(message: JsonObject) -> str | None:
-    """Return a user's own words; None for a message of tool outputs."""
+    """Return a user's own words; None for tool outputs, and where an agent corrects an answer."""
     content = message["content"]
-    if isinstance(content, str):
-        return content
-    if any(block.get("type") == "tool_result" for block in content):
-        return None
-    return "\n".join(block.get("text", "") for block in content)
+    if not isinstance(content, str):
+        if any(block.get("type") == "tool_result" for block in content):
+            return None
+        content = "\n".join(block.get("text", "") for block in content)
+    return None if content.startswith(CORRECTION) else str(content)
+
+
+def correction(message: JsonObject) -> str | None:
+    """Return what an agent has found wrong with the answer before, if that is what it says."""
+    content = message["content"]
+    if message["role"] == "user" and isinstance(content, str) and content.startswith(CORRECTION):
+        return content.removeprefix(CORRECTION).strip()
+    return None
 
 
 def last_output(messages: Sequence[JsonObject]) -> str:

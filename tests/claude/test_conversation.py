@@ -162,8 +162,8 @@ class Plan(BaseModel):
 
 async def test_an_answer_has_the_declared_form_or_is_asked_for_again(memory, play):
     planner = ClaudeAgent("planner", model=MODEL, output=Plan)
-    mended = {"when": "not an answer", "turns": [{"answer": {"steps": ["pack"], "days": 2}}]}
-    with play({"answer": {"steps": ["pack"]}}, scenes=[mended]) as stage:
+    wrong, mended = {"steps": ["pack"]}, {"steps": ["pack"], "days": 2}
+    with play({"answer": wrong}, {"answer": mended}) as stage:
         seen = await ask(memory(planner), planner)
     assert seen.result() == {"steps": ["pack"], "days": 2}
     assert stage.paid[0].request["output_config"]["format"]["type"] == "json_schema"

@@ -1,6 +1,7 @@
 """The verbs against a real swarm: deployed by the CLI, run by Lambda on the emulator."""
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -31,6 +32,12 @@ async def murmur(text: str, *, ctx: TaskContext) -> str:
 async def refuse(text: str) -> str:
     """Never does it."""
     raise Fail(f"not {text}")
+
+
+@agent(durability="durable")
+async def doubt(ctx: TaskContext, text: str) -> bool:
+    """Asks whether it is so."""
+    return await ctx.ask("sure", f"Is it {text}?", bool)
 '''
 
 
@@ -40,9 +47,21 @@ def cli(emulator, tmp_path_factory):
         yield run
 
 
+def test_waiting_for_a_task_that_asks_a_person_says_what_and_how_to_answer(cli):
+    asked = cli("submit", "doubt", "text=true", "--wait", code=5)
+    assert "asks 'sure': Is it true?" in asked.stderr
+    (task_id,) = re.findall(r"sqswarm answer (\S+) sure JSON", asked.stderr)
+    told = json.loads(cli("wait", task_id, "--json", code=5).stderr)
+    assert told["error"]["type"] == "InputRequired"
+    cli("wait", task_id, "--wait-for-answers", "--timeout", "0.2", code=4)
+    cli("submit", "doubt", "text=true", "--wait-for-answers", code=2)
+    cli("answer", task_id, "sure", "true")
+    assert f"{task_id}  doubt  completed" in cli("wait", task_id, "--timeout", "60").stdout
+
+
 def test_agents_are_listed_with_their_schemas(cli):
     agents = {agent["name"]: agent for agent in cli.json("agents")}
-    assert agents.keys() == {"shout", "murmur", "refuse"}
+    assert agents.keys() == {"shout", "murmur", "refuse", "doubt"}
     assert agents["shout"]["inputSchema"]["required"] == ["text"]
     assert "Say it louder." in cli("agents").stdout
 

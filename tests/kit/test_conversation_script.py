@@ -1,9 +1,14 @@
 """A conversation as text: what is played of it, and what a test may assert afterwards."""
 
+from contextlib import ExitStack
+
 import pytest
 from anthropic import Anthropic
+from pydantic import BaseModel
 
+from sqswarm import ClaudeAgent
 from sqswarm.schemas.errors import UsageError
+from sqswarm.testing import MemorySwarm
 from sqswarm.testing.fake_claude import fake_claude
 from sqswarm.testing.fake_claude.conversation import scenes_of
 
@@ -55,6 +60,12 @@ def test_a_line_that_cannot_be_played_is_named_with_its_number(line):
 
 
 @pytest.fixture
+def memory_swarm_of():
+    with ExitStack() as stack:
+        yield lambda *agents: stack.enter_context(MemorySwarm(*agents))
+
+
+@pytest.fixture
 def claude():
     with fake_claude("user: hello\nclaude: Good day.\n") as claude:
         yield claude
@@ -87,3 +98,39 @@ def test_a_turn_that_is_paid_twice_fails_the_assertion(claude):
     ask(claude, "hello")
     with pytest.raises(AssertionError, match="paid more than once"):
         claude.assert_paid()
+
+
+class Trip(BaseModel):
+    city: str
+    nights: int
+
+
+planner = ClaudeAgent("planner", model="claude-sonnet-5-5", output=Trip)
+
+
+@pytest.mark.parametrize(
+    "wrong", ['claude answers: {"city": "Rome"}', "claude: Rome, I should say."]
+)
+def test_an_answer_that_is_corrected_is_followed_by_the_conversations_next_line(
+    memory_swarm_of, fake_claude, wrong
+):
+    fake_claude.plays(f"""
+        user: a trip to Rome
+        {wrong}
+        claude answers: {{"city": "Rome", "nights": "two"}}
+        claude answers: {{"city": "Rome", "nights": 2}}
+
+        user:
+        claude: nobody asked this.
+    """)
+    memory = memory_swarm_of(planner)
+    assert memory.submit(planner, prompt="a trip to Rome, please").result() == Trip(
+        city="Rome", nights=2
+    )
+    fake_claude.assert_paid(turns=3)
+    assert fake_claude.asked == ["a trip to Rome, please"]
+    assert len(fake_claude.corrected) == 2
+    assert "nights" in fake_claude.corrected[1]
+    fake_claude.assert_corrected("nights")
+    with pytest.raises(AssertionError, match="nothing was corrected for 'colour'"):
+        fake_claude.assert_corrected("colour")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from sqswarm import Fail, TaskContext, agent
-from sqswarm.schemas.errors import InvalidArguments, TaskFailed, TimedOut
+from sqswarm.schemas.errors import InputRequired, InvalidArguments, TaskFailed, TimedOut
 from sqswarm.testing import Duplicate, Failure, Kill, MemorySwarm, Throttle, kill_everywhere
 
 CHARGED: list[str] = []
@@ -83,7 +83,7 @@ def test_a_question_stays_open_until_it_is_answered(memory):
     memory.run()
     assert task.status() == "input_required"
     assert [one.id for one in memory.inbox()] == [task.id]
-    with pytest.raises(TimedOut, match="asks 'approve'"):
+    with pytest.raises(InputRequired, match="asks 'approve'"):
         task.result()
     task.answer("approve", {"ok": False})
     with pytest.raises(TaskFailed, match="nobody wants it"):
@@ -219,7 +219,7 @@ async def kinder(items: list[str], *, ctx: TaskContext) -> str:
 
 
 def test_what_waits_goes_on_with_the_code_that_is_deployed(memory):
-    task = memory.submit(order, items=["pen"])
+    task = memory.submit("order", items=["pen"])  # `kinder` returns another type than `order`
     memory.run()
     memory.deploy(kinder)
     task.answer("approve", {"ok": True})

@@ -17,7 +17,12 @@ NOT_AWAITED = {"agents", "principal"}
 
 
 def public(kind):
-    return {name: found for name, found in vars(kind).items() if not name.startswith("_")}
+    return {
+        name: found
+        for part in reversed(kind.__mro__[:-1])
+        for name, found in vars(part).items()
+        if not name.startswith("_")
+    }
 
 
 MEMBERS = [
@@ -34,7 +39,7 @@ def test_both_clients_have_the_same_names(blocking, awaited):
 
 @pytest.mark.parametrize(("blocking", "awaited", "name"), MEMBERS)
 def test_a_name_has_one_shape_in_both_clients(blocking, awaited, name):
-    mine, theirs = vars(blocking)[name], vars(awaited)[name]
+    mine, theirs = public(blocking)[name], public(awaited)[name]
     assert type(mine) is type(theirs)
     mine, theirs = getattr(blocking, name), getattr(awaited, name)
     assert inspect.getdoc(mine)

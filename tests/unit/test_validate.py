@@ -18,7 +18,8 @@ VALIDATOR = Validator(CatalogueEntry.of(score.spec))
 
 
 def test_valid_arguments_become_compact_json():
-    assert VALIDATOR.encode({"text": "ü", "weights": {}}) == '{"text":"ü","weights":{}}'
+    given = {"text": "ü", "weights": {}}
+    assert VALIDATOR.encode(given) == ('{"text":"ü","weights":{}}', given)
 
 
 @pytest.mark.parametrize(

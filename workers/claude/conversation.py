@@ -29,6 +29,9 @@ _ENDS = {
     "model_context_window_exceeded": ("ContextOverflow", "the conversation is too long"),
 }
 
+CORRECTION = "That is not an answer of the form that was asked for:"
+"""How a model is told that its answer breaks the output's schema; the conversation goes on."""
+
 
 async def converse(config: ClaudeConfig, prompt: str, ctx: TaskContext) -> Any:
     """Return the model's answer to `prompt`.
@@ -154,4 +157,4 @@ def _parsed(config: ClaudeConfig, text: str) -> tuple[Any, str | None]:
         )
     except ValueError as error:
         problems = str(error)
-    return None, f"That is not an answer of the form that was asked for: {problems}"
+    return None, f"{CORRECTION} {problems}"

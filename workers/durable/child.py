@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Generic
 
 from sqswarm.dispatcher.connection import Connection
+from sqswarm.dispatcher.jsonable import encoded
+from sqswarm.dispatcher.typed import Parse, R
 from sqswarm.dispatcher.validate import check_names
 from sqswarm.dispatcher.view import read_payload
 from sqswarm.schemas.errors import ChildFailed, TaskNotFound, UndeclaredCall, UnknownAgent
 from sqswarm.schemas.journal import DEPTH_LIMIT, WIDTH_LIMIT, PlannedChild, child_id, child_key
-from sqswarm.schemas.json import JsonObject, loads
+from sqswarm.schemas.json import loads
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.results import error_object, unwrap
 from sqswarm.schemas.task import TaskRecord, task_key, task_of
@@ -22,17 +24,18 @@ from sqswarm.workers.runtime.outcome import ChildrenWait, Fail
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChildTask:
+class ChildTask(Generic[R]):
     """A task that an agent would like to have run: `ctx.gather` runs it."""
 
     agent: str
-    arguments: JsonObject
+    arguments: Any
     ordering_key: str | None = None
     session_id: str | None = None
+    parse: Parse | None = field(default=None, repr=False, compare=False)
 
 
 async def run_children(
-    journal: Journal, tasks: Sequence[ChildTask], *, return_exceptions: bool
+    journal: Journal, tasks: Sequence[ChildTask[Any]], *, return_exceptions: bool
 ) -> list[Any]:
     """Return the results of child tasks in order, or suspend until there are some.
 
@@ -52,22 +55,27 @@ async def run_children(
             await journal.suspend(operation, [ChildrenWait(children=tuple(new))])
         async with journal.machinery():
             results = await _results(journal, planned)
+    results = [
+        value if task.parse is None or isinstance(value, ChildFailed) else task.parse(value)
+        for task, value in zip(tasks, results, strict=True)
+    ]
     failed = next((r for r in results if isinstance(r, ChildFailed)), None)
     if failed is not None and not return_exceptions:
         raise failed
     return results
 
 
-def _planned(journal: Journal, task: ChildTask) -> PlannedChild:
+def _planned(journal: Journal, task: ChildTask[Any]) -> PlannedChild:
     try:
-        what = child_key(task.agent, task.arguments, 0).rpartition(".")[0]
+        _, arguments = encoded(task.arguments, place="arguments")
+        what = child_key(task.agent, arguments, 0).rpartition(".")[0]
     except (TypeError, ValueError) as error:
         message = f"arguments of the child task of {task.agent!r} are not JSON: {error}"
         raise Fail(message, type="InvalidArguments") from error
     return PlannedChild(
         key=f"{what}.{journal.number(child_name(what))}",
         agent=task.agent,
-        arguments=task.arguments,
+        arguments=arguments,
         ordering_key=task.ordering_key,
         session_id=task.session_id,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from sqswarm.backends.log import Log
 from sqswarm.schemas.naming import NamedAgent, agent_name
@@ -15,7 +15,8 @@ from sqswarm.workers.runtime.outcome import Fail
 if TYPE_CHECKING:  # they come from modules that need this one
     from datetime import timedelta
 
-    from sqswarm.schemas.json import JsonObject
+    from sqswarm.dispatcher.typed import AnyAsync, AnyPlain, Async, P, Plain, R, Takes, Waits
+    from sqswarm.schemas.errors import ChildFailed
     from sqswarm.workers.durable.child import ChildTask
     from sqswarm.workers.durable.journal import Journal
     from sqswarm.workers.durable.remote import Remote
@@ -95,35 +96,97 @@ class TaskContext:
             retries=retries,
         )
 
+    @overload
     def task(
         self,
-        agent: str | NamedAgent,
+        agent: str,
         /,
         *,
         ordering_key: str | None = None,
         session_id: str | None = None,
         **arguments: Any,
-    ) -> ChildTask:
+    ) -> ChildTask[Any]: ...
+
+    @overload
+    def task(self, agent: Waits[P, R], /, *args: P.args, **kwargs: P.kwargs) -> ChildTask[R]: ...
+
+    @overload
+    def task(self, agent: Async[P, R], /, *args: P.args, **kwargs: P.kwargs) -> ChildTask[R]: ...
+
+    @overload
+    def task(
+        self, agent: AnyAsync[R], /, *, ordering_key: str | None, **arguments: Any
+    ) -> ChildTask[R]: ...
+
+    @overload
+    def task(
+        self, agent: AnyAsync[R], /, *, session_id: str | None, **arguments: Any
+    ) -> ChildTask[R]: ...
+
+    @overload
+    def task(self, agent: Takes[P, R], /, *args: P.args, **kwargs: P.kwargs) -> ChildTask[R]: ...
+
+    @overload
+    def task(self, agent: Plain[P, R], /, *args: P.args, **kwargs: P.kwargs) -> ChildTask[R]: ...
+
+    @overload
+    def task(
+        self, agent: AnyPlain[R], /, *, ordering_key: str | None, **arguments: Any
+    ) -> ChildTask[R]: ...
+
+    @overload
+    def task(
+        self, agent: AnyPlain[R], /, *, session_id: str | None, **arguments: Any
+    ) -> ChildTask[R]: ...
+
+    def task(  # type: ignore[misc] # no agent has an argument of an option's name: RESERVED
+        self,
+        agent: str | NamedAgent,
+        /,
+        *args: Any,
+        ordering_key: str | None = None,
+        session_id: str | None = None,
+        **arguments: Any,
+    ) -> ChildTask[Any]:
         """Describe a child task for `gather`; nothing happens yet."""
+        from sqswarm.dispatcher.typed import arguments_of, parser_of
         from sqswarm.workers.durable.child import ChildTask
 
         return ChildTask(
             agent=agent_name(agent),
-            arguments=arguments,
+            arguments=arguments_of(agent, args, arguments),
             ordering_key=ordering_key,
             session_id=session_id,
+            parse=parser_of(agent),
         )
 
-    async def call(self, agent: str | NamedAgent, /, **arguments: Any) -> Any:
+    @overload
+    async def call(self, agent: str, /, **arguments: Any) -> Any: ...
+
+    @overload
+    async def call(self, agent: Waits[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+    @overload
+    async def call(self, agent: Async[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+    @overload
+    async def call(self, agent: Takes[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+    @overload
+    async def call(self, agent: Plain[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+    async def call(self, agent: str | NamedAgent, /, *args: Any, **arguments: Any) -> Any:
         """Run a child task and return its result; this task waits without a worker meanwhile.
 
+        Of an agent that is given as itself, that is what its annotation says; by its name, JSON.
         Raises ChildFailed where it failed or was cancelled; UnknownAgent, UndeclaredCall and
         InvalidArguments before it is started.
         """
-        return (await self.gather(self.task(agent, **arguments)))[0]
+        given: Any = agent  # the overloads have said what goes with what
+        return (await self.gather(self.task(given, *args, **arguments)))[0]
 
     async def gather(
-        self, *work: ChildTask | Awaitable[Any], return_exceptions: bool = False
+        self, *work: ChildTask[Any] | Awaitable[Any], return_exceptions: bool = False
     ) -> list[Any]:
         """Run child tasks side by side and return their results in order.
 
@@ -147,17 +210,69 @@ class TaskContext:
         results, values = iter(ended), iter(rest)
         return [next(results if isinstance(piece, ChildTask) else values) for piece in work]
 
+    @overload
+    async def map(
+        self,
+        agent: str,
+        rows: Iterable[Any],
+        /,
+        *,
+        return_exceptions: Literal[False] = False,
+        **common: Any,
+    ) -> list[Any]: ...
+
+    @overload
+    async def map(
+        self,
+        agent: AnyAsync[R],
+        rows: Iterable[Any],
+        /,
+        *,
+        return_exceptions: Literal[False] = False,
+        **common: Any,
+    ) -> list[R]: ...
+
+    @overload
+    async def map(
+        self,
+        agent: AnyPlain[R],
+        rows: Iterable[Any],
+        /,
+        *,
+        return_exceptions: Literal[False] = False,
+        **common: Any,
+    ) -> list[R]: ...
+
+    @overload
+    async def map(
+        self, agent: str, rows: Iterable[Any], /, *, return_exceptions: bool, **common: Any
+    ) -> list[Any]: ...
+
+    @overload
+    async def map(
+        self, agent: AnyAsync[R], rows: Iterable[Any], /, *, return_exceptions: bool, **common: Any
+    ) -> list[R | ChildFailed]: ...
+
+    @overload
+    async def map(
+        self, agent: AnyPlain[R], rows: Iterable[Any], /, *, return_exceptions: bool, **common: Any
+    ) -> list[R | ChildFailed]: ...
+
     async def map(
         self,
         agent: str | NamedAgent,
-        rows: Iterable[JsonObject],
+        rows: Iterable[Any],
         /,
         *,
         return_exceptions: bool = False,
         **common: Any,
     ) -> list[Any]:
         """Run one child task per row of arguments, `common` added to each; results in order."""
-        tasks = [self.task(agent, **{**common, **row}) for row in rows]
+        from sqswarm.dispatcher.jsonable import jsonable
+
+        given: Any = agent
+        named = [row if isinstance(row, dict) else jsonable(row, place="a row") for row in rows]
+        tasks = [self.task(given, **{**common, **row}) for row in named]
         return await self.gather(*tasks, return_exceptions=return_exceptions)
 
     async def ask(

@@ -21,7 +21,7 @@ class Filed(BaseModel):
 
 
 @agent(timeout=30, topics=["documents"])
-async def archive(title: str, text: str, *, ctx: TaskContext) -> Filed:
+async def archive(ctx: TaskContext, title: str, text: str) -> Filed:
     """File a document under its keywords; what is secret only once a person agrees."""
     words = await ctx.call(keywords, title=title, text=text)  # a task of its own
     if "secret" in words:

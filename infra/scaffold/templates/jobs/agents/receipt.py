@@ -6,7 +6,7 @@ from agents import mail
 
 
 @agent(timeout=20, max_attempts=5, topics=["orders"], rate="50/minute")
-async def receipt(order: str, email: str, cents: int, *, ctx: TaskContext) -> str:
+async def receipt(ctx: TaskContext, order: str, email: str, cents: int) -> str:
     """Mail a receipt; says the mail's id."""
     if "@" not in email:
         raise Fail(f"{email!r} is no address", type="BadAddress")  # no attempt can mend it

@@ -8,7 +8,7 @@ DAY_S = 24 * 3600
 
 
 @agent(timeout=20, topics=["orders"])
-async def remind(order: str, email: str, cents: int, *, ctx: TaskContext) -> list[str]:
+async def remind(ctx: TaskContext, order: str, email: str, cents: int) -> list[str]:
     """Ask for a review after three days, and once more after a week; says the mails' ids."""
     sent = []
     for days in (3, 4):
