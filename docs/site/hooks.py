@@ -1,7 +1,7 @@
 """What the site's build adds to the pages: the parts that are made from code, and llms.txt.
 
-A page says `<!-- generated: NAME -->` where such a part goes: in the repository it stays a page that
-reads well, and nothing generated is kept.
+A page says `<!-- generated: NAME -->` where such a part goes: in the repository it stays a page
+that reads well, and nothing generated is kept.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from mkdocs.structure.files import File
 ROOT = Path(__file__).parents[2]
 PARTS = {"cli": cli_reference, "errors": error_reference}
 
-BORROWED = ("CHANGELOG.md", "localstack/README.md", *(
-    path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("examples/*/README.md"))
-))
+BORROWED = (
+    "CHANGELOG.md",
+    "localstack/README.md",
+    *(path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("examples/*/README.md"))),
+)
 """Documents outside of docs/ that are pages all the same."""
 
 _PART = re.compile(r"<!-- generated: (\w+) -->")
@@ -88,7 +90,7 @@ def _source_of(page: str) -> str:
 
 
 def _lead(found: re.Match[str], home: str, page: str) -> str:
-    """Return the link as it has to be on the site; its text alone where the site has no such page."""
+    """Return the link as the site has it; its text alone where the site has no such page."""
     text, target, anchor = found[1], found[2], found[3] or ""
     path = posixpath.normpath(posixpath.join(posixpath.dirname(home), target))
     if path.startswith("docs/"):
