@@ -77,7 +77,7 @@ check: $(VENV)/installed ## Lint, types, import directions, CloudFormation, know
 	@echo "check: clean"
 
 docs: $(VENV)/installed ## Build the site of the documents into build/site; a broken link fails
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "docs: build/site/index.html; diagrams and search need a server: $(BIN)/python -m http.server --directory build/site"
 
 format: $(VENV)/installed ## Format and mend what can be mended

@@ -7,6 +7,10 @@ import inspect
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
+
+import sqswarm
+from sqswarm.schemas.errors import SwarmError
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("schemas", "backends", "dispatcher", "workers", "infra", "testing")
@@ -22,8 +26,8 @@ _EXITS = {
 def error_reference() -> str:
     """Return Markdown: a heading for each error class, its cause, its fix and its exit code."""
     parts = []
-    for error in sorted(error_classes(), key=lambda each: (each is not _root(), each.__name__)):
-        parents = [base.__name__ for base in error.__mro__[1:] if issubclass(base, _root())]
+    for error in sorted(error_classes(), key=lambda each: (each is not SwarmError, each.__name__)):
+        parents = [base.__name__ for base in error.__mro__[1:] if issubclass(base, SwarmError)]
         cause = inspect.cleandoc(error.__doc__ or "")
         lines = [
             f"### {error.__name__}",
@@ -36,38 +40,30 @@ def error_reference() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def error_classes() -> list[type]:
+def error_classes() -> list[type[SwarmError]]:
     """Return every public class below SwarmError, wherever it is declared."""
-    root = _root()
-    found = {root}
+    found = {SwarmError}
     for module in _modules():
         for value in vars(module).values():
-            if isinstance(value, type) and issubclass(value, root) and value.__name__[0] != "_":
+            if isinstance(value, type) and issubclass(value, SwarmError):
                 found.add(value)
-    return list(found)
+    return [error for error in found if not error.__name__.startswith("_")]
 
 
-def fix_of(error: type) -> str:
-    """Return the hint of a class; one that is made for each case says so in its own words."""
-    hint: str = error.hint  # type: ignore[attr-defined]
-    return hint if hint != _root().hint or error is _root() else "The message's own hint says it."
+def fix_of(error: type[SwarmError]) -> str:
+    """Return the hint of a class; where each error has one of its own, say so."""
+    if error is not SwarmError and error.hint == SwarmError.hint:
+        return "Each error has a hint of its own."
+    return error.hint
 
 
-def _where(error: type) -> str:
-    import sqswarm
-
+def _where(error: type[SwarmError]) -> str:
     name = error.__name__
     home = "sqswarm" if name in sqswarm.__all__ else error.__module__
     return f"`from {home} import {name}`"
 
 
-def _root() -> type:
-    from sqswarm import SwarmError
-
-    return SwarmError
-
-
-def _modules() -> Iterator[object]:
+def _modules() -> Iterator[ModuleType]:
     """Yield the modules that declare an error: others may be heavy, or not installed."""
     names, declared = {"SwarmError"}, dict(_classes())
     while more := {name for name, (bases, _) in declared.items() if bases & names} - names:
