@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run test proof conformance check format up down bench clean
+.PHONY: help install run test proof conformance check docs format up down bench clean
 
 PYTHON ?= python3
 PORT ?= 4566
@@ -75,6 +75,10 @@ check: $(VENV)/installed ## Lint, types, import directions, CloudFormation, know
 	@$(CHECKOV) --config-file infra/checkov.yaml -f $(VENV)/everything.json
 	@$(BIN)/python tests/packaging/audit.py
 	@echo "check: clean"
+
+docs: $(VENV)/installed ## Build the site of the documents into build/site; a broken link fails
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "docs: build/site/index.html; diagrams and search need a server: $(BIN)/python -m http.server --directory build/site"
 
 format: $(VENV)/installed ## Format and mend what can be mended
 	@$(BIN)/ruff check --fix .

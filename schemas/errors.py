@@ -9,7 +9,7 @@ class SwarmError(Exception):
     """Root of every error this project raises on purpose.
 
     `hint` is one sentence that says what to do about it; `exit_code` is what the
-    command line ends with when the error reaches it (design.md §5).
+    command line ends with when the error reaches it.
     """
 
     hint: str = "Run `sqswarm doctor`: it checks the set-up and says how to mend it."

@@ -209,11 +209,11 @@ def _agents(request: pytest.FixtureRequest) -> list[Any]:
     """Return the agents of the closest marker, or the project's."""
     from sqswarm.workers.registry import load_agents
 
-    mark = request.node.get_closest_marker("agents")
-    if mark is not None:
-        names = [one for one in mark.args if isinstance(one, str)]
+    marked = _marked(request)
+    if marked is not None:
+        names = [one for one in marked if isinstance(one, str)]
         loaded = list(load_agents(names).values()) if names else []
-        return [*(one for one in mark.args if not isinstance(one, str)), *loaded]
+        return [*(one for one in marked if not isinstance(one, str)), *loaded]
     from sqswarm.infra.project import find_project
 
     project = find_project(request.config.rootpath)
@@ -222,11 +222,30 @@ def _agents(request: pytest.FixtureRequest) -> list[Any]:
 
 
 def _modules(request: pytest.FixtureRequest) -> tuple[str, ...]:
-    """Return the names of the modules of the closest marker; none where the project's count."""
+    """Return the names of the modules of the closest marker; none where the project's count.
+
+    An agent stands for the module that it is declared in.
+    """
+    return tuple(dict.fromkeys(_module(one) for one in _marked(request) or ()))
+
+
+def _module(one: Any) -> str:
+    from sqswarm.workers.agent import Agent
+
+    if isinstance(one, str):
+        return one
+    return str(one.__module__ if isinstance(one, Agent) else one.__name__)
+
+
+def _marked(request: pytest.FixtureRequest) -> list[Any] | None:
+    """Return what the closest marker `agents` names; None where there is no such marker."""
     mark = request.node.get_closest_marker("agents")
     if mark is None:
-        return ()
-    return tuple(one if isinstance(one, str) else str(one.__name__) for one in mark.args)
+        return None
+    given: list[Any] = []
+    for one in mark.args:
+        given += one if isinstance(one, (list, tuple)) else [one]
+    return given
 
 
 def _tell(request: pytest.FixtureRequest, title: str, tell: Callable[[], str]) -> None:

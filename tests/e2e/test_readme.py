@@ -1,32 +1,23 @@
 """The README is executed: its files are written, its commands run, in its order."""
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from documented import blocks
 
 ROOT = Path(__file__).parents[2]
-BLOCK = re.compile(
-    r"(?:<!-- (?P<mark>[^>]*?) -->\n)?```(?P<language>\w+)\n(?P<text>.*?)```", re.DOTALL
-)
-
-
-def blocks(path):
-    """Return (mark, language, text) of every fenced block."""
-    found = BLOCK.finditer(path.read_text())
-    return [(m["mark"] or "", m["language"], m["text"]) for m in found]
 
 
 def test_every_block_of_the_readme_is_run_or_says_why_not():
     ci = (ROOT / ".ci" / "run").read_text()
-    for mark, language, text in blocks(ROOT / "README.md"):
-        if mark.startswith(("file: ", "run", "not run: ")):
+    for block in blocks(ROOT / "README.md"):
+        if block.mark.startswith(("file: ", "run", "not run: ")):
             continue
-        commands = [line.split("#")[0].strip() for line in text.splitlines()]
-        assert language == "bash"
+        commands = [line.split("#")[0].strip() for line in block.text.splitlines()]
+        assert block.language == "bash"
         for command in commands:
             assert command.replace("make ", "make --no-print-directory ") in ci, command
 
@@ -40,15 +31,15 @@ def test_the_readme_works_from_top_to_bottom(emulator, tmp_path):
         "SQSWARM_STAGE": "readme",
     }
     printed = ""
-    for mark, _, text in blocks(ROOT / "README.md"):
-        if mark.startswith("file: "):
-            file = tmp_path / mark.removeprefix("file: ")
+    for block in blocks(ROOT / "README.md"):
+        if block.mark.startswith("file: "):
+            file = tmp_path / block.about
             file.parent.mkdir(exist_ok=True)
-            file.write_text(text)
-        elif mark == "run":
+            file.write_text(block.text)
+        elif block.mark == "run":
             # The emulator of these tests runs already, on a port of its own.
             up = f"sqswarm up --emulator {emulator.kind} --port {emulator.port}\n"
-            script = text.replace("sqswarm up\n", up)
+            script = block.text.replace("sqswarm up\n", up)
             ran = subprocess.run(
                 ["bash", "-euo", "pipefail", "-c", script],
                 cwd=tmp_path,

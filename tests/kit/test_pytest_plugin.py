@@ -83,6 +83,10 @@ def test_plain(memory_swarm):
 def test_alone(memory_swarm):
     assert memory_swarm.submit(shop.weigh, item="x").result() == 1
 
+@pytest.mark.agents([shop.weigh, "shop"])
+def test_a_name_in_the_list(memory_swarm):
+    assert buy(memory_swarm) == "paid 8"
+
 @pytest.mark.faults(Kill(during="charge"), Duplicate())
 def test_faults(memory_swarm):
     assert buy(memory_swarm) == "paid 8"
@@ -136,13 +140,20 @@ def test_deployed(swarm, again):
     journal = json.loads(json.dumps(export_journal(swarm, task.id)))
     assert replay(journal, shop.order).waits == ("ask approve",)
 
+@pytest.mark.agents([shop.weigh, "shop"])
 def test_both(swarm, local_aws):
     queues = local_aws.client("sqs").list_queues()["QueueUrls"]
     assert any("sqswarm-test-weigh" in url for url in queues)
 """
 
 TESTS = {
-    "test_in_memory.py": ["test_plain", "test_alone", "test_faults", "test_no_aws"],
+    "test_in_memory.py": [
+        "test_plain",
+        "test_alone",
+        "test_a_name_in_the_list",
+        "test_faults",
+        "test_no_aws",
+    ],
     "test_with_boto3.py": ["test_services[1]", "test_services[2]"],
     "test_deployed.py": ["test_deployed[1]", "test_deployed[2]", "test_both"],
 }
@@ -207,7 +218,7 @@ def check(foreign, *, seed, processes=2):
 def test_a_run_in_memory_needs_no_emulator_and_tells_nothing(foreign):
     ran = run(foreign, "test_in_memory.py")
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "4 passed" in ran.stdout
+    assert "5 passed" in ran.stdout
     assert "sqswarm" not in ran.stdout
 
 
