@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqswarm.schemas.history import (
     FIRST_KEPT,
+    WAITS,
     AttemptOutcome,
     RecordedAttempt,
     attempts,
@@ -78,7 +79,7 @@ def course(record: TaskRecord, *, now_ms: int) -> Course:
     elif ready_ms is not None and is_waiting(record):
         found.append(Stretch(kind=None, name="", began_ms=ready_ms, ended_ms=end_ms))
     elif ready_ms is not None and last is not AttemptOutcome.CANCELLED:
-        after_wait = last in {None, AttemptOutcome.SUSPENDED}
+        after_wait = last is None or last in WAITS
         found += _until(ready_ms, record.resumed_ms if after_wait else None, end_ms, name)
     return Course(stretches=tuple(found), ended_ms=end_ms, left_out=history.left_out)
 

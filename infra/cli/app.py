@@ -49,6 +49,7 @@ VERBS: dict[str, dict[str, str]] = {
         "ui": "ui:ui",
         "dlq": "dlq:dlq",
         "redrive": "redrive:redrive",
+        "resume": "resume:resume",
         "purge": "purge:purge",
         "stats": "stats:stats",
         "logs": "logs:logs",

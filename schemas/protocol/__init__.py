@@ -21,7 +21,9 @@ from sqswarm.schemas.protocol.end import (
     settle_lean,
     without_arguments,
 )
+from sqswarm.schemas.protocol.park import park, park_unheld, resume
 from sqswarm.schemas.protocol.run import (
+    PARKED,
     Lease,
     acquire,
     acquire_new,
@@ -46,6 +48,7 @@ from sqswarm.schemas.protocol.step import (
 from sqswarm.schemas.protocol.wait import answer, ask, count, fire, plan, sleep, wake
 
 __all__ = [
+    "PARKED",
     "STEP_PREFIX",
     "Ending",
     "Lease",
@@ -67,6 +70,8 @@ __all__ = [
     "link_redriven",
     "listed_under",
     "mark_due",
+    "park",
+    "park_unheld",
     "place_mark",
     "plan",
     "postpone",
@@ -77,6 +82,7 @@ __all__ = [
     "release",
     "renew",
     "republish",
+    "resume",
     "settle",
     "settle_lean",
     "sleep",

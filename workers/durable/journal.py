@@ -4,7 +4,8 @@ Each step, child, question and sleep has a name within its task, made of what it
 that was before; a replay finds it by that name. Two rules tell an agent that makes other calls
 than before from one that merely reaches them in another order side by side with others: an
 operation with nothing beside it may not be new where another is recorded, and no run may return
-before it met all that is recorded.
+before it met all that is recorded. A run that breaks one of them ends there, and its task is parked
+until code comes that fits.
 """
 
 from __future__ import annotations
@@ -14,18 +15,20 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import NoReturn
 
+from sqswarm.backends.redact import hide
 from sqswarm.schemas import protocol
 from sqswarm.schemas.errors import AttemptCancelled, LeaseLost
 from sqswarm.schemas.journal import Place, is_too_long
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.park import Misfit
 from sqswarm.schemas.protocol import Lease, Ran
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.value import dataclass
 from sqswarm.schemas.writes import Item, Refused, Write, WriteOutcome
 from sqswarm.workers.durable.journal_entry import JournalEntry, read_past
 from sqswarm.workers.durable.quiescence import TICKS, Quiescence
-from sqswarm.workers.runtime.outcome import Fail, NonDeterministic, Suspended, Wait
+from sqswarm.workers.runtime.outcome import Fail, Misfitted, Suspended, Wait
 from sqswarm.workers.runtime.worker_context import WorkerContext
 
 _LOOK_EVERY_MS = 1000
@@ -76,7 +79,7 @@ class Journal(Quiescence):
         self._uses: dict[str, int] = {}
         self._open: set[Operation] = set()
         self._entered = 0
-        self._difference: NonDeterministic | None = None
+        self._misfit: Misfit | None = None
         self._waits: list[Wait] = []
         self._at = Place(position=0, alone=True)
         self._looked_ms = 0
@@ -98,7 +101,7 @@ class Journal(Quiescence):
     ) -> AsyncIterator[tuple[Operation, dict[str, JournalEntry]]]:
         """Open one operation under its names; gives it and what is recorded of them.
 
-        Raises NonDeterministic where it is new in a place that belongs to another.
+        The run ends here where it is new in a place that belongs to another.
         """
         if self.closed:  # a `finally` of a run that waits: its clean-up must not run now
             raise self._over()
@@ -115,10 +118,14 @@ class Journal(Quiescence):
             self._met.update(names)
             new = [name for name in names if name not in found]
             if new and operation.alone:
-                self._check(operation, new[0], recorded)
+                await self._check(operation, new[0], recorded)
             yield operation, found
         finally:
             self._open.discard(operation)
+
+    async def has_recorded(self) -> bool:
+        """Tell whether earlier runs of the task have recorded anything."""
+        return self.has_past and bool(await read_past(self.worker, self.lease))
 
     async def knows(self, name: str) -> bool:
         """Tell whether an earlier run has recorded `name`; that is not to meet it."""
@@ -168,18 +175,25 @@ class Journal(Quiescence):
         """Return when a step's record may be forgotten: not before the longest sleep is over."""
         return self.worker.now_ms() // 1000 + _KEPT_S
 
-    def _check(self, operation: Operation, name: str, recorded: dict[str, JournalEntry]) -> None:
+    async def _check(
+        self, operation: Operation, name: str, recorded: dict[str, JournalEntry]
+    ) -> None:
         for other, was in recorded.items():
             if other not in self._met and was.alone and was.position <= operation.position:
-                self._difference = NonDeterministic(
-                    f"this run's operation {operation.position + 1} is {name!r}, "
-                    f"where {other!r} is recorded"
-                )
-                raise self._difference
+                await self.misfits(other_than_recorded(operation.position, other, name))
 
-    async def difference(self) -> NonDeterministic | None:
+    async def misfits(self, misfit: Misfit) -> NoReturn:
+        """End the run, whose code does otherwise than is recorded.
+
+        It is cancelled, as one that waits: what it could catch it could go on past.
+        """
+        self._misfit = self._misfit or misfit
+        self.suspended.set()
+        await self.forever()
+
+    async def misfit(self) -> Misfit | None:
         """Return what a run that is about to end did otherwise than is recorded."""
-        if self._difference is None and self._has_past:
+        if self._misfit is None and self.has_past:
             left = [
                 (was.position, name)
                 for name, was in (await self._load()).items()
@@ -187,19 +201,22 @@ class Journal(Quiescence):
             ]
             if left:
                 position, name = min(left)
-                self._difference = NonDeterministic(
-                    f"this run ended without {name!r}, which is recorded as operation "
-                    f"{position + 1}"
+                self._misfit = Misfit(
+                    why=f"this run ended without {name!r}, which is recorded as operation "
+                    f"{position + 1}",
+                    place=position + 1,
+                    recorded=name,
                 )
-        return self._difference
+        return self._misfit
 
     @property
-    def _has_past(self) -> bool:
+    def has_past(self) -> bool:
+        """Tell whether earlier runs of the task may have recorded something."""
         record = self.lease.record
         return record is not None and (record.attempt > 1 or record.waits is not None)
 
     async def _load(self) -> dict[str, JournalEntry]:
-        if self._recorded is None and not self._has_past:
+        if self._recorded is None and not self.has_past:
             self._recorded = {}
         if self._recorded is not None:
             return self._recorded
@@ -227,8 +244,10 @@ class Journal(Quiescence):
     def _over(self) -> LeaseLost:
         return LeaseLost(f"this run of task {self.lease.task_id} is over")
 
-    def outcome(self) -> Suspended:
+    def outcome(self) -> Suspended | Misfitted:
         """Return what the run waits for, after `suspended`; raises what broke it."""
+        if self._misfit is not None:
+            return Misfitted(misfit=self._misfit)
         if self.broke is not None:
             raise self.broke
         return Suspended(waits=tuple(self._waits), at=self._at)
@@ -251,3 +270,22 @@ class Journal(Quiescence):
             if item is not None:
                 self._cancelled = TaskRecord.from_item(item).status is Status.CANCELLED
         return self._cancelled
+
+
+def other_than_recorded(position: int, recorded: str, got: str) -> Misfit:
+    """Return what is wrong with a run whose operation number `position` (from 0) is another."""
+    return Misfit(
+        why=f"this run's operation {position + 1} is {got!r}, where {recorded!r} is recorded",
+        place=position + 1,
+        recorded=recorded,
+        got=got,
+    )
+
+
+def taken_otherwise(position: int, recorded: str, error: ValueError) -> Misfit:
+    """Return what is wrong with a run that takes something else for what is recorded."""
+    return Misfit(
+        why=hide(f"what is recorded of {recorded!r} is not what this code takes: {error}"),
+        place=position + 1,
+        recorded=recorded,
+    )

@@ -26,7 +26,15 @@ from sqswarm.schemas.results import INTERNAL_ERROR, INVALID_PARAMS
 from sqswarm.workers.agent import AnyAgent
 from sqswarm.workers.durable.context import TaskContext
 from sqswarm.workers.durable.journal import Journal
-from sqswarm.workers.runtime.outcome import Broke, Fail, Failed, Outcome, Retry, Returned
+from sqswarm.workers.runtime.outcome import (
+    Broke,
+    Fail,
+    Failed,
+    Misfitted,
+    Outcome,
+    Retry,
+    Returned,
+)
 from sqswarm.workers.runtime.threads import on_thread
 
 _CLEAN_UP_S = 2.0
@@ -95,8 +103,8 @@ class AgentExecutor:
         if journal is not None:
             if value is _SUSPENDED:
                 return journal.outcome()
-            if (difference := await journal.difference()) is not None:
-                raise difference
+            if (misfit := await journal.misfit()) is not None:
+                return Misfitted(misfit=misfit)
         text, wrapped = self._signature.encode(value)
         return Returned(text=text, wrapped=wrapped)
 
