@@ -7,6 +7,7 @@ parked tasks is the list of what is left to do, so a walk that is broken off is 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
 
 from sqswarm.backends.ports.store import Index
 from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
@@ -47,20 +48,16 @@ async def resume_parked(connection: Connection, records: Sequence[TaskRecord]) -
     One that somebody else has resumed, ended or parked anew meanwhile is left to that.
     """
     now = connection.runner.now_ms()
+    versions = [new_version(connection.runner.random_bits) for _ in records]
     writes = [
-        protocol.resume(
-            record,
-            v=new_version(connection.runner.random_bits),
-            now_ms=now,
-            due_at_ms=now + DUE_GRACE_MS,
-        )
-        for record in records
+        protocol.resume(record, v=v, now_ms=now, due_at_ms=now + DUE_GRACE_MS)
+        for record, v in zip(records, versions, strict=True)
     ]
     outcomes = await connection.store.write_many(writes)
     going = [
-        TaskRecord.from_item(outcome.item)
-        for outcome in outcomes
-        if isinstance(outcome, Applied) and outcome.item is not None
+        replace(record, v=v, publishes=0)
+        for record, v, outcome in zip(records, versions, outcomes, strict=True)
+        if isinstance(outcome, Applied) or (outcome.item and outcome.item["v"] == v)
     ]
     # Whoever dies before this leaves them in the sweep index.
     await republish(connection, going)

@@ -38,10 +38,12 @@ from sqswarm.schemas.protocol.run import (
     without_history,
 )
 from sqswarm.schemas.protocol.step import (
+    PATCH_PREFIX,
     STEP_PREFIX,
     Ran,
     fence,
     record_failure,
+    record_patch,
     record_step,
     step_key,
 )
@@ -49,6 +51,7 @@ from sqswarm.schemas.protocol.wait import answer, ask, count, fire, plan, sleep,
 
 __all__ = [
     "PARKED",
+    "PATCH_PREFIX",
     "STEP_PREFIX",
     "Ending",
     "Lease",
@@ -78,6 +81,7 @@ __all__ = [
     "postpone_unread",
     "progress",
     "record_failure",
+    "record_patch",
     "record_step",
     "release",
     "renew",

@@ -120,8 +120,7 @@ def test_what_differs_is_told_with_its_place():
         shown = memory.get(task.id).to_json()
         assert shown["parked"]["why"] == parked["why"]
         assert shown["status"] == "working"
-        kinds = [span.name for span in memory.timeline(task.id).spans]
-        assert kinds
+        assert [span.name for span in memory.timeline(task.id).spans][-1] == "parked"
 
 
 def test_a_parked_task_costs_nothing_and_loses_nothing_for_years():

@@ -26,7 +26,7 @@ from sqswarm.schemas.protocol import Lease, Ran
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.value import dataclass
 from sqswarm.schemas.writes import Item, Refused, Write, WriteOutcome
-from sqswarm.workers.durable.journal_entry import JournalEntry, read_past
+from sqswarm.workers.durable.journal_entry import JournalEntry, patch_name, read_past
 from sqswarm.workers.durable.quiescence import TICKS, Quiescence
 from sqswarm.workers.runtime.outcome import Fail, Misfitted, Suspended, Wait
 from sqswarm.workers.runtime.worker_context import WorkerContext
@@ -60,6 +60,10 @@ class Operation:
         return Place(position=self.position, alone=self.alone)
 
 
+class PastUnread(BaseException):
+    """A run must know what is recorded, and it is not read yet: no agent catches it."""
+
+
 class Journal(Quiescence):
     """One run's view of its task: `operation` opens each call, `suspend` ends the run in a wait."""
 
@@ -71,6 +75,9 @@ class Journal(Quiescence):
         self.writing = asyncio.Lock()
         """Held while a step is recorded: two transactions on one task would only conflict."""
         self._recorded: dict[str, JournalEntry] | None = None
+        self._patches: dict[str, bool] = {}
+        """Patches that this run came by, and whether it goes by their new branches."""
+        self._past_patches: frozenset[str] = frozenset()
         self._reading = asyncio.Lock()
         self._met: set[str] = set()
         self._failures: list[Failure] = []
@@ -123,6 +130,43 @@ class Journal(Quiescence):
         finally:
             self._open.discard(operation)
 
+    def patched(self, name: str) -> bool:
+        """Tell whether this run goes by a patch's new branch, once and for all.
+
+        It does where an earlier run went by it, and where nothing is recorded of what comes after
+        this place. Raises PastUnread where that is not known yet: `read` first, and run again.
+        """
+        if name not in self._patches:
+            if self._recorded is None and self.has_past:
+                raise PastUnread
+            left = (self._recorded or {}).keys() - self._met
+            self._patches[name] = name in self._past_patches or not left
+        return self._patches[name]
+
+    @property
+    def new_patches(self) -> list[str]:
+        """Return the patches whose new branches this run goes by and that are not recorded yet."""
+        return [name for name, new in self._patches.items() if new and not self._has(name)]
+
+    def _has(self, patch: str) -> bool:
+        return patch in self._past_patches
+
+    async def read(self) -> None:
+        """Read what earlier runs have recorded."""
+        past = await read_past(self.worker, self.lease) if self.has_past else {}
+        self._recorded = {k: v for k, v in past.items() if not k.startswith(patch_name(""))}
+        self._past_patches = frozenset(
+            k.removeprefix(patch_name("")) for k in past.keys() - self._recorded.keys()
+        )
+
+    def run_again(self) -> None:
+        """Begin the run anew, which has recorded nothing so far."""
+        self._reset()
+        self._met.clear()
+        self._uses.clear()
+        self._open.clear()
+        self._entered = 0
+
     async def has_recorded(self) -> bool:
         """Tell whether earlier runs of the task have recorded anything."""
         return self.has_past and bool(await read_past(self.worker, self.lease))
@@ -157,14 +201,20 @@ class Journal(Quiescence):
                 )
                 for one in failures
             ]
+            patches = self.new_patches
+            kept += [protocol.record_patch(lease, name, ttl_s=self.expires_s()) for name in patches]
             held, *outcomes = await worker.store.transact([protocol.fence(lease), *writes, *kept])
             if isinstance(held, Refused):
                 raise self.lost(held.item)
-            self._failures = [one for one in self._failures if one not in failures]
             told = outcomes[len(writes) :]
-            if any(isinstance(outcome, Refused) for outcome in told):
-                # A failure stands there already, so nothing happened: once more without them.
-                _, *outcomes = await worker.store.transact([protocol.fence(lease), *writes])
+            good = [not isinstance(outcome, Refused) for outcome in told]
+            left = [one for one, stands in zip(kept, good, strict=True) if stands]
+            if len(left) < len(kept):
+                # Some stand there already, so nothing happened: once more without those.
+                fence = protocol.fence(lease)
+                _, *outcomes = await worker.store.transact([fence, *writes, *left])
+            self._failures = [one for one in self._failures if one not in failures]
+            self._past_patches |= set(patches)
         return outcomes[: len(writes)]
 
     def ran(self, operation: Operation) -> Ran:
@@ -210,6 +260,11 @@ class Journal(Quiescence):
         return self._misfit
 
     @property
+    def has_waited(self) -> bool:
+        """Tell whether earlier runs of the task have waited for something."""
+        return self.lease.record is not None and self.lease.record.waits is not None
+
+    @property
     def has_past(self) -> bool:
         """Tell whether earlier runs of the task may have recorded something."""
         record = self.lease.record
@@ -222,8 +277,8 @@ class Journal(Quiescence):
             return self._recorded
         async with self.machinery(), self._reading:
             if self._recorded is None:
-                self._recorded = await read_past(self.worker, self.lease)
-        return self._recorded
+                await self.read()
+        return self._recorded or {}
 
     async def suspend(self, operation: Operation, waits: Sequence[Wait]) -> NoReturn:
         """Wait, for ever as far as this run is concerned: it ends once nothing else moves.
@@ -250,7 +305,8 @@ class Journal(Quiescence):
             return Misfitted(misfit=self._misfit)
         if self.broke is not None:
             raise self.broke
-        return Suspended(waits=tuple(self._waits), at=self._at)
+        patches = tuple(self.new_patches)
+        return Suspended(waits=tuple(self._waits), at=self._at, patches=patches)
 
     def lost(self, item: Item | None) -> LeaseLost:
         """Return the error for an attempt whose write was refused, given what stands there."""

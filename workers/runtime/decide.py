@@ -108,6 +108,7 @@ class Suspend:
 
     waits: tuple[Wait, ...]
     at: Place
+    patches: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,8 +140,8 @@ def decide(outcome: Outcome, *, attempt: int, max_attempts: int, jitter: float) 
     match outcome:
         case Returned(text=text, wrapped=wrapped):
             return Complete(text=text, wrapped=wrapped)
-        case Suspended(waits=waits, at=at):
-            return Suspend(waits=waits, at=at)
+        case Suspended(waits=waits, at=at, patches=patches):
+            return Suspend(waits=waits, at=at, patches=patches)
         case Misfitted(misfit=misfit):
             return Park(misfit=misfit)
         case Failed(error_type=kind, message=message, code=code):

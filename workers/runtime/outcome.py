@@ -96,10 +96,14 @@ Wait = ChildrenWait | AskWait | SleepWait
 
 @dataclass(frozen=True, kw_only=True)
 class Suspended:
-    """Nothing of the run is on the move any more: it waits, and `at` says where it stands."""
+    """Nothing of the run is on the move any more: it waits, and `at` says where it stands.
+
+    `patches` are those whose new branches it goes by from now on.
+    """
 
     waits: tuple[Wait, ...]
     at: Place
+    patches: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
