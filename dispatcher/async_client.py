@@ -27,6 +27,7 @@ from sqswarm.dispatcher.lifecycle.cancel import cancel
 from sqswarm.dispatcher.lifecycle.dead_letter_groups import DeadLetterGroups, group_dead_letters
 from sqswarm.dispatcher.lifecycle.dead_letters import Chosen, DeadLetters, peek
 from sqswarm.dispatcher.lifecycle.redrive import Redriven, redrive, redrive_dead_letters
+from sqswarm.dispatcher.lifecycle.resume import resume
 from sqswarm.dispatcher.listing import TaskPage, list_tasks
 from sqswarm.dispatcher.pause import pause_agents, read_paused, resume_agents
 from sqswarm.dispatcher.publish import publish
@@ -178,6 +179,11 @@ class AsyncSwarm(AsyncStarting):
             limit=limit,
             cursor=cursor,
         )
+
+    async def resume_task(self, task_id: str, *, agent: str | NamedAgent | None = None) -> Status:
+        """Let a parked task go on and return its status; see `Swarm.resume_task`."""
+        name = None if agent is None else agent_name(agent)
+        return await resume(self._connection, task_id, agent=name)
 
     async def redrive(self, task_id: str) -> AsyncTask[Any]:
         """Run an ended task again as a new task; see `Swarm.redrive`."""

@@ -176,8 +176,20 @@ class Swarm(Starting):
             )
         )
 
+    def resume_task(self, task_id: str, *, agent: str | NamedAgent | None = None) -> Status:
+        """Let a parked task go on and return its status; `sqswarm deploy` does so by itself.
+
+        It is parked again, with no attempt used, where its code still does not fit its journal.
+        Raises TaskNotFound, UnknownAgent where its agent is not deployed, and UsageError for a
+        task that is not parked.
+        """
+        return run_straight(self._swarm.resume_task(task_id, agent=agent))
+
     def redrive(self, task_id: str) -> Task[Any]:
-        """Run an ended task again, as a new task linked to the old; a repeat returns the same."""
+        """Run an ended task again, as a new task linked to the old; a repeat returns the same.
+
+        A parked task is cancelled first.
+        """
         return self._handle(run_straight(self._swarm.redrive(task_id)))
 
     def redrive_dead_letters(

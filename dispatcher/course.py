@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqswarm.schemas.history import (
     FIRST_KEPT,
+    WAITS,
     AttemptOutcome,
     RecordedAttempt,
     attempts,
@@ -21,6 +22,10 @@ _BETWEEN = {
     AttemptOutcome.LOST: "redelivery",
     AttemptOutcome.HANDED_BACK: "redelivery",
 }
+
+
+PARKED = "parked"
+"""What a wait is called that is for other code."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +64,8 @@ def course(record: TaskRecord, *, now_ms: int) -> Course:
     for number, one in enumerate(history.attempts):
         if history.left_out and number == FIRST_KEPT:
             ready_ms = None  # when the one before it ended is among what is left out
-        found += _until(ready_ms, one.resumed_ms, one.began_ms, name)
+        wait = PARKED if last is AttemptOutcome.PARKED else ""
+        found += _until(ready_ms, one.resumed_ms, one.began_ms, name, wait=wait)
         resumed = one.resumed_ms is not None and last is not None
         found.append(
             Stretch(
@@ -76,20 +82,23 @@ def course(record: TaskRecord, *, now_ms: int) -> Course:
     if ready_ms is not None and last in _ENDS:
         end_ms = ready_ms
     elif ready_ms is not None and is_waiting(record):
-        found.append(Stretch(kind=None, name="", began_ms=ready_ms, ended_ms=end_ms))
+        wait = PARKED if last is AttemptOutcome.PARKED else ""
+        found.append(Stretch(kind=None, name=wait, began_ms=ready_ms, ended_ms=end_ms))
     elif ready_ms is not None and last is not AttemptOutcome.CANCELLED:
-        after_wait = last in {None, AttemptOutcome.SUSPENDED}
-        found += _until(ready_ms, record.resumed_ms if after_wait else None, end_ms, name)
+        after_wait = last is None or last in WAITS
+        wait = PARKED if last is AttemptOutcome.PARKED else ""
+        resumed_ms = record.resumed_ms if after_wait else None
+        found += _until(ready_ms, resumed_ms, end_ms, name, wait=wait)
     return Course(stretches=tuple(found), ended_ms=end_ms, left_out=history.left_out)
 
 
 def _until(
-    ready_ms: int | None, resumed_ms: int | None, began_ms: int | None, name: str
+    ready_ms: int | None, resumed_ms: int | None, began_ms: int | None, name: str, *, wait: str
 ) -> Iterator[Stretch]:
     """Yield what lies before an attempt: a wait, where it was resumed from one, and the queue."""
     if resumed_ms is not None:
         if ready_ms is not None:
-            yield Stretch(kind=None, name="", began_ms=ready_ms, ended_ms=resumed_ms)
+            yield Stretch(kind=None, name=wait, began_ms=ready_ms, ended_ms=resumed_ms)
         ready_ms = resumed_ms
     if ready_ms is not None:
         yield Stretch(kind=SpanKind.QUEUE, name=name, began_ms=ready_ms, ended_ms=began_ms)

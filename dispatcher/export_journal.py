@@ -14,7 +14,7 @@ from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.view import find, not_found
 from sqswarm.schemas.journal import child_id, entries
 from sqswarm.schemas.json import JsonObject, loads
-from sqswarm.schemas.protocol import STEP_PREFIX
+from sqswarm.schemas.protocol import PATCH_PREFIX, STEP_PREFIX
 from sqswarm.schemas.task import TaskRecord, task_key
 from sqswarm.schemas.writes import Item, Key
 
@@ -33,7 +33,7 @@ async def export_journal(
         raise not_found(connection, task_id)
     found = await connection.store.read_group(record.key.pk)
     task = next(item for item in found if item["sk"] == record.key.sk)
-    steps = [item for item in found if item["sk"].startswith(STEP_PREFIX)]
+    steps = [item for item in found if item["sk"].startswith((STEP_PREFIX, PATCH_PREFIX))]
     payloads: dict[str, str] = {}
     await _read_payloads(connection, [task, *steps, *entries(record.waits)], payloads)
     keys = list(children_of(record, payloads))

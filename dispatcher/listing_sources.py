@@ -22,7 +22,7 @@ from sqswarm.schemas.activity import (
 )
 from sqswarm.schemas.json import loads
 from sqswarm.schemas.lifecycle import Status
-from sqswarm.schemas.protocol import listed_under, place_mark
+from sqswarm.schemas.protocol import PARKED, listed_under, place_mark
 from sqswarm.schemas.tags import wears
 from sqswarm.schemas.task import DUE_SHARDS, task_key, task_of
 from sqswarm.schemas.task_filter import TaskFilter
@@ -95,6 +95,8 @@ class Source:
 
 def sources_of(wanted: TaskFilter, agents: Sequence[str]) -> list[Source]:
     """Return where tasks that a filter wants can be, those of `agents`."""
+    if wanted.parked:
+        return [_index_source(PARKED, agent, share=len(agents)) for agent in agents]
     statuses = {Status.FAILED} if wanted.error_type is not None else set(Status)
     if wanted.status is not None:
         statuses &= {wanted.status}
@@ -103,16 +105,8 @@ def sources_of(wanted: TaskFilter, agents: Sequence[str]) -> list[Source]:
     found: list[Source] = []
     listed = [one for one in Status if one in statuses & _LISTED]
     for agent in agents:
-        found += [
-            Source(
-                index=Index.STATUS,
-                partition=listed_under(status, agent),
-                limit=max(_LEAST, _INDEXED // (len(agents) * len(listed))),
-                exact=True,
-                candidates=_listed,
-            )
-            for status in listed
-        ]
+        share = len(agents) * len(listed)
+        found += [_index_source(status, agent, share=share) for status in listed]
         if statuses - _LISTED:
             found.append(
                 Source(
@@ -135,6 +129,17 @@ def sources_of(wanted: TaskFilter, agents: Sequence[str]) -> list[Source]:
             for shard in range(DUE_SHARDS)
         ]
     return found
+
+
+def _index_source(status: Status | str, agent: str, *, share: int) -> Source:
+    """Return where an agent's tasks of a status stand, one of `share` that are read together."""
+    return Source(
+        index=Index.STATUS,
+        partition=listed_under(status, agent),
+        limit=max(_LEAST, _INDEXED // share),
+        exact=True,
+        candidates=_listed,
+    )
 
 
 _LISTED = {Status.FAILED, Status.CANCELLED, Status.INPUT_REQUIRED}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from sqswarm.backends.redact import hide
-from sqswarm.dispatcher.course import Course, Stretch
+from sqswarm.dispatcher.course import PARKED, Course, Stretch
 from sqswarm.dispatcher.lifecycle.answer import DECLINED_KEY
 from sqswarm.schemas.history import (
     AttemptOutcome,
@@ -16,7 +16,7 @@ from sqswarm.schemas.history import (
     brief,
     error_text,
 )
-from sqswarm.schemas.journal import entries
+from sqswarm.schemas.journal import PATCH, entries
 from sqswarm.schemas.json import JsonObject, loads
 from sqswarm.schemas.protocol import STEP_PREFIX
 from sqswarm.schemas.task import TaskRecord
@@ -54,9 +54,12 @@ def spans_of(
             spans.append(
                 Span(kind=one.kind, name=one.name, began_ms=one.began_ms, ended_ms=one.ended_ms)
             )
-        elif number == 0:
+        elif number == 0 or one.name == PARKED:
             delay = Span(
-                kind=SpanKind.SLEEP, name="delay", began_ms=one.began_ms, ended_ms=one.ended_ms
+                kind=SpanKind.SLEEP,
+                name=one.name or "delay",
+                began_ms=one.began_ms,
+                ended_ms=one.ended_ms,
             )
             spans.append(delay)
         else:
@@ -166,7 +169,8 @@ def _waits(record: TaskRecord) -> Iterator[_Wait]:
         alone = number if entry["kind"] == "children" else -1
         return entry.get("at", record.created_ms), entry["kind"], alone
 
-    for (at_ms, _, _), several in groupby(enumerate(entries(record.waits)), key=suspension):
+    waited = [one for one in enumerate(entries(record.waits)) if one[1]["kind"] != PATCH]
+    for (at_ms, _, _), several in groupby(waited, key=suspension):
         yield _Wait(at_ms=at_ms, entries=tuple(several))
 
 

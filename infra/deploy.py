@@ -25,6 +25,7 @@ from sqswarm.infra.deployment.code import replace_code
 from sqswarm.infra.deployment.drift import Drift, mend
 from sqswarm.infra.deployment.inspect import inspect
 from sqswarm.infra.deployment.leftovers import remove_leftovers
+from sqswarm.infra.deployment.parked import resume_parked
 from sqswarm.infra.deployment.record import (
     Record,
     object_exists,
@@ -116,6 +117,11 @@ def bundle_of(plan: Plan, *, local: bool) -> Bundle:
     )
 
 
+def deployed_now(catalogue: Catalogue) -> bytes:
+    """Return a catalogue's text as of a deployment that ends now."""
+    return replace(catalogue, deployed_ms=int(1000 * time.time())).dump().encode()
+
+
 class _Deployer:
     """One run of `deploy`: what its steps share."""
 
@@ -132,7 +138,7 @@ class _Deployer:
         self._bundle = bundle_of(plan, local=settings.local)
         old = read_object(self._clients("s3"), self._names.bucket, CATALOGUE_KEY)
         catalogue = plan.catalogue if old is None else plan.catalogue.after(Catalogue.load(old))
-        self._catalogue = catalogue.dump().encode()
+        self._catalogue = catalogue
 
     def run(self) -> Deployment:
         s3, bucket = self._clients("s3"), self._names.bucket
@@ -141,7 +147,7 @@ class _Deployer:
             template=self._plan.template_digest,
             code_key=self._bundle.key,
             stack_code_key=self._stack_code_key(old),
-            catalogue=sha256(self._catalogue).hexdigest(),
+            catalogue=sha256(self._catalogue.dump().encode()).hexdigest(),
         )
         if old == wanted:
             self._reports.step("nothing has changed: checking that all of it is there")
@@ -155,7 +161,7 @@ class _Deployer:
                     self._reports.step("giving the functions their code again")
                     replace_code(self._topology, self._clients, key=wanted.code_key)
                     self._check_start()
-                return finished
+                return self._with_parked(finished, missed=True)
             self._reports.step("some of it is gone: building it again")
         if old is None or old.code_key != wanted.code_key:
             self._reports.step("checking what the agents import")
@@ -186,11 +192,16 @@ class _Deployer:
             if old is not None:
                 self._take_back(old, wanted)
             raise
-        write_object(s3, bucket, CATALOGUE_KEY, self._catalogue)
+        write_object(s3, bucket, CATALOGUE_KEY, deployed_now(self._catalogue))
         write_record(s3, bucket, wanted)
         keep = {wanted.code_key, wanted.stack_code_key, old.code_key if old else ""}
         prune(s3, bucket, keep=keep)
-        return finished
+        return self._with_parked(finished)
+
+    def _with_parked(self, finished: Deployment, *, missed: bool = False) -> Deployment:
+        """Let parked tasks meet the code that is deployed now."""
+        told = resume_parked(self._settings, self._clients, self._reports.step, missed=missed)
+        return replace(finished, notes=(*finished.notes, *told))
 
     def _stack_code_key(self, old: Record | None) -> str:
         """Return the code key for the stack itself.
@@ -256,6 +267,7 @@ class _Deployer:
                 replace_code(self._topology, self._clients, key=old.code_key)
             if taken_back:
                 write_record(s3, bucket, old)
+            resume_parked(self._settings, self._clients)  # what did not start may have parked some
 
     def _roll_back(self, old: Record | None) -> bool:
         """Take a failed update back, as AWS does by itself; return whether it was.

@@ -141,11 +141,12 @@ class Catalogue:
     """The agents of one stage, in the order of their names.
 
     `removed` names those that earlier deployments had: their tasks, sessions and costs are still
-    asked for.
+    asked for. `deployed_ms` is when the code was last deployed (Unix milliseconds, 0: not known).
     """
 
     agents: Mapping[str, CatalogueEntry]
     removed: tuple[str, ...] = ()
+    deployed_ms: int = 0
 
     @classmethod
     def of(cls, specs: Iterable[AgentSpec]) -> Catalogue:
@@ -209,7 +210,8 @@ class Catalogue:
     def dump(self) -> str:
         """Return the JSON text that `load` reads."""
         agents = [entry.to_json() for entry in self.agents.values()]
-        return dumps({"format": FORMAT, "agents": agents, "removed": [*self.removed]})
+        told = {"format": FORMAT, "agents": agents, "removed": [*self.removed]}
+        return dumps({**told, "deployed": self.deployed_ms} if self.deployed_ms else told)
 
     @classmethod
     def load(cls, text: str | bytes) -> Catalogue:
@@ -224,7 +226,9 @@ class Catalogue:
             )
         entries = [CatalogueEntry.from_json(entry) for entry in document["agents"]]
         return cls(
-            agents={entry.name: entry for entry in entries}, removed=tuple(document["removed"])
+            agents={entry.name: entry for entry in entries},
+            removed=tuple(document["removed"]),
+            deployed_ms=document.get("deployed", 0),
         )
 
 

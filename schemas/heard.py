@@ -43,8 +43,9 @@ class Attempt:
     `ready_ms` is when it could have begun: its message was sent, or its sleep was over. A run
     ends (`ended_ms`) some time before what became of it is recorded (`recorded_ms`).
     `outcome` is what became of it, once that is recorded: `completed` or `failed` (the task's one
-    result), `retried`, `suspended` (it waits for children, people or time), `handed-back` (the
-    worker was told to stop) or `lost` (another worker has it, or nothing could be recorded).
+    result), `retried`, `suspended` (it waits for children, people or time), `parked` (its
+    code does not fit its journal), `handed-back` (the worker was told to stop) or `lost` (another
+    worker has it, or nothing could be recorded).
     `error_type` and `error` are what is recorded; `exception` is what the agent raised. `record` is
     the task's as the lease was taken, with its history; None where the attempt made it.
     """

@@ -43,8 +43,13 @@ class AttemptOutcome(StrEnum):
     """Its worker was told to stop."""
     LOST = "lost"
     """Its worker died, or could not write down how it ended."""
+    PARKED = "parked"
+    """The code did otherwise than is recorded: the task waits for code that fits."""
     CANCELLED = "cancelled"
 
+
+WAITS = frozenset({AttemptOutcome.SUSPENDED, AttemptOutcome.PARKED})
+"""Outcomes after which a task waits for something."""
 
 _CODES = {one.value[0]: one for one in AttemptOutcome if one is not AttemptOutcome.CANCELLED}
 
@@ -147,8 +152,9 @@ def attempts(record: TaskRecord, *, now_ms: int) -> Attempts:
 
 
 def is_waiting(record: TaskRecord) -> bool:
-    """Tell whether a task waits for children, people or time, or did when it was cancelled."""
-    return record.phase in {Phase.WAITING, Phase.SLEEPING} or bool(record.asks)
+    """Tell whether a task waits (for children, people, time, code), or did when cancelled."""
+    waits = record.phase in {Phase.WAITING, Phase.SLEEPING, Phase.PARKED}
+    return waits or bool(record.asks)
 
 
 def _unended(record: TaskRecord, now_ms: int) -> tuple[AttemptOutcome | None, int | None]:
@@ -164,7 +170,7 @@ def _unended(record: TaskRecord, now_ms: int) -> tuple[AttemptOutcome | None, in
 
 def _resumed_ms(kept: list[Any], record: TaskRecord | None) -> int | None:
     """Return when the wait before the next attempt was over, if it comes after one."""
-    after_wait = not kept or kept[-1][3] == AttemptOutcome.SUSPENDED.value[0]
+    after_wait = not kept or _CODES[kept[-1][3]] in WAITS
     return record.resumed_ms if record is not None and after_wait else None
 
 

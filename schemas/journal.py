@@ -26,6 +26,9 @@ WIDTH_LIMIT = 10_000
 PLAN_INLINE_LIMIT_BYTES = 4096
 """A larger plan is a claim check: every count of a child is billed by the record's size."""
 
+PATCH = "patch"
+"""Kind of an entry that is no wait: the task goes by the new branch of this patch."""
+
 WAITS_LIMIT_BYTES = 200 * 1024
 """A journal over this fails its task: it shares the item's 400 KB with arguments and result."""
 
@@ -130,6 +133,12 @@ def with_asks(waits: str | None, names: Iterable[str], *, at: Place, now_ms: int
     """Return the journal with questions."""
     new = [{**_entry("ask", at, now_ms), "name": name} for name in names]
     return dumps([*entries(waits), *new])
+
+
+def with_patches(waits: str | None, names: Iterable[str], *, now_ms: int) -> str | None:
+    """Return the journal with the patches whose new branch a run has taken."""
+    new = [{"kind": PATCH, "name": name, "at": now_ms} for name in names]
+    return dumps([*entries(waits), *new]) if new else waits
 
 
 def is_too_long(waits: str) -> bool:

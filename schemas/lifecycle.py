@@ -23,11 +23,13 @@ class Status(StrEnum):
 
 
 class Phase(StrEnum):
-    """Why a `working` task is not running: `waiting` and `sleeping` keep workers away."""
+    """Why a `working` task is not running: the next three keep workers away."""
 
     RUN = "run"
     WAITING = "waiting"
     SLEEPING = "sleeping"
+    PARKED = "parked"
+    """Its code does not fit its journal, or is gone: it goes on with code that fits."""
     CHILDREN_DONE = "children_done"
 
 
@@ -40,6 +42,8 @@ class Event(StrEnum):
     FIRED = "fired"
     SLEPT = "slept"
     WOKEN = "woken"
+    PARKED = "parked"
+    RESUMED = "resumed"
     ASKED = "asked"
     ANSWERED = "answered"
     COMPLETED = "completed"
@@ -58,6 +62,8 @@ TRANSITIONS: Mapping[tuple[Status, Event], Status] = MappingProxyType(
         (Status.WORKING, Event.FIRED): Status.WORKING,
         (Status.WORKING, Event.SLEPT): Status.WORKING,
         (Status.WORKING, Event.WOKEN): Status.WORKING,
+        (Status.WORKING, Event.PARKED): Status.WORKING,
+        (Status.WORKING, Event.RESUMED): Status.WORKING,
         (Status.WORKING, Event.ASKED): Status.INPUT_REQUIRED,
         (Status.WORKING, Event.COMPLETED): Status.COMPLETED,
         (Status.WORKING, Event.FAILED): Status.FAILED,

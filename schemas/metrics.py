@@ -24,6 +24,8 @@ RETRIED = "Retried"
 """Attempts that failed, and are followed by another."""
 SUSPENDED = "Suspended"
 """Attempts that ended in a wait: for children, people or a time."""
+PARKED = "Parked"
+"""Attempts whose code did not fit what its task has recorded: the task waits for code that does."""
 LOST = "Lost"
 """Attempts that came to nothing: another has the task, nobody answered, the worker stopped."""
 STEPS = "Steps"
@@ -43,7 +45,7 @@ FAILURE_RATE = "FailureRate"
 """100 for an attempt that failed, 0 for another: their average is the share."""
 
 UNITS = {
-    **dict.fromkeys((STARTED, COMPLETED, FAILED, RETRIED, SUSPENDED, LOST, STEPS), "Count"),
+    **dict.fromkeys((STARTED, COMPLETED, FAILED, RETRIED, SUSPENDED, PARKED, LOST, STEPS), "Count"),
     **dict.fromkeys((INPUT_TOKENS, OUTPUT_TOKENS, MICRO_DOLLARS), "Count"),
     **dict.fromkeys((QUEUE_WAIT, RUN_TIME, BATCH_TIME), "Milliseconds"),
     FAILURE_RATE: "Percent",

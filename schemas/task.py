@@ -54,7 +54,8 @@ class TaskRecord:
     journal of what the task has waited for (journal.py), `open_asks` numbers what is still
     asked. `depth` is 0 for a task that no other task started. `parent` is `<task id>#<number>`, a
     task of `parent_agent`. `began` is the attempt that runs and `history` the ones before it
-    (history.py); `resumed_ms` is when the last wait was over.
+    (history.py); `resumed_ms` is when the last wait was over. `parked` is why it was parked last,
+    as JSON (park.py): it is while its phase says so.
     """
 
     task_id: str
@@ -97,6 +98,7 @@ class TaskRecord:
     began: str | None = None
     history: str | None = None
     resumed_ms: int | None = None
+    parked: str | None = None
     tags: Tags = field(default_factory=dict)
     open_asks: frozenset[int] = frozenset()
     asks: JsonObject = field(default_factory=dict)
@@ -111,6 +113,14 @@ class TaskRecord:
     def error_type(self) -> str | None:
         """Return a failed task's type of error."""
         return None if self.error is None else error_type_of(self.error)
+
+    @property
+    def parked_now(self) -> JsonObject | None:
+        """Return why the task is parked (park.py); None where it is not."""
+        if self.status is not Status.WORKING or self.phase is not Phase.PARKED:
+            return None
+        shown: JsonObject = loads(self.parked or "{}")
+        return {**shown, "at": iso(shown.get("at", self.updated_ms))}
 
     @property
     def unbegun(self) -> bool:
@@ -255,6 +265,7 @@ class TaskRecord:
             "pendingChildren": len(self.pending) or None,
             "inputRequests": input_requests(self.asks) or None,
             "tags": self.tags or None,
+            "parked": self.parked_now,
             "error": self.error,
         }
         return {name: value for name, value in shown.items() if value is not None}
@@ -302,6 +313,7 @@ OPTIONAL_TEXTS = (
     "waits",
     "began",
     "history",
+    "parked",
 )
 """Attributes stored under their field's name, as text, where they are set."""
 

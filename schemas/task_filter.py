@@ -20,6 +20,9 @@ from sqswarm.schemas.value import dataclass
 Moment = datetime | timedelta | str
 """A time: itself (one without a zone is UTC), how long ago, or text of either: `90m`, ISO 8601."""
 
+PARKED = "parked"
+"""Asked for as if it were a status: the `working` tasks that wait for code that fits."""
+
 MOMENT_HINT = "Write 90s, 15m, 1h or 7d for so long ago, or a time like 2026-11-21T08:00:00Z."
 
 _AGO = re.compile(r"([0-9]{1,9})([smhdw])")
@@ -50,10 +53,12 @@ class TaskFilter:
     """Which tasks are wanted; all that is given must fit.
 
     `since_ms` and `until_ms` (Unix milliseconds) are about when a task last began, ended, asked
-    or was cancelled. `where` are tags it must have, `error_type` is a failed task's.
+    or was cancelled. `where` are tags it must have, `error_type` is a failed task's. `parked` are
+    those that are `working` and wait for code that fits their journal.
     """
 
     status: Status | None = None
+    parked: bool = False
     agent: str | None = None
     principal: str | None = None
     since_ms: int | None = None
@@ -75,12 +80,13 @@ class TaskFilter:
         where: Mapping[str, str] | None = None,
     ) -> TaskFilter:
         """Return the filter that a caller describes; raises UsageError for what is none."""
-        known = [one.value for one in Status]
+        known = [*(one.value for one in Status), PARKED]
         if status is not None and status not in known:
             message = f"there is no status {str(status)!r}"
             raise UsageError(message, hint=f"Choose one of {', '.join(known)}.")
         return cls(
-            status=None if status is None else Status(status),
+            status=_status(status),
+            parked=status == PARKED,
             agent=agent,
             principal=principal,
             since_ms=None if since is None else moment_ms_of(since, now_ms=now_ms),
@@ -93,6 +99,7 @@ class TaskFilter:
         """Tell whether a task is wanted, its time apart."""
         return (
             self.status in {None, record.status}
+            and (not self.parked or record.parked_now is not None)
             and self.agent in {None, record.agent}
             and self.principal in {None, record.principal}
             and self.error_type in {None, record.error_type}
@@ -102,8 +109,17 @@ class TaskFilter:
     @property
     def fingerprint(self) -> int:
         """Return what tells this filter from others, times apart: they move from page to page."""
-        told = [self.status, self.agent, self.principal, self.error_type, self.where]
+        told = [
+            *(PARKED if self.parked else self.status, self.agent, self.principal),
+            *(self.error_type, self.where),
+        ]
         return zlib.crc32(dumps(told).encode())
+
+
+def _status(given: Status | str | None) -> Status | None:
+    if given is None:
+        return None
+    return Status.WORKING if given == PARKED else Status(given)
 
 
 @dataclass(frozen=True, kw_only=True)

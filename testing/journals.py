@@ -28,12 +28,13 @@ from sqswarm.testing.operations import operation_name
 from sqswarm.testing.virtual_loop import LoopClock, VirtualLoop
 from sqswarm.workers.agent import AnyAgent
 from sqswarm.workers.durable.context import TaskContext
-from sqswarm.workers.durable.journal import Journal, Operation
+from sqswarm.workers.durable.journal import Journal, Operation, other_than_recorded
 from sqswarm.workers.durable.journal_entry import JournalEntry
 from sqswarm.workers.runtime.execute import AgentExecutor
 from sqswarm.workers.runtime.outcome import (
     Broke,
     Failed,
+    Misfitted,
     NonDeterministic,
     Outcome,
     Returned,
@@ -138,8 +139,8 @@ def _told(outcome: Outcome, journal: _ReplayJournal) -> Replayed:
             return Replayed(
                 returned=True, result=unwrap(loads(outcome.text), wrapped=outcome.wrapped)
             )
-        case Failed(error_type="NonDeterministic"):
-            raise NonDeterministic(outcome.message)
+        case Misfitted(misfit=misfit):
+            raise NonDeterministic(misfit)
         case Failed() | Broke():
             return Replayed(error=f"{outcome.error_type}: {outcome.message}")
         case Suspended():
@@ -175,7 +176,7 @@ class _ReplayJournal(Journal):
                 self.next = self.next or operation_name(new)
                 self.count_down()
                 await self.forever()
-            self._check_order(found, await self._load())
+            await self._check_order(found, await self._load())
             unanswered = [n for n in names if n.startswith("ask ") and not self._answered(n)]
             unfinished = await self._unfinished(names)
             if unanswered or unfinished:
@@ -184,7 +185,7 @@ class _ReplayJournal(Journal):
                 await self.forever()
             yield operation, found
 
-    def _check_order(
+    async def _check_order(
         self, found: dict[str, JournalEntry], recorded: dict[str, JournalEntry]
     ) -> None:
         """Refuse what comes before something that is recorded before it.
@@ -194,11 +195,7 @@ class _ReplayJournal(Journal):
         name, entry = min(found.items(), key=lambda one: one[1].position)
         for other, was in recorded.items():
             if other not in self._met and was.alone and was.position < entry.position:
-                self._difference = NonDeterministic(
-                    f"this run's operation {was.position + 1} is {name!r}, "
-                    f"where {other!r} is recorded"
-                )
-                raise self._difference
+                await self.misfits(other_than_recorded(was.position, other, name))
 
     def _answered(self, name: str) -> bool:
         record = self.lease.record

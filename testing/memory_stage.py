@@ -17,6 +17,7 @@ from sqswarm.backends.memory.store import MemoryStore
 from sqswarm.backends.ports.bus import Delivery, Outgoing
 from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.lifecycle.dead_letter_sweep import DeadLetterSweeper
+from sqswarm.dispatcher.lifecycle.resume import resume_all
 from sqswarm.dispatcher.lifecycle.sweep import Housekeeper
 from sqswarm.dispatcher.submit import Request, submit
 from sqswarm.dispatcher.view import TaskView, view
@@ -64,7 +65,11 @@ class MemoryStage:
     def deploy(self, *agents: AnyAgent) -> None:
         """Make `agents` what the stage runs from now on; its tasks and messages stay."""
         self.agents = agents
-        self.catalogue = Catalogue.of(spec_with_calls(one) for one in agents)
+        made = Catalogue.of(spec_with_calls(one) for one in agents)
+        before = getattr(self, "catalogue", None)
+        self.catalogue = replace(
+            made if before is None else made.after(before), deployed_ms=self.clock.now_ms()
+        )
         self.blobs.objects[self.blobs.address(CATALOGUE_KEY)] = self.catalogue.dump().encode()
         self.bus.make_queue(NAMES.dead_letter_queue(UNROUTED))
         for one in agents:
@@ -75,6 +80,11 @@ class MemoryStage:
         keeper = self.connection_for("keeper", operator=True)
         self.housekeeper = Housekeeper(keeper, self._log)
         self.dead_letter_sweeper = DeadLetterSweeper(keeper, self._log, self.housekeeper)
+
+    async def resume_parked(self) -> int:
+        """Let parked tasks meet the code of now, as the end of a deployment does."""
+        walk = resume_all(self.connection_for("deployer", operator=True), self.catalogue.names)
+        return sum([number async for number in walk])
 
     def _build(self, one: AnyAgent) -> None:
         spec = one.spec

@@ -139,10 +139,14 @@ class MemorySwarm(Swarm):
         return done
 
     def deploy(self, *agents: AnyAgent | Iterable[AnyAgent] | ModuleType) -> None:
-        """Replace agents by others of their names, or add some: what waits goes on with these."""
+        """Replace agents by others of their names, or add some: what waits goes on with these.
+
+        Parked tasks are resumed, as `sqswarm deploy` does.
+        """
         mine = {one.name: one for one in self.stage.agents}
         self.stage.deploy(*{**mine, **{one.name: one for one in _agents(agents)}}.values())
         self._swarm._connection.catalogue = self.stage.catalogue  # noqa: SLF001 - of its own client
+        self._on_the_loop(self.stage.resume_parked())
 
     # What goes wrong
 

@@ -30,6 +30,8 @@ def kind_of(write: Write) -> str:  # noqa: C901, PLR0912 - a table
         return "fire"
     if phase == "sleeping":
         return "sleep"
+    if phase == "parked":
+        return "park"
     if any(isinstance(c, Drop) for c in write.changes):
         return "count"
     if "answers" in sets:
@@ -37,7 +39,7 @@ def kind_of(write: Write) -> str:  # noqa: C901, PLR0912 - a table
     if status is not None and status != "working":
         return _BY_STATUS.get(status, "fail" if "error" in sets else str(status))
     if phase == "run":
-        return "wake"
+        return "wake" if "attempt" in sets else "resume"
     if any(isinstance(c, Add) for c in write.changes):
         return "acquire"
     if "publishes" in sets:

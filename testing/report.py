@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from sqswarm.dispatcher.client import Swarm
 from sqswarm.infra.cli.timeline_tree import timeline_lines
-from sqswarm.schemas.journal import entries
+from sqswarm.schemas.journal import PATCH, entries
 from sqswarm.schemas.task import TaskRecord, iso
 
 
@@ -20,6 +20,8 @@ def tasks_text(records: Iterable[TaskRecord]) -> Iterator[str]:
         if record.arguments is not None:
             yield f"  arguments {_cut(record.arguments.inline or record.arguments.ref or '')}"
         for entry in entries(record.waits):
+            if entry["kind"] == PATCH:
+                continue
             yield f"  has waited for {entry['kind']} {entry.get('name', '')}".rstrip()
         for key, asked in record.asks.items():
             yield f"  asks {key!r}: {_cut(asked['message'])}"

@@ -23,7 +23,7 @@ from sqswarm.schemas.metrics import OFF, SWITCH
 if TYPE_CHECKING:  # made with the first attempt
     from sqswarm.schemas.heard import Attempt, Batch, Step, TaskEnd
 
-_OF_OUTCOME = {"retried": metrics.RETRIED, "suspended": metrics.SUSPENDED}
+_OF_OUTCOME = {"retried": metrics.RETRIED, "suspended": metrics.SUSPENDED, "parked": metrics.PARKED}
 _OF_STATUS = {"completed": metrics.COMPLETED, "failed": metrics.FAILED}
 _OTHER = "Other"
 _TYPES = 20

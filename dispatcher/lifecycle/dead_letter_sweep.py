@@ -119,6 +119,7 @@ class DeadLetterSweeper:
             if record.status is Status.INPUT_REQUIRED or record.phase in {
                 Phase.WAITING,
                 Phase.SLEEPING,
+                Phase.PARKED,
             }:
                 return True  # what ends its wait publishes it anew
             now = self._connection.runner.now_ms()

@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from sqswarm.backends.ports.bus import Outgoing
 from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
+from sqswarm.dispatcher.lifecycle.cancel import cancel
 from sqswarm.dispatcher.lifecycle.dead_letters import (
     ALL,
     HELD_LIMIT,
@@ -34,11 +35,15 @@ _HELD_AT_ONCE = 50
 
 
 async def redrive(connection: Connection, task_id: str, *, agent: str | None = None) -> Submitted:
-    """Run an ended task again; a repeat returns the same new task.
+    """Run an ended task again; a repeat returns the same new task. A parked one is cancelled first.
 
-    Raises TaskNotFound, and UsageError for a task that has not ended or kept no arguments.
+    Raises TaskNotFound, and UsageError for a task that is on its way or kept no arguments.
     """
     record = await find(connection, task_id, agent=agent)
+    if record is not None and record.parked_now is not None:
+        connection.catalogue.agent(record.agent)
+        await cancel(connection, task_id, agent=record.agent)
+        record = await find(connection, task_id, agent=record.agent)
     if record is None:
         raise not_found(connection, task_id)
     if not record.status.terminal:

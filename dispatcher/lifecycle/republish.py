@@ -17,7 +17,7 @@ from sqswarm.schemas.task import TaskRecord
 async def republish(connection: Connection, records: Sequence[TaskRecord]) -> None:
     """Publish the tasks of `records` to their agents, or send them to their queues; ten a request.
 
-    A task whose agent is no longer deployed is left to housekeeping, which gives it up in time.
+    A task whose agent is no longer deployed is left to housekeeping, which parks it.
     """
     names = connection.names
     targets: dict[str, list[Outgoing]] = {}

@@ -16,12 +16,15 @@ from sqswarm.dispatcher.lifecycle.children import repair_waiting
 from sqswarm.dispatcher.lifecycle.completion import Completion, apply_completions
 from sqswarm.dispatcher.lifecycle.dead_letters import dead_letter_of_failure
 from sqswarm.dispatcher.lifecycle.republish import republish
+from sqswarm.dispatcher.lifecycle.resume import resume_parked
 from sqswarm.dispatcher.middleware import tell_ended
 from sqswarm.dispatcher.pause import read_paused
 from sqswarm.schemas import protocol
+from sqswarm.schemas.catalogue import CatalogueEntry
 from sqswarm.schemas.ids import new_version
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Phase, Status
+from sqswarm.schemas.park import is_worth_another_try, not_deployed
 from sqswarm.schemas.paused import Paused
 from sqswarm.schemas.results import error_object
 from sqswarm.schemas.task import DUE_SHARDS, TaskRecord
@@ -45,6 +48,7 @@ class Sweep:
     republished: int = 0
     resumed: int = 0
     failed: int = 0
+    parked: int = 0
     cleared: int = 0
     checked: int = 0
     broken: int = 0
@@ -99,7 +103,7 @@ class Housekeeper:
                 self._log.error("housekeeping.failed", task=item["pk"], error=repr(failed))
         return "broken"
 
-    async def _repair_due(self, record: TaskRecord) -> str:
+    async def _repair_due(self, record: TaskRecord) -> str:  # noqa: C901 - one a case
         now = self._connection.runner.now_ms()
         if record.due_at_ms is None or record.due_at_ms > now:
             return "checked"  # the index lags behind: it has moved on since
@@ -115,10 +119,14 @@ class Housekeeper:
             return await self._postpone(record, now + wait_ms)
         if record.phase is Phase.SLEEPING:
             return await self._wake(record, now)
+        entry = self._connection.catalogue.agents.get(record.agent)
+        if record.phase is Phase.PARKED:
+            return await self._look_again(record, entry)
         if record.lease_until_ms > now:
             return await self._postpone(record, record.lease_until_ms + DUE_GRACE_MS)
-        entry = self._connection.catalogue.agents.get(record.agent)
-        if entry is not None and record.attempt >= entry.max_attempts:
+        if entry is None:
+            return await self._park(record, now)
+        if record.attempt >= entry.max_attempts:
             return await self.fail_exhausted(record, f"the worker was lost {record.attempt} times")
         if record.agent in await self._who_is_paused():
             return await self._postpone(record, now + _PAUSED_LOOK_MS)
@@ -191,6 +199,27 @@ class Housekeeper:
             return "checked"
         await republish(self._connection, [TaskRecord.from_item(outcome.item)])
         return "resumed"
+
+    async def _look_again(self, record: TaskRecord, entry: CatalogueEntry | None) -> str:
+        """Resume a parked task that a worker of code before today's may have parked, once."""
+        if entry is not None and is_worth_another_try(
+            parked_ms=record.updated_ms,
+            deployed_ms=self._connection.catalogue.deployed_ms,
+            timeout_s=entry.timeout_s,
+        ):
+            return "resumed" if await resume_parked(self._connection, [record]) else "checked"
+        return await self._postpone(record, None)
+
+    async def _park(self, record: TaskRecord, now: int) -> str:
+        """Park a task whose agent is not deployed: a deployment that has it again resumes it."""
+        misfit = not_deployed(record.agent)
+        write = protocol.park_unheld(
+            record, why=misfit.text(at_ms=now), message=f"parked: {misfit.why}", now_ms=now
+        )
+        if isinstance(await self._connection.store.write(write), Applied):
+            self._log.warning("task.parked", task_id=record.task_id, why=misfit.why)
+            return "parked"
+        return "checked"
 
     async def _republish(self, record: TaskRecord, now: int) -> str:
         wait_ms = DUE_GRACE_MS << (record.publishes + 1)

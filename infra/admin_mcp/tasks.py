@@ -87,7 +87,8 @@ def tools(context: AdminContext) -> Iterator[OperationTool]:
     def list_tasks(
         *,
         status: Annotated[
-            TaskStatus | None, Field(description="Only tasks of this status.")
+            TaskStatus | Literal["parked"] | None,
+            Field(description="Only tasks of this status; `parked` ones wait for code that fits."),
         ] = None,
         agent: Annotated[str | None, Field(description="Only tasks of this agent.")] = None,
         since: Annotated[

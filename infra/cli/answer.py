@@ -41,6 +41,12 @@ def answer(
         ) from error
     with session.swarm() as swarm:
         status = swarm.decline(task_id, key) if decline else swarm.answer(task_id, key, given)
+        gone = not status.terminal and swarm.get(task_id).record.agent not in {
+            entry.name for entry in swarm.agents()
+        }
+    if gone:
+        session.note("its agent is not deployed: the answer is kept, and the task is parked until")
+        session.note("a deployment has its agent again (`sqswarm list --status parked`)")
     if session.json:
         print_json({"taskId": task_id, "key": key, "status": status.value})
     else:

@@ -51,7 +51,7 @@ VERBS: dict[str, dict[str, str]] = {
         "dlq": "dlq:dlq",
         "redrive": "redrive:redrive",
         "pause": "pause:pause",
-        "resume": "pause:resume",
+        "resume": "resume:resume",
         "purge": "purge:purge",
         "stats": "stats:stats",
         "logs": "logs:logs",

@@ -15,7 +15,9 @@ from sqswarm.infra.cli.session import session_of
 def list_tasks(
     context: typer.Context,
     *,
-    status: Annotated[str | None, typer.Option(help="Only tasks with this status.")] = None,
+    status: Annotated[
+        str | None, typer.Option(help="Only tasks with this status, or `parked`.")
+    ] = None,
     agent: filters.Agent = None,
     since: filters.Since = None,
     until: filters.Until = None,
@@ -63,7 +65,7 @@ def list_tasks(
                 (
                     task["taskId"],
                     task["agent"],
-                    task["status"],
+                    "parked" if task.get("parked") else task["status"],
                     task["attempt"],
                     task["createdAt"],
                     task.get("statusMessage") or (task.get("error") or {}).get("message", ""),

@@ -1,4 +1,4 @@
-"""`sqswarm pause` and `sqswarm resume`."""
+"""`sqswarm pause`."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ if TYPE_CHECKING:
     from sqswarm.schemas.paused import Paused
 
 _HOLDING = "holding back what comes"
-_LETTING_GO = "letting go what waits"
 
-_Agent = Annotated[str | None, typer.Argument(metavar="[AGENT]", help="Which one.")]
-_Everyone = Annotated[bool, typer.Option("--all", help="All agents of the stage.")]
+Agent = Annotated[str | None, typer.Argument(metavar="[AGENT]", help="Which one.")]
+Everyone = Annotated[bool, typer.Option("--all", help="All agents of the stage.")]
 
 
-def pause(context: typer.Context, agent: _Agent = None, *, everyone: _Everyone = False) -> None:
+def pause(context: typer.Context, agent: Agent = None, *, everyone: Everyone = False) -> None:
     """Let an agent begin no task until it is resumed; what is submitted waits.
 
     What runs ends as it would, no attempt is used, and deployments leave the agent paused. A
@@ -30,32 +29,22 @@ def pause(context: typer.Context, agent: _Agent = None, *, everyone: _Everyone =
     Example: sqswarm pause keywords
     """
     session = session_of(context)
-    one = _chosen(agent, everyone=everyone, verb="pause")
+    one = chosen(agent, everyone=everyone, verb="pause")
     with session.swarm() as swarm, Bar(_HOLDING, total=None, hidden=session.json):
         paused = swarm.pause(one)
-    _tell(session, paused, agent=one)
+    tell(session, paused, agent=one)
 
 
-def resume(context: typer.Context, agent: _Agent = None, *, everyone: _Everyone = False) -> None:
-    """Let a paused agent go on, with what waits.
-
-    Example: sqswarm resume keywords
-    """
-    session = session_of(context)
-    one = _chosen(agent, everyone=everyone, verb="resume")
-    with session.swarm() as swarm, Bar(_LETTING_GO, total=None, hidden=session.json):
-        paused = swarm.resume(one)
-    _tell(session, paused, agent=one)
-
-
-def _chosen(agent: str | None, *, everyone: bool, verb: str) -> str | None:
+def chosen(agent: str | None, *, everyone: bool, verb: str) -> str | None:
+    """Return the agent that is meant, None for all; raises UsageError where nothing says it."""
     if (agent is None) is not everyone:
         message = f"nothing says what to {verb}" if agent is None else f"{agent}, or all?"
         raise UsageError(message, hint=f"sqswarm {verb} AGENT, or sqswarm {verb} --all.")
     return agent
 
 
-def _tell(session: Session, paused: Paused, *, agent: str | None) -> None:
+def tell(session: Session, paused: Paused, *, agent: str | None) -> None:
+    """Print who is paused now, or that `agent` goes on."""
     if session.json:
         print_json({name: one.to_json() for name, one in paused.items()})
     elif agent is not None and agent not in paused:

@@ -26,6 +26,7 @@ _COLOURS = {
     "handed-back": "yellow",
     "cancelled": "magenta",
     "suspended": "cyan",
+    "parked": "yellow",
     "input_required": "cyan",
 }
 _NAMED = {SpanKind.STEP, SpanKind.CHILD, SpanKind.ASK}

@@ -8,8 +8,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.task_filter import PARKED
 
-STATUSES = [status.value for status in Status]
+STATUSES = [*(status.value for status in Status), PARKED]
 SINCE = {"": "any time", "15m": "last 15 min", "1h": "last hour", "1d": "last day",
          "7d": "last week"}  # fmt: skip
 

@@ -129,7 +129,12 @@ class _TaskPage:
             now_ms = int(time.time() * 1000)
             facts(
                 [
-                    ("Status", partial(status_chip, record.status.value)),
+                    (
+                        "Status",
+                        partial(
+                            status_chip, "parked" if record.parked_now else record.status.value
+                        ),
+                    ),
                     *facts_of(record, now_ms),
                     ("Trace", partial(trace_link, record.traceparent, self._view.context.settings)),
                     ("Cost", partial(cost_of, self._view, record)),

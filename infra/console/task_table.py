@@ -11,6 +11,7 @@ from sqswarm.dispatcher.view import TaskView
 from sqswarm.infra.console.text import one_line
 from sqswarm.infra.console.times import ago, exact
 from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.task_filter import PARKED
 
 _COLUMNS = [
     {"name": "status", "label": "Status", "field": "status", "align": "left"},
@@ -98,12 +99,13 @@ class TaskTable:
 
 def _row(task: TaskView, now_ms: int) -> dict[str, Any]:
     record = task.record
+    status = record.status.value if record.parked_now is None else PARKED
     return {
         "id": record.task_id,
         "short": f"{record.task_id[:8]}…{record.task_id[-6:]}",
         "agent": record.agent,
-        "status": record.status.value,
-        "shown": record.status.value.replace("_", " "),
+        "status": status,
+        "shown": status.replace("_", " "),
         "ago": ago(record.created_ms, now_ms),
         "created": exact(record.created_ms),
         "says": says(task),

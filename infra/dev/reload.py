@@ -13,8 +13,9 @@ from hashlib import sha256
 from sqswarm.backends.aws.caller import ClientFactory
 from sqswarm.backends.aws.connect import client_factory, names_of
 from sqswarm.infra.account import with_account
-from sqswarm.infra.deploy import Reports, bundle_of, deploy
+from sqswarm.infra.deploy import Reports, bundle_of, deploy, deployed_now
 from sqswarm.infra.deployment.code import replace_code
+from sqswarm.infra.deployment.parked import resume_parked
 from sqswarm.infra.deployment.record import (
     Record,
     object_exists,
@@ -72,8 +73,8 @@ class Reloader:
         bundle = bundle_of(plan, local=local)
         before = read_object(s3, bucket, CATALOGUE_KEY)
         known = None if before is None else Catalogue.load(before)
-        catalogue = (plan.catalogue if known is None else plan.catalogue.after(known)).dump()
-        digest = sha256(catalogue.encode()).hexdigest()
+        catalogue = plan.catalogue if known is None else plan.catalogue.after(known)
+        digest = sha256(catalogue.dump().encode()).hexdigest()
         wanted = replace(old, code_key=bundle.key, catalogue=digest)
         if wanted == old:
             return Reloaded(what="nothing")
@@ -88,8 +89,9 @@ class Reloader:
             check_start(topology, self._clients, local=local)
         except DeployFailed:
             replace_code(topology, self._clients, key=old.code_key, look_every_s=every_s)
+            resume_parked(self.settings, self._clients)
             raise
-        write_object(s3, bucket, CATALOGUE_KEY, catalogue.encode())
+        write_object(s3, bucket, CATALOGUE_KEY, deployed_now(catalogue))
         write_record(s3, bucket, wanted)
         prune(s3, bucket, keep={wanted.code_key, wanted.stack_code_key, old.code_key})
-        return Reloaded(what="code")
+        return Reloaded(what="code", notes=resume_parked(self.settings, self._clients))

@@ -21,7 +21,9 @@ from sqswarm.schemas.protocol.end import (
     settle_lean,
     without_arguments,
 )
+from sqswarm.schemas.protocol.park import park, park_unheld, resume
 from sqswarm.schemas.protocol.run import (
+    PARKED,
     Lease,
     acquire,
     acquire_new,
@@ -36,16 +38,20 @@ from sqswarm.schemas.protocol.run import (
     without_history,
 )
 from sqswarm.schemas.protocol.step import (
+    PATCH_PREFIX,
     STEP_PREFIX,
     Ran,
     fence,
     record_failure,
+    record_patch,
     record_step,
     step_key,
 )
 from sqswarm.schemas.protocol.wait import answer, ask, count, fire, plan, sleep, wake
 
 __all__ = [
+    "PARKED",
+    "PATCH_PREFIX",
     "STEP_PREFIX",
     "Ending",
     "Lease",
@@ -67,16 +73,20 @@ __all__ = [
     "link_redriven",
     "listed_under",
     "mark_due",
+    "park",
+    "park_unheld",
     "place_mark",
     "plan",
     "postpone",
     "postpone_unread",
     "progress",
     "record_failure",
+    "record_patch",
     "record_step",
     "release",
     "renew",
     "republish",
+    "resume",
     "settle",
     "settle_lean",
     "sleep",

@@ -32,8 +32,8 @@ _MARK = 12
 """Hexadecimal digits that tell two tasks of one millisecond apart in the status index."""
 
 WORKING = Eq("status", Status.WORKING.value)
-AWAKE = (Ne("phase", Phase.WAITING.value), Ne("phase", Phase.SLEEPING.value))
-"""The task waits neither for children nor for time: a worker may have it."""
+AWAKE = tuple(Ne("phase", one.value) for one in (Phase.WAITING, Phase.SLEEPING, Phase.PARKED))
+"""The task waits neither for children nor for time nor for other code: a worker may have it."""
 
 
 def create(record: TaskRecord) -> Write:
@@ -236,9 +236,13 @@ LISTED = frozenset({Status.FAILED, Status.CANCELLED, Status.INPUT_REQUIRED})
 """Statuses that stand in the sparse index `status`: few tasks have them, people look for those."""
 
 
-def listed_under(status: Status, agent: str) -> str:
+PARKED = "parked"
+"""What parked tasks are listed under beside the statuses: `working`, they stand in none of them."""
+
+
+def listed_under(status: Status | str, agent: str) -> str:
     """Return the partition of the status index where an agent's tasks of this status are."""
-    return f"{status.value}#{agent}"
+    return f"{status}#{agent}"
 
 
 def place_mark(task_id: str) -> str:
@@ -251,8 +255,11 @@ def set_listed(key: Key, status: Status, at_ms: int) -> tuple[Set, ...]:
 
     The place is unique to the task and names it to nobody: a page's cursor shows it.
     """
-    if status not in LISTED:
-        return ()
+    return () if status not in LISTED else set_listed_under(key, status, at_ms)
+
+
+def set_listed_under(key: Key, status: Status | str, at_ms: int) -> tuple[Set, ...]:
+    """List the task under `key` among an agent's tasks of a status, or among its parked ones."""
     agent, task_id = task_of(key)
     at = moment(at_ms, place_mark(task_id))
     return (Set("listed", listed_under(status, agent)), Set("listed_at", at))

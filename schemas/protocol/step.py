@@ -10,6 +10,8 @@ from sqswarm.schemas.value import dataclass
 from sqswarm.schemas.writes import Absent, Key, Set, Write
 
 STEP_PREFIX = "step#"
+PATCH_PREFIX = "step.patch#"
+"""Behind the steps in their order: whoever reads them finds patches too, and shows none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +59,12 @@ def record_failure(
     Not before: a failure that ends the attempt is tried again by the next one.
     """
     return _create_step(lease, name, (Set("error", dumps(error)),), at=at, ttl_s=ttl_s, ran=ran)
+
+
+def record_patch(lease: Lease, name: str, *, ttl_s: int) -> Write:
+    """Record that the task goes by a patch's new branch: for a transaction with what comes next."""
+    key = Key(pk=lease.key.pk, sk=f"{PATCH_PREFIX}{name}")
+    return Write(key=key, when=(Absent(),), changes=(Set("ttl", ttl_s),))
 
 
 def fence(lease: Lease) -> Write:

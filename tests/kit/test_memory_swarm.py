@@ -226,12 +226,17 @@ def test_what_waits_goes_on_with_the_code_that_is_deployed(memory):
     assert task.result() == "thank you for 3"
 
 
-def test_a_swapped_step_fails_with_its_place(memory):
+def test_a_swapped_step_parks_the_task_with_its_place(memory):
     CHARGED.clear()
     task = memory.submit(order, items=["pen"])
     memory.run()
     memory.deploy(hasty)
     task.answer("approve", {"ok": True})
-    with pytest.raises(TaskFailed, match="operation 2 is 'step charge#0', where 'ask approve'"):
-        task.result()
+    memory.run()
+    parked = memory.get(task.id).record.parked_now
+    assert parked["why"].endswith("2 is 'step charge#0', where 'ask approve' is recorded")
+    places = (parked["place"], parked["recorded"], parked["got"])
+    assert places == (2, "ask approve", "step charge#0")
     assert not CHARGED
+    memory.deploy(order)
+    assert task.result()

@@ -9,8 +9,10 @@ from dataclasses import replace
 from functools import partial
 from unittest.mock import patch
 
+import simulation.deployer
 import sqswarm.dispatcher.lifecycle.completion
 import sqswarm.dispatcher.lifecycle.redrive
+import sqswarm.dispatcher.lifecycle.sweep
 import sqswarm.dispatcher.submit
 import sqswarm.schemas.protocol.run
 import sqswarm.workers.durable.journal
@@ -45,6 +47,7 @@ from sqswarm.schemas.writes import (
     Set,
     applied,
 )
+from sqswarm.workers.runtime.outcome import Broke, Failed, Misfitted
 
 WORKING = Eq("status", "working")
 MUTATIONS: dict[str, tuple[Callable[[], object], str | None]] = {}
@@ -542,4 +545,105 @@ def a_task_that_its_workers_lost_is_not_listed():
 @mutation(workload="people")
 def an_answered_question_stays_listed():
     with changed_operation("answer", lambda w: without(w, "listed", "listed_at")):
+        yield
+
+
+@mutation(workload="deploys")
+def code_that_does_not_fit_ends_its_task():
+    """What today's workers did before: NonDeterministic is a failure like any other."""
+    real = sqswarm.workers.runtime.batch.decide
+
+    def decide(outcome, **given):
+        if isinstance(outcome, Misfitted):
+            outcome = Failed(error_type="NonDeterministic", message=outcome.misfit.why)
+        return real(outcome, **given)
+
+    with patch.object(sqswarm.workers.runtime.batch, "decide", decide):
+        yield
+
+
+@mutation(workload="deploys")
+def code_that_does_not_fit_is_tried_again():
+    real = sqswarm.workers.runtime.batch.decide
+
+    def decide(outcome, **given):
+        if isinstance(outcome, Misfitted):
+            outcome = Broke(error_type="NonDeterministic", message=outcome.misfit.why)
+        return real(outcome, **given)
+
+    with patch.object(sqswarm.workers.runtime.batch, "decide", decide):
+        yield
+
+
+@mutation(workload="deploys")
+def park_that_uses_up_an_attempt():
+    with changed_operation("park", lambda w: without(w, "attempt")):
+        yield
+
+
+@mutation(workload="deploys")
+def park_that_is_not_listed():
+    with changed_operation("park", lambda w: without(w, "listed", "listed_at")):
+        yield
+
+
+@mutation(workload="deploys")
+def park_without_the_fence():
+    with changed_operation("park", lambda w: replace(w, when=(WORKING,))):
+        yield
+
+
+@mutation(workload="deploys")
+def parked_tasks_that_workers_take():
+    """A parked task is acquired like one that is free."""
+    real = sqswarm.schemas.protocol.run.AWAKE
+    awake = tuple(one for one in real if one.value != "parked")
+    standing = sqswarm.workers.runtime.decide.standing
+
+    def stands(record, **given):
+        if record.parked_now is not None:
+            record = replace(record, phase="run")
+        return standing(record, **given)
+
+    with (
+        patch.object(sqswarm.schemas.protocol.run, "AWAKE", awake),
+        patch.object(sqswarm.workers.runtime.decide, "standing", stands),
+    ):
+        yield
+
+
+@mutation(workload="deploys")
+def resume_that_stays_listed():
+    with changed_operation("resume", lambda w: without(w, "listed", "listed_at")):
+        yield
+
+
+@mutation(workload="deploys")
+def a_parked_task_resumed_without_the_sweep_entry():
+    with changed_operation("resume", lambda w: without(w, "due_at", "due_shard")):
+        yield
+
+
+@mutation(workload="deploys")
+def a_deployment_that_wakes_nothing():
+    async def nothing(*args, **given):
+        return
+        yield
+
+    with patch.object(simulation.deployer, "resume_all", nothing):
+        yield
+
+
+@mutation(workload="deploys")
+def no_second_look_at_what_was_parked_late():
+    """What a worker of the code before parks after the walk has met nothing else."""
+    with patch.object(
+        sqswarm.dispatcher.lifecycle.sweep, "is_worth_another_try", lambda **_: False
+    ):
+        yield
+
+
+@mutation(workload="deploys")
+def looks_at_parked_tasks_without_end():
+    with patch.object(sqswarm.dispatcher.lifecycle.sweep, "is_worth_another_try", lambda **_: True):
         yield

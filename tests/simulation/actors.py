@@ -11,7 +11,7 @@ from simulation.agents import AGENTS
 from simulation.ports import FaultyBlobs, FaultyBus, FaultyStore
 from simulation.process import EPOCH_MS, Process, ProcessRunner
 from simulation.renewed_leases import RenewedSpec
-from simulation.world import CATALOGUE, NAMES, Watcher, World
+from simulation.world import NAMES, Watcher, World
 from sqswarm.backends.log import Log
 from sqswarm.backends.runner import run_straight
 from sqswarm.dispatcher.connection import UNREAD, Connection
@@ -55,7 +55,7 @@ def connection_for(process: Process, principal: str, *, operator: bool = False) 
         bus=FaultyBus(process, world.bus),
         blobs=FaultyBlobs(process, world.blobs),
         runner=ProcessRunner(process),
-        catalogue=CATALOGUE,
+        catalogue=world.catalogue,
         principal=principal,
         operator=operator,
         ttl_s=TTL_S,

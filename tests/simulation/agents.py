@@ -10,6 +10,9 @@
   a time-out that the answer may miss; with one that nobody meets
 - `children a(piece, …) b(piece, …)`: runs child tasks of the agents a and b
 - `both a(piece, …)`: runs a child task and asks a person at the same time
+
+Code 0 plays the pieces in their order, code 1 the last two in the other, code 2 runs a recorded
+step before all of them, code 3 does both. All tell in their order what the pieces gave.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from sqswarm.workers.agent import AnyAgent
 
 TIMEOUT_S = 30
 MAX_ATTEMPTS = 3
+CODES = 4
 _SLOW_S = 8
 _LONG_S = 20
 _HANGING_S = 100_000
@@ -41,7 +45,17 @@ async def play(script: list[str], ctx: TaskContext) -> list[Any]:
 
 
 async def _all(script: list[str], ctx: TaskContext) -> list[Any]:
-    return [await _piece(ctx, n, script) for n in range(len(script))]
+    code, order = here().code, [*range(len(script))]
+    if code in {2, 3} and ctx.journal is not None:
+        await ctx.step("added", _added)
+    if code in {1, 3}:
+        order[-2:] = reversed(order[-2:])
+    given = {n: await _piece(ctx, n, script) for n in order}
+    return [given[n] for n in range(len(script))]
+
+
+async def _added() -> str:
+    return "added"
 
 
 async def _piece(ctx: TaskContext, number: int, script: list[str]) -> Any:
@@ -57,8 +71,7 @@ async def _piece(ctx: TaskContext, number: int, script: list[str]) -> Any:
         case "fail":
             raise Fail("as the script says", type="Scripted")
         case "step":
-            steps = sum(piece.startswith("step") for piece in script[:number])
-            return await _step(ctx, steps, fails=bool(detail))
+            return await _step(ctx, number, fails=bool(detail))
         case "sleep":
             await ctx.sleep(int(detail))
         case "ask":
@@ -96,7 +109,7 @@ async def _step(ctx: TaskContext, number: int, *, fails: bool) -> str:
         return "step"
 
     try:
-        return str(await ctx.step("work", work))
+        return str(await ctx.step(f"work{number}", work))
     except StepFailed:
         return "caught"
 

@@ -85,6 +85,14 @@ class Order:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Deploy:
+    """The agents' code is another from `at_s` on: which one, by number (simulation.agents)."""
+
+    at_s: int
+    code: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class FaultPlan:
     """Everything that a simulation depends on."""
 
@@ -99,5 +107,6 @@ class FaultPlan:
     """Receives after which SQS gives a message up; None: as the agents' specs have it."""
     poison: tuple[str, ...] = ()
     """Bodies that are published to the first agent of the storm."""
+    deploys: tuple[Deploy, ...] = ()
     workload: str | None = None
     """The weather it was asked for; None: the seed drew that, too."""

@@ -16,7 +16,7 @@ _FINAL = ("status", "result", "result_ref", "error", "v", "phase", "attempt")
 _SKEWED_MS = 4000
 """Two clocks, each up to two seconds wrong."""
 _UNDER_THE_LEASE = (
-    *("settle", "fail", "plan", "sleep", "ask"),
+    *("settle", "fail", "plan", "sleep", "ask", "park"),
     *("renew", "release", "progress", "record step"),
 )
 _NEXT = {(before, after) for (before, _), after in TRANSITIONS.items()}
@@ -59,6 +59,9 @@ class History:
     endings: int = 0
     ended_s: float = 0.0
     suspensions: int = 0
+    parks: int = 0
+    parked_by: int | None = None
+    """Which code it met when it was parked last, where that is known."""
     plans: int = 0
     fires: int = 0
     orphans: tuple[float, tuple[str, ...]] | None = None
@@ -71,6 +74,12 @@ class History:
     def status(self) -> Status | None:
         """Return the recorded status, None where there is no record."""
         return None if self.item is None else Status(self.item["status"])
+
+    @property
+    def is_parked(self) -> bool:
+        """Tell whether it waits for code that fits."""
+        item = self.item
+        return item is not None and item["status"] == "working" and item["phase"] == Phase.PARKED
 
     def met(self, piece: int) -> int:
         """Count that a run came to a piece of its script."""
@@ -107,6 +116,8 @@ class History:
     def leased(self, process: Process | None, kind: str, before: Item | None, after: Item) -> None:
         """Look at what a write does to the task's lease."""
         open_one = self.acquired[-1] if self.acquired else None
+        if kind == "park":
+            self.parked_by = None if process is None else process.code
         if kind.startswith("acquire"):
             if open_one is not None and open_one.ended is None:
                 open_one.ended = "lost"
@@ -147,7 +158,15 @@ class History:
         if was != now:
             self.plans += now == Phase.WAITING
             self.fires += now == Phase.CHILDREN_DONE
-            parked = parked or now in {Phase.WAITING, Phase.SLEEPING}
+            parked = parked or now in {Phase.WAITING, Phase.SLEEPING, Phase.PARKED}
+            if now == Phase.PARKED:
+                self.parks += 1
+                if after["attempt"] != before["attempt"] - 1:
+                    self.wrong("a-deploy-ends-no-task", "it used up an attempt to be parked")
+        if was == now == Phase.PARKED and before["v"] != after["v"]:
+            self.wrong("a-deploy-ends-no-task", "a worker took it while it was parked")
+        if was == Phase.PARKED and after["status"] in {"completed", "failed"}:
+            self.wrong("a-deploy-ends-no-task", f"it {after['status']} while it was parked")
         if parked:
             self.suspensions += 1
             if before["v"] in self._parked:
@@ -167,6 +186,8 @@ def _given_back(kind: str, after: Item) -> str:
     """Return how a lease was given back."""
     if kind in {"plan", "sleep", "ask"}:
         return "suspended"
+    if kind == "park":
+        return "parked"
     if kind in {"release", "hand back"}:
         return "retried" if kind == "release" else "handed-back"
     if kind == "fail" and '"WorkerLost"' in after["error"]:

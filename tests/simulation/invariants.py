@@ -38,6 +38,9 @@ _REACHED_S = 3600
 
 _AT_ONCE_S = 10
 
+_PARKS_A_DEPLOY = 4
+"""By the code that runs, by the walk at a deployment's end, and by the looks soon after it."""
+
 Invariant = Callable[[Observation], Iterator[Violation]]
 
 
@@ -114,6 +117,8 @@ def _came_to_nothing(run: Execution, history: History, item: Item) -> bool:
     """Tell whether a run returned and its result was dropped without any reason."""
     if run.how != "returned" or run.token == history.settled_by:
         return False
+    if any(one.token == run.token and one.ended == "parked" for one in history.acquired):
+        return False  # it returned before it met all that is recorded
     unlucky = run.process.dead or run.process.misfortunes > 0
     return not unlucky and item["status"] != Status.CANCELLED
 
@@ -281,9 +286,29 @@ def whatever_ran_is_listed(seen: Observation) -> Iterator[Violation]:
                 yield Violation(
                     invariant="whatever-ran-is-listed", task_id=history.task_id, what=what
                 )
-        if ("listed" in item) != (status in LISTED):
+        if ("listed" in item) != (status in LISTED or history.is_parked):
             what = f"it is {status.value} and listed as {item.get('listed')}"
             yield Violation(invariant="whatever-ran-is-listed", task_id=history.task_id, what=what)
+
+
+def a_deploy_ends_no_task(seen: Observation) -> Iterator[Violation]:
+    """Whatever code is deployed: tasks that do not fit it are parked, and run no more than that."""
+    yield from _wrongs(seen, "a-deploy-ends-no-task")
+    plan = seen.world.fault_plan
+    deploys = seen.world.deployments
+    calm = not (plan.misfortunes or plan.aims or plan.accidents or plan.early or plan.receives)
+    for history, item in seen.histories():
+        what = ""
+        if history.parks > _PARKS_A_DEPLOY * (deploys + 1) + 2:
+            what = f"it was parked {history.parks} times by {deploys} deployments"
+        elif deploys and calm and '"WorkerLost"' in item.get("error", "") and not _dies(item):
+            what = "nothing went wrong but a deployment, and its worker was lost"
+        if what:
+            yield Violation(invariant="a-deploy-ends-no-task", task_id=history.task_id, what=what)
+
+
+def _dies(item: Item) -> bool:
+    return "die" in item.get("arguments", "") or "hang" in item.get("arguments", "")
 
 
 def workers_raise_nothing(seen: Observation) -> Iterator[Violation]:
@@ -316,6 +341,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     results_are_right,
     history_is_complete,
     whatever_ran_is_listed,
+    a_deploy_ends_no_task,
     workers_raise_nothing,
 )
 

@@ -52,11 +52,13 @@ class VirtualLoop(asyncio.AbstractEventLoop):
                 if self.turns >= turns:
                     return False
                 if not self._ready:
-                    when, _, timer = heapq.heappop(self._timers)
+                    when, _, timer = self._timers[0]
                     if timer.cancelled():
+                        heapq.heappop(self._timers)
                         continue
                     if when > until_s:
                         return False
+                    heapq.heappop(self._timers)
                     self.now = max(self.now, when)
                     self._ready.append(timer)
                 self._turn()

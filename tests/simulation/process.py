@@ -26,6 +26,8 @@ class Process:
         self.dead = False
         self.paused_until_s = 0.0
         self.misfortunes = 0
+        self.code = world.code_now()
+        """Which code of the agents it runs, to its end."""
         self._told_s: dict[str, float] = {}
         self._tasks: dict[SimTask, None] = {}
 

@@ -6,7 +6,8 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from simulation.fault_plan import Accident, Aim, Fault, FaultPlan, Misfortune, Mishap, Order
+from simulation.agents import CODES
+from simulation.fault_plan import Accident, Aim, Deploy, Fault, FaultPlan, Misfortune, Mishap, Order
 from simulation.scripts import child
 
 SIMPLE = ("ok", "ok", "slow", "long", "raise:1", "raise:2", "raise:99", "fail", "retry:1", "hang:1")
@@ -57,6 +58,8 @@ OPERATIONS = (
     "plan",
     "sleep",
     "ask",
+    "park",
+    "resume",
     "answer",
     "wake",
     "count",
@@ -107,7 +110,10 @@ class Workload:
     quick: float = 0.4
     breaks: float = 0.4
     deep: tuple[float, ...] = (0.5, 0.25, 0.1)
+    deploys: tuple[int, ...] = ()
 
+
+_DEPLOYED_S = (1, 3, 10, 25, 41, 70, 200, 600, 4990)
 
 _CRASHES = {Fault.CRASH_BEFORE: 2, Fault.CRASH_AFTER: 3, Fault.CRASH_LATE: 1}
 
@@ -184,6 +190,29 @@ WORKLOADS: Mapping[str, Workload] = {
         waits=("sleep:5000", "sleep:40", "step"),
         deep=(0.8, 0.5, 0.5),
     ),
+    # Code that is another in the middle of it, some of it taken back.
+    "deploys": Workload(
+        faults=_CRASHES
+        | {
+            Fault.ANSWER_LOST: 2,
+            Fault.LATE: 2,
+            Fault.REPEATED: 2,
+            Fault.ECHOED: 2,
+            Fault.PAUSED: 1,
+        },
+        rates=(0.0, 0.0, 0.02, 0.1),
+        aims=("park", "park", "resume", "resume", "plan", "ask", "sleep", "settle", "acquire"),
+        aimed=(0, 1, 2),
+        cancels=0.1,
+        redrives=0.05,
+        orders=(1, 1, 2),
+        agents=("standard", "durable", "container"),
+        simple=("ok", "slow", "raise:1", "retry:1"),
+        waits=("step", "step", "step:caught", "sleep:40", "sleep:5000"),
+        quick=0.05,
+        deep=(0.6, 0.3),
+        deploys=(1, 2, 2, 3),
+    ),
     # Nothing goes wrong but what somebody sends: whatever else happens here, it has done.
     "poison": Workload(
         faults={Fault.REFUSED: 1},
@@ -244,7 +273,15 @@ def fault_plan_of(seed: int, workload: str | None = None) -> FaultPlan:
             chance.choice(poison_for(orders[0].agent))
             for _ in range(chance.randrange(1, 4) if _happens(chance, drawn.poison) else 0)
         ),
+        deploys=_deploys(chance, drawn),
     )
+
+
+def _deploys(chance: random.Random, workload: Workload) -> tuple[Deploy, ...]:
+    if not workload.deploys:
+        return ()
+    times = sorted(chance.sample(_DEPLOYED_S, chance.choice(workload.deploys)))
+    return tuple(Deploy(at_s=at_s, code=chance.randrange(CODES)) for at_s in times)
 
 
 def _fault(chance: random.Random, workload: Workload) -> Fault:

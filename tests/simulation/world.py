@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from simulation.agents import AGENTS
@@ -27,6 +28,10 @@ from sqswarm.schemas.writes import Item, Write
 NAMES = Names(stage="storm", account="000000000000", region="us-east-1")
 CATALOGUE = Catalogue.of(one.spec for one in AGENTS.values())
 _CATALOGUE_BYTES = CATALOGUE.dump().encode()
+
+_SETTLING_S = 120.0
+_STILL_OLD = 0.3
+"""How long after a deployment a process may begin with the code before it, and how likely."""
 
 Note = tuple[float, str, str, str, Any]
 """Virtual seconds, actor, what, task ids, detail."""
@@ -69,6 +74,10 @@ class World:
         self.writer: Process | None = None
         """Whose request is being carried out."""
         self._requests = 0
+        self.code = self._code_before = 0
+        self.catalogue = CATALOGUE
+        self.deployments = 0
+        self._settled_s = 0.0
         self.store = WatchedStore(self)
         self.bus = WatchedBus(self)
         self.blobs = MemoryBlobs()
@@ -84,6 +93,21 @@ class World:
                 max_receives=fault_plan.receives or spec.max_receive_count,
             )
             self.bus.subscribe(NAMES.topic(TASKS_TOPIC), queue, {"agent": [spec.name]})
+
+    # Deployments
+
+    def deploy(self, code: int, *, at_ms: int) -> None:
+        """Let processes that begin from now on run another code; some the old one, for a while."""
+        self.deployments += 1
+        self._code_before, self.code = self.code, code
+        self._settled_s = self.loop.now + _SETTLING_S
+        self.catalogue = replace(CATALOGUE, deployed_ms=at_ms)
+        self.blobs.objects[self.blobs.address(CATALOGUE_KEY)] = self.catalogue.dump().encode()
+
+    def code_now(self) -> int:
+        """Return the code that a process which begins now runs."""
+        late = self.loop.now < self._settled_s and self.chance.random() < _STILL_OLD
+        return self._code_before if late else self.code
 
     # Time and chance
 
@@ -207,7 +231,7 @@ class World:
             return
         item = self.store.items.get(journal.lease.key)
         held = item is not None and item["v"] == journal.lease.v and item["status"] == "working"
-        if held and step_key(journal.lease.key, f"work#{number}") in self.store.items:
+        if held and step_key(journal.lease.key, f"work{number}#0") in self.store.items:
             self.history(ctx.task_id).wrong("steps-run-once", f"step {number} ran after its record")
 
     def close(self) -> None:

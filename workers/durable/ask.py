@@ -8,7 +8,7 @@ from sqswarm.dispatcher.lifecycle.answer import DECLINED_KEY, VALUE_KEY
 from sqswarm.schemas.errors import AskDeclined, AskTimedOut
 from sqswarm.schemas.json import JsonObject, dumps, name_fault, size_bytes
 from sqswarm.schemas.results import object_schema
-from sqswarm.workers.durable.journal import Journal
+from sqswarm.workers.durable.journal import Journal, taken_otherwise
 from sqswarm.workers.durable.journal_entry import ask_name
 from sqswarm.workers.runtime.outcome import AskWait, Fail
 
@@ -60,11 +60,24 @@ async def run_ask(
                         adapter.validate_python(on_timeout), mode="json"
                     )
             await journal.suspend(operation, [AskWait(name=name, asked=_storable(asked))])
-    if given.get("timedOut"):
-        raise AskTimedOut(name)
-    if given.get(DECLINED_KEY):
-        raise AskDeclined(name)
-    return adapter.validate_python(given[VALUE_KEY])
+        if given.get("timedOut"):
+            raise AskTimedOut(name)
+        if given.get(DECLINED_KEY):
+            raise AskDeclined(name)
+        try:
+            return adapter.validate_python(given[VALUE_KEY])
+        except ValueError as error:
+            if _fits_form(adapter, given[VALUE_KEY]):
+                raise  # the agent's own validators say more than its form: it may ask again
+            position = found[ask_name(name)].position
+            await journal.misfits(taken_otherwise(position, ask_name(name), error))
+
+
+def _fits_form(adapter: Any, value: Any) -> bool:
+    """Tell whether an answer fits the form that is asked today."""
+    from jsonschema import Draft202012Validator
+
+    return bool(Draft202012Validator(adapter.json_schema()).is_valid(value))
 
 
 async def run_form(journal: Journal, key: str, message: str, schema: JsonObject) -> Any:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from sqswarm.backends.log import Log
+from sqswarm.schemas.json import name_fault
 from sqswarm.schemas.naming import NamedAgent, agent_name
 from sqswarm.schemas.value import dataclass
 from sqswarm.workers.runtime.outcome import Fail
@@ -66,6 +67,20 @@ class TaskContext:
         Looks at the record at most once a second.
         """
         return self.journal is not None and await self.journal.is_cancelled()
+
+    def patched(self, name: str) -> bool:
+        """Tell whether this task goes by the new branch of a change to its agent's code.
+
+        True for tasks that come here for the first time, and for ever after for those; False for
+        those that had passed this place before `name` was there: they take the old branch. So
+        both kinds go on, whatever is deployed while they wait. The answer is the same wherever a
+        run asks for the name, and recorded with what the run records next. Take the old branch and
+        the question out once no task is left that began before the change.
+        """
+        if fault := name_fault(name):
+            message = f"a patch's name {fault}"
+            raise Fail(message, type="InvalidPatch")
+        return self.journal is None or self.journal.patched(name)
 
     async def step(
         self,

@@ -4,7 +4,8 @@ Each step, child, question and sleep has a name within its task, made of what it
 that was before; a replay finds it by that name. Two rules tell an agent that makes other calls
 than before from one that merely reaches them in another order side by side with others: an
 operation with nothing beside it may not be new where another is recorded, and no run may return
-before it met all that is recorded.
+before it met all that is recorded. A run that breaks one of them ends there, and its task is parked
+until code comes that fits.
 """
 
 from __future__ import annotations
@@ -14,18 +15,20 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import NoReturn
 
+from sqswarm.backends.redact import hide
 from sqswarm.schemas import protocol
 from sqswarm.schemas.errors import AttemptCancelled, LeaseLost
 from sqswarm.schemas.journal import Place, is_too_long
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.park import Misfit
 from sqswarm.schemas.protocol import Lease, Ran
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.value import dataclass
 from sqswarm.schemas.writes import Item, Refused, Write, WriteOutcome
-from sqswarm.workers.durable.journal_entry import JournalEntry, read_past
+from sqswarm.workers.durable.journal_entry import JournalEntry, patch_name, read_past
 from sqswarm.workers.durable.quiescence import TICKS, Quiescence
-from sqswarm.workers.runtime.outcome import Fail, NonDeterministic, Suspended, Wait
+from sqswarm.workers.runtime.outcome import Fail, Misfitted, Suspended, Wait
 from sqswarm.workers.runtime.worker_context import WorkerContext
 
 _LOOK_EVERY_MS = 1000
@@ -57,6 +60,10 @@ class Operation:
         return Place(position=self.position, alone=self.alone)
 
 
+class PastUnread(BaseException):
+    """A run must know what is recorded, and it is not read yet: no agent catches it."""
+
+
 class Journal(Quiescence):
     """One run's view of its task: `operation` opens each call, `suspend` ends the run in a wait."""
 
@@ -68,6 +75,9 @@ class Journal(Quiescence):
         self.writing = asyncio.Lock()
         """Held while a step is recorded: two transactions on one task would only conflict."""
         self._recorded: dict[str, JournalEntry] | None = None
+        self._patches: dict[str, bool] = {}
+        """Patches that this run came by, and whether it goes by their new branches."""
+        self._past_patches: frozenset[str] = frozenset()
         self._reading = asyncio.Lock()
         self._met: set[str] = set()
         self._failures: list[Failure] = []
@@ -76,7 +86,7 @@ class Journal(Quiescence):
         self._uses: dict[str, int] = {}
         self._open: set[Operation] = set()
         self._entered = 0
-        self._difference: NonDeterministic | None = None
+        self._misfit: Misfit | None = None
         self._waits: list[Wait] = []
         self._at = Place(position=0, alone=True)
         self._looked_ms = 0
@@ -98,7 +108,7 @@ class Journal(Quiescence):
     ) -> AsyncIterator[tuple[Operation, dict[str, JournalEntry]]]:
         """Open one operation under its names; gives it and what is recorded of them.
 
-        Raises NonDeterministic where it is new in a place that belongs to another.
+        The run ends here where it is new in a place that belongs to another.
         """
         if self.closed:  # a `finally` of a run that waits: its clean-up must not run now
             raise self._over()
@@ -115,10 +125,51 @@ class Journal(Quiescence):
             self._met.update(names)
             new = [name for name in names if name not in found]
             if new and operation.alone:
-                self._check(operation, new[0], recorded)
+                await self._check(operation, new[0], recorded)
             yield operation, found
         finally:
             self._open.discard(operation)
+
+    def patched(self, name: str) -> bool:
+        """Tell whether this run goes by a patch's new branch, once and for all.
+
+        It does where an earlier run went by it, and where nothing is recorded of what comes after
+        this place. Raises PastUnread where that is not known yet: `read` first, and run again.
+        """
+        if name not in self._patches:
+            if self._recorded is None and self.has_past:
+                raise PastUnread
+            left = (self._recorded or {}).keys() - self._met
+            self._patches[name] = name in self._past_patches or not left
+        return self._patches[name]
+
+    @property
+    def new_patches(self) -> list[str]:
+        """Return the patches whose new branches this run goes by and that are not recorded yet."""
+        return [name for name, new in self._patches.items() if new and not self._has(name)]
+
+    def _has(self, patch: str) -> bool:
+        return patch in self._past_patches
+
+    async def read(self) -> None:
+        """Read what earlier runs have recorded."""
+        past = await read_past(self.worker, self.lease) if self.has_past else {}
+        self._recorded = {k: v for k, v in past.items() if not k.startswith(patch_name(""))}
+        self._past_patches = frozenset(
+            k.removeprefix(patch_name("")) for k in past.keys() - self._recorded.keys()
+        )
+
+    def run_again(self) -> None:
+        """Begin the run anew, which has recorded nothing so far."""
+        self._reset()
+        self._met.clear()
+        self._uses.clear()
+        self._open.clear()
+        self._entered = 0
+
+    async def has_recorded(self) -> bool:
+        """Tell whether earlier runs of the task have recorded anything."""
+        return self.has_past and bool(await read_past(self.worker, self.lease))
 
     async def knows(self, name: str) -> bool:
         """Tell whether an earlier run has recorded `name`; that is not to meet it."""
@@ -150,14 +201,20 @@ class Journal(Quiescence):
                 )
                 for one in failures
             ]
+            patches = self.new_patches
+            kept += [protocol.record_patch(lease, name, ttl_s=self.expires_s()) for name in patches]
             held, *outcomes = await worker.store.transact([protocol.fence(lease), *writes, *kept])
             if isinstance(held, Refused):
                 raise self.lost(held.item)
-            self._failures = [one for one in self._failures if one not in failures]
             told = outcomes[len(writes) :]
-            if any(isinstance(outcome, Refused) for outcome in told):
-                # A failure stands there already, so nothing happened: once more without them.
-                _, *outcomes = await worker.store.transact([protocol.fence(lease), *writes])
+            good = [not isinstance(outcome, Refused) for outcome in told]
+            left = [one for one, stands in zip(kept, good, strict=True) if stands]
+            if len(left) < len(kept):
+                # Some stand there already, so nothing happened: once more without those.
+                fence = protocol.fence(lease)
+                _, *outcomes = await worker.store.transact([fence, *writes, *left])
+            self._failures = [one for one in self._failures if one not in failures]
+            self._past_patches |= set(patches)
         return outcomes[: len(writes)]
 
     def ran(self, operation: Operation) -> Ran:
@@ -168,18 +225,25 @@ class Journal(Quiescence):
         """Return when a step's record may be forgotten: not before the longest sleep is over."""
         return self.worker.now_ms() // 1000 + _KEPT_S
 
-    def _check(self, operation: Operation, name: str, recorded: dict[str, JournalEntry]) -> None:
+    async def _check(
+        self, operation: Operation, name: str, recorded: dict[str, JournalEntry]
+    ) -> None:
         for other, was in recorded.items():
             if other not in self._met and was.alone and was.position <= operation.position:
-                self._difference = NonDeterministic(
-                    f"this run's operation {operation.position + 1} is {name!r}, "
-                    f"where {other!r} is recorded"
-                )
-                raise self._difference
+                await self.misfits(other_than_recorded(operation.position, other, name))
 
-    async def difference(self) -> NonDeterministic | None:
+    async def misfits(self, misfit: Misfit) -> NoReturn:
+        """End the run, whose code does otherwise than is recorded.
+
+        It is cancelled, as one that waits: what it could catch it could go on past.
+        """
+        self._misfit = self._misfit or misfit
+        self.suspended.set()
+        await self.forever()
+
+    async def misfit(self) -> Misfit | None:
         """Return what a run that is about to end did otherwise than is recorded."""
-        if self._difference is None and self._has_past:
+        if self._misfit is None and self.has_past:
             left = [
                 (was.position, name)
                 for name, was in (await self._load()).items()
@@ -187,26 +251,34 @@ class Journal(Quiescence):
             ]
             if left:
                 position, name = min(left)
-                self._difference = NonDeterministic(
-                    f"this run ended without {name!r}, which is recorded as operation "
-                    f"{position + 1}"
+                self._misfit = Misfit(
+                    why=f"this run ended without {name!r}, which is recorded as operation "
+                    f"{position + 1}",
+                    place=position + 1,
+                    recorded=name,
                 )
-        return self._difference
+        return self._misfit
 
     @property
-    def _has_past(self) -> bool:
+    def has_waited(self) -> bool:
+        """Tell whether earlier runs of the task have waited for something."""
+        return self.lease.record is not None and self.lease.record.waits is not None
+
+    @property
+    def has_past(self) -> bool:
+        """Tell whether earlier runs of the task may have recorded something."""
         record = self.lease.record
         return record is not None and (record.attempt > 1 or record.waits is not None)
 
     async def _load(self) -> dict[str, JournalEntry]:
-        if self._recorded is None and not self._has_past:
+        if self._recorded is None and not self.has_past:
             self._recorded = {}
         if self._recorded is not None:
             return self._recorded
         async with self.machinery(), self._reading:
             if self._recorded is None:
-                self._recorded = await read_past(self.worker, self.lease)
-        return self._recorded
+                await self.read()
+        return self._recorded or {}
 
     async def suspend(self, operation: Operation, waits: Sequence[Wait]) -> NoReturn:
         """Wait, for ever as far as this run is concerned: it ends once nothing else moves.
@@ -227,11 +299,14 @@ class Journal(Quiescence):
     def _over(self) -> LeaseLost:
         return LeaseLost(f"this run of task {self.lease.task_id} is over")
 
-    def outcome(self) -> Suspended:
+    def outcome(self) -> Suspended | Misfitted:
         """Return what the run waits for, after `suspended`; raises what broke it."""
+        if self._misfit is not None:
+            return Misfitted(misfit=self._misfit)
         if self.broke is not None:
             raise self.broke
-        return Suspended(waits=tuple(self._waits), at=self._at)
+        patches = tuple(self.new_patches)
+        return Suspended(waits=tuple(self._waits), at=self._at, patches=patches)
 
     def lost(self, item: Item | None) -> LeaseLost:
         """Return the error for an attempt whose write was refused, given what stands there."""
@@ -251,3 +326,22 @@ class Journal(Quiescence):
             if item is not None:
                 self._cancelled = TaskRecord.from_item(item).status is Status.CANCELLED
         return self._cancelled
+
+
+def other_than_recorded(position: int, recorded: str, got: str) -> Misfit:
+    """Return what is wrong with a run whose operation number `position` (from 0) is another."""
+    return Misfit(
+        why=f"this run's operation {position + 1} is {got!r}, where {recorded!r} is recorded",
+        place=position + 1,
+        recorded=recorded,
+        got=got,
+    )
+
+
+def taken_otherwise(position: int, recorded: str, error: ValueError) -> Misfit:
+    """Return what is wrong with a run that takes something else for what is recorded."""
+    return Misfit(
+        why=hide(f"what is recorded of {recorded!r} is not what this code takes: {error}"),
+        place=position + 1,
+        recorded=recorded,
+    )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqswarm.schemas.journal import entries
+from sqswarm.schemas.journal import PATCH, entries
 from sqswarm.schemas.json import JsonObject, loads
 from sqswarm.schemas.payload import Payload
-from sqswarm.schemas.protocol import STEP_PREFIX, Lease
+from sqswarm.schemas.protocol import PATCH_PREFIX, STEP_PREFIX, Lease
 from sqswarm.schemas.value import dataclass
 from sqswarm.schemas.writes import Item
 from sqswarm.workers.runtime.worker_context import WorkerContext
@@ -22,8 +22,11 @@ class JournalEntry:
     until_ms: int = 0
 
 
+_PATCHED = JournalEntry(position=-1, alone=False)
+
+
 async def read_past(worker: WorkerContext, lease: Lease) -> dict[str, JournalEntry]:
-    """Return everything that earlier runs of a task have recorded, by name."""
+    """Return everything that earlier runs of a task have recorded, by name; patches among it."""
     record = lease.record
     steps = await worker.store.read_group(lease.key.pk, after_sk=STEP_PREFIX)
     found = {
@@ -31,7 +34,12 @@ async def read_past(worker: WorkerContext, lease: Lease) -> dict[str, JournalEnt
         for item in steps
         if item["sk"].startswith(STEP_PREFIX)
     }
+    patches = [item["sk"] for item in steps if item["sk"].startswith(PATCH_PREFIX)]
+    found |= {patch_name(sk.removeprefix(PATCH_PREFIX)): _PATCHED for sk in patches}
     for entry in entries(record.waits if record else None):
+        if entry["kind"] == PATCH:
+            found[patch_name(entry["name"])] = _PATCHED
+            continue
         place = {"position": entry["position"], "alone": entry["alone"]}
         match entry["kind"]:
             case "children":
@@ -50,6 +58,11 @@ async def _keys(worker: WorkerContext, entry: JsonObject) -> list[str]:
         data = await worker.blobs.get(entry["ref"])
         children = [] if data is None else loads(data)
     return [child["key"] for child in children]
+
+
+def patch_name(name: str) -> str:
+    """Return a patch's name in the journal."""
+    return f"patch {name}"
 
 
 def step_name(name: str) -> str:

@@ -22,6 +22,9 @@ class Quiescence:
 
     def __init__(self) -> None:
         """Start with everything on the move."""
+        self._reset()
+
+    def _reset(self) -> None:
         self.suspended = asyncio.Event()
         self.closed = False
         self.broke: Exception | None = None

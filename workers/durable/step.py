@@ -23,7 +23,7 @@ from sqswarm.schemas.payload import (
 )
 from sqswarm.schemas.results import WRAPPED_KEY, error_object
 from sqswarm.schemas.writes import Refused
-from sqswarm.workers.durable.journal import Failure, Journal, Operation
+from sqswarm.workers.durable.journal import Failure, Journal, Operation, taken_otherwise
 from sqswarm.workers.durable.journal_entry import JournalEntry, step_name
 from sqswarm.workers.runtime.decide import backoff_s
 from sqswarm.workers.runtime.outcome import Fail, Retry
@@ -66,7 +66,7 @@ async def run_step(
             recorded = found.get(step_name(full))
             if recorded is not None:
                 journal.worker.log.info("step.replayed", task_id=journal.lease.task_id, step=full)
-                return await _replayed(journal, name, recorded, returns)
+                return await _replayed(journal, name, full, recorded, returns)
             async with _told(journal, full, about) as told:
                 try:
                     value = await _attempts(journal, full, call, retries, told)
@@ -123,9 +123,15 @@ async def _told(
         await middleware.tell("after_step", told)
 
 
-async def _replayed(journal: Journal, name: str, recorded: JournalEntry, returns: Any) -> Any:
+async def _replayed(
+    journal: Journal, name: str, full: str, recorded: JournalEntry, returns: Any
+) -> Any:
     if recorded.outcome is not None:
-        return _decoded(await _text(journal, recorded.outcome), returns)
+        text = await _text(journal, recorded.outcome)
+        try:
+            return _decoded(text, returns)
+        except ValueError as unfit:  # pydantic's too: the step returned something else by then
+            await journal.misfits(taken_otherwise(recorded.position, step_name(full), unfit))
     error = recorded.error or error_object("error", "")
     if error["data"].get("fail"):
         raise Fail(error["message"], type=error["data"]["type"])

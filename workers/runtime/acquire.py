@@ -236,7 +236,7 @@ async def _next_step(  # noqa: C901 - one case a standing
         case Standing.ENDED, _:
             await run_completion(worker, Ended.of(job, record))
             return Disposition.DELETE
-        case Standing.AWAITING_INPUT, _:
+        case ((Standing.AWAITING_INPUT | Standing.PARKED), _):
             return Disposition.DELETE
         case Standing.WAITING, _:
             from sqswarm.dispatcher.lifecycle.children import repair_waiting

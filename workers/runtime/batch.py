@@ -18,6 +18,7 @@ from sqswarm.schemas import protocol
 from sqswarm.schemas.errors import LeaseLost, PayloadTooLarge, PoisonMessage
 from sqswarm.schemas.ids import new_version
 from sqswarm.schemas.json import JsonObject, encodable, loads
+from sqswarm.schemas.park import Misfit
 from sqswarm.schemas.payload import GONE, check_size
 from sqswarm.schemas.protocol import Lease
 from sqswarm.schemas.task import iso, task_key
@@ -30,7 +31,7 @@ from sqswarm.workers.runtime.execute import AgentExecutor, NotLoaded
 from sqswarm.workers.runtime.heartbeat import WorkerStopping, heartbeat
 from sqswarm.workers.runtime.hooks import Hooks, note_outcome
 from sqswarm.workers.runtime.job import Job, job_of
-from sqswarm.workers.runtime.outcome import Broke, Failed, Outcome, Returned
+from sqswarm.workers.runtime.outcome import Broke, Failed, Misfitted, Outcome, Returned
 from sqswarm.workers.runtime.rate_limit import rate_limit
 from sqswarm.workers.runtime.settle import Run, settle_runs
 from sqswarm.workers.runtime.suspend import stand_back
@@ -279,7 +280,7 @@ class Runtime:
             log.error("arguments.failed", error=repr(error))
             outcome = Broke(error_type=type(error).__name__, message=str(error), exception=error)
         ended_ms = self._worker.now_ms()
-        outcome = _recordable(outcome)
+        outcome = await self._unfit(outcome, journal, lease) or _recordable(outcome)
         note_outcome(job, outcome, ended_ms=ended_ms)
         decision = decide(
             outcome,
@@ -294,6 +295,28 @@ class Runtime:
             began_ms=began_ms,
             ended_ms=ended_ms,
         )
+
+    async def _unfit(
+        self, outcome: Outcome, journal: Journal | None, lease: Lease
+    ) -> Misfitted | None:
+        """Return that the code does not fit a task which an earlier one has begun, if that is why.
+
+        What does not load, or takes other arguments by now, would end what waits.
+        """
+        last = isinstance(outcome, Failed) or lease.attempt >= self._worker.spec.max_attempts
+        if (
+            journal is None
+            or not (isinstance(outcome, Broke | Failed) and last)
+            or outcome.error_type not in {"AgentNotLoaded", "InvalidArguments"}
+        ):
+            return None
+        try:
+            begun = await journal.has_recorded()
+        except Exception as error:
+            self._worker.log.error("journal.failed", task_id=lease.task_id, error=repr(error))
+            return None
+        why = hide(f"{outcome.error_type}: {outcome.message}")
+        return Misfitted(misfit=Misfit(why=why)) if begun else None
 
     async def _held(self, job: Job, lease: Lease, work: Coroutine[Any, Any, Outcome]) -> Outcome:
         """Do the work under its lease, which is renewed where this worker renews leases."""

@@ -8,10 +8,19 @@ from enum import Enum
 from sqswarm.schemas.journal import Place
 from sqswarm.schemas.json import JsonObject, encodable
 from sqswarm.schemas.lifecycle import Phase, Status
+from sqswarm.schemas.park import Misfit
 from sqswarm.schemas.results import error_object
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.value import dataclass
-from sqswarm.workers.runtime.outcome import Broke, Failed, Outcome, Returned, Suspended, Wait
+from sqswarm.workers.runtime.outcome import (
+    Broke,
+    Failed,
+    Misfitted,
+    Outcome,
+    Returned,
+    Suspended,
+    Wait,
+)
 
 BACKOFF_CAP_S = 900
 
@@ -27,6 +36,8 @@ class Standing(Enum):
     """It waits for its children: see that they exist, try the join, delete this one."""
     ASLEEP = "asleep"
     """It waits for a time."""
+    PARKED = "parked"
+    """It waits for other code; what resumes it publishes it anew: delete this message."""
     LEASED_BY_ANOTHER = "leased by another"
     """Another worker runs it: hide the message for the rest of that lease."""
     EXHAUSTED = "exhausted"
@@ -53,6 +64,8 @@ def standing(
         return Standing.WAITING, 0
     if record.phase is Phase.SLEEPING:
         return Standing.ASLEEP, max(0, -((now_ms - (record.wake_at_ms or 0)) // 1000))
+    if record.phase is Phase.PARKED:
+        return Standing.PARKED, 0
     if record.lease_until_ms > now_ms:
         # Only a running lease makes our own token count: after it, another may have been told.
         if record.v == token:
@@ -95,9 +108,17 @@ class Suspend:
 
     waits: tuple[Wait, ...]
     at: Place
+    patches: tuple[str, ...] = ()
 
 
-Decision = Complete | GiveUp | RetryLater | Suspend
+@dataclass(frozen=True, kw_only=True)
+class Park:
+    """Set the task aside until code comes that fits its journal."""
+
+    misfit: Misfit
+
+
+Decision = Complete | GiveUp | RetryLater | Suspend | Park
 
 
 def backoff_s(attempt: int, *, jitter: float, base_s: int = 2, cap_s: int = BACKOFF_CAP_S) -> int:
@@ -119,8 +140,10 @@ def decide(outcome: Outcome, *, attempt: int, max_attempts: int, jitter: float) 
     match outcome:
         case Returned(text=text, wrapped=wrapped):
             return Complete(text=text, wrapped=wrapped)
-        case Suspended(waits=waits, at=at):
-            return Suspend(waits=waits, at=at)
+        case Suspended(waits=waits, at=at, patches=patches):
+            return Suspend(waits=waits, at=at, patches=patches)
+        case Misfitted(misfit=misfit):
+            return Park(misfit=misfit)
         case Failed(error_type=kind, message=message, code=code):
             return GiveUp(error=error_object(kind, message, code=code, attempt=attempt))
         case Broke(error_type=kind, message=message) if attempt >= max_attempts:

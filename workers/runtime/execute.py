@@ -25,8 +25,16 @@ from sqswarm.schemas.errors import (
 from sqswarm.schemas.results import INTERNAL_ERROR, INVALID_PARAMS
 from sqswarm.workers.agent import AnyAgent
 from sqswarm.workers.durable.context import TaskContext
-from sqswarm.workers.durable.journal import Journal
-from sqswarm.workers.runtime.outcome import Broke, Fail, Failed, Outcome, Retry, Returned
+from sqswarm.workers.durable.journal import Journal, PastUnread
+from sqswarm.workers.runtime.outcome import (
+    Broke,
+    Fail,
+    Failed,
+    Misfitted,
+    Outcome,
+    Retry,
+    Returned,
+)
 from sqswarm.workers.runtime.threads import on_thread
 
 _CLEAN_UP_S = 2.0
@@ -95,8 +103,8 @@ class AgentExecutor:
         if journal is not None:
             if value is _SUSPENDED:
                 return journal.outcome()
-            if (difference := await journal.difference()) is not None:
-                raise difference
+            if (misfit := await journal.misfit()) is not None:
+                return Misfitted(misfit=misfit)
         text, wrapped = self._signature.encode(value)
         return Returned(text=text, wrapped=wrapped)
 
@@ -106,6 +114,16 @@ class AgentExecutor:
         Cancelling is what suspends: it passes through `except Exception`, and through gather and
         task groups as they mean it to.
         """
+        if journal.has_waited:
+            await journal.read()  # it will be needed: and a patch must know it at once
+        try:
+            return await self._once(bound, journal)
+        except PastUnread:
+            await journal.read()
+            journal.run_again()
+            return await self._once(bound, journal)
+
+    async def _once(self, bound: dict[str, Any], journal: Journal) -> Any:
         running = asyncio.ensure_future(self._called(bound))
         suspended = asyncio.ensure_future(journal.suspended.wait())
         try:
@@ -126,7 +144,7 @@ class AgentExecutor:
         """Await a coroutine agent; one that would end the process ends its own attempt."""
         try:
             return await self._agent.function(**bound)
-        except (Exception, asyncio.CancelledError):
+        except (Exception, asyncio.CancelledError, PastUnread):
             raise
         except BaseException as error:
             raise _contained(error) from error

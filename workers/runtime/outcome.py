@@ -6,6 +6,7 @@ from dataclasses import field
 
 from sqswarm.schemas.journal import Place, PlannedChild
 from sqswarm.schemas.json import JsonObject
+from sqswarm.schemas.park import Misfit
 from sqswarm.schemas.results import AGENT_FAILED
 from sqswarm.schemas.value import dataclass
 
@@ -33,9 +34,10 @@ class Fail(Exception):
 class NonDeterministic(Fail):
     """A replay met other operations than are recorded: the agent must make the same calls again."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, misfit: Misfit) -> None:
         """Show the first difference."""
-        super().__init__(message, type="NonDeterministic")
+        super().__init__(misfit.why, type="NonDeterministic")
+        self.misfit = misfit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,10 +96,21 @@ Wait = ChildrenWait | AskWait | SleepWait
 
 @dataclass(frozen=True, kw_only=True)
 class Suspended:
-    """Nothing of the run is on the move any more: it waits, and `at` says where it stands."""
+    """Nothing of the run is on the move any more: it waits, and `at` says where it stands.
+
+    `patches` are those whose new branches it goes by from now on.
+    """
 
     waits: tuple[Wait, ...]
     at: Place
+    patches: tuple[str, ...] = ()
 
 
-Outcome = Returned | Broke | Failed | Suspended
+@dataclass(frozen=True, kw_only=True)
+class Misfitted:
+    """The code does otherwise than the task's journal has recorded: it waits for code that fits."""
+
+    misfit: Misfit
+
+
+Outcome = Returned | Broke | Failed | Suspended | Misfitted

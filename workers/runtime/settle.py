@@ -17,10 +17,13 @@ from sqswarm.schemas.writes import Applied, Item, Refused, Write, WriteOutcome
 from sqswarm.workers.runtime.acquire import Disposition
 from sqswarm.workers.runtime.activity import write_with_activity
 from sqswarm.workers.runtime.completion import Ended, run_completions
-from sqswarm.workers.runtime.decide import Complete, Decision, GiveUp, RetryLater, Suspend
+from sqswarm.workers.runtime.decide import Complete, Decision, GiveUp, Park, RetryLater, Suspend
 from sqswarm.workers.runtime.job import Job
+from sqswarm.workers.runtime.park import park
 from sqswarm.workers.runtime.suspend import stand_back, suspend
 from sqswarm.workers.runtime.worker_context import WorkerContext
+
+_GOES_ON = (RetryLater, Suspend, Park)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +60,7 @@ async def settle_runs(
     where nothing of their batch runs on.
     """
     ending = [run for run in runs if isinstance(run.decision, Complete | GiveUp)]
-    parts = [ending, *([run] for run in runs if isinstance(run.decision, RetryLater | Suspend))]
+    parts = [ending, *([one] for one in runs if isinstance(one.decision, _GOES_ON))]
     dispositions: dict[str, Disposition] = {}
     told_of = [_settle_part(worker, part, last=last) for part in parts]
     for told in await worker.runner.gather(told_of):
@@ -72,6 +75,10 @@ async def _settle_part(
         match runs:
             case [Run(decision=RetryLater() as decision) as run]:
                 dispositions = [await _retry_later(worker, run, decision)]
+            case [Run(decision=Park(misfit=misfit)) as run]:
+                dispositions = [
+                    await park(worker, run.job, run.lease, misfit, ended_ms=run.ended_ms)
+                ]
             case [Run(decision=Suspend() as suspension) as run]:
                 dispositions = [await _suspend(worker, run, suspension)]
             case _:
@@ -196,7 +203,7 @@ async def _ending(worker: WorkerContext, run: Run) -> Ending:
             return Ending(result=await _put(worker, run, text), wrapped=wrapped)
         case GiveUp(error=error):
             return Ending(error=error)
-        case RetryLater() | Suspend():
+        case RetryLater() | Suspend() | Park():
             message = "a run that goes on has no ending"
             raise ValueError(message)
 

@@ -13,6 +13,7 @@ from sqswarm.schemas.journal import (
     plan_text,
     with_asks,
     with_children,
+    with_patches,
     with_sleep,
 )
 from sqswarm.schemas.json import size_bytes
@@ -44,12 +45,14 @@ async def suspend(worker: WorkerContext, job: Job, lease: Lease, decision: Suspe
     }
     asks = {wait.name: wait for wait in decision.waits if isinstance(wait, AskWait)}
     sleeps = [wait for wait in decision.waits if isinstance(wait, SleepWait)]
+    waits = lease.record.waits if lease.record else None
+    waits = with_patches(waits, decision.patches, now_ms=worker.now_ms())
     if children:
-        write = await _plan(worker, lease, list(children.values()), decision.at)
+        write = await _plan(worker, lease, waits, list(children.values()), decision.at)
     elif asks:
-        write = _ask(worker, lease, list(asks.values()), decision.at)
+        write = _ask(worker, lease, waits, list(asks.values()), decision.at)
     else:
-        write = _sleep(worker, lease, sleeps, decision.at)
+        write = _sleep(worker, lease, waits, sleeps, decision.at)
     outcome = await worker.store.write(write)
     item = outcome.item
     if item is None or not (isinstance(outcome, Applied) or _is_ours(item, write, lease)):
@@ -80,7 +83,11 @@ def _is_ours(item: Item, write: Write, lease: Lease) -> bool:
 
 
 async def _plan(
-    worker: WorkerContext, lease: Lease, children: list[PlannedChild], place: Place
+    worker: WorkerContext,
+    lease: Lease,
+    waits: str | None,
+    children: list[PlannedChild],
+    place: Place,
 ) -> Write:
     text = plan_text(children)
     ref = None
@@ -92,7 +99,7 @@ async def _plan(
     first = lease.record.planned if lease.record else 0
     return protocol.plan(
         lease,
-        waits=with_children(_waits(lease), children, ref=ref, first=first, at=place, now_ms=now),
+        waits=with_children(waits, children, ref=ref, first=first, at=place, now_ms=now),
         first=first,
         count=len(children),
         now_ms=now,
@@ -100,33 +107,33 @@ async def _plan(
     )
 
 
-def _ask(worker: WorkerContext, lease: Lease, asks: list[AskWait], place: Place) -> Write:
+def _ask(
+    worker: WorkerContext, lease: Lease, waits: str | None, asks: list[AskWait], place: Place
+) -> Write:
     asked = {wait.name: {**hide_all(wait.asked), "number": n} for n, wait in enumerate(asks)}
     now = worker.now_ms()
     return protocol.ask(
         lease,
-        waits=with_asks(_waits(lease), asked, at=place, now_ms=now),
+        waits=with_asks(waits, asked, at=place, now_ms=now),
         asks=asked,
         now_ms=now,
         due_at_ms=min((a["timeoutAt"] for a in asked.values() if "timeoutAt" in a), default=None),
     )
 
 
-def _sleep(worker: WorkerContext, lease: Lease, sleeps: list[SleepWait], place: Place) -> Write:
+def _sleep(
+    worker: WorkerContext, lease: Lease, waits: str | None, sleeps: list[SleepWait], place: Place
+) -> Write:
     wake_at_ms = min(wait.until_ms for wait in sleeps)
     names = [(wait.name, wait.until_ms) for wait in sleeps]
     now = worker.now_ms()
     return protocol.sleep(
         lease,
-        waits=with_sleep(_waits(lease), names, at=place, now_ms=now),
+        waits=with_sleep(waits, names, at=place, now_ms=now),
         wake_at_ms=wake_at_ms,
         now_ms=now,
         due_at_ms=wake_at_ms,
     )
-
-
-def _waits(lease: Lease) -> str | None:
-    return lease.record.waits if lease.record else None
 
 
 async def _set_timer(worker: WorkerContext, record: TaskRecord) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, RootModel
 from pydantic.alias_generators import to_camel
@@ -125,7 +125,9 @@ class Listing(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    status: Status | None = Field(default=None, description="Only tasks that stand so.")
+    status: Status | Literal["parked"] | None = Field(
+        default=None, description="Only tasks that stand so; `parked` ones wait for code that fits."
+    )
     agent: str | None = Field(default=None, description="Only tasks of this agent.")
     since: _Ago | _Moment | None = Field(
         default=None,
