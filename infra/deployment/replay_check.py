@@ -18,7 +18,7 @@ from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.export_journal import export_journal
 from sqswarm.dispatcher.listing import list_tasks
 from sqswarm.infra.project import Project
-from sqswarm.schemas.errors import SwarmError, TaskNotFound
+from sqswarm.schemas.errors import SwarmError, TaskNotFound, UnfitCode
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.task import DUE_SHARDS, TaskRecord
@@ -34,16 +34,6 @@ SAMPLING_S = 20.0
 """Longest time in which journals are gathered."""
 REPLAYING_S = 60.0
 _TOLD = 5
-
-
-class UnfitCode(SwarmError):
-    """Code does otherwise than tasks that are under way have recorded: they would be parked."""
-
-    exit_code = 1
-    hint = (
-        'Let both go on: `if ctx.patched("name"):` the new way, `else:` the old. Or `sqswarm '
-        "deploy --force`: what does not fit is parked until code that fits is deployed."
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
