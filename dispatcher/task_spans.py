@@ -119,6 +119,7 @@ def _attempt(
         error=told(error),
         worker=attempt.worker or None,
         request_id=attempt.request_id or None,
+        version=attempt.version or None,
         children=tuple(kept),
         left_out={"step": left_out} if left_out else {},
     )

@@ -25,7 +25,7 @@ from sqswarm.infra.deployment.code import replace_code
 from sqswarm.infra.deployment.drift import Drift, mend
 from sqswarm.infra.deployment.inspect import inspect
 from sqswarm.infra.deployment.leftovers import remove_leftovers
-from sqswarm.infra.deployment.parked import resume_parked
+from sqswarm.infra.deployment.parked import operators_connection, resume_parked
 from sqswarm.infra.deployment.record import (
     Record,
     object_exists,
@@ -36,6 +36,7 @@ from sqswarm.infra.deployment.record import (
     write_object,
     write_record,
 )
+from sqswarm.infra.deployment.replay_check import check_replays
 from sqswarm.infra.deployment.stack import ResourceEvent, Stack, StackResource, Watch
 from sqswarm.infra.deployment.start_check import check_start
 from sqswarm.infra.plan import Plan, architecture
@@ -82,13 +83,17 @@ class Reports:
     resource: Watch = field(default=lambda _: None)
 
 
-def deploy(settings: Settings, plan: Plan, reports: Reports | None = None) -> Deployment:
+def deploy(
+    settings: Settings, plan: Plan, reports: Reports | None = None, *, force: bool = False
+) -> Deployment:
     """Deploy `plan` and return what was done; nothing is done where all is as it should be.
 
+    Tasks under way are replayed against new code first, unless it is deployed by `force`: raises
+    UnfitCode, before anything is changed, where one does not fit.
     Raises DeployFailed naming each resource that failed and why, Unreachable where nothing
     answers.
     """
-    return _Deployer(settings, plan, reports or Reports()).run()
+    return _Deployer(settings, plan, reports or Reports(), force=force).run()
 
 
 def stack_of(settings: Settings, names: Names, clients: ClientFactory) -> Stack:
@@ -125,8 +130,10 @@ def deployed_now(catalogue: Catalogue) -> bytes:
 class _Deployer:
     """One run of `deploy`: what its steps share."""
 
-    def __init__(self, settings: Settings, plan: Plan, reports: Reports) -> None:
+    def __init__(self, settings: Settings, plan: Plan, reports: Reports, *, force: bool) -> None:
         self._begun = time.monotonic()
+        self._force = force
+        self._notes: tuple[str, ...] = ()
         self._reports = reports
         self._clients = client_factory(settings)
         self._settings = with_account(settings, self._clients)
@@ -140,7 +147,7 @@ class _Deployer:
         catalogue = plan.catalogue if old is None else plan.catalogue.after(Catalogue.load(old))
         self._catalogue = catalogue
 
-    def run(self) -> Deployment:
+    def run(self) -> Deployment:  # noqa: C901 - its steps, one after another
         s3, bucket = self._clients("s3"), self._names.bucket
         old = read_record(s3, bucket)
         wanted = Record(
@@ -166,6 +173,8 @@ class _Deployer:
         if old is None or old.code_key != wanted.code_key:
             self._reports.step("checking what the agents import")
             self._bundle.check()
+            if old is not None and old.code_key and not self._force:
+                self._check_replays()
         exists = self._stack.prepare(self._reports.resource)
         if not exists:
             old = None
@@ -197,6 +206,15 @@ class _Deployer:
         keep = {wanted.code_key, wanted.stack_code_key, old.code_key if old else ""}
         prune(s3, bucket, keep=keep)
         return self._with_parked(finished)
+
+    def _check_replays(self) -> None:
+        self._reports.step("replaying tasks under way")
+        try:
+            connection = operators_connection(self._settings, self._clients)
+        except SwarmError as error:  # there is no swarm yet that could be asked
+            self._notes = (f"tasks under way were not replayed: {error}",)
+            return
+        self._notes = check_replays(connection, self._plan.project)
 
     def _with_parked(self, finished: Deployment, *, missed: bool = False) -> Deployment:
         """Let parked tasks meet the code that is deployed now."""
@@ -343,7 +361,7 @@ class _Deployer:
             seconds=time.monotonic() - self._begun,
             server_url=self._server_url(),
             mended=tuple(str(drift) for drift in drifts),
-            notes=(*self._plan.notes, *notes),
+            notes=(*self._plan.notes, *self._notes, *notes),
         )
 
     def _server_url(self) -> str | None:

@@ -119,6 +119,8 @@ class AgentSpec:
     calls: tuple[str, ...] | None = None
     """Agents it may start tasks of; None: every agent of the stage."""
     keeps: frozenset[Keeps] = frozenset()
+    version: str | None = None
+    """What its code is called in the history of its tasks."""
     requirements: tuple[str, ...] = ()
     """Packages it needs beside the project's, by their plain names."""
 

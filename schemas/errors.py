@@ -175,6 +175,16 @@ class DeployFailed(SwarmError):
     hint = "Mend what the message names and run `sqswarm deploy` again: it continues."
 
 
+class UnfitCode(SwarmError):
+    """Code does otherwise than tasks that are under way have recorded: they would be parked."""
+
+    exit_code = 1
+    hint = (
+        'Let both go on: `if ctx.patched("name"):` the new way, `else:` the old. Or `sqswarm '
+        "deploy --force`: what does not fit is parked until code that fits is deployed."
+    )
+
+
 class PoisonMessage(SwarmError):
     """A delivery that no agent can ever run. `reason` is a short machine-readable word."""
 

@@ -25,7 +25,7 @@ LAST_KEPT = 40
 ERROR_LIMIT_BYTES = 200
 _TYPE_LIMIT_BYTES = 80
 _NAME_LIMIT_BYTES = 64
-_NOTHING = [None] * 5
+_NOTHING = [None] * 6
 _UUID_CHARACTERS = 36
 _SHORT_CHARACTERS = 22
 
@@ -59,7 +59,8 @@ class RecordedAttempt:
     """One attempt. Times are Unix milliseconds of the worker's clock; `ended_ms` None: it runs.
 
     A lost one ended at the latest when its lease did. `resumed_ms` is when the wait before it was
-    over, where there was one. The error of a failed task's last attempt stands in its record.
+    over, where there was one; `version` what its agent declares. The error of a failed task's last
+    attempt stands in its record.
     """
 
     attempt: int
@@ -71,6 +72,7 @@ class RecordedAttempt:
     request_id: str = ""
     error_type: str | None = None
     error: str | None = None
+    version: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,9 +83,12 @@ class Attempts:
     left_out: int = 0
 
 
-def began(at_ms: int, worker: str, request_id: str) -> str:
-    """Return what an acquire notes: when, which worker, by which request (`<ms> <worker> <id>`)."""
-    names = (_name(worker), _short(_name(request_id)))
+def began(at_ms: int, worker: str, request_id: str, version: str = "") -> str:
+    """Return what an acquire notes: when, which worker, by which request, which code.
+
+    `<ms> <worker> <id> <version>`, what is not known left empty.
+    """
+    names = (_name(worker), _short(_name(request_id)), _name(version))
     return " ".join([str(at_ms), *names]).rstrip()
 
 
@@ -107,13 +112,14 @@ def with_attempt(
 ) -> str:
     """Return the history of `record` (None: it has none) with one more attempt, as JSON text."""
     kept = _kept(record)
-    at_ms, worker, request_id = _parts(began)
+    at_ms, worker, request_id, version = _parts(began)
     resumed_ms = _resumed_ms(kept, record)
     entry: list[Any] = [
         *(attempt, at_ms, ended_ms - at_ms, outcome.value[0], worker, request_id),
         None if resumed_ms is None else at_ms - resumed_ms,
         None if error_type is None else brief(error_type, _TYPE_LIMIT_BYTES),
         None if error is None else brief(error, ERROR_LIMIT_BYTES),
+        version,
     ]
     while entry[-1] in {None, ""}:
         entry.pop()
@@ -134,7 +140,7 @@ def attempts(record: TaskRecord, *, now_ms: int) -> Attempts:
     left_out = sum(entry for entry in kept if isinstance(entry, int))
     found = [_attempt(entry) for entry in kept if isinstance(entry, list)]
     if record.began is not None:
-        at_ms, worker, request_id = _parts(record.began)
+        at_ms, worker, request_id, version = _parts(record.began)
         outcome, ended_ms = _unended(record, now_ms)
         if ended_ms is not None:  # a cancel may be written long after it was stamped
             ended_ms = max(at_ms, ended_ms)
@@ -146,6 +152,7 @@ def attempts(record: TaskRecord, *, now_ms: int) -> Attempts:
             resumed_ms=_resumed_ms(kept, record),
             worker=worker,
             request_id=_long(request_id),
+            version=version,
         )
         found.append(open_one)
     return Attempts(attempts=tuple(found), left_out=left_out)
@@ -180,7 +187,8 @@ def _kept(record: TaskRecord | None) -> list[Any]:
 
 def _attempt(entry: list[Any]) -> RecordedAttempt:
     number, began_ms, run_ms, code, *rest = entry
-    worker, request_id, queued_ms, error_type, error = [*rest, *_NOTHING][: len(_NOTHING)]
+    padded = [*rest, *_NOTHING][: len(_NOTHING)]
+    worker, request_id, queued_ms, error_type, error, version = padded
     return RecordedAttempt(
         attempt=number,
         began_ms=began_ms,
@@ -191,13 +199,13 @@ def _attempt(entry: list[Any]) -> RecordedAttempt:
         request_id=_long(request_id or ""),
         error_type=error_type,
         error=error,
+        version=version or "",
     )
 
 
-def _parts(began: str) -> tuple[int, str, str]:
-    at_ms, _, names = began.partition(" ")
-    worker, _, request_id = names.partition(" ")
-    return int(at_ms), worker, request_id
+def _parts(began: str) -> tuple[int, str, str, str]:
+    at_ms, worker, request_id, version = [*began.split(" "), "", "", ""][:4]
+    return int(at_ms), worker, request_id, version
 
 
 def _name(text: str) -> str:

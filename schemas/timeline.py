@@ -29,9 +29,9 @@ class Span:
     """One span of time. Times are Unix milliseconds; `ended_ms` None: it is not over.
 
     `outcome` is how it ended (an attempt's, a child's status, "answered"), `error` why on one line.
-    `worker` and `request_id` say where an attempt ran, `by` who answered a question, `task_id`
-    which task a child is. `children` lie within it. Of what is many, `left_out` says how many
-    more there are, by kind.
+    `worker` and `request_id` say where an attempt ran, `version` which code of its agent, `by`
+    who answered a question, `task_id` which task a child is. `children` lie within it. Of what is
+    many, `left_out` says how many more there are, by kind.
     """
 
     kind: SpanKind
@@ -42,6 +42,7 @@ class Span:
     error: str | None = None
     worker: str | None = None
     request_id: str | None = None
+    version: str | None = None
     by: str | None = None
     task_id: str | None = None
     children: tuple[Span, ...] = ()
@@ -64,6 +65,7 @@ class Span:
             "error": self.error,
             "worker": self.worker,
             "requestId": self.request_id,
+            "version": self.version,
             "by": self.by,
             "taskId": self.task_id,
             "leftOut": self.left_out or None,

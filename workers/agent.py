@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property, update_wrapper
 from types import MappingProxyType
@@ -29,6 +30,8 @@ from sqswarm.workers.signature import Signature, compile_signature
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
+
+_VERSION = re.compile(r"[!-~]{1,40}")
 
 _LIMITS = {
     "max_attempts": (1, 50),
@@ -132,6 +135,7 @@ def agent(
     env: Mapping[str, str] | None = None,
     runs_on: str = "lambda",
     calls: Sequence[str | NamedAgent] | None = None,
+    version: str | None = None,
 ) -> Callable[[Callable[P, R]], Agent[P, R]]: ...
 
 
@@ -155,6 +159,7 @@ def agent(
     env: Mapping[str, str] | None = None,
     runs_on: str = "lambda",
     calls: Sequence[str | NamedAgent] | None = None,
+    version: str | None = None,
 ) -> Agent[P, R] | Callable[[Callable[P, R]], Agent[P, R]]:
     """Declare a function as an agent: its signature is the schema, its docstring the description.
 
@@ -168,7 +173,8 @@ def agent(
     of secrets, never secrets. `runs_on="container"` leaves it to `sqswarm work`, for attempts of
     up to 11 hours; then `concurrency` is the most tasks one container runs side by side. `calls`
     are the agents (or their names) that it may start tasks of: what its role allows. Not given,
-    they are found in the function's code when it is deployed.
+    they are found in the function's code when it is deployed. `version` is what the code is called
+    in the history of its tasks, a word of up to 40 characters.
 
     Raises InvalidAgent for a declaration that cannot work.
     """
@@ -212,6 +218,7 @@ def agent(
             "env": MappingProxyType(dict(env or {})),
             "runs_on": _hosting(named, runs_on, timeout),
             "calls": _calls(named, calls),
+            "version": _version(named, version),
         }
         return Agent(target, name=named, options=options)
 
@@ -238,6 +245,13 @@ def _calls(name: str, calls: Sequence[str | NamedAgent] | None) -> tuple[str, ..
         message = f"agent {name!r}: calls={calls!r} is one string; a list of agents is needed"
         raise InvalidAgent(message, hint=f"Write calls=[{calls!r}].")
     return None if calls is None else tuple(sorted({agent_name(one) for one in calls}))
+
+
+def _version(name: str, version: str | None) -> str | None:
+    if version is not None and not _VERSION.fullmatch(version):
+        message = f"agent {name!r}: version={version[:60]!r} is no short word"
+        raise InvalidAgent(message, hint='Like version="2026-11": 1 to 40 visible characters.')
+    return version
 
 
 def _hosting(name: str, runs_on: str, timeout: int) -> Hosting:

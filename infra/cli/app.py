@@ -31,6 +31,7 @@ VERBS: dict[str, dict[str, str]] = {
         "deploy": "deploy:deploy",
         "destroy": "destroy:destroy",
         "synth": "synth:synth",
+        "replay": "replay:replay",
         "agents": "agents:agents",
     },
     "Tasks": {

@@ -20,8 +20,16 @@ def deploy(
     agents: Annotated[
         str | None, typer.Option(help="Modules, instead of pyproject.toml's.")
     ] = None,
+    *,
+    force: Annotated[
+        bool, typer.Option("--force", help="Deploy code that tasks under way do not fit.")
+    ] = False,
 ) -> None:
     """Bring the stage to what the agents declare; quick where nothing has changed.
+
+    Tasks under way are replayed against new code first, a sample of each agent's, and nothing
+    is called. Where one does not fit, nothing is deployed (exit code 1): ask `ctx.patched` in the
+    code, or deploy it with --force. Then what does not fit is parked until code comes that does.
 
     Example: sqswarm deploy --agents my_agents,more_agents
     """
@@ -32,7 +40,9 @@ def deploy(
     settings = session.reachable()
     plan = session.plan(modules_of(agents), settings.stage)
     with Ticker(hidden=session.json) as ticker:
-        done = bring_up(settings, plan, Reports(step=ticker.step, resource=ticker.resource))
+        done = bring_up(
+            settings, plan, Reports(step=ticker.step, resource=ticker.resource), force=force
+        )
     if session.json:
         print_json(
             {

@@ -33,12 +33,21 @@ def show(
     logs: Annotated[
         bool, typer.Option("--logs", help="With the tasks' log lines, in their places.")
     ] = False,
+    journal: Annotated[
+        bool, typer.Option("--journal", help="What it has recorded, as JSON for `sqswarm replay`.")
+    ] = False,
 ) -> None:
     """Show what became of a task: attempts, steps, children, questions, sleeps, with times.
 
     Example: sqswarm show 0199c2f0-5d3c-7c3e-8f43-2f6a1c0d9e11 --logs
     """
     session = session_of(context)
+    if journal:
+        from sqswarm.backends.runner import run_straight
+        from sqswarm.dispatcher.export_journal import export_journal
+
+        print_json(run_straight(export_journal(session.connection(), task_id)))
+        return
     with session.swarm() as swarm:
         timeline = swarm.timeline(task_id, depth=depth, limit=limit)
     lines = _log_lines(session, timeline) if logs else {}

@@ -103,7 +103,7 @@ def _line(span: Span, indent: str) -> Text:
         line.append(f"  {span.outcome}", style=_COLOURS.get(span.outcome, ""))
     if span.by is not None:
         line.append(f"  by {_shown(span.by)}")
-    where = (span.worker, span.request_id, span.task_id)
+    where = (span.version, span.worker, span.request_id, span.task_id)
     for text in filter(None, where):
         line.append(f"  {_shown(text)}", style="dim")
     if span.error is not None:

@@ -6,10 +6,16 @@ from collections.abc import Callable
 
 from sqswarm.backends.aws.caller import BlockingCaller, ClientFactory
 from sqswarm.backends.runner import BlockingRunner, iterate_straight, run_straight
-from sqswarm.dispatcher.connection import open_connection
+from sqswarm.dispatcher.connection import Connection, open_connection
 from sqswarm.dispatcher.lifecycle.resume import resume_all
 from sqswarm.schemas.errors import SwarmError
 from sqswarm.schemas.settings import Settings
+
+
+def operators_connection(settings: Settings, clients: ClientFactory) -> Connection:
+    """Return a connection to what is deployed; raises NotDeployed where there is none."""
+    caller, runner = BlockingCaller(clients), BlockingRunner()
+    return run_straight(open_connection(settings, caller, runner, operator=True))
 
 
 def resume_parked(
@@ -26,9 +32,7 @@ def resume_parked(
     """
     resumed = 0
     try:
-        connection = run_straight(
-            open_connection(settings, BlockingCaller(clients), BlockingRunner(), operator=True)
-        )
+        connection = operators_connection(settings, clients)
         catalogue = connection.catalogue
         if missed and not catalogue.deployed_ms:
             return ()

@@ -27,6 +27,7 @@ VERBS = [
         "serve",
         "mcp",
     ),
+    *("replay", "resume"),
     *("ui", "stats", "dlq", "redrive", "purge", "logs", "cost", "doctor"),
 ]
 

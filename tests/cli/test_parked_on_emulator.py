@@ -53,6 +53,15 @@ SWAPPED = """
     await wait(how, ctx)
     return await ctx.step("a", do, "a") + b
 """
+PATCHED = """
+    if ctx.patched("b first"):
+        b = await ctx.step("b", do, "b")
+        await wait(how, ctx)
+        return await ctx.step("a", do, "a") + b
+    a = await ctx.step("a", do, "a")
+    await wait(how, ctx)
+    return a + await ctx.step("b", do, "b")
+"""
 HOWS = ("asleep", "asking", "children")
 
 
@@ -153,14 +162,24 @@ def everything_parked(project, tasks):
 @pytest.mark.parametrize(
     "number", [pytest.param(9, id="some"), pytest.param(999, id="many", marks=pytest.mark.proof)]
 )
-def test_a_deployment_that_fits_nothing_ends_nothing_and_going_back_completes_all(project, number):
+@pytest.mark.parametrize("then", [FIRST, PATCHED], ids=["back", "patched"])
+def test_a_forced_deployment_ends_nothing_and_going_back_or_on_completes_all(project, number, then):
     project.sleep_s = 20 + number // 2
-    project.deploy(FIRST)
+    project.deploy(FIRST, "--force")
     tasks = begin(project, number)
-    project.deploy(SWAPPED)
+    refused = json.loads(project.deploy(SWAPPED, code=1).stderr)["error"]
+    assert refused["type"] == "UnfitCode"
+    assert "operation 1 is 'step b#0', where 'step a#0' is recorded" in refused["message"]
+    assert any(task.id in refused["message"] for task in tasks)
+    assert "ctx.patched" in refused["hint"]
+    assert "--force" in refused["hint"]
+    project.deploy(SWAPPED, "--force")
     everything_parked(project, tasks)
-    told = json.loads(project.deploy(FIRST).stdout)
+    told = json.loads(project.deploy(then).stdout)
     assert any("parked tasks go on" in note for note in told["notes"]), told
     for task in tasks:
         assert task.result(timeout=180 + number) == "ab"
     assert not project.listed("parked")
+    if then is PATCHED:
+        [new] = begin(project, 1)
+        assert new.result(timeout=120) == "ab"

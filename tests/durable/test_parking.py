@@ -7,7 +7,7 @@ import contextlib
 import pytest
 
 from sqswarm import TaskContext, agent
-from sqswarm.schemas.errors import TaskCancelled, UsageError
+from sqswarm.schemas.errors import InvalidAgent, TaskCancelled, UsageError
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.testing import MemorySwarm, kill_everywhere
 
@@ -121,6 +121,25 @@ def test_what_differs_is_told_with_its_place():
         assert shown["parked"]["why"] == parked["why"]
         assert shown["status"] == "working"
         assert [span.name for span in memory.timeline(task.id).spans][-1] == "parked"
+
+
+def test_a_version_is_told_with_each_attempt_and_of_who_parked_the_task():
+    def of(version):
+        return agent(name="work", version=version, calls=["part"])
+
+    with MemorySwarm(of("2026-11")(first.function), part) as memory:
+        task = begun(memory, "asleep")
+        memory.deploy(of("2026-12")(swapped.function))
+        go_on(memory, task, "asleep")
+        assert parked_now(memory, task)["by"] == "2026-12"
+        spans = memory.timeline(task.id).spans
+        versions = [span.version for span in spans if span.kind.value == "attempt"]
+        assert versions[:2] == ["2026-11", "2026-12"]
+
+
+def test_a_version_is_a_word():
+    with pytest.raises(InvalidAgent, match="no short word"):
+        agent(version="a b")(do)
 
 
 def test_a_parked_task_costs_nothing_and_loses_nothing_for_years():

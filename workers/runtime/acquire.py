@@ -105,7 +105,7 @@ async def put_poison_aside(
 
 
 def _began(worker: WorkerContext, job: Job, at_ms: int) -> str:
-    return began(at_ms, worker.name, job.request_id)
+    return began(at_ms, worker.name, job.request_id, worker.spec.version or "")
 
 
 def _acquire_new(worker: WorkerContext, job: Job, asked_ms: int) -> Write:

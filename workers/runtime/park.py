@@ -51,7 +51,9 @@ async def park(
 
 
 def code_name(worker: WorkerContext) -> str:
-    """Return what the code of a worker's agent is called: a digest of its module."""
+    """Return what the code of a worker's agent is called: its version, or its module's digest."""
+    if worker.spec.version is not None:
+        return worker.spec.version
     if worker.agent is None:
         return ""
     function = worker.agent.function
