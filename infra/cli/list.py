@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sqswarm import TaskView
-from sqswarm.infra.cli import filters
+from sqswarm.infra.cli import completion, filters
 from sqswarm.infra.cli.output import print_json, print_table
 from sqswarm.infra.cli.session import session_of
 
@@ -15,7 +15,10 @@ from sqswarm.infra.cli.session import session_of
 def list_tasks(
     context: typer.Context,
     *,
-    status: Annotated[str | None, typer.Option(help="Only tasks with this status.")] = None,
+    status: Annotated[
+        str | None,
+        typer.Option(help="Only tasks with this status.", autocompletion=completion.statuses),
+    ] = None,
     agent: filters.Agent = None,
     since: filters.Since = None,
     until: filters.Until = None,

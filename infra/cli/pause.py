@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sqswarm.infra.cli import completion
 from sqswarm.infra.cli.output import print_json, print_line
 from sqswarm.infra.cli.progress import Bar
 from sqswarm.infra.cli.session import Session, session_of
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 _HOLDING = "holding back what comes"
 _LETTING_GO = "letting go what waits"
 
-_Agent = Annotated[str | None, typer.Argument(metavar="[AGENT]", help="Which one.")]
+_Agent = Annotated[
+    str | None,
+    typer.Argument(metavar="[AGENT]", help="Which one.", autocompletion=completion.agents),
+]
 _Everyone = Annotated[bool, typer.Option("--all", help="All agents of the stage.")]
 
 
