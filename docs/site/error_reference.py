@@ -47,7 +47,8 @@ def error_classes() -> list[type[SwarmError]]:
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, SwarmError):
                 found.add(value)
-    return [error for error in found if not error.__name__.startswith("_")]
+    public = (error for error in found if not error.__name__.startswith("_"))
+    return sorted(public, key=lambda error: error.__name__)
 
 
 def fix_of(error: type[SwarmError]) -> str:

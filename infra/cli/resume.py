@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from sqswarm.infra.cli import completion
 from sqswarm.infra.cli.output import print_json, print_line
 from sqswarm.infra.cli.pause import Everyone, chosen, tell
 from sqswarm.infra.cli.progress import Bar
@@ -16,7 +17,12 @@ from sqswarm.schemas.ids import is_task_id
 def resume(
     context: typer.Context,
     target: Annotated[
-        str | None, typer.Argument(metavar="[AGENT|ID]", help="A paused agent, or a parked task.")
+        str | None,
+        typer.Argument(
+            metavar="[AGENT|ID]",
+            help="A paused agent, or a parked task.",
+            autocompletion=completion.agents,
+        ),
     ] = None,
     *,
     agent: Annotated[str | None, typer.Option(help="The parked task's agent.")] = None,
