@@ -302,7 +302,7 @@ class _Deployer:
                 alone = render_bucket_alone(template_names(self._plan.stage))
                 self._stack.update(self._reports.resource, TemplateBody=alone)
             else:
-                url = self._template_url(_template_key(old.template))
+                url = self._template_url(template_key(old.template))
                 request = self._request({"TemplateURL": url}, old)
                 self._stack.update(self._reports.resource, **request)
             if self._settings.local:
@@ -330,7 +330,7 @@ class _Deployer:
 
     def _stored(self, template: str) -> dict[str, str]:
         """Keep the template in the bucket; return how CloudFormation is told of it."""
-        key = _template_key(self._plan.template_digest)
+        key = template_key(self._plan.template_digest)
         write_object(self._clients("s3"), self._names.bucket, key, template.encode())
         if size_bytes(template) <= INLINE_LIMIT_BYTES:
             return {"TemplateBody": template}
@@ -372,5 +372,6 @@ class _Deployer:
         return str(api.get_function_url_config(FunctionName=front.function.name)["FunctionUrl"])
 
 
-def _template_key(digest: str) -> str:
+def template_key(digest: str) -> str:
+    """Return where in the bucket the template of a digest lies."""
     return f"templates/{digest}.json"

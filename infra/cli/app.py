@@ -33,6 +33,7 @@ VERBS: dict[str, dict[str, str]] = {
     },
     "Stage": {
         "deploy": "deploy:deploy",
+        "diff": "diff:diff",
         "destroy": "destroy:destroy",
         "synth": "synth:synth",
         "replay": "replay:replay",

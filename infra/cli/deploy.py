@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
+from sqswarm.infra.cli import filters
+from sqswarm.infra.cli.diff import agree, show
 from sqswarm.infra.cli.output import note, print_json, print_line
 from sqswarm.infra.cli.session import modules_of, session_of
 
@@ -24,6 +26,7 @@ def deploy(
     force: Annotated[
         bool, typer.Option("--force", help="Deploy code that tasks under way do not fit.")
     ] = False,
+    yes: filters.Yes = False,
 ) -> None:
     """Bring the stage to what the agents declare; quick where nothing has changed.
 
@@ -31,14 +34,22 @@ def deploy(
     is called. Where one does not fit, nothing is deployed (exit code 1): ask `ctx.patched` in the
     code, or deploy it with --force. Then what does not fit is parked until code comes that does.
 
+    What changes is said first. Where data goes or access grows it asks; on AWS it needs --yes where
+    there is nobody to ask.
+
     Example: sqswarm deploy --agents my_agents,more_agents
     """
     from sqswarm.infra.deploy import Reports
     from sqswarm.infra.deploy import deploy as bring_up
+    from sqswarm.infra.deployment.look_ahead import look_ahead
 
     session = session_of(context)
     settings = session.reachable()
     plan = session.plan(modules_of(agents), settings.stage)
+    seen = look_ahead(settings, plan)
+    if seen and not session.json:
+        show(seen, session.note)
+    agree(seen, local=settings.local, yes=yes)
     with Ticker(hidden=session.json) as ticker:
         done = bring_up(
             settings, plan, Reports(step=ticker.step, resource=ticker.resource), force=force
