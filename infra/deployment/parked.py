@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from botocore.exceptions import ClientError
+
 from sqswarm.backends.aws.caller import BlockingCaller, ClientFactory
 from sqswarm.backends.runner import BlockingRunner, iterate_straight, run_straight
 from sqswarm.dispatcher.connection import Connection, open_connection
@@ -42,7 +44,7 @@ def resume_parked(
         ):
             resumed += number
             step(f"resuming parked tasks: {resumed:,}")
-    except SwarmError as error:
+    except (SwarmError, ClientError) as error:
         return (f"parked tasks were not all resumed: {error} (fix: deploy again)",)
     if not resumed:
         return ()

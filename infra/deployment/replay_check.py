@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from botocore.exceptions import ClientError
+
 from sqswarm.backends.runner import run_straight
 from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.export_journal import export_journal
@@ -64,7 +66,7 @@ def check_replays(connection: Connection, project: Project) -> tuple[str, ...]:
     try:
         journals = run_straight(sample(connection, until_s=time.monotonic() + SAMPLING_S))
         replays = replay_all(journals, project) if journals else []
-    except (SwarmError, OSError, subprocess.SubprocessError, ValueError) as error:
+    except (SwarmError, ClientError, OSError, subprocess.SubprocessError, ValueError) as error:
         return (f"tasks under way were not replayed: {error}",)
     unfit = [one for one in replays if one.misfit is not None]
     if not unfit:

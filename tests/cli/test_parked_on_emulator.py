@@ -12,7 +12,7 @@ from sqswarm.infra.cli.app import app
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.settings import Settings
 
-pytestmark = pytest.mark.localstack
+pytestmark = [pytest.mark.localstack, pytest.mark.timeout(1800)]
 
 STAGE = "parked"
 AGENTS = '''
@@ -164,7 +164,7 @@ def everything_parked(project, tasks):
 )
 @pytest.mark.parametrize("then", [FIRST, PATCHED], ids=["back", "patched"])
 def test_a_forced_deployment_ends_nothing_and_going_back_or_on_completes_all(project, number, then):
-    project.sleep_s = 20 + number // 2
+    project.sleep_s = 20 + number // 6
     project.deploy(FIRST, "--force")
     tasks = begin(project, number)
     refused = json.loads(project.deploy(SWAPPED, code=1).stderr)["error"]
