@@ -7,9 +7,11 @@ import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Generic
 
 import pytest
 
+from sqswarm import AsyncSwarm, AsyncTask, Swarm, Task, TaskContext
 from sqswarm.infra.cli.app import VERBS
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +54,11 @@ def test_what_is_made_from_code_is_there(site):
     cli = (site / "reference" / "cli.html").read_text()
     assert all(f"sqswarm {verb}</code>" in cli for listed in VERBS.values() for verb in listed)
     assert "<code>WorkerLost</code>" in (site / "reference" / "errors.html").read_text()
-    assert 'id="sqswarm.TaskContext.ask"' in (site / "reference" / "python.html").read_text()
+    python = (site / "reference" / "python.html").read_text()
+    shown = set(re.findall(r'id="sqswarm\.([\w.]+)"', python))
+    for one in (Swarm, AsyncSwarm, Task, AsyncTask, TaskContext):
+        public = {name for name in dir(one) if name[0] != "_"} - vars(Generic).keys()
+        assert {f"{one.__name__}.{name}" for name in public} <= shown
     assert not [page for page in pages(site) if "<!-- generated:" in page.read_text()]
 
 
@@ -62,6 +68,9 @@ def test_llms_txt_lists_every_page_with_its_markdown(site):
     linked = re.findall(r"^- \[.+?\]\((\S+)\): \S", text, re.MULTILINE)
     assert {site / page for page in linked} == {page.with_suffix(".md") for page in pages(site)}
     assert all((site / page).read_text().startswith("# ") for page in linked)
+    python = (site / "reference" / "python.md").read_text()
+    assert "async TaskContext.ask(self, key: 'str'" in python
+    assert ":::" not in python
     assert "### `sqswarm submit`" in (site / "llms-full.txt").read_text()
 
 
