@@ -10,8 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from python_text import with_python_text
+
 _ASIDE = re.compile(r"<!--.*?-->\n?", re.DOTALL)
-_SENTENCE = re.compile(r"(.+?[.:])(\s|$)", re.DOTALL)
+_SENTENCE = re.compile(r".+?\.(?=\s|$)", re.DOTALL)
+_LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+_BEFORE = re.compile(r"^\d+\. |\*\*(Context|Problem)\.\*\* |\*\*")
 
 
 def write_llms(site: Path, *, title: str, about: str, nav: Any, pages: dict[str, str]) -> None:
@@ -21,7 +25,7 @@ def write_llms(site: Path, *, title: str, about: str, nav: Any, pages: dict[str,
     for section in nav.items:
         lines += [f"## {section.title}", ""]
         for page in _pages_of(section):
-            text = _ASIDE.sub("", pages[page.file.src_uri]).strip() + "\n"
+            text = _ASIDE.sub("", with_python_text(pages[page.file.src_uri])).strip() + "\n"
             copy = site / page.file.src_uri
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_text(text, encoding="utf-8")
@@ -35,9 +39,10 @@ def write_llms(site: Path, *, title: str, about: str, nav: Any, pages: dict[str,
 def first_sentence(text: str) -> str:
     """Return the first sentence of the first paragraph; empty where there is none."""
     for part in re.sub(r"```.*?```", "", text, flags=re.DOTALL).split("\n\n"):
-        plain = part.strip()
-        if plain and plain[0] not in "#|<!:-" and (found := _SENTENCE.match(plain)):
-            return " ".join(re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", found[1]).split())
+        plain = " ".join(_BEFORE.sub("", _LINK.sub(r"\1", part.strip())).split())
+        if plain and plain[0] not in "#|<!:-":
+            found = _SENTENCE.match(plain)
+            return found[0] if found else plain.rstrip(":")
     return ""
 
 

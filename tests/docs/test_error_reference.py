@@ -59,3 +59,9 @@ def test_every_type_of_a_failed_task_has_its_row():
     rows = re.findall(r"^\| `(\w+)` \| .+ \| .+ \|$", PAGE, re.MULTILINE)
     assert set(rows) >= types_in_the_code()
     assert rows == sorted(rows)
+
+
+def test_the_command_lines_page_has_every_exit_code():
+    page = (ROOT / "docs" / "reference" / "cli.md").read_text()
+    codes = set(re.findall(r"^\| (\d) \|", page, re.MULTILINE))
+    assert codes == {"0", *(str(error.exit_code) for error in error_classes())}

@@ -1,5 +1,6 @@
 """The site, as `make docs` builds it: strict, whole, and without anything from elsewhere."""
 
+import inspect
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sqswarm import AsyncSwarm, AsyncTask, Swarm, Task, TaskContext
 from sqswarm.infra.cli.app import VERBS
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +54,12 @@ def test_what_is_made_from_code_is_there(site):
     cli = (site / "reference" / "cli.html").read_text()
     assert all(f"sqswarm {verb}</code>" in cli for listed in VERBS.values() for verb in listed)
     assert "<code>WorkerLost</code>" in (site / "reference" / "errors.html").read_text()
-    assert 'id="sqswarm.TaskContext.ask"' in (site / "reference" / "python.html").read_text()
+    python = (site / "reference" / "python.html").read_text()
+    shown = set(re.findall(r'id="sqswarm\.([\w.]+)"', python))
+    for one in (Swarm, AsyncSwarm, Task, AsyncTask, TaskContext):
+        kinds = {name: inspect.getattr_static(one, name) for name in dir(one) if name[0] != "_"}
+        public = {n for n, kind in kinds.items() if callable(kind) or isinstance(kind, property)}
+        assert {f"{one.__name__}.{name}" for name in public} <= shown
     assert not [page for page in pages(site) if "<!-- generated:" in page.read_text()]
 
 
@@ -62,6 +69,9 @@ def test_llms_txt_lists_every_page_with_its_markdown(site):
     linked = re.findall(r"^- \[.+?\]\((\S+)\): \S", text, re.MULTILINE)
     assert {site / page for page in linked} == {page.with_suffix(".md") for page in pages(site)}
     assert all((site / page).read_text().startswith("# ") for page in linked)
+    python = (site / "reference" / "python.md").read_text()
+    assert "async TaskContext.ask(self, key: 'str'" in python
+    assert ":::" not in python
     assert "### `sqswarm submit`" in (site / "llms-full.txt").read_text()
 
 

@@ -45,7 +45,8 @@ class FirstTerminal:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self):
         for line in self._process.stdout:
@@ -63,6 +64,8 @@ class FirstTerminal:
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
         self._process.wait(60)
+        self._reader.join(10)
+        self._process.stdout.close()
         return self._process.returncode
 
 
