@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from sqswarm.infra.cli import completion
 from sqswarm.infra.cli.output import print_json, print_line
 from sqswarm.infra.cli.session import session_of
 from sqswarm.schemas.errors import InvalidArguments, UsageError
@@ -14,8 +15,18 @@ from sqswarm.schemas.json import loads_unambiguous
 
 def answer(
     context: typer.Context,
-    task_id: Annotated[str, typer.Argument(metavar="ID", help="A task that waits.")],
-    key: Annotated[str, typer.Argument(help="Which of its questions: see `sqswarm inbox`.")],
+    task_id: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID", help="A task that waits.", autocompletion=completion.asking_tasks
+        ),
+    ],
+    key: Annotated[
+        str,
+        typer.Argument(
+            help="Which of its questions: see `sqswarm inbox`.", autocompletion=completion.questions
+        ),
+    ],
     value: Annotated[
         str | None, typer.Argument(metavar="[JSON]", help="The answer, as JSON.")
     ] = None,

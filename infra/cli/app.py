@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from sqswarm.infra.cli import completion
 from sqswarm.infra.cli.global_options import verb_group
 from sqswarm.infra.cli.session import Session
 
@@ -87,7 +88,10 @@ def everywhere(
     *,
     json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
     stage: Annotated[
-        str | None, typer.Option(help="Stage; overrides SQSWARM_STAGE (default dev).")
+        str | None,
+        typer.Option(
+            help="Stage; overrides SQSWARM_STAGE (default dev).", autocompletion=completion.stages
+        ),
     ] = None,
     endpoint: Annotated[
         str | None, typer.Option(help="Endpoint; overrides AWS_ENDPOINT_URL.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sqswarm.infra.cli import filters
+from sqswarm.infra.cli import completion, filters
 from sqswarm.infra.cli.bulk import (
     ask,
     bounded,
@@ -26,17 +26,27 @@ if TYPE_CHECKING:
 def cancel(
     context: typer.Context,
     task_id: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="A task's id; else all that match.")
+        str | None,
+        typer.Argument(
+            metavar="[ID]",
+            help="A task's id; else all that match.",
+            autocompletion=completion.tasks,
+        ),
     ] = None,
     *,
     agent: Annotated[
         str | None,
         typer.Option(
-            help="Its agent (needed for a task that no worker has begun), or whose tasks."
+            help="Its agent (needed for a task that no worker has begun), or whose tasks.",
+            autocompletion=completion.agents,
         ),
     ] = None,
     status: Annotated[
-        str | None, typer.Option(help="Tasks of this status: working or input_required.")
+        str | None,
+        typer.Option(
+            help="Tasks of this status: working or input_required.",
+            autocompletion=completion.statuses,
+        ),
     ] = None,
     since: filters.Since = None,
     until: filters.Until = None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sqswarm.backends.aws.chunks import chunks
+from sqswarm.infra.cli import completion
 from sqswarm.infra.cli.output import print_json, print_table
 from sqswarm.infra.cli.session import session_of
 from sqswarm.schemas.errors import UsageError
@@ -30,7 +31,9 @@ def cost(
         str, typer.Option(help="Sums by any of day, agent, model, principal, task.")
     ] = "agent,model,day",
     days: Annotated[int, typer.Option(help="How many days back, today included.", min=1)] = 7,
-    agent: Annotated[str | None, typer.Option(help="Only this agent.")] = None,
+    agent: Annotated[
+        str | None, typer.Option(help="Only this agent.", autocompletion=completion.agents)
+    ] = None,
 ) -> None:
     """Show what Claude agents spent: tokens and dollars, from the ledger.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sqswarm.infra.cli import filters
+from sqswarm.infra.cli import completion, filters
 from sqswarm.infra.cli.output import duration, print_json, print_line, print_table
 from sqswarm.infra.cli.session import Session, session_of
 from sqswarm.schemas.errors import UsageError
@@ -30,7 +30,10 @@ class By(StrEnum):
 def dlq(
     context: typer.Context,
     agent: Annotated[
-        str | None, typer.Argument(help="One agent, or `unrouted`; else all of them.")
+        str | None,
+        typer.Argument(
+            help="One agent, or `unrouted`; else all of them.", autocompletion=completion.agents
+        ),
     ] = None,
     *,
     by: Annotated[By | None, typer.Option(help="Count them by reason, with examples.")] = None,

@@ -7,11 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
+from sqswarm.infra.cli import completion
 from sqswarm.infra.cli.output import note
 from sqswarm.schemas.errors import UsageError
 from sqswarm.schemas.task_filter import TaskFilter
 
-Agent = Annotated[str | None, typer.Option(help="Only tasks of this agent.")]
+Agent = Annotated[
+    str | None, typer.Option(help="Only tasks of this agent.", autocompletion=completion.agents)
+]
 Since = Annotated[
     str | None, typer.Option(help="Only what moved since: 15m, 1h, 7d ago, or a time (ISO 8601).")
 ]

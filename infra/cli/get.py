@@ -6,13 +6,16 @@ from typing import Annotated
 
 import typer
 
+from sqswarm.infra.cli import completion
 from sqswarm.infra.cli.output import print_json
 from sqswarm.infra.cli.session import session_of
 
 
 def get(
     context: typer.Context,
-    task_id: Annotated[str, typer.Argument(metavar="ID", help="A task's id.")],
+    task_id: Annotated[
+        str, typer.Argument(metavar="ID", help="A task's id.", autocompletion=completion.tasks)
+    ],
 ) -> None:
     """Show a task: status, attempts, result or error.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -15,6 +16,8 @@ from typer.models import CommandInfo
 from sqswarm.infra.cli.failure import INTERRUPTED, report
 
 FLAGS = ("--json", "--debug")
+COMPLETING = "_SQSWARM_COMPLETE"
+"""Set by the script that `--install-completion` leaves in the shell."""
 VALUED = ("--stage", "--endpoint")
 
 
@@ -43,6 +46,12 @@ def hoist(arguments: Sequence[str]) -> list[str]:
 class EverywhereGroup(TyperGroup):
     """The app's group: finds those options, and reports every error in our own words."""
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
+        """Return the context of a line, also of one that a shell wants completed."""
+        return super().make_context(info_name, hoist(args), parent, **extra)
+
     def main(
         self,
         args: Sequence[str] | None = None,
@@ -59,6 +68,8 @@ class EverywhereGroup(TyperGroup):
         try:
             code = super().main(given, prog_name, complete_var, False, windows_expand_args, **extra)
         except (Exception, KeyboardInterrupt) as error:
+            if COMPLETING in os.environ:
+                sys.exit(1)  # a shell waits for words, and would show what is said among them
             code = report(error, as_json=as_json, debug=debug)
         else:
             if code == INTERRUPTED:  # typer has swallowed the Ctrl-C

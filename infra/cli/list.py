@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sqswarm import TaskView
-from sqswarm.infra.cli import filters
+from sqswarm.infra.cli import completion, filters
 from sqswarm.infra.cli.output import print_json, print_table
 from sqswarm.infra.cli.session import session_of
 
@@ -16,7 +16,10 @@ def list_tasks(
     context: typer.Context,
     *,
     status: Annotated[
-        str | None, typer.Option(help="Only tasks with this status, or `parked`.")
+        str | None,
+        typer.Option(
+            help="Only tasks with this status, or `parked`.", autocompletion=completion.listed
+        ),
     ] = None,
     agent: filters.Agent = None,
     since: filters.Since = None,

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from sqswarm.infra.cli import completion
 from sqswarm.infra.cli.log_events import events, group_prefix, groups
 from sqswarm.infra.cli.output import print_json_line, print_line
 from sqswarm.infra.cli.session import session_of
@@ -20,7 +21,10 @@ _LATE_MS = 5_000
 
 def logs(
     context: typer.Context,
-    agent: Annotated[str | None, typer.Argument(help="One agent; else all of them.")] = None,
+    agent: Annotated[
+        str | None,
+        typer.Argument(help="One agent; else all of them.", autocompletion=completion.agents),
+    ] = None,
     *,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
     since: Annotated[

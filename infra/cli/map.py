@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sqswarm.infra.cli import completion
 from sqswarm.infra.cli.output import print_json_line
 from sqswarm.infra.cli.progress import Bar
 from sqswarm.infra.cli.session import session_of
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
 def map_rows(
     context: typer.Context,
-    agent: Annotated[str, typer.Argument(help="Name of a deployed agent.")],
+    agent: Annotated[
+        str, typer.Argument(help="Name of a deployed agent.", autocompletion=completion.agents)
+    ],
     file: Annotated[
         str, typer.Argument(help="JSON Lines, one object of arguments each; - = stdin.")
     ],

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sqswarm.infra.cli import completion
 from sqswarm.infra.cli.output import print_json, print_line
 from sqswarm.infra.cli.progress import Bar
 from sqswarm.infra.cli.session import Session, session_of
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
 _HOLDING = "holding back what comes"
 
-Agent = Annotated[str | None, typer.Argument(metavar="[AGENT]", help="Which one.")]
+Agent = Annotated[
+    str | None,
+    typer.Argument(metavar="[AGENT]", help="Which one.", autocompletion=completion.agents),
+]
 Everyone = Annotated[bool, typer.Option("--all", help="All agents of the stage.")]
 
 

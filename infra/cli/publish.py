@@ -6,13 +6,17 @@ from typing import Annotated
 
 import typer
 
+from sqswarm.infra.cli import completion
 from sqswarm.infra.cli.output import print_json, print_table
 from sqswarm.infra.cli.session import session_of
 
 
 def publish(
     context: typer.Context,
-    topic: Annotated[str, typer.Argument(help="A topic that agents subscribe to.")],
+    topic: Annotated[
+        str,
+        typer.Argument(help="A topic that agents subscribe to.", autocompletion=completion.topics),
+    ],
     arguments: Annotated[
         list[str] | None, typer.Argument(help="NAME=VALUE, NAME:=JSON or NAME=@FILE.")
     ] = None,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sqswarm.infra.cli import filters
+from sqswarm.infra.cli import completion, filters
 from sqswarm.infra.cli.output import print_json, print_line
 from sqswarm.infra.cli.session import session_of
 from sqswarm.schemas.errors import UsageError
@@ -14,7 +14,9 @@ from sqswarm.schemas.errors import UsageError
 
 def purge(
     context: typer.Context,
-    agent: Annotated[str, typer.Argument(help="An agent, or `unrouted`.")],
+    agent: Annotated[
+        str, typer.Argument(help="An agent, or `unrouted`.", autocompletion=completion.agents)
+    ],
     *,
     dead_letters: Annotated[
         bool, typer.Option("--dead-letters", help="Its dead letters instead.")

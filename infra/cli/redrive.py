@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sqswarm.infra.cli import filters
+from sqswarm.infra.cli import completion, filters
 from sqswarm.infra.cli.bulk import (
     ask,
     bounded,
@@ -32,10 +32,16 @@ def redrive(
     context: typer.Context,
     target: Annotated[
         str | None,
-        typer.Argument(metavar="[AGENT|ID]", help="An agent with dead letters, or a task's id."),
+        typer.Argument(
+            metavar="[AGENT|ID]",
+            help="An agent with dead letters, or a task's id.",
+            autocompletion=completion.redrivable,
+        ),
     ] = None,
     *,
-    agent: Annotated[str | None, typer.Option(help="The agent, as an option.")] = None,
+    agent: Annotated[
+        str | None, typer.Option(help="The agent, as an option.", autocompletion=completion.agents)
+    ] = None,
     task: Annotated[
         list[str] | None, typer.Option("--task", help="Only this task's; may be repeated.")
     ] = None,
@@ -47,7 +53,11 @@ def redrive(
         str | None, typer.Option(help="Failed tasks with this type of error.")
     ] = None,
     status: Annotated[
-        str | None, typer.Option(help="Tasks of this status: failed, cancelled or completed.")
+        str | None,
+        typer.Option(
+            help="Tasks of this status: failed, cancelled or completed.",
+            autocompletion=completion.statuses,
+        ),
     ] = None,
     since: filters.Since = None,
     until: filters.Until = None,

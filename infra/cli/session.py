@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from sqswarm.infra.cli.output import note
+from sqswarm.infra.cli.seen_names import remember_names
 from sqswarm.infra.probe import probe
 
 if TYPE_CHECKING:
@@ -71,7 +72,10 @@ class Session:
         """Connect to the swarm as its operator: who reads the table directly sees all of it."""
         from sqswarm import Swarm
 
-        return Swarm.connect(self.reachable(), operator=True)
+        settings = self.reachable()
+        swarm = Swarm.connect(settings, operator=True)
+        remember_names(swarm.agents(), settings, os.environ)
+        return swarm
 
     def connection(self) -> Connection:
         """Return an operator's connection, for what the Swarm does not do."""

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from sqswarm.infra.cli import completion
 from sqswarm.infra.cli.output import print_json, print_line, print_table
 from sqswarm.infra.cli.session import session_of
 from sqswarm.schemas.errors import TaskNotFound, UsageError
@@ -20,7 +21,11 @@ def session(
     session_id: Annotated[str, typer.Argument(help="The session's id.")],
     *,
     agent: Annotated[
-        str | None, typer.Option(help="Whose talk it is; every agent's where it is not given.")
+        str | None,
+        typer.Option(
+            help="Whose talk it is; every agent's where it is not given.",
+            autocompletion=completion.agents,
+        ),
     ] = None,
     principal: Annotated[
         str | None, typer.Option(help="Whose it is; yours where it is not given.")

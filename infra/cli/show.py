@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sqswarm.infra.cli import completion
 from sqswarm.infra.cli.output import note, print_json
 from sqswarm.infra.cli.session import Session, session_of
 from sqswarm.schemas.errors import UnknownAgent
@@ -22,7 +23,9 @@ _LINES = 2000
 
 def show(
     context: typer.Context,
-    task_id: Annotated[str, typer.Argument(metavar="ID", help="A task's id.")],
+    task_id: Annotated[
+        str, typer.Argument(metavar="ID", help="A task's id.", autocompletion=completion.tasks)
+    ],
     *,
     depth: Annotated[
         int, typer.Option(help="Levels of tasks that are shown from within.", min=1, max=10)

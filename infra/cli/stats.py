@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from sqswarm.infra.cli import completion
 from sqswarm.infra.cli.output import (
     duration,
     print_json,
@@ -39,7 +40,10 @@ _SECOND_MS = 1000
 
 def stats(
     context: typer.Context,
-    agent: Annotated[str | None, typer.Argument(help="One agent; else all of them.")] = None,
+    agent: Annotated[
+        str | None,
+        typer.Argument(help="One agent; else all of them.", autocompletion=completion.agents),
+    ] = None,
     *,
     since: Annotated[
         str, typer.Option(help="From when on: 15m, 1h, 7d ago, or a time (ISO 8601).")

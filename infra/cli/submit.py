@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from sqswarm.infra.cli import completion
 from sqswarm.infra.cli.output import as_text, print_json, print_line
 from sqswarm.infra.cli.session import session_of
 from sqswarm.schemas.errors import UsageError
@@ -13,9 +14,14 @@ from sqswarm.schemas.errors import UsageError
 
 def submit(
     context: typer.Context,
-    agent: Annotated[str, typer.Argument(help="Name of a deployed agent.")],
+    agent: Annotated[
+        str, typer.Argument(help="Name of a deployed agent.", autocompletion=completion.agents)
+    ],
     arguments: Annotated[
-        list[str] | None, typer.Argument(help="NAME=VALUE, NAME:=JSON or NAME=@FILE.")
+        list[str] | None,
+        typer.Argument(
+            help="NAME=VALUE, NAME:=JSON or NAME=@FILE.", autocompletion=completion.arguments
+        ),
     ] = None,
     *,
     json_file: Annotated[

@@ -6,13 +6,17 @@ from typing import Annotated
 
 import typer
 
+from sqswarm.infra.cli import completion
 from sqswarm.infra.cli.output import print_json_line, print_line
 from sqswarm.infra.cli.session import session_of
 
 
 def wait(
     context: typer.Context,
-    task_ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Tasks' ids.")],
+    task_ids: Annotated[
+        list[str],
+        typer.Argument(metavar="ID…", help="Tasks' ids.", autocompletion=completion.tasks),
+    ],
     timeout: Annotated[float | None, typer.Option(help="Seconds to wait at most.")] = None,
     *,
     wait_for_answers: Annotated[

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from sqswarm.infra.cli import completion
 from sqswarm.infra.cli.session import modules_of, session_of
 from sqswarm.schemas.errors import UnknownAgent
 
@@ -18,7 +19,10 @@ _HUNG = 1
 def work(
     context: typer.Context,
     agents: Annotated[
-        list[str] | None, typer.Argument(help="Agents to work for; else all of the project's.")
+        list[str] | None,
+        typer.Argument(
+            help="Agents to work for; else all of the project's.", autocompletion=completion.agents
+        ),
     ] = None,
     *,
     concurrency: Annotated[

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 from project_cli import ProjectCli, deployed_project
+from typer.testing import CliRunner
+
+from sqswarm.infra.cli import completion
+from sqswarm.infra.cli.app import app
 
 pytestmark = pytest.mark.localstack
 
@@ -45,6 +49,34 @@ async def doubt(ctx: TaskContext, text: str) -> bool:
 def cli(emulator, tmp_path_factory):
     with deployed_project(tmp_path_factory.mktemp("verbs"), "verbs", AGENTS) as run:
         yield run
+
+
+@pytest.fixture
+def complete(cli, monkeypatch):
+    """What a shell is offered for a line."""
+    monkeypatch.setattr(completion, "PATIENCE_S", 30)  # on a loaded machine too
+
+    def words_for(*line):
+        told = {
+            "_SQSWARM_COMPLETE": "complete_bash",
+            "COMP_WORDS": " ".join(["sqswarm", "--stage", "verbs", *line]),
+            "COMP_CWORD": str(2 + len(line)),
+        }
+        return CliRunner().invoke(app, [], prog_name="sqswarm", env=told).stdout.split()
+
+    return words_for
+
+
+def test_a_shell_is_offered_agents_tasks_and_questions_of_now(cli, complete):
+    assert complete("submit", "r") == ["refuse"]
+    assert complete("submit", "shout", "t") == ["text=", "times="]
+    assert complete("publish", "") == ["notes"]
+    asked = cli("submit", "doubt", "text=completed", "--wait", code=5)
+    (task_id,) = re.findall(r"sqswarm answer (\S+) sure JSON", asked.stderr)
+    assert task_id in complete("get", "")
+    assert task_id in complete("answer", task_id[:12])
+    assert complete("answer", task_id, "") == ["sure"]
+    cli("answer", task_id, "sure", "true")
 
 
 def test_waiting_for_a_task_that_asks_a_person_says_what_and_how_to_answer(cli):
