@@ -1,6 +1,6 @@
 """Completion: what the shell offers for names of agents, topics, tasks, stages and statuses.
 
-A key press waits for it: it has half a second, and says nothing but names. Only an
+A key press waits for it: it has three quarters of a second, and says nothing but names. Only an
 emulator on this machine is asked; of a stage on AWS it offers what a verb has seen there before.
 """
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PATIENCE_S = 0.5
-"""With Python's own start that stays under a second."""
+PATIENCE_S = 0.75
+"""With Python's own start that is about a second, on an idle machine."""
 
 _TASKS_SHOWN = 20
 
