@@ -5,12 +5,15 @@ Verbs import what is heavy (boto3, pydantic, troposphere) when they run, so that
 
 from __future__ import annotations
 
+import os
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sqswarm.infra.cli import completion
-from sqswarm.infra.cli.global_options import verb_group
+from sqswarm.infra.cli.global_options import COMPLETING, verb_group
 from sqswarm.infra.cli.session import Session
 
 _EVERYWHERE = (
@@ -115,4 +118,17 @@ def everywhere(
 
 def main() -> None:
     """Run the command line."""
+    if COMPLETING in os.environ:
+        _complete()
     app()
+
+
+def _complete() -> None:
+    """Answer a shell that waits for words, and end at once: a call that hangs has no say in it."""
+    with Path(os.devnull).open("w", encoding="utf-8") as nobody:
+        sys.stderr = nobody
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+            os._exit(0)

@@ -140,3 +140,11 @@ def test_an_emulator_that_says_nothing_holds_up_no_key_press(monkeypatch, nobody
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9", "nonsense", "http://[::"])
 def test_errors_are_silent(home, endpoint):
     assert complete(["submit", "sh"], {**home, "AWS_ENDPOINT_URL": endpoint}) == []
+
+
+def test_a_call_that_hangs_keeps_the_shell_from_nothing(home, nobody):
+    endpoint, met = nobody
+    begun = time.monotonic()
+    assert complete(["get", ""], {**home, "AWS_ENDPOINT_URL": endpoint}) == []
+    assert met
+    assert time.monotonic() - begun < 30  # the SDK would wait for a minute, and try again
