@@ -20,6 +20,7 @@ _EXITS = {
     2: "2, wrong usage",
     3: "3, cannot reach the swarm",
     4: "4, timed out",
+    5: "5, the task asks a person",
 }
 
 
