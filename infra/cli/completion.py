@@ -17,7 +17,6 @@ import typer
 
 from sqswarm.infra.cli.seen_names import SeenNames, names_of_stage, stages_seen
 from sqswarm.schemas.lifecycle import Status
-from sqswarm.schemas.task_filter import PARKED
 
 if TYPE_CHECKING:
     from sqswarm.dispatcher.connection import Connection
@@ -66,9 +65,13 @@ def stages(context: typer.Context, incomplete: str) -> list[Offer]:
 
 
 def statuses(incomplete: str) -> list[Offer]:
-    """Offer MCP's five statuses, and `parked`."""
-    offered = [*(one.value for one in Status), PARKED]
-    return [(one, "") for one in offered if one.startswith(incomplete)]
+    """Offer MCP's five statuses."""
+    return [(one.value, "") for one in Status if one.value.startswith(incomplete)]
+
+
+def listed(incomplete: str) -> list[Offer]:
+    """Offer what a listing is filtered by: the statuses, and parked."""
+    return [*statuses(incomplete), *([("parked", "")] if "parked".startswith(incomplete) else [])]
 
 
 def tasks(context: typer.Context, incomplete: str) -> list[Offer]:

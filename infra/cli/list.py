@@ -18,7 +18,7 @@ def list_tasks(
     status: Annotated[
         str | None,
         typer.Option(
-            help="Only tasks with this status, or `parked`.", autocompletion=completion.statuses
+            help="Only tasks with this status, or `parked`.", autocompletion=completion.listed
         ),
     ] = None,
     agent: filters.Agent = None,

@@ -100,11 +100,11 @@ def test_a_question_is_answered_with_its_form_and_another_declined(browse, swarm
     assert seven.get_by_label("number").input_value() == "12"
     seven.get_by_label("number").fill("2")
     seven.get_by_role("button", name="Answer").click()
-    assert first.result(timeout=90) == "2 large"
+    assert first.result(timeout=90, wait_for_answers=True) == "2 large"
     eight = page.locator("section").filter(has_text="Table 8")
     eight.get_by_role("button", name="Decline").click()
     page.get_by_role("dialog").get_by_role("button", name="Decline").click()
-    assert second.result(timeout=90) == "nothing, then"
+    assert second.result(timeout=90, wait_for_answers=True) == "nothing, then"
     eight.wait_for(state="detached")
     assert page.evaluate("window.hacked") is None
 

@@ -115,6 +115,33 @@ def bad(memory: MemorySwarm) -> None:
     memory.submit(grade, custumer=c)         # error
 """
 
+WITH_PLUGIN = """
+@agent
+async def score(customer: Customer, top: int = 3, *, ctx: TaskContext) -> Score:
+    return Score(points=top)
+
+async def use(swarm: Swarm, other: AsyncSwarm, memory: MemorySwarm, ctx: TaskContext) -> None:
+    reveal_type(swarm.submit(score, customer=c))                # Task[Score]
+    reveal_type(swarm.submit(score, c, top=2, delay=5).result())  # Score
+    reveal_type(await other.submit(score, customer=c, tags={}))  # AsyncTask[Score]
+    reveal_type(memory.submit(score, customer=c))               # Task[Score]
+    reveal_type(await ctx.call(score, c))                       # Score
+    reveal_type(ctx.task(score, c, session_id="s"))             # ChildTask[Score]
+    reveal_type(swarm.submit(count, idempotency_key="k"))       # Task[int]
+    reveal_type(swarm.submit(claude, prompt="hello", delay=1))  # Task[Any]
+    reveal_type(swarm.submit("score", anything=1))              # Task[Any]
+    reveal_type(swarm.task("id"))                               # Task[Any]
+
+async def bad(swarm: Swarm, other: AsyncSwarm, memory: MemorySwarm, ctx: TaskContext) -> None:
+    swarm.submit(score, custumer=c)                  # error
+    swarm.submit(score, customer=c, delay="x")       # error
+    swarm.submit(grade, customer=7, delay=1)         # error
+    await other.submit(score, customer=c, top="x")   # error
+    memory.submit(score)                             # error
+    await ctx.call(score, customer=c, delay=1)       # error
+    ctx.task(since, customer="c", session_id="s")    # error
+"""
+
 REVEALED = re.compile(r"reveal_type\(.*\)\s+# (.+)")
 
 
@@ -130,18 +157,20 @@ def cache(tmp_path_factory):
 
 @pytest.mark.proof
 @pytest.mark.parametrize(
-    "text",
+    ("text", "options"),
     [
-        pytest.param(BLOCKING, id="Swarm"),
-        pytest.param(AWAITED, id="AsyncSwarm"),
-        pytest.param(MEMORY, id="MemorySwarm"),
+        pytest.param(BLOCKING, "", id="Swarm"),
+        pytest.param(AWAITED, "", id="AsyncSwarm"),
+        pytest.param(MEMORY, "", id="MemorySwarm"),
+        pytest.param(WITH_PLUGIN, "plugins = sqswarm.mypy_plugin", id="with-our-plugin"),
     ],
 )
-def test_mypy_sees_arguments_and_results(tmp_path, cache, text):
+def test_mypy_sees_arguments_and_results(tmp_path, cache, text, options):
+    (tmp_path / "mypy.ini").write_text(f"[mypy]\nstrict = true\n{options}\n")
     file = tmp_path / "snippet.py"
     file.write_text(AGENTS + text)
     run = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", cache, file],
+        [sys.executable, "-m", "mypy", "--cache-dir", cache, file],
         capture_output=True,
         text=True,
         cwd=tmp_path,
