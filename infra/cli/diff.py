@@ -87,7 +87,7 @@ def _lines(seen: Difference) -> Iterator[str]:
             yield f"! and {more} more (--json has all)"
     before = "" if seen.first or _same(seen) else f", ${seen.was_idle_usd:.2f} before"
     if seen:
-        yield f"while nothing is done it costs about ${seen.idle_usd:.2f} a month{before}"
+        yield f"on AWS it costs about ${seen.idle_usd:.2f} a month while nothing is done{before}"
 
 
 def _same(seen: Difference) -> bool:

@@ -7,9 +7,11 @@ import pytest
 from pydantic import BaseModel
 
 from sqswarm import TaskContext, agent
+from sqswarm.infra.cli.diff import agree
 from sqswarm.infra.deployment.difference import Left, difference, with_left
 from sqswarm.infra.plan import plan_of
 from sqswarm.infra.project import Project
+from sqswarm.schemas.errors import UsageError
 from sqswarm.schemas.json import loads
 
 
@@ -128,6 +130,17 @@ def test_what_a_removed_agent_leaves_is_at_stake(seen):
     )
     assert left.to_json()["agents"][0]["left"] == {"tasks": 2, "messages": 1, "deadLetters": 1}
     assert str(Left(tasks=1000, more=True)) == "more than 1,000 tasks under way"
+
+
+def test_whoever_cannot_be_asked_has_to_agree_beforehand_on_aws(seen, monkeypatch):
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False)
+    grown = seen([spec(search), spec(calls)], [spec(search), spec(calls, calls=["search"])])
+    with pytest.raises(UsageError, match="more access") as refused:
+        agree(grown, local=False, yes=False)
+    assert "--yes" in refused.value.hint
+    agree(grown, local=False, yes=True)
+    agree(grown, local=True, yes=False)
+    agree(seen([spec(search)], [spec(search, timeout=99)]), local=False, yes=False)
 
 
 def test_what_an_idle_stage_costs_grows_with_its_agents(seen):
