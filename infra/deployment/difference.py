@@ -5,7 +5,7 @@ Read from what is deployed (its catalogue and its template) and from the plan; n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,6 +34,17 @@ class Left:
     messages: int = 0
     dead_letters: int = 0
     more: bool = False
+
+    @classmethod
+    def sum(cls, some: Iterable[Left]) -> Left:
+        """Return what several leave together."""
+        each = [*some]
+        return cls(
+            tasks=sum(one.tasks for one in each),
+            messages=sum(one.messages for one in each),
+            dead_letters=sum(one.dead_letters for one in each),
+            more=any(one.more for one in each),
+        )
 
     def __bool__(self) -> bool:
         """Tell whether anything is left."""

@@ -16,6 +16,7 @@ from sqswarm.infra.deployment.parked import operators_connection
 from sqswarm.infra.deployment.record import read_object, read_paused, read_record
 from sqswarm.infra.plan import Plan
 from sqswarm.schemas.catalogue import CATALOGUE_KEY, Catalogue, CatalogueEntry
+from sqswarm.schemas.errors import NotDeployed
 from sqswarm.schemas.json import loads
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.settings import Settings
@@ -50,8 +51,22 @@ def look_ahead(settings: Settings, plan: Plan) -> Difference:
     removed = [one.agent for one in seen.agents if one.kind == "removed"]
     if not removed or old is None:
         return seen
-    connection = operators_connection(settings, clients)
-    return with_left(seen, _left(connection, {name: old.agents[name] for name in removed}))
+    try:
+        left = _left(
+            operators_connection(settings, clients), {name: old.agents[name] for name in removed}
+        )
+    except NotDeployed:  # some of it is gone, and is made anew
+        return seen
+    return with_left(seen, left)
+
+
+def what_is_left(settings: Settings) -> Left:
+    """Return what would be gone with a stage: its tasks under way, messages and dead letters.
+
+    Raises NotDeployed where there is none.
+    """
+    connection = operators_connection(settings, client_factory(settings))
+    return Left.sum(_left(connection, connection.catalogue.agents).values())
 
 
 def _left(connection: Connection, agents: Mapping[str, CatalogueEntry]) -> dict[str, Left]:

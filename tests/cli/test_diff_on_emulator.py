@@ -1,10 +1,14 @@
 """`sqswarm diff` and the first screen of `deploy`, against a real stage."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from project_cli import deployed_project
+
+from sqswarm.backends.aws.connect import settings_from_environment
+from sqswarm.infra.deployment.look_ahead import what_is_left
 
 pytestmark = pytest.mark.localstack
 
@@ -62,6 +66,9 @@ def test_what_would_change_is_said_and_nothing_is_done(cli):
     assert "! breaks its callers: the argument times is required" in told
     assert "sqswarm cancel --agent asks" in told
     assert {one["name"] for one in cli.json("agents")} == {"shout", "asks"}
+    assert str(what_is_left(replace(settings_from_environment(), stage="diff"))) == (
+        "1 task under way"
+    )
 
     refused = cli("deploy", "--agents", "smaller", "--yes", code=1).stderr
     assert "- agent asks" in refused
