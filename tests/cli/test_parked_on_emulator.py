@@ -182,4 +182,4 @@ def test_a_forced_deployment_ends_nothing_and_going_back_or_on_completes_all(pro
     assert not project.listed("parked")
     if then is PATCHED:
         [new] = begin(project, 1)
-        assert new.result(timeout=120) == "ab"
+        assert new.result(timeout=180 + number) == "ab"
