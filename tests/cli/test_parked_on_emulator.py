@@ -160,9 +160,13 @@ def everything_parked(project, tasks):
 
 
 @pytest.mark.parametrize(
-    "number", [pytest.param(9, id="some"), pytest.param(999, id="many", marks=pytest.mark.proof)]
+    ("number", "then"),
+    [
+        pytest.param(9, PATCHED, id="some-go-on"),
+        pytest.param(99, FIRST, id="many-go-back", marks=pytest.mark.proof),
+        pytest.param(999, PATCHED, id="a-thousand-go-on", marks=pytest.mark.proof),
+    ],
 )
-@pytest.mark.parametrize("then", [FIRST, PATCHED], ids=["back", "patched"])
 def test_a_forced_deployment_ends_nothing_and_going_back_or_on_completes_all(project, number, then):
     project.sleep_s = 20 + number // 6
     project.deploy(FIRST, "--force")
