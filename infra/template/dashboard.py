@@ -23,6 +23,7 @@ _OF_TASKS = (
     ("Run of an attempt, p95 (ms)", metrics.RUN_TIME, "p95"),
     ("Time in the batch, p95 (ms)", metrics.BATCH_TIME, "p95"),
     ("Attempts lost", metrics.LOST, "Sum"),
+    ("Tasks parked: the code does not fit", metrics.PARKED, "Sum"),
 )
 _OF_MODELS = (
     ("Tokens read by models", metrics.INPUT_TOKENS, "Sum"),

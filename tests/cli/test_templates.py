@@ -67,6 +67,7 @@ def test_its_plain_and_memory_tests_pass_without_an_aws(project):
 
 
 @pytest.mark.localstack
+@pytest.mark.proof
 def test_its_test_on_the_local_aws_passes(emulator, project):
     said = run(project, "pytest", "-q", "tests/test_local_aws.py")
     assert "1 passed" in said

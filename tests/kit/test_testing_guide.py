@@ -40,6 +40,7 @@ def test_what_runs_in_memory_is_green(project):
 
 
 @pytest.mark.localstack
+@pytest.mark.proof
 def test_what_needs_an_emulator_is_green(project):
     ran = run(project, "-m", "ministack")
     assert ran.returncode == 0, ran.stdout + ran.stderr

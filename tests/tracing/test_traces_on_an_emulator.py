@@ -11,7 +11,7 @@ from otlp_receiver import OtlpReceiver
 from sqswarm.dispatcher import middleware
 from sqswarm.testing.fake_claude import Script, fake_claude
 
-pytestmark = pytest.mark.localstack
+pytestmark = [pytest.mark.localstack, pytest.mark.proof]  # a minute, most of it waits
 
 HERE = Path(__file__).parent
 WORDS = ("plain", "flaky", "deadly")
