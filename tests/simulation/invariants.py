@@ -297,11 +297,13 @@ def a_deploy_ends_no_task(seen: Observation) -> Iterator[Violation]:
     plan = seen.world.fault_plan
     deploys = seen.world.deployments
     calm = not (plan.misfortunes or plan.aims or plan.accidents or plan.early or plan.receives)
+    # A task that takes its process along takes its neighbours' attempts along too.
+    calm = calm and not any(_dies(item) for _, item in seen.histories())
     for history, item in seen.histories():
         what = ""
         if history.parks > _PARKS_A_DEPLOY * (deploys + 1) + 2:
             what = f"it was parked {history.parks} times by {deploys} deployments"
-        elif deploys and calm and '"WorkerLost"' in item.get("error", "") and not _dies(item):
+        elif deploys and calm and '"WorkerLost"' in item.get("error", ""):
             what = "nothing went wrong but a deployment, and its worker was lost"
         if what:
             yield Violation(invariant="a-deploy-ends-no-task", task_id=history.task_id, what=what)
