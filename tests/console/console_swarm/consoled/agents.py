@@ -67,7 +67,7 @@ async def report(topic: str, sections: int = 3, *, ctx: TaskContext) -> str:
     answer = await ctx.ask("approve", f"Publish the report on {topic}?", Approval)
     if not answer.approved:
         raise Fail("nobody approved it")
-    return "\n".join(part["text"] for part in parts)
+    return "\n".join(part.text for part in parts)
 
 
 @agent(timeout=60)
