@@ -12,7 +12,7 @@ from hashlib import sha256
 
 from sqswarm.schemas.errors import UnknownCursor, UsageError
 from sqswarm.schemas.json import dumps, loads
-from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.tags import Tags, check_tags, wears
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.value import dataclass
@@ -20,7 +20,7 @@ from sqswarm.schemas.value import dataclass
 Moment = datetime | timedelta | str
 """A time: itself (one without a zone is UTC), how long ago, or text of either: `90m`, ISO 8601."""
 
-PARKED = "parked"
+PARKED = Phase.PARKED.value
 """Asked for as if it were a status: the `working` tasks that wait for code that fits."""
 
 MOMENT_HINT = "Write 90s, 15m, 1h or 7d for so long ago, or a time like 2026-11-21T08:00:00Z."

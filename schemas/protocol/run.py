@@ -236,7 +236,7 @@ LISTED = frozenset({Status.FAILED, Status.CANCELLED, Status.INPUT_REQUIRED})
 """Statuses that stand in the sparse index `status`: few tasks have them, people look for those."""
 
 
-PARKED = "parked"
+PARKED = Phase.PARKED.value
 """What parked tasks are listed under beside the statuses: `working`, they stand in none of them."""
 
 
