@@ -288,11 +288,42 @@ print(len(ours("sqs")))
 """
 
 
-def test_every_service_has_the_regions_that_boto3_knows(emulator):
+def in_the_emulators_python(emulator, script):
+    """What a script prints where LocalStack and its plugin are installed."""
     if emulator.kind != "localstack":
-        pytest.skip("ministack takes any region")
+        pytest.skip("ministack has neither")
     python = psutil.Process(emulator.pid).cmdline()[0]
-    command = [python, "-c", _COMPARE_REGIONS]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run([python, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) > 20
+    return done.stdout
+
+
+def test_every_service_has_the_regions_that_boto3_knows(emulator):
+    assert int(in_the_emulators_python(emulator, _COMPARE_REGIONS)) > 20
+
+
+_KILL_AND_CLOSE_AT_ONCE = """
+import os, sys, tempfile, threading, time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from sqswarm_localstack.sandbox import Sandbox
+folder = Path(tempfile.mkdtemp())
+sandbox = Sandbox(python=sys.executable, handler="none.handler", cwd=folder, environ={},
+                  log_path=folder / "log")
+real_close, closed = os.close, []
+def slow_close(number):
+    time.sleep(0.3)
+    closed.append(number)
+    real_close(number)
+os.close = slow_close
+with ThreadPoolExecutor(4) as pool:
+    ends = [sandbox.stop, sandbox.close, sandbox.close, sandbox.stop]
+    for each in [pool.submit(end) for end in ends]:
+        each.result()
+assert len(closed) == len(set(closed)), closed
+print(len(closed))
+"""
+
+
+def test_a_process_killed_by_a_reset_while_its_invocation_ends_it_is_closed_once(emulator):
+    assert int(in_the_emulators_python(emulator, _KILL_AND_CLOSE_AT_ONCE)) >= 1

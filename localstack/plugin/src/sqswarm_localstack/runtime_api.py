@@ -146,8 +146,9 @@ class RuntimeApi:
         request.connection.sock.sendall("\r\n".join(lines).encode("latin-1") + _HEADER_END + body)
 
     def close(self) -> None:
-        """Close the port and every connection."""
-        for key in list(self._selector.get_map().values()):
+        """Close the port and every connection; a second time does nothing."""
+        # The map is gone once the selector was closed.
+        for key in list((self._selector.get_map() or {}).values()):
             with contextlib.suppress(OSError):
                 if isinstance(key.fileobj, int):
                     os.close(key.fileobj)

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -68,6 +69,7 @@ class Sandbox:
         self._api = RuntimeApi()
         self._look_every_s = _LOOK_EVERY_S
         self._waiting: ApiRequest | None = None
+        self._lock = threading.Lock()
         self._log_path = log_path
         self._log_offset = log_path.stat().st_size if log_path.exists() else 0
         watch, self._alive = os.pipe()
@@ -187,14 +189,18 @@ class Sandbox:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        if self._alive >= 0:
-            os.close(self._alive)
-            self._alive = -1
+        # A reset kills while the invocation it kills ends the process too; a number closed twice
+        # may by then be somebody else's file.
+        with self._lock:
+            alive, self._alive = self._alive, -1
+        if alive >= 0:
+            os.close(alive)
 
     def close(self) -> None:
         """Stop the process and free the port."""
         self.stop()
-        self._api.close()
+        with self._lock:
+            self._api.close()
 
     def _receive(self, deadline: float, request_id: str) -> ApiRequest | None:
         """Wait for the runtime's next request; None at the deadline, SandboxError at its death."""
