@@ -69,6 +69,9 @@ async def submit(
     entry = connection.catalogue.agent(agent)
     check_names(principal=connection.principal)
     for request in requests:
+        if not isinstance(request, Request):
+            message = f"a task to submit is a Request, and this is a {type(request).__name__}"
+            raise UsageError(message, hint="Pass [Request(arguments={...}), ...], or use `map`.")
         check_names(
             idempotency_key=request.idempotency_key,
             ordering_key=request.ordering_key or None,

@@ -11,7 +11,13 @@ import pytest
 from pydantic import BaseModel
 
 from sqswarm import AsyncSwarm, Request, TaskContext, agent
-from sqswarm.schemas.errors import ChildFailed, InvalidArguments, InvalidReturn, TaskFailed
+from sqswarm.schemas.errors import (
+    ChildFailed,
+    InvalidArguments,
+    InvalidReturn,
+    TaskFailed,
+    UsageError,
+)
 from sqswarm.testing import MemorySwarm
 
 
@@ -273,3 +279,9 @@ def test_arguments_without_names_are_those_of_the_agents_signature(
 ):
     with pytest.raises(InvalidArguments, match=why):
         library.submit(agent_given, *args, **named)
+
+
+def test_what_is_no_request_is_refused_and_told_what_is_one(memory):
+    with pytest.raises(UsageError, match="this is a dict") as refused:
+        memory.submit_many(greet, [{"text": "a"}])
+    assert "Request(arguments=" in refused.value.hint

@@ -499,10 +499,10 @@ def resume_that_does_not_say_when():
 def activity_that_tells_of_ends_only():
     """A task whose end was told of by nobody is in no list."""
 
-    async def write_with_activity(worker, writes, entries, *, last=True):
+    async def write_with_activity(worker, writes, entries, **options):
         told = [entry for entry in entries if isinstance(entry, Ended)]
         worker.activity.__init__()
-        return await real(worker, writes, told, last=last)
+        return await real(worker, writes, told, **options)
 
     real = sqswarm.workers.runtime.activity.write_with_activity
     with (
@@ -526,7 +526,7 @@ def an_attempt_that_ends_when_it_began():
 
 @mutation
 def no_activity():
-    async def write_with_activity(worker, writes, entries, *, last=True):
+    async def write_with_activity(worker, writes, entries, **options):
         return await worker.store.write_each(writes)
 
     with (

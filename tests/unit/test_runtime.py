@@ -544,7 +544,8 @@ async def test_a_batch_that_is_settled_bit_by_bit_is_told_of_in_one_item(memory)
     for n in range(4):
         write = Write(key=Key(pk=f"test#{n}", sk="x"), when=(Absent(),), changes=(Set("n", 1),))
         entries.append(Began(task_id=new_task_id(n, randbits), principal="m", at_ms=n))
-        [outcome] = await write_with_activity(worker, [write], entries[-1:], last=n == 3)
+        told = await write_with_activity(worker, [write], entries[-1:], last=lambda n=n: n == 3)
+        [outcome] = told
         assert isinstance(outcome, Applied)
     [item] = (await memory.store.newest(Index.TABLE, "activity#echo", limit=9)).items
     assert entries_of(item) == entries

@@ -6,7 +6,7 @@ task, which no acquire writes down, is told of with the first: so one item tells
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from sqswarm.schemas.activity import Began, Ended, Entry, activity_write
@@ -46,16 +46,21 @@ class ActivityLog:
 
 
 async def write_with_activity(
-    worker: WorkerContext, writes: Sequence[Write], entries: Sequence[Entry], *, last: bool = True
+    worker: WorkerContext,
+    writes: Sequence[Write],
+    entries: Sequence[Entry],
+    *,
+    last: Callable[[], bool] = lambda: True,
 ) -> list[WriteOutcome | Exception]:
     """Carry out each write, as the store's `write_each` does, and tell of `entries` beside them.
 
-    They wait for a later call where there is nothing to write, or more of the batch is to come
-    (not `last`). Where the telling fails, that is tried again later: it costs no task anything.
+    They wait for a later call where there is nothing to write, or more of the batch is to come:
+    `last`, asked as the call goes out, says whether. Where the telling fails, that is tried again
+    later: it costs no task anything.
     """
     log = worker.activity
     log.add(entries)
-    taken = log.take(last=last) if writes else []
+    taken = log.take(last=last()) if writes else []
     if not taken:
         return await worker.store.write_each(writes)
     now = worker.now_ms()

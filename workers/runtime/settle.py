@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from sqswarm.backends.runner import attempt
@@ -52,12 +52,12 @@ class _Settled:
 
 
 async def settle_runs(
-    worker: WorkerContext, runs: Sequence[Run], *, last: bool = True
+    worker: WorkerContext, runs: Sequence[Run], *, last: Callable[[], bool] = lambda: True
 ) -> list[Disposition]:
     """Settle the finished runs in one call, suspend or release the others; return dispositions.
 
     A call that fails costs those it was about: the others' attempts are not lost with it. `last`
-    where nothing of their batch runs on.
+    says, when asked, whether nothing of their batch is still to be settled.
     """
     ending = [run for run in runs if isinstance(run.decision, Complete | GiveUp)]
     parts = [ending, *([one] for one in runs if isinstance(one.decision, _GOES_ON))]
@@ -69,7 +69,7 @@ async def settle_runs(
 
 
 async def _settle_part(
-    worker: WorkerContext, runs: Sequence[Run], *, last: bool
+    worker: WorkerContext, runs: Sequence[Run], *, last: Callable[[], bool]
 ) -> dict[str, Disposition]:
     try:
         match runs:
@@ -102,7 +102,7 @@ async def _suspend(worker: WorkerContext, run: Run, suspension: Suspend) -> Disp
 
 
 async def _settled(
-    worker: WorkerContext, runs: Sequence[Run], *, last: bool = True
+    worker: WorkerContext, runs: Sequence[Run], *, last: Callable[[], bool] = lambda: True
 ) -> list[Disposition]:
     """Record how runs ended; what is wrong with one is its own."""
     endings = await worker.runner.gather([attempt(_ending(worker, run)) for run in runs])
