@@ -1,4 +1,4 @@
-"""Run the benchmarks: `python -m benchmarks [cold_start] [overhead] [publish]`, all by default."""
+"""Run the benchmarks: `python -m benchmarks [NAME...]`, each of NAMES by default."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import cold_start, overhead, publish
+from benchmarks import cold_start, overhead, publish, shapes
 from benchmarks.report import Comparison
 from sqswarm import Swarm
 from sqswarm.backends.aws.connect import settings_from_environment
@@ -16,8 +16,8 @@ from sqswarm.infra.local.isolated import isolated_emulator
 from sqswarm.infra.plan import plan
 from sqswarm.infra.project import find_project
 
-NAMES = ("cold_start", "overhead", "publish")
-_ON_A_SWARM = frozenset({"overhead", "publish"})
+NAMES = ("cold_start", "overhead", "publish", "shapes")
+_ON_A_SWARM = frozenset({"overhead", "publish", "shapes"})
 
 
 def main(names: list[str]) -> int:
@@ -45,6 +45,9 @@ def _on_a_swarm(wanted: Collection[str]) -> Iterator[Comparison]:
         settings = replace(settings_from_environment(), stage="bench")
         project = find_project(Path(__file__).parent, modules=["benchmarks.agents"])
         deployed = deploy(settings, plan(project, stage="bench"))
+        if "shapes" in wanted:
+            with Swarm.connect(settings) as swarm:
+                yield from map(_shown, shapes.measure(swarm, settings))
         publish.stop_working(deployed.names.function("noop"))
         if "overhead" in wanted:
             yield _shown(overhead.measure())
