@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -11,7 +12,9 @@ from botocore.exceptions import ClientError
 from sqswarm.backends.aws.caller import AwsCaller, error_code
 from sqswarm.backends.aws.chunks import chunks
 from sqswarm.backends.aws.event_sources import switch_event_source
+from sqswarm.backends.aws.together import Together
 from sqswarm.backends.ports.bus import (
+    BATCH_ENTRIES,
     Delivery,
     Outgoing,
     OutgoingDeadLetter,
@@ -58,6 +61,7 @@ class AwsBus:
         self._runner = runner
         self._topics = f"arn:{names.partition}:sns:{names.region}:{names.account}:"
         base = endpoint_url or f"https://sqs.{names.region}.amazonaws.com"
+        self._publishes: dict[str, Together[Outgoing, None]] = {}
         self._queues = f"{base.rstrip('/')}/{names.account}/"
 
     def queue_url(self, queue: str) -> str:
@@ -65,8 +69,16 @@ class AwsBus:
         return self._queues + queue
 
     async def publish(self, topic: str, messages: Sequence[Outgoing]) -> None:
-        """Publish with SNS PublishBatch."""
+        """Publish with SNS PublishBatch; what several publish at one time goes together."""
+        if topic.endswith(".fifo"):
+            await self._publish(topic, messages)
+            return
+        if (shared := self._publishes.get(topic)) is None:
+            shared = Together(partial(self._publish, topic), size=BATCH_ENTRIES)
+            self._publishes[topic] = shared
+        await shared.ask(messages)
 
+    async def _publish(self, topic: str, messages: Sequence[Outgoing]) -> None:
         def send(batch: Sequence[Outgoing]) -> Coroutine[Any, Any, None]:
             entries = {m.id: _entry(m, topic, body="Message") for m in batch}
             target = {"TopicArn": self._topics + topic}

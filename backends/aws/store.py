@@ -17,6 +17,7 @@ from sqswarm.backends.aws.expressions import (
     transaction_entry,
     update_of,
 )
+from sqswarm.backends.aws.together import Together
 from sqswarm.backends.ports.store import Index, Page, all_written, check_key
 from sqswarm.backends.runner import Runner, attempt
 from sqswarm.schemas.errors import NotStorable
@@ -37,6 +38,7 @@ class DynamoStore:
         """Keep tasks in `table`."""
         self._caller = caller
         self._runner = runner
+        self._reads = Together(self._read_batch, size=_KEYS_A_CALL)
         self._table = table
 
     async def write(self, write: Write) -> WriteOutcome:
@@ -207,13 +209,14 @@ class DynamoStore:
     async def read_many(self, keys: Sequence[Key]) -> dict[Key, Item]:
         """Return the items that exist, with BatchGetItem, 100 a call."""
         parts = await self._runner.gather(
-            [self._read_batch(part) for part in chunks(keys, _KEYS_A_CALL)]
+            [self._reads.ask(part) for part in chunks(keys, _KEYS_A_CALL)]
         )
-        return {key: item for part in parts for key, item in part.items()}
+        found = {key: item for part in parts for key, item in part.items()}
+        return {key: found[key] for key in keys if key in found}
 
     async def _read_batch(self, keys: Sequence[Key]) -> dict[Key, Item]:
         found: dict[Key, Item] = {}
-        wanted: list[dict[str, Any]] = [key_of(key.pk, key.sk) for key in keys]
+        wanted: list[dict[str, Any]] = [key_of(key.pk, key.sk) for key in dict.fromkeys(keys)]
         pause_s = 0.05
         while wanted:
             response = await self._caller.call(

@@ -1,6 +1,8 @@
 """The one wait loop: until when, how often, and what happens meanwhile."""
 
+import re
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from memory_swarm import MemorySwarm
@@ -58,8 +60,34 @@ async def test_looks_grow_seldom_and_the_deadline_returns_the_task_as_it_stands(
     assert record.status is Status.WORKING
     assert memory.clock.now_ms() == deadline_ms
     pauses = [after - before for before, after in pairwise(looks)]
-    assert (pauses[0], max(pauses)) == (20, 1000)
-    assert pauses == sorted(pauses)
+    assert pauses[0] == 15
+    assert pauses[:-1] == sorted(pauses[:-1])
+    for looked, pause in zip(looks, pauses, strict=False):
+        assert pause <= 20 + 0.1 * (looked - looks[0])
+
+
+_LOOKS = re.compile(r"\| read units of `result\(\)` .*\n\|[-| ]+\n\| (.*) \|")
+
+
+async def test_what_waiting_costs_is_what_the_guide_says(memory):
+    page = Path(__file__).parents[2] / "docs/howto/pay_less.md"
+    said = [int(number) for number in _LOOKS.search(page.read_text()).group(1).split(" | ")]
+    made = []
+    for seconds in (0.1, 1, 10, 60):
+        looks = 0
+
+        async def meanwhile(_record):
+            nonlocal looks
+            looks += 1
+
+        await follow_task(
+            memory.connection,
+            await memory.submit(approval),
+            deadline_ms=memory.clock.now_ms() + round(1000 * seconds),
+            meanwhile=meanwhile,
+        )
+        made.append(looks + 1)
+    assert said == made
 
 
 async def test_a_task_that_never_was_is_not_found(memory):
