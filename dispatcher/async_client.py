@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypedDict, Unpack
 
@@ -22,11 +22,13 @@ from sqswarm.dispatcher.bulk import (
 )
 from sqswarm.dispatcher.connection import Connection, open_connection
 from sqswarm.dispatcher.failure_groups import FailureGroups, group_failures
+from sqswarm.dispatcher.jsonable import jsonable
 from sqswarm.dispatcher.lifecycle.answer import DECLINED, answer
 from sqswarm.dispatcher.lifecycle.cancel import cancel
 from sqswarm.dispatcher.lifecycle.dead_letter_groups import DeadLetterGroups, group_dead_letters
 from sqswarm.dispatcher.lifecycle.dead_letters import Chosen, DeadLetters, peek
-from sqswarm.dispatcher.lifecycle.redrive import Redriven, redrive, redrive_dead_letters
+from sqswarm.dispatcher.lifecycle.redrive import redrive
+from sqswarm.dispatcher.lifecycle.redrive_letters import Redriven, redrive_dead_letters
 from sqswarm.dispatcher.lifecycle.resume import resume
 from sqswarm.dispatcher.listing import TaskPage, list_tasks
 from sqswarm.dispatcher.pause import pause_agents, read_paused, resume_agents
@@ -37,6 +39,7 @@ from sqswarm.dispatcher.timeline import DEPTH, LIMIT, timeline
 from sqswarm.dispatcher.tracing import start_tracing
 from sqswarm.dispatcher.view import TaskView, view
 from sqswarm.schemas.catalogue import CatalogueEntry
+from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.naming import UNROUTED, NamedAgent, agent_name
 from sqswarm.schemas.paused import Paused
@@ -185,9 +188,17 @@ class AsyncSwarm(AsyncStarting):
         name = None if agent is None else agent_name(agent)
         return await resume(self._connection, task_id, agent=name)
 
-    async def redrive(self, task_id: str) -> AsyncTask[Any]:
-        """Run an ended task again as a new task; see `Swarm.redrive`."""
-        return AsyncTask(self._connection, await redrive(self._connection, task_id))
+    async def redrive(
+        self,
+        task_id: str,
+        *,
+        from_step: str | None = None,
+        arguments: Mapping[str, Any] | None = None,
+    ) -> AsyncTask[Any]:
+        """Run an ended task again as a new task, from its start or a step; see `Swarm.redrive`."""
+        given = _jsonable(arguments)
+        made = await redrive(self._connection, task_id, from_step=from_step, arguments=given)
+        return AsyncTask(self._connection, made)
 
     def redrive_dead_letters(
         self,
@@ -246,10 +257,20 @@ class AsyncSwarm(AsyncStarting):
         *,
         limit: int | None = None,
         rate_per_s: float | None = None,
+        from_step: str | None = None,
+        arguments: Mapping[str, Any] | None = None,
         **wanted: Unpack[Filters],
     ) -> AsyncGenerator[Acted]:
         """Run all tasks that match again; see `Swarm.redrive_matching`."""
-        return self._act_on(Act.REDRIVE, wanted, limit=limit, rate_per_s=rate_per_s)
+        return act_on_matching(
+            self._connection,
+            Act.REDRIVE,
+            self._filter(wanted),
+            limit=limit,
+            rate_per_s=rate_per_s,
+            from_step=from_step,
+            arguments=_jsonable(arguments),
+        )
 
     def cancel_matching(
         self,
@@ -259,13 +280,10 @@ class AsyncSwarm(AsyncStarting):
         **wanted: Unpack[Filters],
     ) -> AsyncGenerator[Acted]:
         """Cancel all tasks that match; see `Swarm.cancel_matching`."""
-        return self._act_on(Act.CANCEL, wanted, limit=limit, rate_per_s=rate_per_s)
-
-    def _act_on(
-        self, act: Act, wanted: Filters, *, limit: int | None, rate_per_s: float | None
-    ) -> AsyncGenerator[Acted]:
         matching = self._filter(wanted)
-        return act_on_matching(self._connection, act, matching, limit=limit, rate_per_s=rate_per_s)
+        return act_on_matching(
+            self._connection, Act.CANCEL, matching, limit=limit, rate_per_s=rate_per_s
+        )
 
     async def list(
         self,
@@ -332,3 +350,7 @@ class AsyncSwarm(AsyncStarting):
 
 def _one(agent: str | NamedAgent | None) -> list[str] | None:
     return None if agent is None else [agent_name(agent)]
+
+
+def _jsonable(arguments: Mapping[str, Any] | None) -> JsonObject | None:
+    return None if arguments is None else dict(jsonable(arguments, place="arguments"))

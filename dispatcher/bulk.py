@@ -14,11 +14,12 @@ from enum import StrEnum
 
 from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.lifecycle.cancel import cancel
-from sqswarm.dispatcher.lifecycle.redrive import redrive, remove_redriven
+from sqswarm.dispatcher.lifecycle.redrive import redrive
+from sqswarm.dispatcher.lifecycle.redrive_letters import remove_redriven
 from sqswarm.dispatcher.listing import list_tasks
 from sqswarm.dispatcher.pace import Pace
 from sqswarm.dispatcher.view import TaskView
-from sqswarm.schemas.errors import SwarmError, TaskNotFound, UsageError
+from sqswarm.schemas.errors import InvalidArguments, SwarmError, TaskNotFound, UsageError
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.task import TaskRecord
@@ -126,10 +127,13 @@ async def act_on_matching(
     *,
     limit: int | None = None,
     rate_per_s: float | None = None,
+    from_step: str | None = None,
+    arguments: JsonObject | None = None,
 ) -> AsyncGenerator[Acted]:
     """Redrive or cancel the tasks that match and yield what became of each.
 
     Ten go at a time; `limit` and a rate bound them. One that had it done before is passed over.
+    They are redriven from `from_step` and with `arguments`, as one is (redrive.py).
     At the end the dead letters of tasks that were redriven go: nobody need look at them any more.
     Raises UsageError for a status that the act is not for.
     """
@@ -143,7 +147,10 @@ async def act_on_matching(
             several, records = records[:size], records[size:]
             left = None if left is None else left - len(several)
             results = await connection.runner.gather(
-                [_act_on(connection, act, record) for record in several]
+                [
+                    _act_on(connection, act, record, from_step=from_step, arguments=arguments)
+                    for record in several
+                ]
             )
             redriven.update(one.agent for one in results if one.new is not None)
             for one in results:
@@ -161,16 +168,25 @@ def error_type_of(record: TaskRecord) -> str:
     return str(told or "failed")
 
 
-async def _act_on(connection: Connection, act: Act, record: TaskRecord) -> Acted:
+async def _act_on(
+    connection: Connection,
+    act: Act,
+    record: TaskRecord,
+    *,
+    from_step: str | None,
+    arguments: JsonObject | None,
+) -> Acted:
     """Do it with one task; its refusal is its own, any other error ends the whole act."""
     task_id, agent = record.task_id, record.agent
     try:
         if act is Act.CANCEL:
             ended = await cancel(connection, task_id, agent=agent)
             return Acted(task_id=task_id, agent=agent, status=ended)
-        made = await redrive(connection, task_id, agent=agent)
+        made = await redrive(
+            connection, task_id, agent=agent, from_step=from_step, arguments=arguments
+        )
         return Acted(task_id=task_id, agent=agent, new=made.task_id)
-    except (UsageError, TaskNotFound) as error:
+    except (UsageError, InvalidArguments, TaskNotFound) as error:
         return Acted(task_id=task_id, agent=agent, error=error)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, Unpack
 
@@ -21,7 +21,7 @@ from sqswarm.dispatcher.connection import Connection, open_connection
 from sqswarm.dispatcher.failure_groups import FailureGroups
 from sqswarm.dispatcher.lifecycle.dead_letter_groups import DeadLetterGroups
 from sqswarm.dispatcher.lifecycle.dead_letters import DeadLetters
-from sqswarm.dispatcher.lifecycle.redrive import Redriven
+from sqswarm.dispatcher.lifecycle.redrive_letters import Redriven
 from sqswarm.dispatcher.listing import TaskPage
 from sqswarm.dispatcher.starting import Starting
 from sqswarm.dispatcher.task import Task
@@ -185,12 +185,25 @@ class Swarm(Starting):
         """
         return run_straight(self._swarm.resume_task(task_id, agent=agent))
 
-    def redrive(self, task_id: str) -> Task[Any]:
+    def redrive(
+        self,
+        task_id: str,
+        *,
+        from_step: str | None = None,
+        arguments: Mapping[str, Any] | None = None,
+    ) -> Task[Any]:
         """Run an ended task again, as a new task linked to the old; a repeat returns the same.
 
-        A parked task is cancelled first.
+        `from_step` keeps what it had recorded before that step (or child, question, sleep, turn:
+        `"write"`, `"write#2"`, `"turn 40"`), so that nothing is paid or done twice; `"end"` keeps
+        all that went well before it ended. Children that completed are reused. `arguments` replace
+        those of the same names; what was recorded before keeps its old outcomes. A parked task is
+        cancelled first. Raises InvalidArguments, and UsageError for a task that has not ended, has
+        no such step, or was redriven otherwise before.
         """
-        return self._handle(run_straight(self._swarm.redrive(task_id)))
+        return self._handle(
+            run_straight(self._swarm.redrive(task_id, from_step=from_step, arguments=arguments))
+        )
 
     def redrive_dead_letters(
         self,
@@ -269,15 +282,24 @@ class Swarm(Starting):
         *,
         limit: int | None = None,
         rate_per_s: float | None = None,
+        from_step: str | None = None,
+        arguments: Mapping[str, Any] | None = None,
         **wanted: Unpack[Filters],
     ) -> Iterator[Acted]:
         """Run all ended tasks that match again, ten at a time, and yield what became of each.
 
         Failed ones, unless the filter names another status. Each becomes a new task, once: one
         that was redriven before is passed over, so a repeat goes on where one was broken off.
+        `from_step` and `arguments` as with `redrive`; one that has no such step is refused.
         """
         return iterate_straight(
-            self._swarm.redrive_matching(limit=limit, rate_per_s=rate_per_s, **wanted)
+            self._swarm.redrive_matching(
+                limit=limit,
+                rate_per_s=rate_per_s,
+                from_step=from_step,
+                arguments=arguments,
+                **wanted,
+            )
         )
 
     def cancel_matching(

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.view import find, not_found
-from sqswarm.schemas.journal import child_id, entries
+from sqswarm.schemas.journal import agent_of_child, entries, planned_id
 from sqswarm.schemas.json import JsonObject, loads
 from sqswarm.schemas.protocol import PATCH_PREFIX, STEP_PREFIX
 from sqswarm.schemas.task import TaskRecord, task_key
@@ -57,12 +57,7 @@ def children_of(record: TaskRecord, payloads: JsonObject) -> Iterator[Key]:
         if planned is None:
             planned = loads(payloads.get(entry["ref"], "[]"))
         for child in planned:
-            yield child_key_of(record.task_id, child["key"])
-
-
-def child_key_of(parent_id: str, key: str) -> Key:
-    """Return the primary key of the child that a journal names by `<agent>.<digest>.<number>`."""
-    return task_key(key.rsplit(".", 2)[0], child_id(parent_id, key))
+            yield task_key(agent_of_child(child["key"]), planned_id(record.task_id, child))
 
 
 async def _read_payloads(

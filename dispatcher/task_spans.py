@@ -16,7 +16,7 @@ from sqswarm.schemas.history import (
     brief,
     error_text,
 )
-from sqswarm.schemas.journal import PATCH, entries
+from sqswarm.schemas.journal import COPIED, PATCH, entries
 from sqswarm.schemas.json import JsonObject, loads
 from sqswarm.schemas.protocol import STEP_PREFIX
 from sqswarm.schemas.task import TaskRecord
@@ -170,7 +170,11 @@ def _waits(record: TaskRecord) -> Iterator[_Wait]:
         alone = number if entry["kind"] == "children" else -1
         return entry.get("at", record.created_ms), entry["kind"], alone
 
-    waited = [one for one in enumerate(entries(record.waits)) if one[1]["kind"] != PATCH]
+    waited = [
+        (number, entry)
+        for number, entry in enumerate(entries(record.waits))
+        if entry["kind"] != PATCH and COPIED not in entry
+    ]
     for (at_ms, _, _), several in groupby(waited, key=suspension):
         yield _Wait(at_ms=at_ms, entries=tuple(several))
 

@@ -15,7 +15,7 @@ from sqswarm.dispatcher.task_spans import chosen, spans_of, told
 from sqswarm.dispatcher.view import find, not_found, visible
 from sqswarm.schemas.history import error_text
 from sqswarm.schemas.ids import created_ms
-from sqswarm.schemas.journal import child_id, entries
+from sqswarm.schemas.journal import COPIED, REUSED_OF, agent_of_child, child_id, entries
 from sqswarm.schemas.json import JsonObject, loads
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.protocol import STEP_PREFIX
@@ -33,7 +33,7 @@ _STEPS_READ = 10_000
 _CHILDREN_READ = 1000
 _PLANS_READ = 20
 """Plans of one task that are fetched from S3; the newest."""
-_STEP_NAMES = ("position", "began", "ended", "kind", "error")
+_STEP_NAMES = ("position", "began", "ended", "kind", "error", COPIED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +102,7 @@ async def _insides(connection: Connection, record: TaskRecord) -> _Insides:
         at_ms = plan.get("at", record.created_ms)
         for key in await _planned(connection, plan):
             child = child_id(record.task_id, key)
-            name = key.rsplit(".", 2)[0]
+            name = agent_of_child(key)
             children.append(
                 _Child(
                     entry=entry,
@@ -113,7 +113,7 @@ async def _insides(connection: Connection, record: TaskRecord) -> _Insides:
                 )
             )
     return _Insides(
-        steps=[one for one in steps if one["sk"].startswith(STEP_PREFIX)],
+        steps=[one for one in steps if one["sk"].startswith(STEP_PREFIX) and COPIED not in one],
         children=children[:_CHILDREN_READ],
         unread=max(0, record.planned - min(len(children), _CHILDREN_READ)),
     )
@@ -124,7 +124,7 @@ async def _planned(connection: Connection, plan: JsonObject) -> list[str]:
     if planned is None:
         data = await connection.blobs.get(plan["ref"])
         planned = [] if data is None else loads(data)
-    return [child["key"] for child in planned]
+    return [child["key"] for child in planned if REUSED_OF not in child]
 
 
 async def _with_records(connection: Connection, opened: Sequence[_Insides]) -> list[_Insides]:

@@ -11,6 +11,7 @@ from typing import ClassVar
 from sqswarm.schemas.baggage import baggage_entries
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.protocol import Paid
 from sqswarm.schemas.task import TaskRecord
 
 
@@ -105,6 +106,12 @@ class Turn:
     response_id: str | None = None
     response_model: str | None = None
 
+    @property
+    def paid(self) -> Paid:
+        """Return what it cost, as its step's record keeps it."""
+        read = self.input_tokens + self.cache_write_tokens + self.cache_read_tokens
+        return Paid(micro_usd=self.micro_usd, tokens=read + self.output_tokens)
+
 
 @dataclass(kw_only=True, eq=False)
 class ToolUse:
@@ -114,6 +121,7 @@ class ToolUse:
     """
 
     kind: ClassVar[str | None] = None
+    paid: ClassVar[Paid | None] = None
     name: str
     call_id: str | None = None
     server: str | None = None

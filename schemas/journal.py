@@ -29,6 +29,12 @@ PLAN_INLINE_LIMIT_BYTES = 4096
 PATCH = "patch"
 """Kind of an entry that is no wait: the task goes by the new branch of this patch."""
 
+REUSED_OF = "of"
+"""In a plan's child: the task that started it, where this one was redriven and only reuses it."""
+
+COPIED = "copied"
+"""In an entry, or on a step: it is of the task that this one was redriven from."""
+
 WAITS_LIMIT_BYTES = 200 * 1024
 """A journal over this fails its task: it shares the item's 400 KB with arguments and result."""
 
@@ -85,6 +91,16 @@ def child_key(agent: str, arguments: JsonObject, occurrence: int) -> str:
 def child_id(parent_id: str, key: str) -> str:
     """Return the task id of a parent's child: a repeat makes the same."""
     return derive_task_id(parent_id, key, at_ms=created_ms(parent_id))
+
+
+def planned_id(task_id: str, planned: JsonObject) -> str:
+    """Return the id of a child as a plan keeps it; one that was reused is another task's child."""
+    return child_id(planned.get(REUSED_OF, task_id), planned["key"])
+
+
+def agent_of_child(key: str) -> str:
+    """Return whose task a child is, by its key: `<agent>.<digest>.<number>`."""
+    return key.rsplit(".", 2)[0]
 
 
 def parent_of(parent: str) -> tuple[str, int]:
@@ -159,4 +175,6 @@ def _entry(kind: str, at: Place, now_ms: int) -> JsonObject:
 def _shortened(entry: JsonObject) -> JsonObject:
     if "children" not in entry:
         return entry
-    return {**entry, "children": [{"key": child["key"]} for child in entry["children"]]}
+    kept = ("key", REUSED_OF)
+    children = [{n: child[n] for n in kept if n in child} for child in entry["children"]]
+    return {**entry, "children": children}

@@ -55,7 +55,8 @@ class TaskRecord:
     asked. `depth` is 0 for a task that no other task started. `parent` is `<task id>#<number>`, a
     task of `parent_agent`. `began` is the attempt that runs and `history` the ones before it
     (history.py); `resumed_ms` is when the last wait was over. `parked` is why it was parked last,
-    as JSON (park.py): it is while its phase says so.
+    as JSON (park.py): it is while its phase says so. `copied` is what of another task it was
+    redriven with, and `failed_steps` are where a failed one stopped, both as JSON.
     """
 
     task_id: str
@@ -99,6 +100,8 @@ class TaskRecord:
     history: str | None = None
     resumed_ms: int | None = None
     parked: str | None = None
+    copied: str | None = None
+    failed_steps: str | None = None
     tags: Tags = field(default_factory=dict)
     open_asks: frozenset[int] = frozenset()
     asks: JsonObject = field(default_factory=dict)
@@ -125,7 +128,8 @@ class TaskRecord:
     @property
     def unbegun(self) -> bool:
         """True where no worker has had the task yet."""
-        return not (self.attempt or self.waits)
+        waited = self.waits is not None and self.copied is None
+        return not (self.attempt or self.history or waited)
 
     @classmethod
     def from_message(
@@ -261,6 +265,8 @@ class TaskRecord:
             "deadline": self.deadline,
             "redrivenFrom": self.redriven_from,
             "redrivenAs": self.redriven_as,
+            "copied": None if self.copied is None else loads(self.copied),
+            "failedSteps": None if self.failed_steps is None else loads(self.failed_steps),
             "wakeAt": None if self.wake_at_ms is None else iso(self.wake_at_ms),
             "pendingChildren": len(self.pending) or None,
             "inputRequests": input_requests(self.asks) or None,
@@ -314,6 +320,8 @@ OPTIONAL_TEXTS = (
     "began",
     "history",
     "parked",
+    "copied",
+    "failed_steps",
 )
 """Attributes stored under their field's name, as text, where they are set."""
 

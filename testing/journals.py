@@ -17,11 +17,12 @@ from sqswarm.backends.runner import run_straight
 from sqswarm.dispatcher import export_journal as exporting
 from sqswarm.dispatcher.client import Swarm
 from sqswarm.schemas.errors import UsageError
+from sqswarm.schemas.journal import agent_of_child, child_id
 from sqswarm.schemas.json import JsonObject, loads
 from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.protocol import Lease
 from sqswarm.schemas.results import unwrap
-from sqswarm.schemas.task import TaskRecord
+from sqswarm.schemas.task import TaskRecord, task_key
 from sqswarm.schemas.writes import Key
 from sqswarm.testing.memory_stage import MemoryStage
 from sqswarm.testing.operations import operation_name
@@ -178,7 +179,7 @@ class _ReplayJournal(Journal):
                 await self.forever()
             await self._check_order(found, await self._load())
             unanswered = [n for n in names if n.startswith("ask ") and not self._answered(n)]
-            unfinished = await self._unfinished(names)
+            unfinished = await self._unfinished(found)
             if unanswered or unfinished:
                 self.waits += (*unanswered, *unfinished)
                 self.count_down()
@@ -201,14 +202,18 @@ class _ReplayJournal(Journal):
         record = self.lease.record
         return record is not None and name.removeprefix("ask ") in record.answers
 
-    async def _unfinished(self, names: Sequence[str]) -> list[str]:
+    async def _unfinished(self, found: dict[str, JournalEntry]) -> list[str]:
         """Return the children that had not ended when the journal was written."""
         record = self.lease.record
-        wanted = {name.removeprefix("child ") for name in names if name.startswith("child ")}
+        wanted = {
+            name.removeprefix("child "): one.of or self.lease.task_id
+            for name, one in found.items()
+            if name.startswith("child ")
+        }
         if not wanted or record is None:
             return []
         items = await self.worker.store.read_many(
-            [exporting.child_key_of(record.task_id, key) for key in sorted(wanted)]
+            [task_key(agent_of_child(key), child_id(of, key)) for key, of in sorted(wanted.items())]
         )
         return [
             f"child {TaskRecord.from_item(item).agent}"

@@ -1,84 +1,144 @@
-"""Redrive: run an ended task again, as a new task with a fresh budget, linked both ways."""
+"""Redrive: run an ended task again, as a new task with a fresh budget, linked both ways.
+
+From its start, or from a step: then what it had recorded before is copied to the new task first
+(copy_journal.py), so that nothing is paid or done twice. The new task and the link to it are made
+in one transaction: a task is redriven once, whoever tries how often and however.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 
-from sqswarm.backends.ports.bus import Outgoing
 from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
 from sqswarm.dispatcher.lifecycle.cancel import cancel
-from sqswarm.dispatcher.lifecycle.dead_letters import (
-    ALL,
-    HELD_LIMIT,
-    Chosen,
-    DeadLetter,
-    dead_letter_queue,
-    receive_dead_letters,
-)
+from sqswarm.dispatcher.lifecycle.copy_journal import JournalCopy, choose_copy, write_copy
 from sqswarm.dispatcher.lifecycle.republish import outgoing, republish
 from sqswarm.dispatcher.middleware import submitting
-from sqswarm.dispatcher.pace import AT_ONCE, Pace
 from sqswarm.dispatcher.submit import Submitted
-from sqswarm.dispatcher.view import find, find_many, not_found
+from sqswarm.dispatcher.view import find, not_found, read_payload
 from sqswarm.schemas import protocol
-from sqswarm.schemas.errors import PoisonMessage, SwarmError, UnknownAgent, UsageError
+from sqswarm.schemas.errors import UsageError
 from sqswarm.schemas.ids import created_ms, derive_task_id, new_version, within_task
+from sqswarm.schemas.json import JsonObject, canonical, loads, size_bytes
 from sqswarm.schemas.lifecycle import Phase, Status
-from sqswarm.schemas.message import Message, decode
-from sqswarm.schemas.naming import UNROUTED
+from sqswarm.schemas.message import Message
+from sqswarm.schemas.payload import ARGUMENTS, INLINE_LIMIT_BYTES, Payload, payload_key
 from sqswarm.schemas.task import TaskRecord
-from sqswarm.schemas.writes import Refused
-
-_HELD_AT_ONCE = 50
+from sqswarm.schemas.writes import Applied
 
 
-async def redrive(connection: Connection, task_id: str, *, agent: str | None = None) -> Submitted:
+async def redrive(
+    connection: Connection,
+    task_id: str,
+    *,
+    agent: str | None = None,
+    from_step: str | None = None,
+    arguments: JsonObject | None = None,
+) -> Submitted:
     """Run an ended task again; a repeat returns the same new task. A parked one is cancelled first.
 
-    Raises TaskNotFound, and UsageError for a task that is on its way or kept no arguments.
+    `from_step` keeps what was recorded before that step, or (FROM_END) before the task's end;
+    `arguments` replace those of the same names, for what runs from there on. Raises TaskNotFound,
+    InvalidArguments, and UsageError for a task that is on its way, kept no arguments, has no such
+    step, or was redriven otherwise before.
     """
     record = await find(connection, task_id, agent=agent)
-    if record is not None and record.parked_now is not None:
-        connection.catalogue.agent(record.agent)
-        await cancel(connection, task_id, agent=record.agent)
-        record = await find(connection, task_id, agent=record.agent)
     if record is None:
         raise not_found(connection, task_id)
-    if not record.status.terminal:
+    if not record.status.terminal and record.parked_now is None:
         message = f"task {task_id} is {record.status.value}: it is still on its way"
         raise UsageError(message, hint="Wait for it, or cancel it first.")
     if record.arguments is None:
         message = f"task {task_id} was cancelled before it left its arguments anywhere"
         raise UsageError(message, hint="Submit it anew.")
     connection.catalogue.agent(record.agent)
-    async with submitting([_again(connection, record)]) as [again]:
-        return await _redriven(connection, record, again)
+    if record.redriven_as is not None and not (from_step or arguments):
+        return await _again(connection, record, how=None)
+    copy = None if from_step is None else await choose_copy(connection, record, from_step)
+    how = _identity(copy, arguments)
+    if record.redriven_as is not None:
+        return await _again(connection, record, how=how)
+    again = await _message(connection, record, how, arguments)
+    if record.parked_now is not None:
+        await cancel(connection, task_id, agent=record.agent)
+        record = await find(connection, task_id, agent=record.agent) or record
+    async with submitting([again]) as [sent]:
+        return await _redriven(connection, record, sent, copy, how)
 
 
-async def _redriven(connection: Connection, record: TaskRecord, message: Message) -> Submitted:
+async def _redriven(
+    connection: Connection,
+    record: TaskRecord,
+    message: Message,
+    copy: JournalCopy | None,
+    how: str | None,
+) -> Submitted:
     now = connection.runner.now_ms()
     made = TaskRecord.from_message(message, now_ms=now, due_at_ms=now + DUE_GRACE_MS)
+    made = replace(made, fingerprint=how)
     try:
         outgoing(made)  # nothing is recorded that cannot be published
     except ValueError as error:
         why = f"task {record.task_id} has arguments that cannot be sent: {error}"
         raise UsageError(why, hint="Submit it anew, within the limits.") from error
-    outcome = await connection.store.write(protocol.create(made))
-    if isinstance(outcome, Refused) and outcome.item is not None:
-        made = TaskRecord.from_item(outcome.item)
-    # Linked after it exists: a link never points at nothing, and a repeat finishes what is left.
-    await connection.store.write(protocol.link_redriven(record, new_id=made.task_id))
+    if copy is not None:
+        # Whole before there is a record: nobody can run the new task without its past.
+        waits = await write_copy(connection, copy, made)
+        shown = canonical(copy.shown)
+        made = replace(made, waits=waits, answers=copy.answers, copied=shown)
+    link = protocol.link_redriven(record, new_id=made.task_id)
+    created, linked = await connection.store.transact([protocol.create(made), link])
+    if isinstance(created, Applied) and isinstance(linked, Applied):
+        await republish(connection, [made])
+        return Submitted(task_id=made.task_id, agent=made.agent)
+    if isinstance(linked, Applied):
+        # Made by an earlier version, which linked it after that, and was broken off between.
+        linked = await connection.store.write(link)
+    if linked.item is None:
+        raise not_found(connection, record.task_id)
+    return await _again(connection, TaskRecord.from_item(linked.item), how=how)
+
+
+async def _again(connection: Connection, old: TaskRecord, *, how: str | None) -> Submitted:
+    """Return the task that one was redriven as before, published again while no worker had it.
+
+    Raises UsageError where it was to be redriven otherwise than it was.
+    """
+    new_id = str(old.redriven_as)
+    made = await find(connection, new_id, agent=old.agent)
+    if made is None or (how is not None and made.fingerprint != how):
+        begun = "from its start" if made is None or made.copied is None else _from(made)
+        message = f"task {old.task_id} was redriven before, {begun}, as {new_id}"
+        raise UsageError(message, hint=f"Redrive that one, once it has ended: {new_id}.")
     if made.status is Status.WORKING and made.phase is Phase.RUN and not made.attempt:
         await republish(connection, [made])
     return Submitted(task_id=made.task_id, agent=made.agent)
 
 
-def _again(connection: Connection, old: TaskRecord) -> Message:
-    return replace(
+def _from(record: TaskRecord) -> str:
+    step = loads(record.copied or "{}").get("fromStep")
+    return f"from {step!r}"
+
+
+def _identity(copy: JournalCopy | None, arguments: JsonObject | None) -> str | None:
+    """Return what tells a redrive from others of its task; None for one from the start, as it was.
+
+    Each has an id of its own, so that none ever finds another's half-made journal.
+    """
+    if copy is None and not arguments:
+        return None
+    said = {"from": None if copy is None else copy.from_step, "arguments": arguments or {}}
+    return sha256(canonical(said).encode()).hexdigest()[:32]
+
+
+async def _message(
+    connection: Connection, old: TaskRecord, how: str | None, arguments: JsonObject | None
+) -> Message:
+    key = "redrive" if how is None else f"redrive {how}"
+    message = replace(
         old.to_message(),
-        id=derive_task_id(old.task_id, "redrive", at_ms=created_ms(old.task_id)),
+        id=derive_task_id(old.task_id, key, at_ms=created_ms(old.task_id)),
         v=new_version(connection.runner.random_bits),
         parent=None,
         parent_agent=None,
@@ -86,131 +146,13 @@ def _again(connection: Connection, old: TaskRecord) -> Message:
         traceparent=within_task(old.traceparent, old.task_id),
         redriven_from=old.task_id,
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Redriven:
-    """What became of one dead letter: the new task, or (`new` None) the message moved back.
-
-    `error` says why it was left where it is.
-    """
-
-    letter: DeadLetter
-    new: Submitted | None = None
-    error: SwarmError | None = None
-
-
-async def redrive_dead_letters(
-    connection: Connection,
-    agent: str,
-    *,
-    chosen: Chosen = ALL,
-    limit: int | None = None,
-    rate_per_s: float | None = None,
-) -> AsyncGenerator[Redriven]:
-    """Redrive an agent's dead letters: the `chosen` ones; `limit` and a rate at most.
-
-    A dead letter whose task has ended becomes a new task; one that names no recorded task is moved
-    back to its agent's queue as it is. A dead letter is deleted after its task is on its way. They
-    go several at a time, but an ordered agent's one after another. What comes back meanwhile,
-    because it failed once more, is left: else a broken agent would be kept busy for ever.
-    """
-    queue = dead_letter_queue(connection, agent)
-    ordered = queue.endswith(".fifo")
-    pace = Pace(connection.runner, rate_per_s, at_once=1 if ordered else AT_ONCE)
-    done = 0
-    seen: set[str] = set()
-    sent: set[str] = set()
-    while limit is None or done < limit:
-        expected = (await connection.bus.depth(queue)).waiting
-        # Of a queue in which most are to stay, all have to be held to come by the others.
-        held = _HELD_AT_ONCE if chosen.everything else HELD_LIMIT
-        async with receive_dead_letters(
-            connection, agent, limit=held, expected=min(expected, held)
-        ) as letters:
-            new = [letter for letter in letters if letter.delivery.message_id not in seen]
-            if not new:
-                return
-            seen.update(letter.delivery.message_id for letter in new)
-            wanted = [one for one in new if chosen.wants(one) and _mark(one) not in sent]
-            while wanted and (limit is None or done < limit):
-                size = pace.size if limit is None else min(pace.size, limit - done)
-                several, wanted = wanted[:size], wanted[size:]
-                results = await connection.runner.gather(
-                    [_redrive_letter(connection, letter) for letter in several]
-                )
-                gone = [one.letter.delivery.receipt for one in results if one.error is None]
-                await connection.bus.delete(queue, gone)
-                done += len(gone)
-                sent.update(one.new.task_id if one.new else _mark(one.letter) for one in results)
-                for one in results:
-                    yield one
-                await pace.wait(len(several))
-
-
-async def remove_redriven(connection: Connection, agent: str) -> int:
-    """Delete the dead letters of an agent's tasks that were redriven; return how many.
-
-    HELD_LIMIT are looked at. What stays is harmless: to redrive it finds the same new task.
-    """
-    queue = dead_letter_queue(connection, agent)
-    expected = (await connection.bus.depth(queue)).waiting
-    if not expected:
-        return 0
-    async with receive_dead_letters(
-        connection, agent, limit=HELD_LIMIT, expected=expected
-    ) as letters:
-        of_tasks = {one.task_id: agent for one in letters if one.task_id is not None}
-        records = await find_many(connection, of_tasks)
-        gone = [
-            letter.delivery.receipt
-            for letter in letters
-            if letter.task_id in records and records[letter.task_id].redriven_as is not None
-        ]
-        await connection.bus.delete(queue, gone)
-    return len(gone)
-
-
-def _mark(letter: DeadLetter) -> str:
-    """Return what tells a dead letter from others however often it is sent: its task, or its text.
-
-    A message that is moved back has another id at each receive.
-    """
-    return letter.task_id or sha256(letter.delivery.body.encode(errors="replace")).hexdigest()
-
-
-async def _redrive_letter(connection: Connection, letter: DeadLetter) -> Redriven:
-    try:
-        task_id, agent = letter.task_id, letter.agent
-        if task_id is not None and await find(connection, task_id, agent=agent) is not None:
-            return Redriven(letter=letter, new=await redrive(connection, task_id, agent=agent))
-        await _move_back(connection, letter)
-    except (UsageError, UnknownAgent) as error:
-        return Redriven(letter=letter, error=error)
-    return Redriven(letter=letter)
-
-
-async def _move_back(connection: Connection, letter: DeadLetter) -> None:
-    """Send a message that is nobody's task to its agent's queue, as it is; raises UnknownAgent."""
-    entry = connection.catalogue.agent(_addressee(letter))
-    given = letter.delivery.attributes
-    message = Outgoing(
-        id=letter.delivery.message_id,
-        body=letter.delivery.body,
-        principal=given.get("principal") or connection.principal,
-        agent=entry.name,
-        group=letter.delivery.group if entry.ordered else None,
-        dedup_suffix=f"-{connection.runner.now_ms()}",
-    )
-    await connection.bus.send(connection.names.queue(entry.name, ordered=entry.ordered), [message])
-
-
-def _addressee(letter: DeadLetter) -> str:
-    """Return whose queue a message belongs into: what nobody wanted may have an agent by now."""
-    if letter.agent != UNROUTED:
-        return letter.agent
-    try:
-        return decode(letter.delivery.body).name
-    except PoisonMessage as poison:
-        message = f"the message names no agent: {poison}"
-        raise UnknownAgent(message) from poison
+    if not arguments:
+        return message
+    entry = connection.catalogue.agent(old.agent)
+    before = loads(await read_payload(connection, old.arguments or Payload(inline="{}")))
+    text, merged = connection.validator(entry).encode({**before, **arguments}, what="arguments")
+    if size_bytes(text) <= INLINE_LIMIT_BYTES:
+        return replace(message, arguments=merged, payload_ref=None)
+    place = payload_key(old.agent, message.id, ARGUMENTS)
+    ref = await connection.blobs.put(place, text.encode())
+    return replace(message, arguments=None, payload_ref=ref)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sqswarm import Swarm
     from sqswarm.dispatcher.async_client import Filters
     from sqswarm.dispatcher.bulk import Acted
-    from sqswarm.dispatcher.lifecycle.redrive import Redriven
+    from sqswarm.dispatcher.lifecycle.redrive_letters import Redriven
 
 
 def redrive(

@@ -122,7 +122,7 @@ async def _due(connection: Connection) -> list[TaskRecord]:
 def _is_begun(record: TaskRecord) -> bool:
     """Tell whether a task is under way; a parked one can only gain."""
     going = not record.status.terminal and record.parked_now is None
-    return going and not record.unbegun
+    return going and (record.waits is not None or not record.unbegun)
 
 
 def replay_all(

@@ -33,6 +33,8 @@ class Ending:
     result: Payload | None = None
     wrapped: bool = False
     error: JsonObject | None = None
+    steps: tuple[str, ...] = ()
+    """Of a failure: the steps that failed in the attempt and that it did not go on past."""
 
     @property
     def status(self) -> Status:
@@ -224,6 +226,8 @@ def _end(
         changes.append(Set("error", dumps(ending.error)))
         if ending.error_type is not None:
             changes.append(Set("error_type", ending.error_type))
+        if ending.steps:
+            changes.append(Set("failed_steps", dumps(list(ending.steps))))
         changes += set_listed(key, ending.status, now_ms)
     if ending.result is not None:
         changes.extend(set_payload("result", ending.result))

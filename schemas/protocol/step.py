@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from sqswarm.schemas.journal import Place
+from sqswarm.schemas.journal import COPIED, Place
 from sqswarm.schemas.json import JsonObject, dumps
 from sqswarm.schemas.payload import Payload
 from sqswarm.schemas.protocol.run import Lease, fenced_write, set_payload
 from sqswarm.schemas.value import dataclass
-from sqswarm.schemas.writes import Absent, Key, Set, Write
+from sqswarm.schemas.writes import Absent, Item, Key, Set, Write
 
 STEP_PREFIX = "step#"
 PATCH_PREFIX = "step.patch#"
@@ -20,6 +20,14 @@ class Ran:
 
     began_ms: int
     ended_ms: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paid:
+    """What a step cost: a turn of a model."""
+
+    micro_usd: int
+    tokens: int
 
 
 def step_key(task: Key, name: str) -> Key:
@@ -36,17 +44,20 @@ def record_step(
     ttl_s: int,
     ran: Ran | None = None,
     kind: str | None = None,
+    paid: Paid | None = None,
 ) -> tuple[Write, Write]:
     """Record a step's outcome: one transaction of a check of the fence and the new item.
 
     The check is on another item than the write, so one conditional write cannot do it: a worker
     whose lease was taken over between a read of the task and the write of the step would leave
     its outcome beside the heir's. `at` tells a replay what ran before it. `kind` is what the step
-    is, where it is no plain one.
+    is, where it is no plain one, and `paid` what it cost.
     """
     kept = set_payload("outcome", outcome)
     if kind is not None:
         kept = (*kept, Set("kind", kind))
+    if paid is not None:
+        kept = (*kept, Set("micro_usd", paid.micro_usd), Set("tokens", paid.tokens))
     made = _create_step(lease, name, kept, at=at, ttl_s=ttl_s, ran=ran)
     return fenced_write(lease), made
 
@@ -65,6 +76,22 @@ def record_patch(lease: Lease, name: str, *, ttl_s: int) -> Write:
     """Record that the task goes by a patch's new branch: for a transaction with what comes next."""
     key = Key(pk=lease.key.pk, sk=f"{PATCH_PREFIX}{name}")
     return Write(key=key, when=(Absent(),), changes=(Set("ttl", ttl_s),))
+
+
+def copy_step(item: Item, task: Key, *, outcome_ref: str | None, ttl_s: int) -> Write:
+    """Make a step, or a patch, of another task one of the task under `task`, once.
+
+    `outcome_ref` is where its large outcome was copied to.
+    """
+    kept = {name: value for name, value in item.items() if name not in {"pk", "sk"}}
+    kept |= {"ttl": ttl_s, COPIED: True}
+    if outcome_ref is not None:
+        kept["outcome_ref"] = outcome_ref
+    return Write(
+        key=Key(pk=task.pk, sk=item["sk"]),
+        when=(Absent(),),
+        changes=tuple(Set(name, value) for name, value in kept.items()),
+    )
 
 
 def fence(lease: Lease) -> Write:

@@ -12,7 +12,8 @@ from sqswarm.backends.runner import BlockingRunner
 from sqswarm.dispatcher.client import Swarm
 from sqswarm.dispatcher.lifecycle.dead_letter_groups import EXAMPLES, group_dead_letters
 from sqswarm.dispatcher.lifecycle.dead_letters import Chosen, peek
-from sqswarm.dispatcher.lifecycle.redrive import redrive, redrive_dead_letters, remove_redriven
+from sqswarm.dispatcher.lifecycle.redrive import redrive
+from sqswarm.dispatcher.lifecycle.redrive_letters import redrive_dead_letters, remove_redriven
 from sqswarm.schemas.ids import new_task_id
 from sqswarm.schemas.message import Message
 from sqswarm.schemas.naming import UNROUTED

@@ -13,7 +13,8 @@ from sqswarm.backends.ports.bus import Outgoing
 from sqswarm.backends.runner import BlockingRunner
 from sqswarm.dispatcher.client import Swarm
 from sqswarm.dispatcher.lifecycle.dead_letters import Chosen, peek
-from sqswarm.dispatcher.lifecycle.redrive import redrive, redrive_dead_letters
+from sqswarm.dispatcher.lifecycle.redrive import redrive
+from sqswarm.dispatcher.lifecycle.redrive_letters import redrive_dead_letters
 from sqswarm.dispatcher.schedule import submit_scheduled, tick_of
 from sqswarm.schemas.catalogue import Catalogue
 from sqswarm.schemas.errors import TaskNotFound, UnknownAgent, UsageError

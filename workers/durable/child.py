@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic
 
@@ -54,7 +54,8 @@ async def run_children(
                 await _check(journal, new)
             await journal.suspend(operation, [ChildrenWait(children=tuple(new))])
         async with journal.machinery():
-            results = await _results(journal, planned)
+            parents = {child.key: found[child_name(child.key)].of for child in planned}
+            results = await _results(journal, planned, parents)
     results = [
         value if task.parse is None or isinstance(value, ChildFailed) else task.parse(value)
         for task, value in zip(tasks, results, strict=True)
@@ -104,10 +105,14 @@ async def _check(journal: Journal, children: Sequence[PlannedChild]) -> None:
         )
 
 
-async def _results(journal: Journal, children: Sequence[PlannedChild]) -> list[Any]:
+async def _results(
+    journal: Journal, children: Sequence[PlannedChild], parents: Mapping[str, str | None]
+) -> list[Any]:
+    """Return what children came to; those that are reused are of another parent than this task."""
     connection = await journal.worker.connection.with_catalogue()
-    parent_id = journal.lease.task_id
-    keys = [task_key(child.agent, child_id(parent_id, child.key)) for child in children]
+    own = journal.lease.task_id
+    ids = [child_id(parents[child.key] or own, child.key) for child in children]
+    keys = [task_key(child.agent, one) for child, one in zip(children, ids, strict=True)]
     items = await connection.store.read_many(keys)
     return await connection.runner.gather(
         [_result(connection, key, items.get(key)) for key in keys]

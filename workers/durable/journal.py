@@ -175,6 +175,11 @@ class Journal(Quiescence):
         """Tell whether an earlier run has recorded `name`; that is not to meet it."""
         return name in await self._load()
 
+    @property
+    def failed_steps(self) -> tuple[str, ...]:
+        """Return the steps that have failed in this run and that it has not gone on past."""
+        return tuple(one.name for one in self._failures)
+
     def failed(self, failure: Failure) -> None:
         """Remember a step's failure: whatever the run records after it records it too."""
         self._failures.append(failure)
@@ -291,7 +296,10 @@ class Journal(Quiescence):
             raise Fail(message, type="TooManyWaits")
         if self._failures:
             await self.record()
-        self._at = operation.place if not self._waits else Place(position=0, alone=False)
+        # Of several that wait together, the place is that of the first.
+        first = min(operation.position, self._at.position)
+        together = Place(position=first, alone=False)
+        self._at = together if self._waits else operation.place
         self._waits += waits
         self.count_down()
         await self.forever()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqswarm.schemas.journal import PATCH, entries
+from sqswarm.schemas.journal import PATCH, REUSED_OF, entries
 from sqswarm.schemas.json import JsonObject, loads
 from sqswarm.schemas.payload import Payload
 from sqswarm.schemas.protocol import PATCH_PREFIX, STEP_PREFIX, Lease
@@ -20,6 +20,8 @@ class JournalEntry:
     outcome: Payload | None = None
     error: JsonObject | None = None
     until_ms: int = 0
+    of: str | None = None
+    """Of a child: the task that started it, where this one only reuses it."""
 
 
 _PATCHED = JournalEntry(position=-1, alone=False)
@@ -43,8 +45,9 @@ async def read_past(worker: WorkerContext, lease: Lease) -> dict[str, JournalEnt
         place = {"position": entry["position"], "alone": entry["alone"]}
         match entry["kind"]:
             case "children":
-                kept = JournalEntry(**place)
-                found.update({child_name(key): kept for key in await _keys(worker, entry)})
+                for child in await _children(worker, entry):
+                    of = child.get(REUSED_OF)
+                    found[child_name(child["key"])] = JournalEntry(**place, of=of)
             case "sleep":
                 found[sleep_name(entry["name"])] = JournalEntry(**place, until_ms=entry["until"])
             case _:
@@ -52,12 +55,12 @@ async def read_past(worker: WorkerContext, lease: Lease) -> dict[str, JournalEnt
     return found
 
 
-async def _keys(worker: WorkerContext, entry: JsonObject) -> list[str]:
+async def _children(worker: WorkerContext, entry: JsonObject) -> list[JsonObject]:
     children = entry.get("children")
     if children is None:
         data = await worker.blobs.get(entry["ref"])
         children = [] if data is None else loads(data)
-    return [child["key"] for child in children]
+    return list(children)
 
 
 def patch_name(name: str) -> str:

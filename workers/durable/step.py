@@ -206,6 +206,7 @@ async def _record(
         ttl_s=journal.expires_s(),
         ran=ran,
         kind=None if about is None else about.kind,
+        paid=None if about is None else about.paid,
     )
     [added] = await journal.record(made)
     if isinstance(added, Refused) and added.item is not None:

@@ -87,9 +87,10 @@ class Complete:
 
 @dataclass(frozen=True, kw_only=True)
 class GiveUp:
-    """Settle as failed with this JSON-RPC error."""
+    """Settle as failed with this JSON-RPC error; `steps` are those that failed."""
 
     error: JsonObject
+    steps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,10 +145,11 @@ def decide(outcome: Outcome, *, attempt: int, max_attempts: int, jitter: float) 
             return Suspend(waits=waits, at=at, patches=patches)
         case Misfitted(misfit=misfit):
             return Park(misfit=misfit)
-        case Failed(error_type=kind, message=message, code=code):
-            return GiveUp(error=error_object(kind, message, code=code, attempt=attempt))
-        case Broke(error_type=kind, message=message) if attempt >= max_attempts:
-            return GiveUp(error=error_object(kind, message, attempt=attempt))
+        case Failed(error_type=kind, message=message, code=code, steps=steps):
+            error = error_object(kind, message, code=code, attempt=attempt)
+            return GiveUp(error=error, steps=steps)
+        case Broke(error_type=kind, message=message, steps=steps) if attempt >= max_attempts:
+            return GiveUp(error=error_object(kind, message, attempt=attempt), steps=steps)
         case Broke(error_type=kind, message=message, after_s=after_s):
             wait_s = (
                 backoff_s(attempt, jitter=jitter)

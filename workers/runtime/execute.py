@@ -83,7 +83,8 @@ class AgentExecutor:
         except (LeaseLost, asyncio.CancelledError):
             raise
         except Exception as error:
-            return replace(_failure(error, context), exception=error)
+            steps = () if journal is None else journal.failed_steps
+            return replace(_failure(error, context), exception=error, steps=steps)
 
     async def _outcome(
         self, bound: dict[str, Any], journal: Journal | None, timeout_s: float

@@ -50,21 +50,26 @@ class Returned:
 
 @dataclass(frozen=True, kw_only=True)
 class Broke:
-    """This attempt failed, another may not. `after_s` overrides the backoff."""
+    """This attempt failed, another may not. `after_s` overrides the backoff.
+
+    `steps` are those that failed in it.
+    """
 
     error_type: str
     message: str
     after_s: float | None = None
+    steps: tuple[str, ...] = ()
     exception: BaseException | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Failed:
-    """No attempt can succeed."""
+    """No attempt can succeed. `steps` are those that failed in this one."""
 
     error_type: str
     message: str
     code: int = AGENT_FAILED
+    steps: tuple[str, ...] = ()
     exception: BaseException | None = field(default=None, repr=False, compare=False)
 
 

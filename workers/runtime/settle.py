@@ -201,8 +201,8 @@ async def _ending(worker: WorkerContext, run: Run) -> Ending:
             if size_bytes(text) <= RECORD_INLINE_LIMIT_BYTES:
                 return Ending(result=Payload(inline=text), wrapped=wrapped)
             return Ending(result=await _put(worker, run, text), wrapped=wrapped)
-        case GiveUp(error=error):
-            return Ending(error=error)
+        case GiveUp(error=error, steps=steps):
+            return Ending(error=error, steps=steps)
         case RetryLater() | Suspend() | Park():
             message = "a run that goes on has no ending"
             raise ValueError(message)
