@@ -166,6 +166,9 @@ class _Teller:
             wait_ms=went.total_ms(None, now_ms=self._now_ms),
             spans=spans,
             left_out=left_out,
+            redriven_from=record.redriven_from,
+            redriven_as=record.redriven_as,
+            copied=None if record.copied is None else loads(record.copied),
         )
 
     def _within(self, record: TaskRecord, went: Course) -> tuple[tuple[Span, ...], dict[str, int]]:

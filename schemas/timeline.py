@@ -81,6 +81,8 @@ class Timeline:
     `spans` stand in the order of their begins: queue, attempt, what was waited for, queue, …
     `queue_ms`, `run_ms` and `wait_ms` add up to the task's own time, as far as its attempts are
     known: `left_out` says of how many there is nothing, and how many children are not shown.
+    `redriven_from` and `redriven_as` are the tasks it was made of and run again as; what was
+    `copied` from the former stands in that one's timeline.
     """
 
     task_id: str
@@ -94,6 +96,9 @@ class Timeline:
     wait_ms: int
     spans: tuple[Span, ...]
     left_out: dict[str, int] = field(default_factory=dict)
+    redriven_from: str | None = None
+    redriven_as: str | None = None
+    copied: JsonObject | None = None
 
     @property
     def duration_ms(self) -> int | None:
@@ -113,7 +118,29 @@ class Timeline:
             "queueMs": self.queue_ms,
             "runMs": self.run_ms,
             "waitMs": self.wait_ms,
+            "redrivenFrom": self.redriven_from,
+            "redrivenAs": self.redriven_as,
+            "copied": self.copied,
             "leftOut": self.left_out or None,
             "spans": [span.to_json() for span in self.spans],
         }
         return {name: value for name, value in shown.items() if value is not None}
+
+
+_COPIED = {
+    "steps": "step",
+    "turns": "turn",
+    "children": "child",
+    "answers": "answer",
+    "sleeps": "sleep",
+}
+
+
+def copied_text(copied: JsonObject) -> str:
+    """Return what a redriven task was given of the other's: `39 turns, 2 children ($0.1200)`."""
+    told = ", ".join(
+        f"{copied[many]:,} {one if copied[many] == 1 else many}"
+        for many, one in _COPIED.items()
+        if copied.get(many)
+    )
+    return f"{told} (${copied['usd']:.4f})" if "usd" in copied else told

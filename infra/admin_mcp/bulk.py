@@ -3,7 +3,7 @@
 # No `from __future__ import annotations`: as in dead_letters.
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict
 
 from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
 from mcp.server.mcpserver import Context
@@ -66,9 +66,23 @@ class BulkResult(Shape):
     refused: list[str] = Field(description="Why some were left as they are, 20 at most.")
 
 
+class Bounds(TypedDict):
+    """How many at most, and how fast."""
+
+    limit: int
+    rate_per_s: float | None
+
+
 Wanted = Annotated[Which, Field(description="Which tasks; give at least one of its fields.")]
 Limit = Annotated[int, Field(ge=1, le=_LIMIT, description="Tasks at most; repeat for more.")]
 Rate = Annotated[float | None, Field(gt=0, description="How many in a second at most.")]
+FromStep = Annotated[
+    str | None,
+    Field(
+        description="A step's name, or `end` for all up to where a task ended: what was recorded "
+        "before it is kept, and neither paid nor done again."
+    ),
+]
 Confirm = Annotated[
     bool,
     Field(
@@ -90,6 +104,7 @@ def tools(context: AdminContext) -> Iterator[OperationTool]:
         ctx: Context,
         limit: Limit = 100,
         rate: Rate = None,
+        from_step: FromStep = None,
         confirm: Confirm = False,  # noqa: ARG001 - `decide` takes it by name
     ) -> BulkResult:
         """Run all ended tasks that match again, after a person has agreed to how many.
@@ -97,10 +112,18 @@ def tools(context: AdminContext) -> Iterator[OperationTool]:
         Failed ones, unless `which` names another status. First mend what made them fail. The user
         is asked by the client; a client that cannot ask gets a dry run, and has to call again with
         confirm=true once the user agrees. Each becomes a new task, once: a repeat passes over those
-        that were redriven. The agents' code runs again, with all its effects and costs.
+        that were redriven. The agents' code runs again, with all its effects and costs, or
+        from a step on.
         """
         return _carry_out(
-            context, Act.REDRIVE, which, ctx=ctx, decision=decision, limit=limit, rate=rate
+            context,
+            Act.REDRIVE,
+            which,
+            ctx=ctx,
+            decision=decision,
+            limit=limit,
+            rate=rate,
+            from_step=from_step,
         )
 
     def cancel_tasks(
@@ -163,6 +186,7 @@ def _carry_out(
     decision: ElicitationResult[Agreement],
     limit: int,
     rate: float | None,
+    from_step: str | None = None,
 ) -> BulkResult:
     """Do it where the person has agreed; else say what would be done."""
     matched = _count(context, act, which, limit)
@@ -177,8 +201,11 @@ def _carry_out(
         )
         return _result("dry_run", why, matched)
     with context.swarm() as swarm:
-        do = swarm.redrive_matching if act is Act.REDRIVE else swarm.cancel_matching
-        acts = list(do(limit=limit, rate_per_s=rate, **which.filters()))
+        bounds: Bounds = {"limit": limit, "rate_per_s": rate}
+        if act is Act.REDRIVE:
+            acts = [*swarm.redrive_matching(from_step=from_step, **bounds, **which.filters())]
+        else:
+            acts = [*swarm.cancel_matching(**bounds, **which.filters())]
     return _result("done", "A repeat goes on with what is left.", matched, acts)
 
 

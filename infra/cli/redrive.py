@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import typer
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sqswarm.dispatcher.async_client import Filters
     from sqswarm.dispatcher.bulk import Acted
     from sqswarm.dispatcher.lifecycle.redrive_letters import Redriven
+    from sqswarm.schemas.json import JsonObject
 
 
 def redrive(
@@ -62,6 +63,18 @@ def redrive(
     since: filters.Since = None,
     until: filters.Until = None,
     where: filters.Where = None,
+    from_step: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="STEP",
+            help="From this step on (`write`, `write#2`, `turn 40`), or all up to its `end`.",
+        ),
+    ] = None,
+    changed: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="K=V", help="Another argument; may be repeated."),
+    ] = None,
     limit: filters.AtMost = None,
     rate: filters.Rate = None,
     yes: filters.Yes = False,
@@ -75,22 +88,26 @@ def redrive(
     a task is moved back as it is: deploy what it needs first. A repeat goes on where one was broken
     off, and runs nothing twice.
 
-    Example: sqswarm redrive keywords --reason Timeout --rate 10
+    With --from, what a task had recorded before that step (or child, question, sleep, turn) is
+    kept, with its old outcomes: nothing is paid or done twice, and --set is for what comes after.
+
+    Example: sqswarm redrive 0199c2f0-5d3c-7c3e-8f43-2f6a1c0d9e11 --from write
     """
     session = session_of(context)
     if target is not None and is_task_id(target):
-        _redrive_one(session, target)
+        _redrive_one(session, target, from_step, changed or [])
         return
     agent = agent or target
     of_tasks = {"--error-type": error_type, "--status": status, "--until": until, "--where": where}
-    given = [name for name, value in of_tasks.items() if value]
+    hows = {"--from": from_step, "--set": changed}
+    given = [name for name, value in {**of_tasks, **hows}.items() if value]
     of_letters = bool(reason or task)
     if given and of_letters:
         message = (
             f"{given[0]} is of tasks, and {'--reason' if reason else '--task'} of dead letters"
         )
         raise UsageError(message, hint="A failed task's reason is its type of error: --error-type.")
-    if agent is None and not (given or of_letters or since):
+    if agent is None and not (of_letters or since or any(of_tasks.values())):
         message = "nothing says what to run again"
         raise UsageError(
             message, hint="Name an agent, a task's id, or a filter such as --since 2h."
@@ -111,12 +128,37 @@ def redrive(
             "where": filters.tags_of(where),
             "error_type": error_type,
         }
-        _redrive_tasks(session, swarm, wanted, limit=limit, rate=rate, yes=yes)
+        how: _How = {
+            "from_step": from_step,
+            "arguments": _arguments(session, swarm, agent, from_step, changed or []),
+        }
+        _redrive_tasks(session, swarm, wanted, how, limit=limit, rate=rate, yes=yes)
 
 
-def _redrive_one(session: Session, task_id: str) -> None:
+class _How(TypedDict):
+    from_step: str | None
+    arguments: JsonObject | None
+
+
+def _arguments(
+    session: Session, swarm: Swarm, agent: str | None, from_step: str | None, changed: list[str]
+) -> JsonObject | None:
+    """Return the arguments that --set spells, as the agent's schema (or all agents') has them."""
+    if not changed:
+        return None
+    from sqswarm.infra.cli.arguments import merged_schema, parse_arguments
+
+    schemas = [entry.input_schema for entry in swarm.agents() if agent in {None, entry.name}]
+    if from_step is not None:
+        session.note(f"what was recorded before {from_step!r} keeps its old outcomes")
+    return parse_arguments(changed, merged_schema(schemas))
+
+
+def _redrive_one(session: Session, task_id: str, from_step: str | None, changed: list[str]) -> None:
     with session.swarm() as swarm:
-        new = swarm.redrive(task_id)
+        agent = swarm.get(task_id).record.agent if changed else None
+        arguments = _arguments(session, swarm, agent, from_step, changed)
+        new = swarm.redrive(task_id, from_step=from_step, arguments=arguments)
     if session.json:
         print_json([{"oldTaskId": task_id, "newTaskId": new.id, "agent": new.agent, "error": None}])
     else:
@@ -172,6 +214,7 @@ def _redrive_tasks(
     session: Session,
     swarm: Swarm,
     wanted: Filters,
+    how: _How,
     *,
     limit: int | None,
     rate: float | None,
@@ -184,10 +227,12 @@ def _redrive_tasks(
         _nothing(session, f"there are no such {status} tasks{done}")
         return
     if not yes:
-        ask(f"Run {told_count(matched, f'{status} tasks', limit)} again?")
+        from_step = how["from_step"]
+        place = "" if from_step is None else f" from {from_step!r}"
+        ask(f"Run {told_count(matched, f'{status} tasks', limit)} again{place}?")
     carry_out(
         session,
-        swarm.redrive_matching(limit=limit, rate_per_s=rate, **wanted),
+        swarm.redrive_matching(limit=limit, rate_per_s=rate, **how, **wanted),
         doing="redriving",
         total=None if matched.more else bounded(matched.count, limit),
         told=_told_task,

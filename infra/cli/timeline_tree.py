@@ -12,7 +12,7 @@ from rich.text import Text
 from sqswarm.backends.redact import hide
 from sqswarm.infra.cli.log_events import LogLine
 from sqswarm.infra.cli.output import duration, visible
-from sqswarm.schemas.timeline import Span, SpanKind, Timeline
+from sqswarm.schemas.timeline import Span, SpanKind, Timeline, copied_text
 
 _COLOURS = {
     "completed": "green",
@@ -63,8 +63,20 @@ def _lines(timeline: Timeline, logs: Mapping[str, Sequence[LogLine]]) -> Iterato
     yield Text(f"since {_day(timeline.began_ms)}{'  ' if told else ''}{told}", style="dim")
     if timeline.error is not None:
         yield Text(_shown(timeline.error), style="red")
+    if timeline.redriven_from is not None:
+        yield Text(f"redriven from {timeline.redriven_from}{_copied(timeline)}", style="dim")
+    if timeline.redriven_as is not None:
+        yield Text(f"redriven as {timeline.redriven_as}", style="dim")
     own = list(logs.get(timeline.task_id, ()))
     yield from _tree(timeline.spans, "", own, logs, left_out=timeline.left_out)
+
+
+def _copied(timeline: Timeline) -> str:
+    """Return at which step a redriven task began, and with what of the other's."""
+    if timeline.copied is None:
+        return ""
+    told = copied_text(timeline.copied)
+    return f", from {_shown(timeline.copied['fromStep'])!r}{f', with {told}' if told else ''}"
 
 
 def _tree(

@@ -8,14 +8,18 @@ from typing import Any
 
 from nicegui import ui
 
+from sqswarm.dispatcher.lifecycle.recorded_outcomes import step_names
 from sqswarm.infra.console.frame import View
 from sqswarm.infra.console.parts import mono_link
 from sqswarm.infra.console.text import visible
 from sqswarm.infra.console.times import ago, dollars, duration, exact
 from sqswarm.schemas.ids import is_traceparent
+from sqswarm.schemas.json import loads
 from sqswarm.schemas.ledger import LedgerEntry, day_of, entries_of
+from sqswarm.schemas.pricing import MICRO
 from sqswarm.schemas.settings import Settings
 from sqswarm.schemas.task import TaskRecord
+from sqswarm.schemas.timeline import copied_text
 
 TRACE_URL = "SQSWARM_TRACE_URL"
 """Where traces are shown: an address with `{trace_id}` in it, as http://127.0.0.1:16686/trace/…"""
@@ -44,6 +48,13 @@ def facts_of(record: TaskRecord, now_ms: int) -> list[tuple[str, object]]:
     for name, task_id in links.items():
         if task_id:
             found.append((name, partial(mono_link, task_id, f"/tasks/{task_id}")))
+    if record.copied is not None:
+        copied = loads(record.copied)
+        told = f"from {copied['fromStep']}, with {copied_text(copied) or 'nothing'} of it"
+        found.append(("Begun", visible(told)))
+    if record.failed_steps is not None:
+        names = (step_names(full)[0] for full in loads(record.failed_steps))
+        found.append(("Failed at", visible(", ".join(names))))
     if record.wake_at_ms is not None and not ended:
         found.append(("Sleeps until", exact(record.wake_at_ms)))
     if record.pending:
@@ -107,9 +118,11 @@ async def _cost(view: View, record: TaskRecord) -> str:
     )
     entries = [LedgerEntry.from_item(item) for group in groups for item in group]
     own = [one for one in entries if one.task_id == record.task_id]
+    copied = loads(record.copied or "{}").get("usd")
+    before = "" if copied is None else f"; what was copied had cost {dollars(copied * MICRO)}"
     if not own:
-        return "no model was called"
+        return f"no model was called{before}"
     tokens = sum(one.tokens.input + one.tokens.output for one in own)
     models = ", ".join(sorted({one.model for one in own}))
     total = dollars(sum(one.micro_usd for one in own))
-    return visible(f"{total} in {len(own)} calls of {models}, {tokens:,} tokens")
+    return visible(f"{total} in {len(own)} calls of {models}, {tokens:,} tokens{before}")
