@@ -419,7 +419,48 @@ def redrive_that_makes_a_new_task_every_time():
     def derived(origin, key, *, at_ms):
         return new_task_id(at_ms, secrets.randbits)
 
-    with patch.object(sqswarm.dispatcher.lifecycle.redrive, "derive_task_id", derived):
+    redriving = sqswarm.dispatcher.lifecycle.redrive
+    with (
+        patch.object(redriving, "derive_task_id", derived),
+        changed_operation("link_redriven", lambda w: replace(w, when=w.when[:1])),
+    ):
+        yield
+
+
+@mutation(workload="people")
+def redrive_that_leaves_a_step_behind():
+    real = sqswarm.dispatcher.lifecycle.redrive.write_copy
+
+    async def write_copy(connection, copy, new):
+        return await real(connection, replace(copy, steps=copy.steps[1:]), new)
+
+    with patch.object(sqswarm.dispatcher.lifecycle.redrive, "write_copy", write_copy):
+        yield
+
+
+@mutation(workload="people")
+def redrive_that_starts_children_again():
+    real = sqswarm.dispatcher.lifecycle.redrive.write_copy
+
+    async def write_copy(connection, copy, new):
+        waits = [one for one in copy.waits if one["kind"] != "children"]
+        return await real(connection, replace(copy, waits=waits), new)
+
+    with patch.object(sqswarm.dispatcher.lifecycle.redrive, "write_copy", write_copy):
+        yield
+
+
+@mutation(workload="people")
+def redrive_that_links_after_it_made_the_task():
+    """Two who redrive it otherwise each make a task of it."""
+
+    async def transact(store, writes):
+        if [write.key.sk for write in writes] == ["task", "task"]:
+            return [await store.write(write) for write in writes]
+        return await real(store, writes)
+
+    real = FaultyStore.transact
+    with patch.object(FaultyStore, "transact", transact):
         yield
 
 

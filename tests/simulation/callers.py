@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from dataclasses import dataclass
 
 from simulation.actors import connection_for, start
@@ -14,6 +15,7 @@ from sqswarm.backends.runner import run_straight
 from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.lifecycle.answer import answer
 from sqswarm.dispatcher.lifecycle.cancel import cancel
+from sqswarm.dispatcher.lifecycle.recorded_outcomes import FROM_END
 from sqswarm.dispatcher.lifecycle.redrive import redrive
 from sqswarm.dispatcher.submit import Request, submit
 from sqswarm.dispatcher.view import find
@@ -45,6 +47,8 @@ class Callers:
         self._world = world
         self.handles: list[Handle] = []
         self.redriven: list[tuple[str, str]] = []
+        self.went_on: dict[str, str] = {}
+        """Tasks that went on from where others had ended, and those."""
         self.ended: list[tuple[str, Status]] = []
         """What cancel said a task had ended as."""
         self._numbers = 0
@@ -99,7 +103,8 @@ class Callers:
         if order.redrive:
             loop.call_later(_LATER_S, self._redrive, made.task_id)
             # Somebody else has seen the same failure.
-            loop.call_later(_LATER_S + self._world.chance.random(), self._redrive, made.task_id)
+            late_s = _LATER_S + 0.3 * self._world.chance.random()
+            loop.call_later(late_s, self._redrive, made.task_id)
 
     # Cancel and redrive
 
@@ -117,12 +122,18 @@ class Callers:
     def _redrive(self, task_id: str) -> None:
         process = self._process("redriver")
 
+        # Chance of its own: other storms stay as they were.
+        chance = random.Random(f"redrive {self._world.fault_plan.seed} {task_id} {self._numbers}")
+        place = chance.choice([None, FROM_END, FROM_END, "work0", "work1"])
+
         async def work() -> None:
-            made = await redrive(connection_for(process, "me"), task_id)
+            made = await redrive(connection_for(process, "me"), task_id, from_step=place)
             process.check()
-            self._world.note(process, "redriven", made.task_id, f"from {task_id}")
+            self._world.note(process, "redriven", made.task_id, f"from {place} of {task_id}")
             self._world.history(made.task_id).handle = True
             self.redriven.append((task_id, made.task_id))
+            if place == FROM_END:
+                self.went_on[made.task_id] = task_id
 
         start(process, work())
 

@@ -62,6 +62,8 @@ class History:
     parks: int = 0
     parked_by: int | None = None
     """Which code it met when it was parked last, where that is known."""
+    worked: set[str] = field(default_factory=set)
+    """Steps whose work was done by whoever held it."""
     plans: int = 0
     fires: int = 0
     orphans: tuple[float, tuple[str, ...]] | None = None

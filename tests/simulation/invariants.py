@@ -16,6 +16,7 @@ from simulation.observation import Observation
 from simulation.process import EPOCH_MS
 from simulation.world import NAMES
 from sqswarm.schemas.errors import PoisonMessage
+from sqswarm.schemas.journal import child_id, entries
 from sqswarm.schemas.json import loads
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.message import decode
@@ -248,6 +249,43 @@ def redriven_once(seen: Observation) -> Iterator[Violation]:
             yield Violation(invariant="redriven-once", task_id=task_id, what=what)
 
 
+def nothing_is_done_twice(seen: Observation) -> Iterator[Violation]:
+    """What goes on where a task ended does none of its recorded steps again, nor starts a child
+    that had completed.
+    """
+    for new_id, old_id in seen.callers.went_on.items():
+        old, new = seen.world.history(old_id).item, seen.world.history(new_id).item
+        if old is None or new is None:
+            continue
+        done = {
+            key.sk.removeprefix("step#") for key in seen.world.store.items if key.pk == old["pk"]
+        }
+        what = ""
+        if again := done & seen.world.history(new_id).worked:
+            what = f"it did {sorted(again)} again, which {old_id} had recorded"
+        elif started := _completed(seen, old_id) & _started(new):
+            what = f"it started {sorted(started)} again, which had completed for {old_id}"
+        if what:
+            yield Violation(invariant="nothing-is-done-twice", task_id=new_id, what=what)
+
+
+def _started(item: Item) -> set[str]:
+    """Return the keys of the children that a task has planned itself."""
+    plans = [one for one in entries(item.get("waits")) if one["kind"] == "children"]
+    return {
+        child["key"] for plan in plans for child in plan.get("children", ()) if "of" not in child
+    }
+
+
+def _completed(seen: Observation, task_id: str) -> set[str]:
+    item = seen.world.history(task_id).item or {}
+    return {
+        key
+        for key in _started(item)
+        if seen.world.history(child_id(task_id, key)).status is Status.COMPLETED
+    }
+
+
 def steps_run_once(seen: Observation) -> Iterator[Violation]:
     """A step that is recorded is not run again by who holds the task."""
     yield from _wrongs(seen, "steps-run-once")
@@ -339,6 +377,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     cancel_keeps_its_word,
     cancel_reaches_children,
     redriven_once,
+    nothing_is_done_twice,
     steps_run_once,
     results_are_right,
     history_is_complete,

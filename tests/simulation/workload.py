@@ -70,7 +70,7 @@ OPERATIONS = (
     "fail",
     "clear due",
     "republish",
-    "link redriven",
+    "create & link redriven",
     "publish",
     "send",
     "delete",
@@ -181,7 +181,10 @@ WORKLOADS: Mapping[str, Workload] = {
     "people": Workload(
         faults=_CRASHES | {Fault.ANSWER_LOST: 2, Fault.LATE: 2, Fault.REPEATED: 2, Fault.ECHOED: 2},
         rates=(0.02, 0.1),
-        aims=("cancel", "make cancelled", "answer", "link redriven", "create", "read", "clear due"),
+        aims=(
+            *("cancel", "make cancelled", "answer", "create & link redriven", "record step#work0"),
+            *("read", "clear due"),
+        ),
         aimed=(1, 2),
         cancels=0.6,
         redrives=0.4,

@@ -231,6 +231,8 @@ class World:
             return
         item = self.store.items.get(journal.lease.key)
         held = item is not None and item["v"] == journal.lease.v and item["status"] == "working"
+        if held:
+            self.history(ctx.task_id).worked.add(f"work{number}#0")
         if held and step_key(journal.lease.key, f"work{number}#0") in self.store.items:
             self.history(ctx.task_id).wrong("steps-run-once", f"step {number} ran after its record")
 
