@@ -95,7 +95,9 @@ def seen_operations(workload):
         for _, _, what, _, detail in simulate(fault_plan_of(seed, workload)).seen.world.trace:
             # One write alone, or some of a kind beside the one that tells of them, the first.
             kind = what.removesuffix(" & activity").removeprefix("activity & ")
-            outcomes = detail[1:] if kind != what and isinstance(detail, list) else [detail]
+            outcomes = detail if isinstance(detail, list) else [detail]
+            if kind != what and isinstance(detail, list):
+                outcomes = detail[1:]
             if any(isinstance(outcome, Applied) for outcome in outcomes):
                 applied.add(kind)
             if any(isinstance(outcome, Refused) for outcome in outcomes):
