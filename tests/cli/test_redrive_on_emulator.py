@@ -85,7 +85,7 @@ def test_a_task_goes_on_from_the_step_that_failed_with_other_arguments(cli, swar
     assert cli.json("get", old.id)["failedSteps"] == ["write#0"]
     no = cli("redrive", old.id, "--from", "publish", code=2)
     assert "'draw', 'large', 'part', 'part#2', 'write'" in no.stderr
-    told = cli("redrive", old.id, "--from", "write", "--set", "broken=false", "--json")
+    told = cli("redrive", old.id, "--from", "write", "--set", "broken=false")
     assert "what was recorded before 'write' keeps its old outcomes" in told.stderr
     [one] = cli.json("redrive", old.id, "--from", "write", "--set", "broken=false")
     new = swarm.task(one["newTaskId"])
@@ -104,6 +104,7 @@ def redriven(swarm, ids):
     return {task_id: swarm.get(task_id).record.redriven_as for task_id in ids}
 
 
+@pytest.mark.proof
 def test_a_bulk_redrive_whose_process_is_killed_goes_on_where_it_was(cli, swarm, emulator):
     tasks = [swarm.submit("brittle", n=n) for n in range(FAILED)]
     for _ in swarm.wait(tasks, timeout=180):
