@@ -38,7 +38,7 @@ def kind_of(write: Write) -> str:  # noqa: C901, PLR0912 - a table
     if any(isinstance(c, Drop) for c in write.changes):
         return "count"
     if "answers" in sets:
-        return "answer"
+        return "answer" if "updated" in sets else "signal"
     if status is not None and status != "working":
         return _BY_STATUS.get(status, "fail" if "error" in sets else str(status))
     if phase == "run":

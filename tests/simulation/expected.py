@@ -57,6 +57,8 @@ def fits(piece: str, got: Any) -> bool:
             return bool(got == "timed out")
         case "ask":
             return bool(got == ANSWER)
+        case "receive":
+            return isinstance(got, str if detail == "late" else list)
         case "children":
             scripts = [script for _, script in children_of(rest)]
             return len(got) == len(scripts) and all(map(_child_fits, scripts, got))

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqswarm.schemas.json import loads
-from sqswarm.schemas.lifecycle import TERMINAL, TRANSITIONS, Phase, Status
+from sqswarm.schemas.lifecycle import ASIDE, TERMINAL, TRANSITIONS, Phase, Status
+from sqswarm.schemas.signal import is_signal, topic_of
 from sqswarm.schemas.writes import Item
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ _FINAL = ("status", "result", "result_ref", "error", "v", "phase", "attempt")
 _SKEWED_MS = 4000
 """Two clocks, each up to two seconds wrong."""
 _UNDER_THE_LEASE = (
-    *("settle", "fail", "plan", "sleep", "ask", "park"),
+    *("settle", "fail", "plan", "sleep", "ask", "receive", "park"),
     *("renew", "release", "progress", "record step"),
 )
 _NEXT = {(before, after) for (before, _), after in TRANSITIONS.items()}
@@ -68,6 +69,8 @@ class History:
     fires: int = 0
     orphans: tuple[float, tuple[str, ...]] | None = None
     """When it was cancelled while it waited for children, and for which."""
+    signals: dict[str, list[str]] = field(default_factory=dict)
+    """What was recorded as sent, by topic, in the order in which it was."""
     wrongs: list[tuple[str, str]] = field(default_factory=list)
     _parked: set[str] = field(default_factory=set)
     _met: dict[int, int] = field(default_factory=dict)
@@ -156,11 +159,14 @@ class History:
 
     def _waited(self, before: Item, after: Item) -> None:
         was, now = before["phase"], after["phase"]
-        parked = before["status"] == "working" and after["status"] == "input_required"
+        works = before["status"] == "working"
+        parked = works and after["status"] == "input_required"
+        # What a run would wait for had come by then: it ends all the same.
+        parked = parked or (works and now == "run" and before.get("waits") != after.get("waits"))
         if was != now:
             self.plans += now == Phase.WAITING
             self.fires += now == Phase.CHILDREN_DONE
-            parked = parked or now in {Phase.WAITING, Phase.SLEEPING, Phase.PARKED}
+            parked = parked or (works and now in ASIDE)
             if now == Phase.PARKED:
                 self.parks += 1
                 if after["attempt"] != before["attempt"] - 1:
@@ -178,6 +184,9 @@ class History:
             old, new = (loads(item.get("answers", "{}")) for item in (before, after))
             if any(new.get(key) != said for key, said in old.items()):
                 self.wrong("answers-stay", "a recorded answer was lost or replaced")
+            for key in new.keys() - old.keys():
+                if is_signal(key) and "value" in new[key] and "id" in new[key]:
+                    self.signals.setdefault(topic_of(key), []).append(new[key]["value"])
 
 
 def _is_given_back(before: Item | None, after: Item) -> bool:
@@ -186,7 +195,7 @@ def _is_given_back(before: Item | None, after: Item) -> bool:
 
 def _given_back(kind: str, after: Item) -> str:
     """Return how a lease was given back."""
-    if kind in {"plan", "sleep", "ask"}:
+    if kind in {"plan", "sleep", "ask", "receive"}:
         return "suspended"
     if kind == "park":
         return "parked"

@@ -49,6 +49,9 @@ class Watcher:
     def asked(self, task_id: str) -> None:
         """A task asks people something."""
 
+    def recorded(self, task_id: str) -> None:
+        """A task that works has a record."""
+
     def process_ended(self, process: Process) -> None:
         """A process died."""
 
@@ -159,6 +162,8 @@ class World:
             kind = "hand back"
         history.leased(self.writer, kind, before, after)
         history.changed(before, after, at_s=self.loop.now)
+        if before is None and after["status"] == Status.WORKING:
+            self.watcher.recorded(history.task_id)
         due_at = after.get("due_at")
         if due_at is not None and (before is None or before.get("due_at") != due_at):
             self.watcher.due_at(due_at)
