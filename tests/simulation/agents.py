@@ -76,10 +76,8 @@ async def _piece(ctx: TaskContext, number: int, script: list[str]) -> Any:
             return await _step(ctx, number, fails=bool(detail))
         case "sleep":
             await ctx.sleep(int(detail))
-        case "ask":
-            return await _ask(ctx, number, detail)
-        case "receive":
-            return await _receive(ctx, topic_of(number), detail)
+        case "ask" | "receive":
+            return await (_ask if kind == "ask" else _receive)(ctx, number, detail)
         case "children":
             tasks = _children(ctx, rest)
             return [_of(r) for r in await ctx.gather(*tasks, return_exceptions=True)]
@@ -138,7 +136,8 @@ def topic_of(number: int) -> str:
     return f"topic{number}"
 
 
-async def _receive(ctx: TaskContext, topic: str, detail: str) -> Any:
+async def _receive(ctx: TaskContext, number: int, detail: str) -> Any:
+    topic = topic_of(number)
     if detail == "late":
         return await ctx.receive(topic, str, timeout=90, on_timeout="default")
     return [await ctx.receive(topic, str) for _ in range(int(detail))]

@@ -159,14 +159,10 @@ class History:
 
     def _waited(self, before: Item, after: Item) -> None:
         was, now = before["phase"], after["phase"]
-        works = before["status"] == "working"
-        parked = works and after["status"] == "input_required"
-        # What a run would wait for had come by then: it ends all the same.
-        parked = parked or (works and now == "run" and before.get("waits") != after.get("waits"))
+        parked = _is_put_to_wait(before, after)
         if was != now:
             self.plans += now == Phase.WAITING
             self.fires += now == Phase.CHILDREN_DONE
-            parked = parked or (works and now in ASIDE)
             if now == Phase.PARKED:
                 self.parks += 1
                 if after["attempt"] != before["attempt"] - 1:
@@ -180,6 +176,9 @@ class History:
             if before["v"] in self._parked:
                 self.wrong("suspends-once", "a run was put to wait that had waited before")
             self._parked.add(before["v"])
+        self._given(before, after)
+
+    def _given(self, before: Item, after: Item) -> None:
         if before.get("answers") != after.get("answers"):
             old, new = (loads(item.get("answers", "{}")) for item in (before, after))
             if any(new.get(key) != said for key, said in old.items()):
@@ -187,6 +186,15 @@ class History:
             for key in new.keys() - old.keys():
                 if is_signal(key) and "value" in new[key] and "id" in new[key]:
                     self.signals.setdefault(topic_of(key), []).append(new[key]["value"])
+
+
+def _is_put_to_wait(before: Item, after: Item) -> bool:
+    """Tell whether a run ended in a wait; what it would wait for may have come by then."""
+    if before["status"] != "working":
+        return False
+    aside = before["phase"] != after["phase"] and after["phase"] in ASIDE
+    gone_on = after["phase"] == "run" and before.get("waits") != after.get("waits")
+    return aside or gone_on or after["status"] == "input_required"
 
 
 def _is_given_back(before: Item | None, after: Item) -> bool:

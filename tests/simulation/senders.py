@@ -1,4 +1,4 @@
-"""Programs that send values into tasks, each until it is thanked, or told that the task has ended."""
+"""Programs that send values into tasks, each until it is thanked, or told that it is too late."""
 
 from __future__ import annotations
 

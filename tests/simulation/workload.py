@@ -219,7 +219,7 @@ WORKLOADS: Mapping[str, Workload] = {
         deep=(0.6, 0.3),
         deploys=(1, 2, 2, 3),
     ),
-    # Values that are sent into tasks, before they are asked for, while they are, and when it is over.
+    # Values that are sent into tasks before they are asked for, meanwhile, and too late.
     "signals": Workload(
         faults=_CRASHES
         | {
