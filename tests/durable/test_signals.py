@@ -20,7 +20,7 @@ from sqswarm.schemas.errors import (
     TimedOut,
 )
 from sqswarm.schemas.lifecycle import Phase, Status
-from sqswarm.testing import MemorySwarm
+from sqswarm.testing import Kill, MemorySwarm, export_journal, replay
 
 
 class Price(BaseModel):
@@ -248,3 +248,64 @@ def test_a_topic_that_cannot_be_one_ends_the_task(memory: MemorySwarm) -> None:
 
     memory.deploy(wrong)
     memory.submit("wrong").result()
+
+
+def test_a_timeline_says_what_was_received_and_from_whom(memory: MemorySwarm) -> None:
+    task = memory.submit(decide)
+    memory.run()
+    task.send("price", {"cents": 1})
+    task.answer("ok", value=True)
+    task.result()
+    told = [(one.kind.value, one.name, one.outcome, one.by) for one in task.timeline().spans]
+    assert ("receive", "price", "received", "me") in told
+    assert ("ask", "ok", "answered", "me") in told
+
+
+@pytest.mark.parametrize("sent", [0, 1, 2])
+def test_a_journal_with_signals_is_replayed(memory: MemorySwarm, sent: int) -> None:
+    task = memory.submit(work)
+    memory.run()
+    for word in ("a", "b")[:sent]:
+        task.send("word", word)
+        memory.run()
+    replayed = replay(export_journal(memory, task.id), work)
+    assert (replayed.waits, replayed.result) == [
+        (("receive word",), None),
+        (("receive word#2",), None),
+        ((), ["told a", "b"]),
+    ][sent]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("operation", ["receive word", "receive word#2", "step tell", "settle"])
+def test_a_worker_may_die_anywhere(when: str, operation: str) -> None:
+    memory = MemorySwarm(work, faults=[Kill(**{when: operation})])
+    task = memory.submit(work)
+    memory.run()
+    for word in ("a", "b"):
+        task.send("word", word)
+        memory.run()
+    assert task.result() == ["told a", "b"]
+    assert not memory.faults.left
+
+
+def test_a_record_of_the_last_release_is_answered() -> None:
+    """It counts no answers: then there may be some, and none that was counted."""
+    memory = MemorySwarm(twice)
+    task = memory.submit(twice)
+    memory.run()
+    task.answer("n", 1)
+    memory.run()
+    for key, item in memory.stage.store.items.items():
+        if key.sk == "task":
+            memory.stage.store.items[key] = {k: v for k, v in item.items() if k != "given"}
+    task.answer("n#2", 2)
+    task.send("last", 3)
+    assert task.result() == [1, 2, 3]
+
+
+@agent(durability="durable")
+async def twice(*, ctx: TaskContext) -> list[int]:
+    """Ask twice, and receive."""
+    asked = [await ctx.ask("n", "N?", int), await ctx.ask("n", "N?", int)]
+    return [*asked, await ctx.receive("last", int)]
