@@ -49,6 +49,8 @@ def kind_of(write: Write) -> str:  # noqa: C901, PLR0912 - a table
         return "republish"
     if "lease_until" in sets:
         return "release" if sets["lease_until"] == 0 else "renew"
+    if "state" in sets:
+        return "expose"
     if "progress" in sets:
         return "progress"
     if "redriven_as" in sets:

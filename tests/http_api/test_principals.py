@@ -23,6 +23,7 @@ ASKED = [
     pytest.param("GET", "?wait=1", None, id="wait"),
     pytest.param("POST", "/cancel", None, id="cancel"),
     pytest.param("POST", "/answers", {"approve": {"approved": True}}, id="answer"),
+    pytest.param("POST", "/signals", {"topic": "go", "value": 1}, id="send"),
 ]
 
 
