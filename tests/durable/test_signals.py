@@ -309,3 +309,37 @@ async def twice(*, ctx: TaskContext) -> list[int]:
     """Ask twice, and receive."""
     asked = [await ctx.ask("n", "N?", int), await ctx.ask("n", "N?", int)]
     return [*asked, await ctx.receive("last", int)]
+
+
+FAILS: list[str] = []
+
+
+@agent(durability="durable", max_attempts=1)
+async def fragile(*, ctx: TaskContext) -> list[str]:
+    """Receive, before and after a step that fails at first."""
+    first = await ctx.receive("word", str)
+    second = await ctx.receive("word", str)
+
+    def tell() -> str:
+        FAILS.append(second)
+        if len(FAILS) == 1:
+            raise Fail("not yet")
+        return f"told {first}"
+
+    return [await ctx.step("note", lambda: first), await ctx.step("tell", tell), second]
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_a_task_that_is_redriven_from_a_step_takes_its_signals_along(*, early: bool) -> None:
+    FAILS.clear()
+    memory = MemorySwarm(fragile)
+    task = memory.submit(fragile)
+    for word in ("a", "b", "c"):
+        if not early:
+            memory.run()
+        if not task.status().terminal:
+            task.send("word", word)
+    with pytest.raises(TaskFailed):
+        task.result()
+    again = memory.redrive(task.id, from_step="tell")
+    assert again.result() == ["a", "told a", "b"]

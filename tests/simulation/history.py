@@ -154,6 +154,7 @@ class History:
             self.settled_by = after["v"]
         if old is not None and old is not new and (old, new) not in _NEXT:
             self.wrong("result-written-once", f"{old} became {new}")
+        self._given(before or {}, after)
         if before is not None:
             self._waited(before, after)
 
@@ -176,14 +177,13 @@ class History:
             if before["v"] in self._parked:
                 self.wrong("suspends-once", "a run was put to wait that had waited before")
             self._parked.add(before["v"])
-        self._given(before, after)
 
     def _given(self, before: Item, after: Item) -> None:
         if before.get("answers") != after.get("answers"):
             old, new = (loads(item.get("answers", "{}")) for item in (before, after))
             if any(new.get(key) != said for key, said in old.items()):
                 self.wrong("answers-stay", "a recorded answer was lost or replaced")
-            for key in new.keys() - old.keys():
+            for key in (key for key in new if key not in old):
                 if is_signal(key) and "value" in new[key] and "id" in new[key]:
                     self.signals.setdefault(topic_of(key), []).append(new[key]["value"])
 
