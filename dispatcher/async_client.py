@@ -30,6 +30,7 @@ from sqswarm.dispatcher.lifecycle.dead_letters import Chosen, DeadLetters, peek
 from sqswarm.dispatcher.lifecycle.redrive import redrive
 from sqswarm.dispatcher.lifecycle.redrive_letters import Redriven, redrive_dead_letters
 from sqswarm.dispatcher.lifecycle.resume import resume
+from sqswarm.dispatcher.lifecycle.send import send
 from sqswarm.dispatcher.listing import TaskPage, list_tasks
 from sqswarm.dispatcher.pause import pause_agents, read_paused, resume_agents
 from sqswarm.dispatcher.publish import publish
@@ -37,7 +38,7 @@ from sqswarm.dispatcher.stats import stats
 from sqswarm.dispatcher.submit import Submitted
 from sqswarm.dispatcher.timeline import DEPTH, LIMIT, timeline
 from sqswarm.dispatcher.tracing import start_tracing
-from sqswarm.dispatcher.view import TaskView, view
+from sqswarm.dispatcher.view import TaskView, state, view
 from sqswarm.schemas.catalogue import CatalogueEntry
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
@@ -155,6 +156,16 @@ class AsyncSwarm(AsyncStarting):
     async def answer(self, task_id: str, key: str, value: Any) -> Status:
         """Answer the open question `key` of a task; see `Swarm.answer`."""
         return await answer(self._connection, task_id, key, value)
+
+    async def send(
+        self, task_id: str, topic: str, value: Any, *, idempotency_key: str | None = None
+    ) -> Status:
+        """Send a value into a task; see `Swarm.send`."""
+        return await send(self._connection, task_id, topic, value, idempotency_key=idempotency_key)
+
+    async def state(self, task_id: str) -> Any:
+        """Return what the agent of a task exposed last; see `Swarm.state`."""
+        return await state(self._connection, task_id)
 
     async def decline(self, task_id: str, key: str) -> Status:
         """Decline to answer the open question `key` of a task; see `Swarm.decline`."""

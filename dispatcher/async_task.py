@@ -8,10 +8,11 @@ from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.follow import Follower
 from sqswarm.dispatcher.lifecycle.answer import answer
 from sqswarm.dispatcher.lifecycle.cancel import cancel
+from sqswarm.dispatcher.lifecycle.send import send
 from sqswarm.dispatcher.submit import Submitted
 from sqswarm.dispatcher.timeline import DEPTH, LIMIT, timeline
 from sqswarm.dispatcher.typed import Parse, R
-from sqswarm.dispatcher.view import TaskView, ending_error, find
+from sqswarm.dispatcher.view import TaskView, ending_error, find, state
 from sqswarm.schemas.errors import SwarmError
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.timeline import Timeline
@@ -85,6 +86,21 @@ class AsyncTask(Generic[R]):
     async def cancel(self) -> Status:
         """Cancel the task and return the status it ended with."""
         return await cancel(self._connection, self.id, agent=self.agent)
+
+    async def send(self, topic: str, value: Any, *, idempotency_key: str | None = None) -> Status:
+        """Send a value into the task; see `Swarm.send`."""
+        return await send(
+            self._connection,
+            self.id,
+            topic,
+            value,
+            idempotency_key=idempotency_key,
+            agent=self.agent,
+        )
+
+    async def state(self) -> Any:
+        """Return what the agent exposed last; see `Swarm.state`."""
+        return await state(self._connection, self.id, agent=self.agent)
 
     async def answer(self, key: str, value: Any) -> Status:
         """Answer one open question of the task; see `Swarm.answer`."""

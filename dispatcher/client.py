@@ -142,6 +142,29 @@ class Swarm(Starting):
         """
         return run_straight(self._swarm.answer(task_id, key, value))
 
+    def send(
+        self, task_id: str, topic: str, value: Any, *, idempotency_key: str | None = None
+    ) -> Status:
+        """Send a value into a task, and return the task's status after it.
+
+        The agent's `ctx.receive(topic)` returns it: the values of a topic in the order in which
+        they were sent, each once. One that is sent before the agent asks for it is kept. Sent again
+        with the same `idempotency_key`, it arrives once. Raises TaskNotFound, TaskEnded,
+        InvalidArguments for what is no JSON, too large, or not what the task waits for,
+        PayloadTooLarge where the task holds no more, and IdempotencyConflict for another value
+        under the same key.
+        """
+        return run_straight(
+            self._swarm.send(task_id, topic, value, idempotency_key=idempotency_key)
+        )
+
+    def state(self, task_id: str) -> Any:
+        """Return what the agent of a task exposed last, None where that is nothing.
+
+        It is there while the task runs or waits, and after its end. Raises TaskNotFound.
+        """
+        return run_straight(self._swarm.state(task_id))
+
     def decline(self, task_id: str, key: str) -> Status:
         """Decline to answer the open question `key`: its agent gets AskDeclined.
 

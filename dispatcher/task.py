@@ -54,6 +54,14 @@ class Task(Generic[R]):
         """Cancel the task and return the status it ended with."""
         return run_straight(self._task.cancel())
 
+    def send(self, topic: str, value: Any, *, idempotency_key: str | None = None) -> Status:
+        """Send a value that the task's `ctx.receive(topic)` returns; see `Swarm.send`."""
+        return run_straight(self._task.send(topic, value, idempotency_key=idempotency_key))
+
+    def state(self) -> Any:
+        """Return what the agent exposed last, None where that is nothing; see `Swarm.state`."""
+        return run_straight(self._task.state())
+
     def answer(self, key: str, value: Any) -> Status:
         """Answer one open question of the task; see `Swarm.answer`."""
         return run_straight(self._task.answer(key, value))

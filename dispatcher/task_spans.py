@@ -16,9 +16,10 @@ from sqswarm.schemas.history import (
     brief,
     error_text,
 )
-from sqswarm.schemas.journal import COPIED, PATCH, entries
+from sqswarm.schemas.journal import COPIED, PATCH, RECEIVE, entries
 from sqswarm.schemas.json import JsonObject, loads
 from sqswarm.schemas.protocol import STEP_PREFIX
+from sqswarm.schemas.signal import is_signal, name_of
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.timeline import Span, SpanKind
 from sqswarm.schemas.writes import Item
@@ -167,8 +168,9 @@ def _waits(record: TaskRecord) -> Iterator[_Wait]:
 
     def suspension(numbered: tuple[int, JsonObject]) -> tuple[int, str, int]:
         number, entry = numbered
-        alone = number if entry["kind"] == "children" else -1
-        return entry.get("at", record.created_ms), entry["kind"], alone
+        kind = "ask" if entry["kind"] == RECEIVE else entry["kind"]  # they wait side by side
+        alone = number if kind == "children" else -1
+        return entry.get("at", record.created_ms), kind, alone
 
     waited = [
         (number, entry)
@@ -185,14 +187,16 @@ def _sleep(name: str, at_ms: int, ended_ms: int | None) -> Span:
 
 
 def _ask(name: str, at_ms: int, ended_ms: int | None, given: JsonObject | None) -> Span:
+    signal = is_signal(name)
     outcome = by = None
     if given is not None:
         ended_ms, by = given.get("at", ended_ms), given.get("by")
-        outcome = "declined" if given.get(DECLINED_KEY) else "answered"
+        outcome = "received" if signal else "answered"
+        outcome = "declined" if given.get(DECLINED_KEY) else outcome
         outcome = "timed out" if by is None and "at" in given else outcome
     return Span(
-        kind=SpanKind.ASK,
-        name=hide(name),
+        kind=SpanKind.RECEIVE if signal else SpanKind.ASK,
+        name=hide(name_of(name) if signal else name),
         began_ms=at_ms,
         ended_ms=ended_ms,
         outcome=outcome,

@@ -155,6 +155,14 @@ async def view(connection: Connection, task_id: str, *, agent: str | None = None
     return await open_view(connection, record)
 
 
+async def state(connection: Connection, task_id: str, *, agent: str | None = None) -> Any:
+    """Return what a task's agent exposed last, None for nothing; raises TaskNotFound."""
+    record = await find(connection, task_id, agent=agent)
+    if record is None:
+        raise not_found(connection, task_id)
+    return record.exposed
+
+
 async def open_view(connection: Connection, record: TaskRecord) -> TaskView:
     """Return the view of a record, its result fetched from S3 where it lies there."""
     if record.result is None:

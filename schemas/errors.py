@@ -100,6 +100,12 @@ class TaskNotFound(SwarmError):
     )
 
 
+class TaskEnded(UsageError):
+    """The task has ended, so what was sent can reach it no more; nothing was recorded."""
+
+    hint = "Submit a new task, and send it there."
+
+
 class TaskFailed(SwarmError):
     """The task ended `failed`. `error` is its JSON-RPC error object."""
 
@@ -282,6 +288,17 @@ class AskDeclined(SwarmError):
         """Say which question it was."""
         self.key = key
         super().__init__(f"{key!r} was asked, and declined")
+
+
+class ReceiveTimedOut(SwarmError):
+    """Nobody sent anything in time. `topic` is the signal's."""
+
+    hint = "Catch ReceiveTimedOut, or pass on_timeout=<a value> to ctx.receive."
+
+    def __init__(self, topic: str) -> None:
+        """Say which topic it was."""
+        self.topic = topic
+        super().__init__(f"nothing was sent to {topic!r} in time")
 
 
 class PublishFailed(SwarmError):

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from sqswarm.schemas.json import JsonObject, dumps, encodable, loads, size_bytes
-from sqswarm.schemas.lifecycle import Phase, Status
+from sqswarm.schemas.lifecycle import ASIDE, Status
 from sqswarm.schemas.value import dataclass
 
 if TYPE_CHECKING:  # records are made of what stands here
@@ -160,8 +160,7 @@ def attempts(record: TaskRecord, *, now_ms: int) -> Attempts:
 
 def is_waiting(record: TaskRecord) -> bool:
     """Tell whether a task waits (for children, people, time, code), or did when cancelled."""
-    waits = record.phase in {Phase.WAITING, Phase.SLEEPING, Phase.PARKED}
-    return waits or bool(record.asks)
+    return record.phase in ASIDE or bool(record.asks)
 
 
 def _unended(record: TaskRecord, now_ms: int) -> tuple[AttemptOutcome | None, int | None]:

@@ -12,6 +12,7 @@ from hashlib import sha256
 
 from sqswarm.schemas.ids import created_ms, derive_task_id
 from sqswarm.schemas.json import JsonObject, canonical, dumps, loads, size_bytes
+from sqswarm.schemas.signal import is_signal
 from sqswarm.schemas.value import dataclass
 
 DEPTH_LIMIT = 10
@@ -25,6 +26,9 @@ WIDTH_LIMIT = 10_000
 
 PLAN_INLINE_LIMIT_BYTES = 4096
 """A larger plan is a claim check: every count of a child is billed by the record's size."""
+
+RECEIVE = "receive"
+"""Kind of an entry that waits for a signal; `name` is the key it will lie under."""
 
 PATCH = "patch"
 """Kind of an entry that is no wait: the task goes by the new branch of this patch."""
@@ -146,8 +150,11 @@ def with_sleep(
 
 
 def with_asks(waits: str | None, names: Iterable[str], *, at: Place, now_ms: int) -> str:
-    """Return the journal with questions."""
-    new = [{**_entry("ask", at, now_ms), "name": name} for name in names]
+    """Return the journal with questions, and with waits for signals."""
+    new = [
+        {**_entry(RECEIVE if is_signal(name) else "ask", at, now_ms), "name": name}
+        for name in names
+    ]
     return dumps([*entries(waits), *new])
 
 

@@ -23,14 +23,20 @@ class Status(StrEnum):
 
 
 class Phase(StrEnum):
-    """Why a `working` task is not running: the next three keep workers away."""
+    """Why a `working` task is not running: those ASIDE keep workers away."""
 
     RUN = "run"
     WAITING = "waiting"
     SLEEPING = "sleeping"
+    RECEIVING = "receiving"
+    """It waits for a value that somebody sends, and asks nobody."""
     PARKED = "parked"
     """Its code does not fit its journal, or is gone: it goes on with code that fits."""
     CHILDREN_DONE = "children_done"
+
+
+ASIDE = (Phase.WAITING, Phase.SLEEPING, Phase.RECEIVING, Phase.PARKED)
+"""A working task waits: for children, for time, for what is sent to it, for other code."""
 
 
 class Event(StrEnum):
@@ -46,6 +52,8 @@ class Event(StrEnum):
     RESUMED = "resumed"
     ASKED = "asked"
     ANSWERED = "answered"
+    AWAITED = "awaited"
+    RECEIVED = "received"
     COMPLETED = "completed"
     FAILED = "failed"
     EXHAUSTED = "exhausted"
@@ -64,6 +72,8 @@ TRANSITIONS: Mapping[tuple[Status, Event], Status] = MappingProxyType(
         (Status.WORKING, Event.WOKEN): Status.WORKING,
         (Status.WORKING, Event.PARKED): Status.WORKING,
         (Status.WORKING, Event.RESUMED): Status.WORKING,
+        (Status.WORKING, Event.AWAITED): Status.WORKING,
+        (Status.WORKING, Event.RECEIVED): Status.WORKING,
         (Status.WORKING, Event.ASKED): Status.INPUT_REQUIRED,
         (Status.WORKING, Event.COMPLETED): Status.COMPLETED,
         (Status.WORKING, Event.FAILED): Status.FAILED,

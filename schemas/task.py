@@ -14,6 +14,7 @@ from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.message import Message
 from sqswarm.schemas.payload import Payload
 from sqswarm.schemas.results import error_type_of
+from sqswarm.schemas.signal import is_signal, topic_of
 from sqswarm.schemas.tags import Tags
 from sqswarm.schemas.value import dataclass
 from sqswarm.schemas.writes import Item, Key
@@ -52,11 +53,13 @@ class TaskRecord:
     `expires_s` is the record's time to live (Unix seconds, as DynamoDB's TTL wants it).
     `pending` numbers the children not yet counted; `planned` is the next number. `waits` is the
     journal of what the task has waited for (journal.py), `open_asks` numbers what is still
-    asked. `depth` is 0 for a task that no other task started. `parent` is `<task id>#<number>`, a
-    task of `parent_agent`. `began` is the attempt that runs and `history` the ones before it
-    (history.py); `resumed_ms` is when the last wait was over. `parked` is why it was parked last,
-    as JSON (park.py): it is while its phase says so. `copied` is what of another task it was
-    redriven with, and `failed_steps` are where a failed one stopped, both as JSON.
+    open: questions (`asks`) and values to be sent (`receives`). `answers` holds what came of both
+    kinds, `given` how many (signal.py). `state` is what the agent exposes, as JSON. `depth` is 0
+    for a task that no other task started. `parent` is `<task id>#<number>`, a task of
+    `parent_agent`. `began` is the attempt that runs and `history` the ones before it (history.py);
+    `resumed_ms` is when the last wait was over. `parked` is why it was parked last, as JSON
+    (park.py): it is while its phase says so. `copied` is what of another task it was redriven
+    with, and `failed_steps` are where a failed one stopped, both as JSON.
     """
 
     task_id: str
@@ -105,7 +108,10 @@ class TaskRecord:
     tags: Tags = field(default_factory=dict)
     open_asks: frozenset[int] = frozenset()
     asks: JsonObject = field(default_factory=dict)
+    receives: JsonObject = field(default_factory=dict)
     answers: JsonObject = field(default_factory=dict)
+    given: int = 0
+    state: str | None = None
 
     @property
     def key(self) -> Key:
@@ -124,6 +130,21 @@ class TaskRecord:
             return None
         shown: JsonObject = loads(self.parked or "{}")
         return {**shown, "at": iso(shown.get("at", self.updated_ms))}
+
+    @property
+    def awaited(self) -> JsonObject:
+        """Return the open waits for answers and for signals, by key."""
+        return {**self.asks, **self.receives}
+
+    @property
+    def received_topics(self) -> list[str]:
+        """Return the topics of what the task waits to be sent."""
+        return [] if self.status.terminal else sorted({topic_of(key) for key in self.receives})
+
+    @property
+    def exposed(self) -> Any:
+        """Return what the agent exposes, None where that is nothing."""
+        return None if self.state is None else loads(self.state)
 
     @property
     def unbegun(self) -> bool:
@@ -209,6 +230,7 @@ class TaskRecord:
         """Return the record that a stored item holds."""
         texts = {name: item[name] for name in OPTIONAL_TEXTS if name in item}
         agent, task_id = task_of(Key(pk=item["pk"], sk=item["sk"]))
+        awaited = loads(item["asks"]) if "asks" in item else {}
         return cls(
             task_id=task_id,
             agent=agent,
@@ -235,8 +257,10 @@ class TaskRecord:
             error=loads(item["error"]) if "error" in item else None,
             progress=item["progress"] / 1000 if "progress" in item else None,
             open_asks=frozenset(item.get("open", ())),
-            asks=loads(item["asks"]) if "asks" in item else {},
+            asks={key: one for key, one in awaited.items() if not is_signal(key)},
+            receives={key: one for key, one in awaited.items() if is_signal(key)},
             answers=loads(item["answers"]) if "answers" in item else {},
+            given=item.get("given", 0),
             tags=loads(item["tags"]) if "tags" in item else {},
             **texts,
         )
@@ -270,8 +294,10 @@ class TaskRecord:
             "wakeAt": None if self.wake_at_ms is None else iso(self.wake_at_ms),
             "pendingChildren": len(self.pending) or None,
             "inputRequests": input_requests(self.asks) or None,
+            "receives": self.received_topics or None,
             "tags": self.tags or None,
             "parked": self.parked_now,
+            "state": self.exposed,
             "error": self.error,
         }
         return {name: value for name, value in shown.items() if value is not None}
@@ -322,6 +348,7 @@ OPTIONAL_TEXTS = (
     "parked",
     "copied",
     "failed_steps",
+    "state",
 )
 """Attributes stored under their field's name, as text, where they are set."""
 

@@ -21,6 +21,8 @@ class SpanKind(StrEnum):
     """One call of a Claude agent's model."""
     CHILD = "child"
     ASK = "ask"
+    RECEIVE = "receive"
+    """It waited for what is sent to it."""
     SLEEP = "sleep"
 
 
@@ -30,8 +32,8 @@ class Span:
 
     `outcome` is how it ended (an attempt's, a child's status, "answered"), `error` why on one line.
     `worker` and `request_id` say where an attempt ran, `version` which code of its agent, `by`
-    who answered a question, `task_id` which task a child is. `children` lie within it. Of what is
-    many, `left_out` says how many more there are, by kind.
+    who answered a question or sent a signal, `task_id` which task a child is. `children` lie within
+    it. Of what is many, `left_out` says how many more there are, by kind.
     """
 
     kind: SpanKind

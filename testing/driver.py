@@ -190,7 +190,9 @@ class Driver:
     def _counts(self, key: Key, *, questions: bool) -> bool:
         """Tell whether looking at a task that is due may change anything."""
         item = self.stage.store.items[key]
-        if item["status"] == Status.INPUT_REQUIRED.value:
+        asks = item["status"] == Status.INPUT_REQUIRED.value
+        receives = item["phase"] == Phase.RECEIVING.value and item["status"] == Status.WORKING.value
+        if asks or receives:
             return questions
         if item["phase"] == Phase.WAITING.value and item["status"] == Status.WORKING.value:
             return self._looked.get(key) != self.changes

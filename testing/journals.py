@@ -22,6 +22,7 @@ from sqswarm.schemas.json import JsonObject, loads
 from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.protocol import Lease
 from sqswarm.schemas.results import unwrap
+from sqswarm.schemas.signal import signal_key
 from sqswarm.schemas.task import TaskRecord, task_key
 from sqswarm.schemas.writes import Key
 from sqswarm.testing.memory_stage import MemoryStage
@@ -42,6 +43,8 @@ from sqswarm.workers.runtime.outcome import (
     SleepWait,
     Suspended,
 )
+
+_ANSWERED = ("ask ", "receive ")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,19 +169,24 @@ class _ReplayJournal(Journal):
     next: str | None = None
     waits: tuple[str, ...] = ()
 
+    async def replays(self) -> bool:
+        """Tell that nothing is to be shown."""
+        return True
+
     @asynccontextmanager
     async def operation(
         self, names: Sequence[str]
     ) -> AsyncIterator[tuple[Operation, dict[str, JournalEntry]]]:
         """Open one operation under its names."""
         async with super().operation(names) as (operation, found):
-            new = next((name for name in names if name not in found), None)
+            new = next((n for n in names if n not in found and not self._answered(n)), None)
             if new is not None:
                 self.next = self.next or operation_name(new)
                 self.count_down()
                 await self.forever()
-            await self._check_order(found, await self._load())
-            unanswered = [n for n in names if n.startswith("ask ") and not self._answered(n)]
+            if found:
+                await self._check_order(found, await self._load())
+            unanswered = [n for n in names if n.startswith(_ANSWERED) and not self._answered(n)]
             unfinished = await self._unfinished(found)
             if unanswered or unfinished:
                 self.waits += (*unanswered, *unfinished)
@@ -200,7 +208,9 @@ class _ReplayJournal(Journal):
 
     def _answered(self, name: str) -> bool:
         record = self.lease.record
-        return record is not None and name.removeprefix("ask ") in record.answers
+        kind, _, rest = name.partition(" ")
+        key = signal_key(rest) if kind == "receive" else rest
+        return record is not None and name.startswith(_ANSWERED) and key in record.answers
 
     async def _unfinished(self, found: dict[str, JournalEntry]) -> list[str]:
         """Return the children that had not ended when the journal was written."""

@@ -196,6 +196,9 @@ class MemorySwarm(Swarm):
         if record.asks and not (wait_for_answers and timeout is not None):
             return input_required(record)
         after = "" if timeout is None else f" after {timeout:g} s"
+        if topics := record.received_topics:
+            waits = f"task {task_id} of {record.agent} waits for a signal of {', '.join(topics)}"
+            return TimedOut(f"{waits}{after}", hint="Send it one: task.send(topic, value).")
         return TimedOut(f"task {task_id} of {record.agent} is {record.phase.value}{after}")
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqswarm.schemas.journal import entries
 from sqswarm.schemas.protocol import STEP_PREFIX
+from sqswarm.schemas.signal import name_of as name_of_signal
 from sqswarm.schemas.task import TASK_SORT_KEY
 from sqswarm.schemas.writes import Add, Drop, Set, Write
 
@@ -30,12 +31,14 @@ def kind_of(write: Write) -> str:  # noqa: C901, PLR0912 - a table
         return "fire"
     if phase == "sleeping":
         return "sleep"
+    if "waits" in sets:
+        return "ask" if status == "input_required" else "receive"
     if phase == "parked":
         return "park"
     if any(isinstance(c, Drop) for c in write.changes):
         return "count"
     if "answers" in sets:
-        return "answer"
+        return "answer" if "updated" in sets else "signal"
     if status is not None and status != "working":
         return _BY_STATUS.get(status, "fail" if "error" in sets else str(status))
     if phase == "run":
@@ -46,6 +49,8 @@ def kind_of(write: Write) -> str:  # noqa: C901, PLR0912 - a table
         return "republish"
     if "lease_until" in sets:
         return "release" if sets["lease_until"] == 0 else "renew"
+    if "state" in sets:
+        return "expose"
     if "progress" in sets:
         return "progress"
     if "redriven_as" in sets:
@@ -63,10 +68,10 @@ def name_of(write: Write) -> str:
     kind = kind_of(write)
     if kind == "plan":
         return "children"
-    if kind in {"ask", "sleep"}:
+    if kind in {"ask", "receive", "sleep"}:
         waits = [c.value for c in write.changes if isinstance(c, Set) and c.name == "waits"]
         last = entries(str(waits[0]))[-1:] if waits else []
-        return " ".join([kind, *(str(entry["name"]) for entry in last)])
+        return " ".join([kind, *(name_of_signal(str(entry["name"])) for entry in last)])
     return _SHOWN.get(kind, kind)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from sqswarm.dispatcher.client import Swarm
 from sqswarm.infra.cli.timeline_tree import timeline_lines
 from sqswarm.schemas.journal import PATCH, entries
+from sqswarm.schemas.signal import name_of
 from sqswarm.schemas.task import TaskRecord, iso
 
 
@@ -22,9 +23,10 @@ def tasks_text(records: Iterable[TaskRecord]) -> Iterator[str]:
         for entry in entries(record.waits):
             if entry["kind"] == PATCH:
                 continue
-            yield f"  has waited for {entry['kind']} {entry.get('name', '')}".rstrip()
-        for key, asked in record.asks.items():
-            yield f"  asks {key!r}: {_cut(asked['message'])}"
+            yield f"  has waited for {entry['kind']} {name_of(entry.get('name', ''))}".rstrip()
+        yield from _open(record)
+        if record.state is not None:
+            yield f"  exposes {_cut(record.state)}"
         if record.wake_at_ms is not None:
             yield f"  sleeps until {iso(record.wake_at_ms)}"
         if record.error is not None:
@@ -32,6 +34,13 @@ def tasks_text(records: Iterable[TaskRecord]) -> Iterator[str]:
             yield f"  error {kind}: {record.error.get('message')}"
         if record.result is not None:
             yield f"  result {_cut(record.result.inline or record.result.ref or '')}"
+
+
+def _open(record: TaskRecord) -> Iterator[str]:
+    for key, asked in record.asks.items():
+        yield f"  asks {key!r}: {_cut(asked['message'])}"
+    for topic in record.received_topics:
+        yield f"  waits for a signal of {topic!r}"
 
 
 def timelines_text(swarm: Swarm, records: Iterable[TaskRecord]) -> Iterator[str]:

@@ -1,4 +1,7 @@
-"""Answer: a person's answer to a task's question, checked against the question's schema."""
+"""Answer: a person's answer to a task's question, checked against the question's schema.
+
+What is sent into a task (send.py) is recorded, and resumes it, as an answer does.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +65,7 @@ async def answer(
 async def record_answers(
     connection: Connection, record: TaskRecord, answers: JsonObject, *, by: str | None = None
 ) -> Status | None:
-    """Record answers to a task as it was read, and resume it where none is open any more.
+    """Record answers to a task as it was read, and resume it where that was all it waited for.
 
     `by` is who gave them (None: nobody, their time was over). Returns None where the task has
     changed meanwhile: read it again.
@@ -70,12 +73,13 @@ async def record_answers(
     now = connection.runner.now_ms()
     given: JsonObject = {"at": now} if by is None else {"at": now, "by": by}
     answers = {key: {**said, **given} for key, said in answers.items()}
-    left = [asked for key, asked in record.asks.items() if key not in answers]
+    left = [asked for key, asked in record.awaited.items() if key not in answers]
+    v = new_version(connection.runner.random_bits)
     outcome = await connection.store.write(
         protocol.answer(
             record,
             answers,
-            v=new_version(connection.runner.random_bits),
+            v=v,
             now_ms=now,
             due_at_ms=now + DUE_GRACE_MS,
             due_still_ms=min((a["timeoutAt"] for a in left if "timeoutAt" in a), default=None),
@@ -84,17 +88,17 @@ async def record_answers(
     if not isinstance(outcome, Applied) or outcome.item is None:
         return None
     after = TaskRecord.from_item(outcome.item)
-    if after.status is Status.WORKING:
+    if after.v == v:
         await republish(connection, [after])
     return after.status
 
 
-async def expire_questions(connection: Connection, record: TaskRecord) -> bool:
-    """Answer the questions whose time is over as their `on_timeout` says; whether any was."""
+async def expire_waits(connection: Connection, record: TaskRecord) -> bool:
+    """Answer what is waited for and whose time is over as its `on_timeout` says; whether any."""
     now = connection.runner.now_ms()
     over = {
         key: {VALUE_KEY: asked["default"]} if "default" in asked else {"timedOut": True}
-        for key, asked in record.asks.items()
+        for key, asked in record.awaited.items()
         if asked.get("timeoutAt", now + 1) <= now
     }
     return bool(over) and await record_answers(connection, record, over) is not None
@@ -102,28 +106,38 @@ async def expire_questions(connection: Connection, record: TaskRecord) -> bool:
 
 def check_answer(key: str, asked: JsonObject, value: Any) -> Any:
     """Return the plain value of a valid answer; raises InvalidArguments with the reason."""
-    from jsonschema import Draft202012Validator
+    what = f"the answer to {key!r}"
+    shaped = {VALUE_KEY: value} if asked.get("wrapped") and not _is_wrapped(value) else value
+    shaped = check_value(what, shaped)
+    return check_form(what, asked, shaped, "`sqswarm inbox --json` shows the schema it asks for.")
 
-    wrapped = asked.get("wrapped", False)
-    shaped = {VALUE_KEY: value} if wrapped and not _is_wrapped(value) else value
+
+def check_value(what: str, value: Any) -> Any:
+    """Return a value as it is recorded; raises InvalidArguments for what cannot be."""
     try:
-        text, shaped = encoded(shaped, place="answer")
+        text, plain = encoded(value, place=what.split()[1])
     except (TypeError, ValueError) as error:
-        message = f"the answer to {key!r} is not JSON: {error}"
+        message = f"{what} is not JSON: {error}"
         raise InvalidArguments(
             message, hint="Pass what JSON has, or a model, at most 64 levels deep."
         ) from error
     if size_bytes(text) > ANSWER_LIMIT_BYTES:
-        message = f"the answer to {key!r} has {size_bytes(text):,} bytes"
+        message = f"{what} has {size_bytes(text):,} bytes"
         raise InvalidArguments(
-            message, hint=f"{ANSWER_LIMIT_BYTES:,} are possible: answer with an address instead."
+            message, hint=f"{ANSWER_LIMIT_BYTES:,} are possible: pass an address instead."
         )
-    shaped = hide_all(shaped)  # what is recorded is what the agent gets, so that must fit
+    return hide_all(plain)  # what is recorded is what the agent gets, so that must fit
+
+
+def check_form(what: str, asked: JsonObject, shaped: Any, hint: str) -> Any:
+    """Return a value that fits what is asked for; raises InvalidArguments with the reason."""
+    from jsonschema import Draft202012Validator
+
     validator = Draft202012Validator(asked["schema"])
     if not validator.is_valid(shaped):
-        message = f"the answer to {key!r} does not fit: {schema_errors(validator, shaped)}"
-        raise InvalidArguments(message, hint="`sqswarm inbox --json` shows the schema it asks for.")
-    return shaped[VALUE_KEY] if wrapped else shaped
+        message = f"{what} does not fit: {schema_errors(validator, shaped)}"
+        raise InvalidArguments(message, hint=hint)
+    return shaped[VALUE_KEY] if asked.get("wrapped") else shaped
 
 
 def _is_wrapped(value: Any) -> bool:

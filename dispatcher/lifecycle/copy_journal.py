@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from sqswarm.dispatcher.connection import Connection
+from sqswarm.dispatcher.lifecycle.answer import VALUE_KEY
 from sqswarm.dispatcher.lifecycle.recorded_outcomes import (
     RecordedOutcome,
     ReusableChild,
@@ -36,6 +37,7 @@ from sqswarm.schemas.json import JsonObject, dumps, loads, size_bytes
 from sqswarm.schemas.payload import GONE, payload_key
 from sqswarm.schemas.pricing import MICRO
 from sqswarm.schemas.protocol import PATCH_PREFIX, STEP_PREFIX
+from sqswarm.schemas.signal import is_signal, signal_key
 from sqswarm.schemas.task import TaskRecord, task_key
 from sqswarm.schemas.timeline import SpanKind
 from sqswarm.schemas.writes import Item
@@ -46,6 +48,7 @@ _COUNTED = {
     SpanKind.TURN: "turns",
     SpanKind.CHILD: "children",
     SpanKind.ASK: "answers",
+    SpanKind.RECEIVE: "signals",
     SpanKind.SLEEP: "sleeps",
 }
 
@@ -80,7 +83,14 @@ async def choose_copy(connection: Connection, record: TaskRecord, from_step: str
     name, kept = kept_before(recorded, record, from_step)
     kept_steps = [one.step for one in kept if one.step is not None]
     kept_waits = _waits(waits, kept)
-    answers = {one.name: record.answers[one.name] for one in kept if one.kind is SpanKind.ASK}
+    keys = {one.name for one in kept if one.kind is SpanKind.ASK}
+    keys |= {signal_key(one.name) for one in kept if one.kind is SpanKind.RECEIVE}
+    # What was sent is taken along whole: what was received before the step, and what may be after.
+    answers = {
+        key: given
+        for key, given in record.answers.items()
+        if key in keys or (is_signal(key) and VALUE_KEY in given)
+    }
     return JournalCopy(
         from_step=name,
         steps=[*kept_steps, *patches] if kept else [],

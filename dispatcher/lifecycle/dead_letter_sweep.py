@@ -27,7 +27,7 @@ from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.catalogue import CatalogueEntry
 from sqswarm.schemas.errors import NotStorable, PoisonMessage, UnknownAgent
 from sqswarm.schemas.ids import new_version
-from sqswarm.schemas.lifecycle import Phase, Status
+from sqswarm.schemas.lifecycle import ASIDE, Status
 from sqswarm.schemas.message import Message, decode
 from sqswarm.schemas.results import error_object
 from sqswarm.schemas.task import TaskRecord, contradiction, task_key
@@ -116,11 +116,7 @@ class DeadLetterSweeper:
                 if record.due_at_ms is not None or record.task_id not in explained:
                     await self._housekeeper.close(record)
                 return True
-            if record.status is Status.INPUT_REQUIRED or record.phase in {
-                Phase.WAITING,
-                Phase.SLEEPING,
-                Phase.PARKED,
-            }:
+            if record.status is Status.INPUT_REQUIRED or record.phase in ASIDE:
                 return True  # what ends its wait publishes it anew
             now = self._connection.runner.now_ms()
             if record.lease_until_ms > now:

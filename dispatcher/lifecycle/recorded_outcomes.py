@@ -13,6 +13,7 @@ from sqswarm.schemas.journal import PATCH
 from sqswarm.schemas.json import JsonObject, loads
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.protocol import STEP_PREFIX
+from sqswarm.schemas.signal import is_signal, name_of
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.timeline import SpanKind
 from sqswarm.schemas.writes import Item
@@ -162,12 +163,13 @@ def _of_wait(record: TaskRecord, number: int, entry: JsonObject) -> RecordedOutc
             entry=number,
             **place,
         )
-    given = record.answers.get(raw)
+    given, signal = record.answers.get(raw), is_signal(raw)
+    name = name_of(raw) if signal else raw
     well = given is not None and not given.get("timedOut") and not given.get(DECLINED_KEY)
     return RecordedOutcome(
-        kind=SpanKind.ASK,
-        name=raw,
-        names=frozenset({raw, f"ask {raw}"}),
+        kind=SpanKind.RECEIVE if signal else SpanKind.ASK,
+        name=name,
+        names=frozenset({name, f"{entry['kind']} {name}"}),
         ended_ms=_EVER if given is None else given.get("at", at_ms),
         went_well=well,
         seen=given is not None,
@@ -204,7 +206,7 @@ def _stays(one: RecordedOutcome, named: RecordedOutcome) -> bool:
         named.began_ms,
     )
     if together or not one.seen:
-        waited_for = one.kind in {SpanKind.CHILD, SpanKind.ASK}
+        waited_for = one.kind in {SpanKind.CHILD, SpanKind.ASK, SpanKind.RECEIVE}
         return (one.went_well or not waited_for) and (together or one.precedes(named))
     return one.precedes(named)
 

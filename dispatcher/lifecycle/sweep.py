@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqswarm.backends.log import Log
 from sqswarm.backends.runner import attempt
 from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
-from sqswarm.dispatcher.lifecycle.answer import expire_questions
+from sqswarm.dispatcher.lifecycle.answer import expire_waits
 from sqswarm.dispatcher.lifecycle.children import repair_waiting
 from sqswarm.dispatcher.lifecycle.completion import Completion, apply_completions
 from sqswarm.dispatcher.lifecycle.dead_letters import dead_letter_of_failure
@@ -109,8 +109,8 @@ class Housekeeper:
             return "checked"  # the index lags behind: it has moved on since
         if record.status.terminal:
             return await self.close(record)
-        if record.status is Status.INPUT_REQUIRED:
-            return await self._expire_asks(record)
+        if record.awaited:
+            return await self._expire_waits(record)
         if record.phase is Phase.WAITING:
             await repair_waiting(self._connection, record)
             # As long again as half of what it has waited: often at first, seldom for long joins.
@@ -178,10 +178,10 @@ class Housekeeper:
         )
         await self._connection.bus.dead_letter(queue, letter, group=record.ordering_key)
 
-    async def _expire_asks(self, record: TaskRecord) -> str:
-        if await expire_questions(self._connection, record):
+    async def _expire_waits(self, record: TaskRecord) -> str:
+        if await expire_waits(self._connection, record):
             return "resumed"
-        times = [asked["timeoutAt"] for asked in record.asks.values() if "timeoutAt" in asked]
+        times = [one["timeoutAt"] for one in record.awaited.values() if "timeoutAt" in one]
         return await self._postpone(record, min(times, default=None))
 
     async def _wake(self, record: TaskRecord, now: int) -> str:

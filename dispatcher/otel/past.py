@@ -16,7 +16,7 @@ from sqswarm.schemas.history import AttemptOutcome
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.timeline import Span, SpanKind
 
-_WAITS = (SpanKind.ASK, SpanKind.SLEEP)
+_WAITS = (SpanKind.ASK, SpanKind.RECEIVE, SpanKind.SLEEP)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,9 +95,9 @@ def _untold(spans: Sequence[Span]) -> Iterator[Past]:
                 )
             case SpanKind.QUEUE:
                 yield _queue(span.began_ms, ended_ms, name=span.name)
-            case SpanKind.ASK:
+            case SpanKind.ASK | SpanKind.RECEIVE:
                 yield Past(
-                    name=f"ask {span.name}",
+                    name=f"{span.kind.value} {span.name}",
                     began_ms=span.began_ms,
                     ended_ms=ended_ms,
                     attributes={"sqswarm.outcome": span.outcome},

@@ -50,6 +50,7 @@ VERBS: dict[str, dict[str, str]] = {
         "cancel": "cancel:cancel",
         "inbox": "inbox:inbox",
         "answer": "answer:answer",
+        "send": "send:send",
     },
     "Workers": {"work": "work:work"},
     "Care": {

@@ -55,6 +55,11 @@ def parse_arguments(pairs: Iterable[str], schema: JsonObject) -> JsonObject:
     return arguments
 
 
+def is_assignment(word: str) -> bool:
+    """Tell whether a word is NAME=VALUE or NAME:=JSON."""
+    return _PAIR.fullmatch(word) is not None
+
+
 def read_json_file(path: str) -> Any:
     """Return the JSON in a file; raises UsageError where it cannot be read."""
     try:

@@ -84,6 +84,21 @@ def asking_tasks(context: typer.Context, incomplete: str) -> list[Offer]:
     return _offer(lambda: _tasks(context, Status.INPUT_REQUIRED), incomplete)
 
 
+def working_tasks(context: typer.Context, incomplete: str) -> list[Offer]:
+    """Offer the newest tasks that have not ended and ask nobody."""
+    return _offer(lambda: _tasks(context, Status.WORKING), incomplete)
+
+
+def received_topics(context: typer.Context, incomplete: str) -> list[Offer]:
+    """Offer the topics that the task on the line waits for."""
+
+    def received() -> list[Offer]:
+        record = _record(context, str(context.params.get("task_id")))
+        return [(topic, "") for topic in record.received_topics]
+
+    return _offer(received, incomplete)
+
+
 def redrivable(context: typer.Context, incomplete: str) -> list[Offer]:
     """Offer agents, and the newest tasks that failed."""
     return [

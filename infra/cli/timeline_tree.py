@@ -29,7 +29,7 @@ _COLOURS = {
     "parked": "yellow",
     "input_required": "cyan",
 }
-_NAMED = {SpanKind.STEP, SpanKind.CHILD, SpanKind.ASK}
+_NAMED = {SpanKind.STEP, SpanKind.CHILD, SpanKind.ASK, SpanKind.RECEIVE}
 """Kinds whose spans bear a name of somebody's choice; another's name says what it is."""
 
 _LEVELS = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}

@@ -22,6 +22,9 @@ def outcome(task: TaskView, arguments: JsonObject | None) -> None:
                 ui.label("None are recorded.").classes("sq-soft")
             else:
                 code(as_json(arguments), label="Arguments")
+        if record.state is not None:
+            with card("State"):
+                code(as_json(record.exposed), label="State")
         if task.value is not None:
             with card("Result"):
                 value_of(unwrap(task.value, wrapped=record.wrapped), label="Result")

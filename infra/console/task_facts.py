@@ -59,6 +59,8 @@ def facts_of(record: TaskRecord, now_ms: int) -> list[tuple[str, object]]:
         found.append(("Sleeps until", exact(record.wake_at_ms)))
     if record.pending:
         found.append(("Waits for", f"{len(record.pending)} tasks"))
+    if record.received_topics:
+        found.append(("Receives", ", ".join(map(visible, record.received_topics))))
     texts = {
         "Topic": record.topic,
         "Session": record.session_id,

@@ -28,6 +28,7 @@ from sqswarm.schemas.protocol.run import (
     acquire,
     acquire_new,
     create,
+    expose,
     hand_back,
     listed_under,
     place_mark,
@@ -49,7 +50,16 @@ from sqswarm.schemas.protocol.step import (
     record_step,
     step_key,
 )
-from sqswarm.schemas.protocol.wait import answer, ask, count, fire, plan, sleep, wake
+from sqswarm.schemas.protocol.wait import (
+    answer,
+    ask,
+    count,
+    fire,
+    plan,
+    receive,
+    sleep,
+    wake,
+)
 
 __all__ = [
     "PARKED",
@@ -69,6 +79,7 @@ __all__ = [
     "copy_step",
     "count",
     "create",
+    "expose",
     "fail_exhausted",
     "fail_unrecorded",
     "fence",
@@ -84,6 +95,7 @@ __all__ = [
     "postpone",
     "postpone_unread",
     "progress",
+    "receive",
     "record_failure",
     "record_patch",
     "record_step",

@@ -9,7 +9,7 @@ from sqswarm.schemas.activity import moment
 from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.history import AttemptOutcome, with_attempt
 from sqswarm.schemas.json import dumps
-from sqswarm.schemas.lifecycle import Phase, Status
+from sqswarm.schemas.lifecycle import ASIDE, Phase, Status
 from sqswarm.schemas.payload import Payload
 from sqswarm.schemas.task import OPTIONAL_TEXTS, TaskRecord, due_shard, task_key, task_of
 from sqswarm.schemas.value import dataclass
@@ -32,8 +32,8 @@ _MARK = 12
 """Hexadecimal digits that tell two tasks of one millisecond apart in the status index."""
 
 WORKING = Eq("status", Status.WORKING.value)
-AWAKE = tuple(Ne("phase", one.value) for one in (Phase.WAITING, Phase.SLEEPING, Phase.PARKED))
-"""The task waits neither for children nor for time nor for other code: a worker may have it."""
+AWAKE = tuple(Ne("phase", one.value) for one in ASIDE)
+"""The task waits for nothing: a worker may have it."""
 
 
 def create(record: TaskRecord) -> Write:
@@ -164,6 +164,11 @@ def progress(lease: Lease, *, now_ms: int, thousandths: int, message: str | None
     """Show how far the attempt is; `thousandths` of the whole."""
     shown = () if message is None else (Set("status_message", message),)
     return fenced_write(lease, Set("progress", thousandths), Set("updated", now_ms), *shown)
+
+
+def expose(lease: Lease, *, state: str, now_ms: int) -> Write:
+    """Show the agent's state, JSON text, to who asks for it."""
+    return fenced_write(lease, Set("state", state), Set("updated", now_ms))
 
 
 def republish(record: TaskRecord, *, due_at_ms: int) -> Write:

@@ -22,6 +22,7 @@ from sqswarm.schemas.protocol.run import (
     set_listed,
     unlisted,
 )
+from sqswarm.schemas.signal import is_signal
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.writes import (
     Change,
@@ -67,17 +68,42 @@ def sleep(lease: Lease, *, waits: str, wake_at_ms: int, now_ms: int, due_at_ms: 
     )
 
 
-def ask(lease: Lease, *, waits: str, asks: JsonObject, now_ms: int, due_at_ms: int | None) -> Write:
-    """Wait for people's answers to `asks`; due where one of them times out."""
-    return fenced_write(
+def ask(
+    lease: Lease,
+    *,
+    waits: str,
+    asks: JsonObject,
+    now_ms: int,
+    due_at_ms: int | None,
+    given: int | None = None,
+) -> Write:
+    """Wait for answers to `asks` of people, and for values that are sent; due at the first end.
+
+    What is sent may come before it is waited for: `given` is how many answers the record had when
+    it was found to lack these, or this is refused.
+    """
+    write = _change_awake(
         lease,
-        Set("status", Status.INPUT_REQUIRED.value),
         Set("asks", dumps(asks)),
         Set("open", frozenset(range(len(asks)))),
         Set("waits", waits),
         *_suspend(lease, now_ms=now_ms, due_at_ms=due_at_ms),
-        *set_listed(lease.key, Status.INPUT_REQUIRED, now_ms),
+        *_wait_for(lease.key, asks, now_ms=now_ms),
     )
+    return write if given is None else replace(write, when=(*write.when, _has_given(given)))
+
+
+def receive(lease: Lease, *, waits: str, given: int, v: str, now_ms: int, due_at_ms: int) -> Write:
+    """Wait for what has been sent meanwhile: the run ends as by `ask`, and the task goes on."""
+    changes = (
+        Set("waits", waits),
+        Set("phase", Phase.RUN.value),
+        Set("publishes", 0),
+        *_suspend(lease, now_ms=now_ms, due_at_ms=None),
+        *_resume(lease.task_id, v=v, now_ms=now_ms, due_at_ms=due_at_ms),
+    )
+    write = _change_awake(lease, *{change.name: change for change in changes}.values())
+    return replace(write, when=(*write.when, _has_given(given)))
 
 
 def count(key: Key, numbers: Collection[int]) -> Write:
@@ -129,19 +155,26 @@ def answer(
     due_at_ms: int,
     due_still_ms: int | None,
 ) -> Write:
-    """Record answers by key; when no key is open any more, resume.
+    """Record answers and signals by key; where that was all the task waited for, resume it.
 
-    Compared are the version and the set of open questions as read: two answers at the same time
-    both count, one of them after reading again, and exactly one of them resumes. `due_at_ms` is
-    for the resumed task, `due_still_ms` for one that goes on waiting.
+    Compared are the number of answers and the set of what is open as read (and the version, where
+    anything is): of two at the same time both count, one of them after reading again, and exactly
+    one of them resumes. `due_at_ms` is for the resumed task, `due_still_ms` for one that goes on
+    waiting.
     """
-    left = {key: asked for key, asked in record.asks.items() if key not in answers}
-    changes: list[Change] = [Set("answers", dumps({**record.answers, **answers}))]
-    if left:
+    awaited = record.awaited
+    left = {key: asked for key, asked in awaited.items() if key not in answers}
+    changes: list[Change] = [
+        Set("answers", dumps({**record.answers, **answers})),
+        Set("given", record.given + len(answers)),
+    ]
+    if left and left != awaited:
         numbers = frozenset(int(asked["number"]) for asked in left.values())
         changes += [Set("asks", dumps(left)), Set("open", numbers), Set("updated", now_ms)]
+        if all(map(is_signal, left)):
+            changes += _wait_for(record.key, left, now_ms=now_ms)
         changes += set_due(record.task_id, due_still_ms)
-    else:
+    elif awaited and not left:
         changes += [
             Set("status", Status.WORKING.value),
             Set("phase", Phase.RUN.value),
@@ -151,14 +184,29 @@ def answer(
             Set("publishes", 0),
             *_resume(record.task_id, v=v, now_ms=now_ms, due_at_ms=due_at_ms),
         ]
-    return Write(
-        key=record.key,
-        when=(
-            Eq("status", Status.INPUT_REQUIRED.value),
-            Eq("v", record.v),
-            Eq("open", record.open_asks),
-        ),
-        changes=tuple(changes),
+    when: list[Condition] = [Eq("status", record.status.value), _has_given(record.given)]
+    if awaited:
+        when += [Eq("v", record.v), Eq("open", record.open_asks)]
+    else:
+        when.append(Missing("open"))
+    return Write(key=record.key, when=tuple(when), changes=tuple(changes))
+
+
+def _has_given(given: int) -> Condition:
+    return Eq("given", given) if given else Missing("given")
+
+
+def _wait_for(key: Key, awaited: JsonObject, *, now_ms: int) -> tuple[Change, ...]:
+    """Say what a task is that waits for these: of people, or of programs alone."""
+    if all(map(is_signal, awaited)):
+        return (
+            Set("status", Status.WORKING.value),
+            Set("phase", Phase.RECEIVING.value),
+            *unlisted(),
+        )
+    return (
+        Set("status", Status.INPUT_REQUIRED.value),
+        *set_listed(key, Status.INPUT_REQUIRED, now_ms),
     )
 
 

@@ -23,6 +23,7 @@ VERBS = [
         "cancel",
         "inbox",
         "answer",
+        "send",
         "work",
         "serve",
         "mcp",

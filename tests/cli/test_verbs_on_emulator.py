@@ -91,6 +91,21 @@ def test_waiting_for_a_task_that_asks_a_person_says_what_and_how_to_answer(cli):
     assert f"{task_id}  doubt  completed" in cli("wait", task_id, "--timeout", "60").stdout
 
 
+def test_a_value_is_sent_into_a_task(cli):
+    asked = cli("submit", "doubt", "text=true", "--wait", code=5)
+    (task_id,) = re.findall(r"sqswarm answer (\S+) sure JSON", asked.stderr)
+    assert cli("send", task_id, "go", "n:=1", "text=x").stdout == "input_required\n"
+    assert cli.json("send", task_id, "go", '"x"') == {
+        "taskId": task_id,
+        "topic": "go",
+        "status": "input_required",
+    }
+    assert "not JSON" in cli("send", task_id, "go", "{", code=2).stderr
+    cli("answer", task_id, "sure", "true")
+    cli("wait", task_id, "--timeout", "60")
+    assert "it receives nothing any more" in cli("send", task_id, "go", "1", code=2).stderr
+
+
 def test_agents_are_listed_with_their_schemas(cli):
     agents = {agent["name"]: agent for agent in cli.json("agents")}
     assert agents.keys() == {"shout", "murmur", "refuse", "doubt"}

@@ -636,3 +636,45 @@ async def test_a_whole_wait_means_the_same_everywhere(store):
     awake = TaskRecord.from_item((await store.write(wake)).item)
     assert (awake.phase, awake.wake_at_ms, awake.v) == (Phase.RUN, None, "awake")
     assert isinstance(await store.write(wake), Refused)
+
+
+async def test_what_is_sent_is_kept_and_waited_for_by_who_knows_how_much_there_was(store):
+    made = record()
+    await store.write(protocol.create(made))
+    given = {"v": "new", "now_ms": NOW, "due_at_ms": NOW + 1, "due_still_ms": None}
+    early = await store.write(protocol.answer(made, {"#go": {"value": 1}}, **given))
+    kept = TaskRecord.from_item(early.item)
+    assert (kept.v, kept.given, kept.answers) == (made.v, 1, {"#go": {"value": 1}})
+    repeated = await store.write(protocol.answer(made, {"#go": {"value": 2}}, **given))
+    assert isinstance(repeated, Refused)
+    await store.write(acquire(made, token="again"))
+    lease = lease_of(made, v="again")
+    wait = {"waits": "[]", "now_ms": NOW}
+    asks = {"#go#2": {"number": 0, "schema": {}}}
+    for overlooks in (
+        protocol.ask(lease, asks=asks, given=0, due_at_ms=None, **wait),
+        protocol.receive(lease, given=2, v="fresh", due_at_ms=NOW, **wait),
+    ):
+        assert isinstance(await store.write(overlooks), Refused)
+    waits = await store.write(protocol.ask(lease, asks=asks, given=1, due_at_ms=None, **wait))
+    waiting = TaskRecord.from_item(waits.item)
+    assert (waiting.status, waiting.phase) == (Status.WORKING, Phase.RECEIVING)
+    assert (waiting.asks, list(waiting.receives)) == ({}, ["#go#2"])
+    taken = await store.write(acquire(made, expected="again", now=NOW + 9999))
+    assert isinstance(taken, Refused)
+    came = await store.write(protocol.answer(waiting, {"#go#2": {"value": 2}}, **given))
+    going = TaskRecord.from_item(came.item)
+    assert (going.phase, going.v, going.receives, going.given) == (Phase.RUN, "new", {}, 2)
+    await store.write(acquire(made, expected="new", token="third"))
+    lease = lease_of(made, v="third")
+    shown = await store.write(protocol.expose(lease, state="[1]", now_ms=NOW))
+    assert TaskRecord.from_item(shown.item).exposed == [1]
+    goes_on = protocol.receive(lease, given=2, v="fresh", due_at_ms=NOW + 3, **wait)
+    again = TaskRecord.from_item((await store.write(goes_on)).item)
+    assert (again.phase, again.v, again.attempt, again.due_at_ms) == (
+        Phase.RUN,
+        "fresh",
+        0,
+        NOW + 3,
+    )
+    assert isinstance(await store.write(goes_on), Refused)

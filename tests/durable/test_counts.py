@@ -5,6 +5,7 @@ from memory_swarm import MemorySwarm
 
 from sqswarm import TaskContext, agent
 from sqswarm.dispatcher.lifecycle.answer import answer
+from sqswarm.dispatcher.lifecycle.send import send
 
 
 @agent(timeout=20, durability="lean")
@@ -33,6 +34,12 @@ async def asking(*, ctx: TaskContext) -> int:
 
 
 @agent(timeout=20)
+async def receiving(*, ctx: TaskContext) -> int:
+    await ctx.expose("waits")
+    return await ctx.receive("n", int)
+
+
+@agent(timeout=20)
 async def sleeping(*, ctx: TaskContext) -> None:
     await ctx.sleep(3600)
 
@@ -44,7 +51,7 @@ async def stepping(*, ctx: TaskContext) -> int:
 
 @pytest.fixture
 def memory():
-    return MemorySwarm(lean, standard, solid, parent, asking, sleeping, stepping)
+    return MemorySwarm(lean, standard, solid, parent, asking, receiving, sleeping, stepping)
 
 
 @pytest.mark.parametrize(
@@ -104,6 +111,15 @@ async def test_the_writes_of_a_question(memory):
         await answer(memory.connection, task_id, "n", 1)
         await memory.settle_down()
     assert counts == {"acquire": 2, "ask": 1, "answer": 1, "settle": 1}
+
+
+async def test_the_writes_of_a_signal_and_of_what_is_shown(memory):
+    task_id = await memory.submit(receiving)
+    with memory.counting() as counts:
+        await memory.settle_down()
+        await send(memory.connection, task_id, "n", 1)
+        await memory.settle_down()
+    assert counts == {"acquire": 2, "receive": 1, "answer": 1, "expose": 1, "settle": 1}
 
 
 async def test_the_writes_of_a_sleep(memory):

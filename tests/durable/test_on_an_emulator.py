@@ -4,6 +4,7 @@ import asyncio
 import io
 import time
 from dataclasses import replace
+from secrets import token_hex
 
 import pytest
 from task_table import make_table
@@ -16,10 +17,12 @@ from sqswarm.backends.runner import AsyncRunner
 from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.lifecycle.answer import answer
 from sqswarm.dispatcher.lifecycle.dead_letter_sweep import DeadLetterSweeper
+from sqswarm.dispatcher.lifecycle.send import send
 from sqswarm.dispatcher.lifecycle.sweep import Housekeeper
 from sqswarm.dispatcher.submit import Request, submit
 from sqswarm.dispatcher.view import view
 from sqswarm.schemas.catalogue import CATALOGUE_KEY, Catalogue
+from sqswarm.schemas.errors import TaskEnded
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.workers.runtime.batch import Runtime
 from sqswarm.workers.runtime.worker_context import WorkerContext
@@ -61,14 +64,25 @@ async def paced(n: int) -> int:
     return n
 
 
-AGENTS = (square, everything, paced)
+@agent(timeout=20, durability="durable")
+async def told(*, ctx: TaskContext) -> list[int]:
+    await ctx.expose({"received": 0})
+    first = await ctx.receive("number", int)
+    await ctx.expose({"received": 1})
+    return [first, await ctx.receive("number", int)]
+
+
+AGENTS = (square, everything, paced, told)
 
 
 @pytest.fixture
 def swarm(emulator):
     """A connection and a runtime for each agent, over resources made here."""
     settings = replace(
-        settings_from_environment(), stage="durable", account="000000000000", principal="me"
+        settings_from_environment(),
+        stage=f"durable-{token_hex(2)}",
+        account="000000000000",
+        principal="me",
     )
     get = client_factory(settings)
     ports = backends(settings, ThreadedCaller(get), AsyncRunner())
@@ -175,3 +189,37 @@ async def test_a_task_waits_for_children_people_and_time(swarm):
 
     await work_until(swarm, all_ended)
     assert time.monotonic() - start > 3
+
+
+async def test_signals_reach_a_task_before_and_while_it_waits(swarm):
+    connection, _, log = swarm
+    [task] = await submit(connection, "told", [Request(arguments={})])
+    task_id = task.task_id
+    await send(connection, task_id, "number", 1, idempotency_key="1")
+    await send(connection, task_id, "number", 1, idempotency_key="1")
+
+    async def waits():
+        return (await view(connection, task_id)).record.received_topics == ["number"]
+
+    await work_until(swarm, waits)
+    assert (await view(connection, task_id)).record.exposed == {"received": 1}
+    assert await send(connection, task_id, "number", 2) is Status.WORKING
+
+    async def ended():
+        return (await view(connection, task_id)).status.terminal
+
+    await work_until(swarm, ended)
+    assert (await view(connection, task_id)).result() == [1, 2]
+    with pytest.raises(TaskEnded):
+        await send(connection, task_id, "number", 3)
+    assert "ERROR" not in log.getvalue()
+
+
+async def test_many_who_send_at_once_are_each_heard_once(swarm):
+    connection, _, _ = swarm
+    [task] = await submit(connection, "told", [Request(arguments={})])
+    await asyncio.gather(
+        *(send(connection, task.task_id, "other", n, idempotency_key=str(n)) for n in range(12))
+    )
+    answers = (await view(connection, task.task_id)).record.answers
+    assert sorted(one["value"] for one in answers.values()) == list(range(12))

@@ -84,6 +84,22 @@ def test_questions_are_answered_in_parts_and_late_answers_ignored(api):
     assert (late.status_code, late.json()["status"]) == (200, "completed")
 
 
+def test_a_signal_reaches_a_task_until_it_has_ended(api):
+    task_id = api.submit("orchestrate", width=1)
+    api.until(task_id, "input_required")
+    path = f"/tasks/{task_id}/signals"
+    signal = {"topic": "go", "value": {"n": 1}, "idempotency_key": "first"}
+    for _ in range(2):
+        sent = api("POST", path, json=signal)
+        assert (sent.status_code, sent.json()["status"]) == (200, "input_required")
+    assert problem(api("POST", path, json={**signal, "value": 2}))["status"] == 409
+    assert problem(api("POST", path, json={"topic": "a#b", "value": 2}))["status"] == 422
+    assert problem(api("POST", path, json={"topic": "go"}))["status"] == 422
+    api("POST", f"/tasks/{task_id}/cancel")
+    late = problem(api("POST", path, json={"topic": "go", "value": 2}))
+    assert (late["status"], late["type"]) == (409, "urn:sqswarm:problem:task-ended")
+
+
 def test_a_task_is_cancelled(api):
     task_id = api(
         "POST", "/tasks", json={"agent": "echo", "arguments": {"text": "x"}, "delay": 600}

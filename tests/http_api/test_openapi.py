@@ -63,6 +63,7 @@ def test_every_route_is_told(document):
         ("/tasks/{task_id}", "get"),
         ("/tasks/{task_id}/cancel", "post"),
         ("/tasks/{task_id}/answers", "post"),
+        ("/tasks/{task_id}/signals", "post"),
         ("/events/{topic}", "post"),
         ("/agents", "get"),
     }
@@ -97,6 +98,10 @@ def test_every_answer_of_a_whole_story_fits_the_document(api, fits):
     while task["status"] == "working":
         task = call("GET", f"{path}?wait=10", one)
     key = next(iter(task["inputRequests"]))
+    signal = {"topic": "go", "value": [1], "idempotency_key": "1"}
+    for _ in range(2):
+        call("POST", f"{path}/signals", "/tasks/{task_id}/signals", json=signal)
+    call("POST", f"{path}/signals", "/tasks/{task_id}/signals", json={**signal, "value": 2})
     call("POST", f"{path}/answers", answers, json={key: {"approved": 1}})
     call("POST", f"{path}/answers", answers, json={key: {"approved": True}})
     call("GET", "/tasks?limit=20", "/tasks")
@@ -104,6 +109,8 @@ def test_every_answer_of_a_whole_story_fits_the_document(api, fits):
         pass
     assert json.dumps(task["result"])
     call("POST", f"{path}/cancel", cancel)
+    late = {"topic": "go", "value": 1}
+    call("POST", f"{path}/signals", "/tasks/{task_id}/signals", json=late)
     call("POST", "/events/words", "/events/{topic}", json={"text": "x"})
     call("POST", "/events/nothing", "/events/{topic}", json={"text": "x"})
     call("POST", "/tasks", json={"agent": "nobody"})

@@ -12,6 +12,7 @@ from unittest.mock import patch
 import simulation.deployer
 import sqswarm.dispatcher.lifecycle.completion
 import sqswarm.dispatcher.lifecycle.redrive
+import sqswarm.dispatcher.lifecycle.send
 import sqswarm.dispatcher.lifecycle.sweep
 import sqswarm.dispatcher.submit
 import sqswarm.schemas.protocol.run
@@ -33,6 +34,7 @@ from sqswarm.schemas.agent_spec import AgentSpec
 from sqswarm.schemas.errors import NotStorable, PoisonMessage
 from sqswarm.schemas.ids import new_task_id
 from sqswarm.schemas.message import Message
+from sqswarm.schemas.signal import is_signal, signal_key
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.writes import (
     Absent,
@@ -687,4 +689,85 @@ def no_second_look_at_what_was_parked_late():
 @mutation(workload="deploys")
 def looks_at_parked_tasks_without_end():
     with patch.object(sqswarm.dispatcher.lifecycle.sweep, "is_worth_another_try", lambda **_: True):
+        yield
+
+
+@mutation(workload="signals")
+def a_wait_that_overlooks_what_was_sent_meanwhile():
+    """A value that comes between the run's look and its wait wakes nobody."""
+
+    def overlooks(write):
+        when = (c for c in write.when if getattr(c, "name", "") != "given")
+        return replace(write, when=tuple(when))
+
+    with changed_operation("ask", overlooks):
+        yield
+
+
+@mutation(workload="signals")
+def a_signal_over_another_of_the_same_time():
+    def overlooks(write):
+        when = (c for c in write.when if getattr(c, "name", "") != "given")
+        return replace(write, when=tuple(when))
+
+    with changed_operation("answer", overlooks):
+        yield
+
+
+@mutation(workload="signals")
+def a_signal_that_is_sent_twice_where_nobody_said_thanks():
+    with patch.object(sqswarm.dispatcher.lifecycle.send, "_sent", lambda *_: None):
+        yield
+
+
+@mutation(workload="signals")
+def a_signal_whose_place_is_the_last():
+    """The newest value of a topic is put before the others."""
+    real = sqswarm.dispatcher.lifecycle.send.free_key
+
+    def free_key(answers, topic):
+        free = real(answers, topic)
+        return free if signal_key(f"{topic}#3") in answers else signal_key(f"{topic}#3")
+
+    with patch.object(sqswarm.dispatcher.lifecycle.send, "free_key", free_key):
+        yield
+
+
+@mutation(workload="signals")
+def a_signal_that_wakes_nobody():
+    """It is kept, and the task waits on."""
+    real = protocol.answer
+
+    def answer(record, answers, **given):
+        if any(map(is_signal, answers)) and any("id" in one for one in answers.values()):
+            record = replace(record, asks={}, receives={})
+        write = real(record, answers, **given)
+        return replace(write, when=tuple(c for c in write.when if c != Missing("open")))
+
+    with patch.object(protocol, "answer", answer):
+        yield
+
+
+@mutation(workload="signals")
+def a_run_that_goes_on_with_what_came_without_the_sweep_entry():
+    with changed_operation("receive", lambda w: without(w, "due_at", "due_shard")):
+        yield
+
+
+@mutation(workload="signals")
+def a_task_that_receives_and_that_workers_take():
+    """What waits for a signal is acquired like one that is free."""
+    standing = sqswarm.workers.runtime.decide.standing
+
+    def stands(record, **given):
+        if record.phase == "receiving":
+            record = replace(record, phase="run")
+        return standing(record, **given)
+
+    real = sqswarm.schemas.protocol.run.AWAKE
+    awake = tuple(one for one in real if one.value != "receiving")
+    with (
+        patch.object(sqswarm.schemas.protocol.run, "AWAKE", awake),
+        patch.object(sqswarm.workers.runtime.decide, "standing", stands),
+    ):
         yield

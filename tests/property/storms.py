@@ -6,12 +6,20 @@ from hypothesis import strategies as st
 
 from simulation.fault_plan import Accident, Aim, Fault, FaultPlan, Misfortune, Mishap, Order
 from simulation.scripts import child
-from simulation.workload import ASKS, DEADLY, OPERATIONS, SIMPLE, WAITS, poison_for
+from simulation.workload import (
+    ASKS,
+    DEADLY,
+    OPERATIONS,
+    RECEIVES,
+    SIMPLE,
+    WAITS,
+    poison_for,
+)
 
 AGENTS = st.sampled_from(["standard", "durable", "container", "lean"])
 sizes = st.sampled_from([0.0, 0.2, 0.4, 0.7, 1.0])
 simple = st.sampled_from(list(dict.fromkeys(SIMPLE + DEADLY)))
-pieces = st.one_of(simple, st.sampled_from(WAITS + ASKS))
+pieces = st.one_of(simple, st.sampled_from(WAITS + ASKS + RECEIVES))
 
 
 @st.composite

@@ -235,6 +235,7 @@ class Actors(Watcher):
     pollers: dict[str, Poller] = field(default_factory=dict)
     housekeeping: Housekeeping
     on_ask: Callable[[str], None] = lambda _: None
+    on_record: Callable[[str], None] = lambda _: None
 
     @classmethod
     def of(cls, world: World) -> Actors:
@@ -263,6 +264,10 @@ class Actors(Watcher):
     def asked(self, task_id: str) -> None:
         """Let people know."""
         self.on_ask(task_id)
+
+    def recorded(self, task_id: str) -> None:
+        """Let senders know."""
+        self.on_record(task_id)
 
     def process_ended(self, process: Process) -> None:
         """Free what the process had."""

@@ -8,6 +8,8 @@
 - `sleep:s`: sleeps s seconds without a worker
 - `ask`, `ask:2`, `ask:3`, `ask:late`, `ask:never`: asks a person; several things at a time; with
   a time-out that the answer may miss; with one that nobody meets
+- `receive:1`, `receive:3`, `receive:late`: receives what is sent to the piece's own topic; with a
+  time-out that a sender may miss
 - `children a(piece, …) b(piece, …)`: runs child tasks of the agents a and b
 - `both a(piece, …)`: runs a child task and asks a person at the same time
 
@@ -74,8 +76,8 @@ async def _piece(ctx: TaskContext, number: int, script: list[str]) -> Any:
             return await _step(ctx, number, fails=bool(detail))
         case "sleep":
             await ctx.sleep(int(detail))
-        case "ask":
-            return await _ask(ctx, number, detail)
+        case "ask" | "receive":
+            return await (_ask if kind == "ask" else _receive)(ctx, number, detail)
         case "children":
             tasks = _children(ctx, rest)
             return [_of(r) for r in await ctx.gather(*tasks, return_exceptions=True)]
@@ -127,6 +129,18 @@ async def _ask(ctx: TaskContext, number: int, detail: str) -> Any:
             except AskTimedOut:
                 return "timed out"
     return await ctx.ask(f"ask{number}", "?", str)
+
+
+def topic_of(number: int) -> str:
+    """Return what a piece of a script receives from."""
+    return f"topic{number}"
+
+
+async def _receive(ctx: TaskContext, number: int, detail: str) -> Any:
+    topic = topic_of(number)
+    if detail == "late":
+        return await ctx.receive(topic, str, timeout=90, on_timeout="default")
+    return [await ctx.receive(topic, str) for _ in range(int(detail))]
 
 
 def _children(ctx: TaskContext, text: str) -> list[Any]:

@@ -51,12 +51,11 @@ def fits(piece: str, got: Any) -> bool:
             return bool(got == ("caught" if detail else "step"))
         case "ask" if detail in {"2", "3"}:
             return bool(got == [ANSWER] * int(detail))
-        case "ask" if detail == "late":
-            return got in {ANSWER, "default"}
-        case "ask" if detail == "never":
-            return bool(got == "timed out")
         case "ask":
-            return bool(got == ANSWER)
+            late = {"late": {ANSWER, "default"}, "never": {"timed out"}}
+            return got in late.get(detail, {ANSWER})
+        case "receive":
+            return isinstance(got, str if detail == "late" else list)
         case "children":
             scripts = [script for _, script in children_of(rest)]
             return len(got) == len(scripts) and all(map(_child_fits, scripts, got))

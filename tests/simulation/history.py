@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqswarm.schemas.json import loads
-from sqswarm.schemas.lifecycle import TERMINAL, TRANSITIONS, Phase, Status
+from sqswarm.schemas.lifecycle import ASIDE, TERMINAL, TRANSITIONS, Phase, Status
+from sqswarm.schemas.signal import is_signal, topic_of
 from sqswarm.schemas.writes import Item
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ _FINAL = ("status", "result", "result_ref", "error", "v", "phase", "attempt")
 _SKEWED_MS = 4000
 """Two clocks, each up to two seconds wrong."""
 _UNDER_THE_LEASE = (
-    *("settle", "fail", "plan", "sleep", "ask", "park"),
+    *("settle", "fail", "plan", "sleep", "ask", "receive", "park"),
     *("renew", "release", "progress", "record step"),
 )
 _NEXT = {(before, after) for (before, _), after in TRANSITIONS.items()}
@@ -68,6 +69,8 @@ class History:
     fires: int = 0
     orphans: tuple[float, tuple[str, ...]] | None = None
     """When it was cancelled while it waited for children, and for which."""
+    signals: dict[str, list[str]] = field(default_factory=dict)
+    """What was recorded as sent, by topic, in the order in which it was."""
     wrongs: list[tuple[str, str]] = field(default_factory=list)
     _parked: set[str] = field(default_factory=set)
     _met: dict[int, int] = field(default_factory=dict)
@@ -151,16 +154,16 @@ class History:
             self.settled_by = after["v"]
         if old is not None and old is not new and (old, new) not in _NEXT:
             self.wrong("result-written-once", f"{old} became {new}")
+        self._given(before or {}, after)
         if before is not None:
             self._waited(before, after)
 
     def _waited(self, before: Item, after: Item) -> None:
         was, now = before["phase"], after["phase"]
-        parked = before["status"] == "working" and after["status"] == "input_required"
+        parked = _is_put_to_wait(before, after)
         if was != now:
             self.plans += now == Phase.WAITING
             self.fires += now == Phase.CHILDREN_DONE
-            parked = parked or now in {Phase.WAITING, Phase.SLEEPING, Phase.PARKED}
             if now == Phase.PARKED:
                 self.parks += 1
                 if after["attempt"] != before["attempt"] - 1:
@@ -174,10 +177,24 @@ class History:
             if before["v"] in self._parked:
                 self.wrong("suspends-once", "a run was put to wait that had waited before")
             self._parked.add(before["v"])
+
+    def _given(self, before: Item, after: Item) -> None:
         if before.get("answers") != after.get("answers"):
             old, new = (loads(item.get("answers", "{}")) for item in (before, after))
             if any(new.get(key) != said for key, said in old.items()):
                 self.wrong("answers-stay", "a recorded answer was lost or replaced")
+            for key in (key for key in new if key not in old):
+                if is_signal(key) and "value" in new[key] and "id" in new[key]:
+                    self.signals.setdefault(topic_of(key), []).append(new[key]["value"])
+
+
+def _is_put_to_wait(before: Item, after: Item) -> bool:
+    """Tell whether a run ended in a wait; what it would wait for may have come by then."""
+    if before["status"] != "working":
+        return False
+    aside = before["phase"] != after["phase"] and after["phase"] in ASIDE
+    gone_on = after["phase"] == "run" and before.get("waits") != after.get("waits")
+    return aside or gone_on or after["status"] == "input_required"
 
 
 def _is_given_back(before: Item | None, after: Item) -> bool:
@@ -186,7 +203,7 @@ def _is_given_back(before: Item | None, after: Item) -> bool:
 
 def _given_back(kind: str, after: Item) -> str:
     """Return how a lease was given back."""
-    if kind in {"plan", "sleep", "ask"}:
+    if kind in {"plan", "sleep", "ask", "receive"}:
         return "suspended"
     if kind == "park":
         return "parked"

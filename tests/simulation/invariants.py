@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from simulation.agents import AGENTS, MAX_ATTEMPTS
+from simulation.agents import AGENTS, MAX_ATTEMPTS, topic_of
 from simulation.complete_history import incomplete
 from simulation.expected import expected
 from simulation.history import Execution, History
@@ -21,6 +21,7 @@ from sqswarm.schemas.json import loads
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.message import decode
 from sqswarm.schemas.protocol.run import LISTED
+from sqswarm.schemas.results import WRAPPED_KEY
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.writes import Item
 
@@ -205,6 +206,28 @@ def answers_stay(seen: Observation) -> Iterator[Violation]:
     yield from _wrongs(seen, "answers-stay")
 
 
+def signals_arrive_once(seen: Observation) -> Iterator[Violation]:
+    """What is sent is recorded once, and received in that order; what was thanked for is there."""
+    for history, item in seen.histories():
+        what = ""
+        for topic, values in history.signals.items():
+            if len(set(values)) < len(values):
+                what = f"{topic} has {values}: one was recorded twice"
+        if item["status"] == "completed" and "arguments" in item and "result" in item:
+            script = loads(item["arguments"])["script"]
+            results = loads(item["result"])[WRAPPED_KEY]
+            for number, (piece, got) in enumerate(zip(script, results, strict=True)):
+                sent = history.signals.get(topic_of(number), [])
+                if piece.startswith("receive:") and got not in (sent, "default", *sent[:1]):
+                    what = f"{piece} number {number} gave {got}, and sent was {sent}"
+        if what:
+            yield Violation(invariant="signals-arrive-once", task_id=history.task_id, what=what)
+    for one in seen.senders.accepted:
+        if one.value not in seen.world.history(one.task_id).signals.get(one.topic, []):
+            what = f"{one.value!r} was thanked for, and is not there"
+            yield Violation(invariant="signals-arrive-once", task_id=one.task_id, what=what)
+
+
 def cancel_keeps_its_word(seen: Observation) -> Iterator[Violation]:
     """A task stays what cancel said that it had ended as."""
     for task_id, said in seen.callers.ended:
@@ -374,6 +397,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     joins_fire_once,
     suspends_once,
     answers_stay,
+    signals_arrive_once,
     cancel_keeps_its_word,
     cancel_reaches_children,
     redriven_once,

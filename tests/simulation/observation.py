@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from simulation.agents import AGENTS
 from simulation.callers import Callers
 from simulation.history import History
+from simulation.senders import Senders
 from simulation.world import CATALOGUE, NAMES, World
 from sqswarm.backends.runner import BlockingRunner, run_straight
 from sqswarm.dispatcher.connection import Connection
@@ -27,6 +28,7 @@ class Observation:
 
     world: World
     callers: Callers
+    senders: Senders
     quiet: bool
 
     @property

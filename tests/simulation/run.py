@@ -12,6 +12,7 @@ from simulation.deployer import Deployer
 from simulation.fault_plan import Deploy, FaultPlan
 from simulation.invariants import INVARIANTS, Violation
 from simulation.observation import Observation
+from simulation.senders import Senders
 from simulation.world import World
 
 LONGEST_S = 90 * 86_400.0
@@ -79,13 +80,15 @@ def simulate(fault_plan: FaultPlan) -> Report:
         actors = Actors.of(world)
         callers = Callers(world)
         actors.on_ask = callers.asked
+        senders = Senders(world)
+        actors.on_record = senders.recorded
         callers.begin()
         deployer = Deployer(world)
         deployer.begin()
         if fault_plan.deploys:
             _deploy_until_all_fits(world, deployer)
         quiet = _run(world, LONGEST_S)
-        seen = Observation(world=world, callers=callers, quiet=quiet)
+        seen = Observation(world=world, callers=callers, senders=senders, quiet=quiet)
         violations = tuple(violation for invariant in INVARIANTS for violation in invariant(seen))
         world.close()
     finally:

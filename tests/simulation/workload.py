@@ -14,6 +14,7 @@ SIMPLE = ("ok", "ok", "slow", "long", "raise:1", "raise:2", "raise:99", "fail", 
 DEADLY = ("die:1", "die:2", "die:99")
 WAITS = ("step", "step", "step:caught", "sleep:40", "sleep:5000")
 ASKS = ("ask", "ask:2", "ask:3", "ask:late", "ask:never")
+RECEIVES = ("receive:1", "receive:1", "receive:3", "receive:late")
 _POISONED = (
     '{"jsonrpc": "2.0", "id": "%s", "method": "tools/call", "params": {"name": "AGENT",'
     ' "arguments": {"script": %s}, "_meta": {"dev.sqswarm/principal": "me"%s}}}'
@@ -58,6 +59,8 @@ OPERATIONS = (
     "plan",
     "sleep",
     "ask",
+    "receive",
+    "signal",
     "park",
     "resume",
     "answer",
@@ -215,6 +218,33 @@ WORKLOADS: Mapping[str, Workload] = {
         quick=0.05,
         deep=(0.6, 0.3),
         deploys=(1, 2, 2, 3),
+    ),
+    # Values that are sent into tasks before they are asked for, meanwhile, and too late.
+    "signals": Workload(
+        faults=_CRASHES
+        | {
+            Fault.ANSWER_LOST: 3,
+            Fault.LATE: 3,
+            Fault.REPEATED: 2,
+            Fault.ECHOED: 3,
+            Fault.PAUSED: 1,
+        },
+        rates=(0.0, 0.02, 0.1),
+        aims=(
+            *("receive", "receive", "signal", "signal", "answer", "answer"),
+            *("ask", "plan", "settle", "acquire", "cancel"),
+        ),
+        aimed=(1, 2, 3),
+        cancels=0.15,
+        redrives=0.1,
+        orders=(1, 1, 2),
+        agents=("standard", "durable", "container"),
+        simple=("ok", "slow", "slow", "raise:1", "long"),
+        waits=(*RECEIVES, "step", "sleep:40"),
+        asks=(*RECEIVES, "ask"),
+        quick=0.05,
+        breaks=0.6,
+        deep=(0.2, 0.1),
     ),
     # Nothing goes wrong but what somebody sends: whatever else happens here, it has done.
     "poison": Workload(

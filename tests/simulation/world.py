@@ -49,6 +49,9 @@ class Watcher:
     def asked(self, task_id: str) -> None:
         """A task asks people something."""
 
+    def recorded(self, task_id: str) -> None:
+        """A task that works has a record."""
+
     def process_ended(self, process: Process) -> None:
         """A process died."""
 
@@ -159,19 +162,25 @@ class World:
             kind = "hand back"
         history.leased(self.writer, kind, before, after)
         history.changed(before, after, at_s=self.loop.now)
-        due_at = after.get("due_at")
-        if due_at is not None and (before is None or before.get("due_at") != due_at):
-            self.watcher.due_at(due_at)
-        if after["status"] == Status.INPUT_REQUIRED and (
-            before is None or before["status"] != Status.INPUT_REQUIRED
-        ):
-            self.watcher.asked(history.task_id)
+        self._tell(history.task_id, before, after)
         if before is None or before["phase"] != Phase.WAITING:
             return
         if after["phase"] == Phase.CHILDREN_DONE:
             self._joined(history, before)
         if after["status"] == Status.CANCELLED and before["status"] != Status.CANCELLED:
             history.orphans = (self.loop.now, tuple(_pending(history.task_id, before)))
+
+    def _tell(self, task_id: str, before: Item | None, after: Item) -> None:
+        """Tell the actors what a write has brought about."""
+        if before is None and after["status"] == Status.WORKING:
+            self.watcher.recorded(task_id)
+        due_at = after.get("due_at")
+        if due_at is not None and (before is None or before.get("due_at") != due_at):
+            self.watcher.due_at(due_at)
+        if after["status"] == Status.INPUT_REQUIRED and (
+            before is None or before["status"] != Status.INPUT_REQUIRED
+        ):
+            self.watcher.asked(task_id)
 
     def _joined(self, history: History, before: Item) -> None:
         plan = plan_entry(before.get("waits"))

@@ -86,6 +86,10 @@ def kind_of(write):  # noqa: C901, PLR0912 - a table
         return "answer"
     if status == "input_required":
         return "ask"
+    if phase in {"receiving", "run"} and "waits" in sets:
+        return "receive"
+    if "state" in sets:
+        return "expose"
     if phase == "sleeping" and "waits" in sets:
         return "sleep"
     if "wake_at" in sets and phase == "run":

@@ -8,6 +8,8 @@ from sqswarm.dispatcher.lifecycle.answer import DECLINED_KEY, VALUE_KEY
 from sqswarm.schemas.errors import AskDeclined, AskTimedOut
 from sqswarm.schemas.json import JsonObject, dumps, name_fault, size_bytes
 from sqswarm.schemas.results import object_schema
+from sqswarm.schemas.signal import is_signal, numbered
+from sqswarm.schemas.value import dataclass
 from sqswarm.workers.durable.journal import Journal, taken_otherwise
 from sqswarm.workers.durable.journal_entry import ask_name
 from sqswarm.workers.runtime.outcome import AskWait, Fail
@@ -44,33 +46,60 @@ async def run_ask(
     if name_fault(key) or "#" in key:
         reason = f"a question's key is a short name without '#', not {key[:100]!r}"
         raise Fail(reason, type="InvalidAsk")
-    uses = journal.number(ask_name(key))
-    name = key if uses == 0 else f"{key}#{uses + 1}"
+    name = numbered(key, journal.number(ask_name(key)) + 1)
     adapter = TypeAdapter(model)
+    asked = {"message": message, **form(journal, adapter, timeout_s, on_timeout)}
+    answered = await wait_for(journal, name, ask_name(name), asked)
+    if answered.given.get("timedOut"):
+        raise AskTimedOut(name)
+    if answered.given.get(DECLINED_KEY):
+        raise AskDeclined(name)
+    return await answered.value(journal, adapter)
+
+
+async def run_form(journal: Journal, key: str, message: str, schema: JsonObject) -> Any:
+    """Return the answer to a question whose form is somebody else's JSON schema, or suspend."""
+    asked = {"message": message, "schema": schema}
+    return (await wait_for(journal, key, ask_name(key), asked)).given[VALUE_KEY]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """What came: an answer, a value that was sent, or nothing in time.
+
+    `fits` tells whether it fitted what was waited for when it came.
+    """
+
+    name: str
+    position: int
+    given: JsonObject
+    fits: bool
+
+    async def value(self, journal: Journal, adapter: Any) -> Any:
+        """Return the value; a task whose recorded one does not fit the code of today is parked."""
+        try:
+            return adapter.validate_python(self.given[VALUE_KEY])
+        except ValueError as error:
+            if not self.fits or _fits_form(adapter, self.given[VALUE_KEY]):
+                raise  # the agent's own validators say more than its form: it may ask again
+            await journal.misfits(taken_otherwise(self.position, self.name, error))
+
+
+async def wait_for(journal: Journal, key: str, name: str, asked: JsonObject) -> Answered:
+    """Return what came under `key`, or suspend until something does, or its time is over.
+
+    A question is answered where it is recorded that it was asked; a value may have been sent
+    before.
+    """
     record = journal.lease.record
     answers = record.answers if record else {}
-    async with journal.operation([ask_name(name)]) as (operation, found):
-        given = answers.get(name) if ask_name(name) in found else None
+    async with journal.operation([name]) as (operation, found):
+        given = answers.get(key) if name in found or is_signal(key) else None
         if given is None:
-            asked = _asked(message, adapter)
-            if timeout_s is not None:
-                asked["timeoutAt"] = journal.worker.now_ms() + round(1000 * timeout_s)
-                if on_timeout is not RAISE:
-                    asked["default"] = adapter.dump_python(
-                        adapter.validate_python(on_timeout), mode="json"
-                    )
-            await journal.suspend(operation, [AskWait(name=name, asked=_storable(asked))])
-        if given.get("timedOut"):
-            raise AskTimedOut(name)
-        if given.get(DECLINED_KEY):
-            raise AskDeclined(name)
-        try:
-            return adapter.validate_python(given[VALUE_KEY])
-        except ValueError as error:
-            if _fits_form(adapter, given[VALUE_KEY]):
-                raise  # the agent's own validators say more than its form: it may ask again
-            position = found[ask_name(name)].position
-            await journal.misfits(taken_otherwise(position, ask_name(name), error))
+            await journal.suspend(operation, [AskWait(name=key, asked=_storable(asked))])
+        position = found[name].position if name in found else operation.position
+        fits = not is_signal(key) or bool(given.get("fits"))
+    return Answered(name=name, position=position, given=given, fits=fits)
 
 
 def _fits_form(adapter: Any, value: Any) -> bool:
@@ -78,18 +107,6 @@ def _fits_form(adapter: Any, value: Any) -> bool:
     from jsonschema import Draft202012Validator
 
     return bool(Draft202012Validator(adapter.json_schema()).is_valid(value))
-
-
-async def run_form(journal: Journal, key: str, message: str, schema: JsonObject) -> Any:
-    """Return the answer to a question whose form is somebody else's JSON schema, or suspend."""
-    record = journal.lease.record
-    answers = record.answers if record else {}
-    async with journal.operation([ask_name(key)]) as (operation, found):
-        given = answers.get(key) if ask_name(key) in found else None
-        if given is None:
-            asked = {"message": message, "schema": schema}
-            await journal.suspend(operation, [AskWait(name=key, asked=_storable(asked))])
-    return given[VALUE_KEY]
 
 
 def _storable(asked: JsonObject) -> JsonObject:
@@ -105,7 +122,16 @@ def _storable(asked: JsonObject) -> JsonObject:
     return asked
 
 
-def _asked(message: str, adapter: Any) -> JsonObject:
+def form(journal: Journal, adapter: Any, timeout_s: float | None, on_timeout: Any) -> JsonObject:
+    """Return what is waited for: an object's JSON schema, when its time is over, and what then.
+
+    `wrapped`: the value itself is no object.
+    """
     schema, wrapped = object_schema(adapter.json_schema(), VALUE_KEY)
-    asked = {"message": message, "schema": schema}
-    return {**asked, "wrapped": True} if wrapped else asked
+    asked: JsonObject = {"schema": schema, "wrapped": True} if wrapped else {"schema": schema}
+    if timeout_s is not None:
+        asked["timeoutAt"] = journal.worker.now_ms() + round(1000 * timeout_s)
+        if on_timeout is not RAISE:
+            default = adapter.validate_python(on_timeout)
+            asked["default"] = adapter.dump_python(default, mode="json")
+    return asked

@@ -61,6 +61,16 @@ class TaskContext:
         if self.report is not None:
             await self.report(fraction, message)
 
+    async def expose(self, state: Any) -> None:
+        """Show `state` to who asks for it: `task.state()`, while the task runs or waits, and after.
+
+        JSON, or a model, of up to 4 KB; the last one counts. One table write a call, none for what
+        is shown already. Raises LeaseLost and AttemptCancelled as `progress` does.
+        """
+        from sqswarm.workers.durable.expose import run_expose
+
+        await run_expose(self._recorded("a state"), state)
+
     async def cancelled(self) -> bool:
         """Tell whether the task was cancelled: then stop, and return anything.
 
@@ -312,6 +322,33 @@ class TaskContext:
             self._recorded(f"question {key!r}"),
             key,
             message,
+            model,
+            timeout_s=timeout,
+            on_timeout=RAISE if on_timeout is _RAISE else on_timeout,
+        )
+
+    async def receive(
+        self,
+        topic: str,
+        model: Any = Any,
+        /,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - the sender's time, not a coroutine's
+        on_timeout: Any = _RAISE,
+    ) -> Any:
+        """Return the next value that is sent to `topic` of this task, as a value of `model`.
+
+        `task.send(topic, value)` sends one. Values of a topic come in the order in which they were
+        sent, each once; those sent before the task asks are kept. Until one comes the task waits
+        without a worker. After `timeout` seconds `on_timeout` is the value, or ReceiveTimedOut is
+        raised where there is none.
+        """
+        from sqswarm.workers.durable.ask import RAISE
+        from sqswarm.workers.durable.receive import run_receive
+
+        return await run_receive(
+            self._recorded(f"a signal of {topic!r}"),
+            topic,
             model,
             timeout_s=timeout,
             on_timeout=RAISE if on_timeout is _RAISE else on_timeout,

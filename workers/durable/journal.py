@@ -90,6 +90,8 @@ class Journal(Quiescence):
         self._waits: list[Wait] = []
         self._at = Place(position=0, alone=True)
         self._looked_ms = 0
+        self.exposed = lease.record.state if lease.record else None
+        """What the agent has shown last, as it is recorded."""
         self._cancelled = False
 
     def left_thread(self) -> None:
@@ -179,6 +181,10 @@ class Journal(Quiescence):
     def failed_steps(self) -> tuple[str, ...]:
         """Return the steps that have failed in this run and that it has not gone on past."""
         return tuple(one.name for one in self._failures)
+
+    async def replays(self) -> bool:
+        """Tell whether this run has not yet met all that earlier ones have recorded."""
+        return bool((await self._load()).keys() - self._met)
 
     def failed(self, failure: Failure) -> None:
         """Remember a step's failure: whatever the run records after it records it too."""

@@ -6,6 +6,7 @@ from sqswarm.schemas.journal import PATCH, REUSED_OF, entries
 from sqswarm.schemas.json import JsonObject, loads
 from sqswarm.schemas.payload import Payload
 from sqswarm.schemas.protocol import PATCH_PREFIX, STEP_PREFIX, Lease
+from sqswarm.schemas.signal import name_of
 from sqswarm.schemas.value import dataclass
 from sqswarm.schemas.writes import Item
 from sqswarm.workers.runtime.worker_context import WorkerContext
@@ -50,6 +51,8 @@ async def read_past(worker: WorkerContext, lease: Lease) -> dict[str, JournalEnt
                     found[child_name(child["key"])] = JournalEntry(**place, of=of)
             case "sleep":
                 found[sleep_name(entry["name"])] = JournalEntry(**place, until_ms=entry["until"])
+            case "receive":
+                found[receive_name(name_of(entry["name"]))] = JournalEntry(**place)
             case _:
                 found[ask_name(entry["name"])] = JournalEntry(**place)
     return found
@@ -86,6 +89,11 @@ def sleep_name(name: str) -> str:
 def ask_name(name: str) -> str:
     """Return a question's name in the journal."""
     return f"ask {name}"
+
+
+def receive_name(name: str) -> str:
+    """Return the name in the journal of what waits for a signal."""
+    return f"receive {name}"
 
 
 def _step(item: Item) -> JournalEntry:

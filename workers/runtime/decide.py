@@ -31,7 +31,7 @@ class Standing(Enum):
     ENDED = "ended"
     """It has its result: repeat the completions it may still owe, then delete the message."""
     AWAITING_INPUT = "awaiting input"
-    """It waits for people; its message comes back when they answer: delete this one."""
+    """It waits for people, or what is sent; its message comes back with it: delete this one."""
     WAITING = "waiting"
     """It waits for its children: see that they exist, try the join, delete this one."""
     ASLEEP = "asleep"
@@ -58,7 +58,7 @@ def standing(
     """
     if record.status.terminal:
         return Standing.ENDED, 0
-    if record.status is Status.INPUT_REQUIRED:
+    if record.status is Status.INPUT_REQUIRED or record.phase is Phase.RECEIVING:
         return Standing.AWAITING_INPUT, 0
     if record.phase is Phase.WAITING:
         return Standing.WAITING, 0

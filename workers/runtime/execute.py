@@ -16,6 +16,7 @@ from sqswarm.schemas.errors import (
     ChildFailed,
     InvalidReturn,
     LeaseLost,
+    ReceiveTimedOut,
     RemoteFailed,
     SecretNotFound,
     StepFailed,
@@ -216,6 +217,7 @@ def _meant(error: Exception) -> Broke | Failed | None:
             ChildFailed()
             | RemoteFailed()
             | AskTimedOut()
+            | ReceiveTimedOut()
             | AskDeclined()
             | UsageError()
             | SecretNotFound()

@@ -82,7 +82,10 @@ class ChildrenWait:
 
 @dataclass(frozen=True, kw_only=True)
 class AskWait:
-    """The agent waits for a person. `asked` is what the record keeps of the question."""
+    """The agent waits for a person, or for a signal, whose key is its `name`.
+
+    `asked` is what the record keeps of that.
+    """
 
     name: str
     asked: JsonObject

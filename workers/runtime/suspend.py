@@ -6,6 +6,7 @@ from sqswarm.backends.ports.bus import DELAY_LIMIT_S
 from sqswarm.backends.redact import hide_all
 from sqswarm.dispatcher.connection import DUE_GRACE_MS
 from sqswarm.schemas import protocol
+from sqswarm.schemas.ids import new_version
 from sqswarm.schemas.journal import (
     PLAN_INLINE_LIMIT_BYTES,
     Place,
@@ -17,10 +18,12 @@ from sqswarm.schemas.journal import (
     with_sleep,
 )
 from sqswarm.schemas.json import size_bytes
+from sqswarm.schemas.lifecycle import ASIDE, Status
 from sqswarm.schemas.payload import payload_key
 from sqswarm.schemas.protocol import Lease
+from sqswarm.schemas.signal import is_signal
 from sqswarm.schemas.task import TaskRecord
-from sqswarm.schemas.writes import Applied, Item, Set, Write
+from sqswarm.schemas.writes import Applied, Item, Set, Write, WriteOutcome
 from sqswarm.workers.runtime import decide
 from sqswarm.workers.runtime.acquire import Disposition
 from sqswarm.workers.runtime.completion import Ended, run_completion
@@ -50,10 +53,13 @@ async def suspend(worker: WorkerContext, job: Job, lease: Lease, decision: Suspe
     if children:
         write = await _plan(worker, lease, waits, list(children.values()), decision.at)
     elif asks:
-        write = _ask(worker, lease, waits, list(asks.values()), decision.at)
+        write = _ask(worker, lease, waits, list(asks.values()), decision.at, seen=lease.record)
     else:
         write = _sleep(worker, lease, waits, sleeps, decision.at)
     outcome = await worker.store.write(write)
+    while asks and (meanwhile := _sent_meanwhile(outcome, lease, write)) is not None:
+        write = _ask(worker, lease, waits, list(asks.values()), decision.at, seen=meanwhile)
+        outcome = await worker.store.write(write)
     item = outcome.item
     if item is None or not (isinstance(outcome, Applied) or _is_ours(item, write, lease)):
         worker.log.warning("suspend.refused", task_id=job.task_id)
@@ -71,6 +77,10 @@ async def suspend(worker: WorkerContext, job: Job, lease: Lease, decision: Suspe
         from sqswarm.dispatcher.lifecycle.children import create_children
 
         await create_children(await worker.connection.with_catalogue(), record)
+    elif asks and not record.awaited:  # all of it had been sent by then
+        from sqswarm.dispatcher.lifecycle.republish import republish
+
+        await republish(await worker.connection.with_catalogue(), [record])
     elif not asks:
         await _set_timer(worker, record)
     return Disposition.DELETE
@@ -78,8 +88,18 @@ async def suspend(worker: WorkerContext, job: Job, lease: Lease, decision: Suspe
 
 def _is_ours(item: Item, write: Write, lease: Lease) -> bool:
     """Tell whether a refused wait stands there already: then its answer was lost."""
-    waits = next(c.value for c in write.changes if isinstance(c, Set) and c.name == "waits")
-    return item["v"] == lease.v and item.get("waits") == waits
+    sets = {c.name: c.value for c in write.changes if isinstance(c, Set)}
+    return item["v"] == sets.get("v", lease.v) and item.get("waits") == sets["waits"]
+
+
+def _sent_meanwhile(outcome: WriteOutcome, lease: Lease, write: Write) -> TaskRecord | None:
+    """Return the task as it stands where only what was sent to it kept it from waiting."""
+    item = outcome.item
+    if isinstance(outcome, Applied) or item is None or _is_ours(item, write, lease):
+        return None
+    record = TaskRecord.from_item(item)
+    runs = record.status is Status.WORKING and record.phase not in ASIDE and record.v == lease.v
+    return record if runs else None
 
 
 async def _plan(
@@ -108,14 +128,36 @@ async def _plan(
 
 
 def _ask(
-    worker: WorkerContext, lease: Lease, waits: str | None, asks: list[AskWait], place: Place
+    worker: WorkerContext,
+    lease: Lease,
+    waits: str | None,
+    asks: list[AskWait],
+    place: Place,
+    *,
+    seen: TaskRecord | None,
 ) -> Write:
-    asked = {wait.name: {**hide_all(wait.asked), "number": n} for n, wait in enumerate(asks)}
+    """Return what waits for the answers, and for the signals that a record as seen lacks."""
+    came = seen.answers if seen else {}
     now = worker.now_ms()
+    waits = with_asks(waits, [wait.name for wait in asks], at=place, now_ms=now)
+    given = seen.given if seen else 0
+    signals = any(is_signal(wait.name) for wait in asks)
+    asks = [wait for wait in asks if not (is_signal(wait.name) and wait.name in came)]
+    if not asks:
+        return protocol.receive(
+            lease,
+            waits=waits,
+            given=given,
+            v=new_version(worker.runner.random_bits),
+            now_ms=now,
+            due_at_ms=now + DUE_GRACE_MS,
+        )
+    asked = {wait.name: {**hide_all(wait.asked), "number": n} for n, wait in enumerate(asks)}
     return protocol.ask(
         lease,
-        waits=with_asks(waits, asked, at=place, now_ms=now),
+        waits=waits,
         asks=asked,
+        given=given if signals else None,
         now_ms=now,
         due_at_ms=min((a["timeoutAt"] for a in asked.values() if "timeoutAt" in a), default=None),
     )

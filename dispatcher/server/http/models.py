@@ -102,6 +102,21 @@ class Answers(RootModel[dict[str, Any]]):
     root: dict[str, Any] = Field(min_length=1)
 
 
+class Signal(BaseModel):
+    """A value for a task that runs or waits."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    topic: _Name = Field(min_length=1, description="What the task's agent receives.")
+    value: Any = Field(description="JSON of up to 32 KB.")
+    idempotency_key: _Name | None = Field(
+        default=None,
+        min_length=1,
+        max_length=255,
+        description="A repeat with the same key arrives once.",
+    )
+
+
 class Event(RootModel[dict[str, Any]]):
     """An event's payload: the arguments of every agent that subscribes to the topic."""
 
@@ -198,6 +213,10 @@ class Task(_Answer):
     input_requests: dict[str, Any] = Field(
         default_factory=dict, description="Open questions by key, as MCP elicitation requests."
     )
+    receives: list[str] = Field(
+        default_factory=list, description="Topics that it waits to be sent something under."
+    )
+    state: Any = Field(default=None, description="What its agent exposed last.")
     error: dict[str, Any] = Field(
         default_factory=dict, description="JSON-RPC error of a failed task."
     )

@@ -132,6 +132,17 @@ async def answer(call: Call) -> Response:
     return _task_response(await call.swarm.get(call.task_id))
 
 
+async def send(call: Call) -> Response:
+    """Send a value into a task, under a topic that its agent receives, now or later.
+
+    Repeated with the same idempotency key, it arrives once.
+    """
+    await call.swarm.send(
+        call.task_id, call.body.topic, call.body.value, idempotency_key=call.body.idempotency_key
+    )
+    return _task_response(await call.swarm.get(call.task_id))
+
+
 async def publish(call: Call) -> Response:
     """Publish an event: one task of each subscribed agent.
 
@@ -234,6 +245,14 @@ OPERATIONS = (
         body=models.Answers,
         answer=models.Task,
         refusals=(404, 413, 415, 422),
+    ),
+    Operation(
+        method="POST",
+        path="/tasks/{task_id}/signals",
+        act=send,
+        body=models.Signal,
+        answer=models.Task,
+        refusals=(404, 409, 413, 415, 422),
     ),
     Operation(
         method="POST",
