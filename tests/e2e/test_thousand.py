@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from aws_prices import PRICES
 from botocore.client import BaseClient
 
 from sqswarm.dispatcher.submit import Request
@@ -12,9 +13,6 @@ from sqswarm.dispatcher.submit import Request
 pytestmark = pytest.mark.localstack
 
 TASKS = 1000
-PRICES = {"sns": 0.50e-6, "sqs": 0.40e-6, "write units": 0.625e-6}
-"""Dollars a request or unit: us-east-1, on demand, November 2026. A publish counts per 64 KB; ten
-short tasks are less. SNS to SQS is free."""
 
 
 @pytest.fixture
