@@ -12,10 +12,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from hashlib import sha256
 from typing import Any
-
-from botocore.exceptions import ClientError
 
 from sqswarm.backends.aws.caller import ClientFactory
 from sqswarm.backends.aws.connect import client_factory, names_of
@@ -28,16 +27,17 @@ from sqswarm.infra.deployment.leftovers import remove_leftovers
 from sqswarm.infra.deployment.parked import operators_connection, resume_parked
 from sqswarm.infra.deployment.record import (
     Record,
+    as_deployed,
     object_exists,
     prune,
     read_object,
-    read_paused,
     read_record,
     write_object,
     write_record,
 )
 from sqswarm.infra.deployment.replay_check import check_replays
 from sqswarm.infra.deployment.stack import ResourceEvent, Stack, StackResource, Watch
+from sqswarm.infra.deployment.stacks import Stacks
 from sqswarm.infra.deployment.start_check import check_start
 from sqswarm.infra.plan import Plan, architecture
 from sqswarm.infra.requirements import Requirements, pinned
@@ -48,7 +48,6 @@ from sqswarm.infra.template.functions import CODE_KEY
 from sqswarm.infra.template.limits import INLINE_LIMIT_BYTES
 from sqswarm.schemas.catalogue import CATALOGUE_KEY, Catalogue
 from sqswarm.schemas.errors import DeployFailed, SwarmError
-from sqswarm.schemas.json import size_bytes
 from sqswarm.schemas.naming import Names
 from sqswarm.schemas.settings import Settings
 
@@ -96,12 +95,14 @@ def deploy(
     return _Deployer(settings, plan, reports or Reports(), force=force).run()
 
 
-def stack_of(settings: Settings, names: Names, clients: ClientFactory) -> Stack:
-    """Return the stage's stack, asked for as often as its endpoint can bear."""
+def stacks_of(settings: Settings, names: Names, clients: ClientFactory) -> Stacks:
+    """Return the stage's stacks, asked for as often as their endpoint can bear."""
     cloudformation = clients("cloudformation")
     if settings.local:
-        return Stack(cloudformation, names.stack, poll_s=POLL_LOCAL_S, settle_s=SETTLE_LOCAL_S)
-    return Stack(cloudformation, names.stack, poll_s=POLL_AWS_S)
+        make = partial(Stack, cloudformation, poll_s=POLL_LOCAL_S, settle_s=SETTLE_LOCAL_S)
+    else:
+        make = partial(Stack, cloudformation, poll_s=POLL_AWS_S)
+    return Stacks(make(names.stack), make)
 
 
 def bundle_of(plan: Plan, *, local: bool) -> Bundle:
@@ -138,10 +139,10 @@ class _Deployer:
         self._clients = client_factory(settings)
         self._settings = with_account(settings, self._clients)
         self._names = names_of(self._settings)
-        paused = read_paused(self._clients("s3"), self._names.bucket)
-        self._plan = plan = plan.pausing(paused)
+        self._plan = plan = as_deployed(plan, self._clients("s3"), self._names.bucket)
         self._topology: Topology = plan.topology(self._names)
-        self._stack = stack_of(settings, self._names, self._clients)
+        self._stacks = stacks_of(settings, self._names, self._clients)
+        self._stack = self._stacks.first
         self._bundle = bundle_of(plan, local=settings.local)
         old = read_object(self._clients("s3"), self._names.bucket, CATALOGUE_KEY)
         catalogue = plan.catalogue if old is None else plan.catalogue.after(Catalogue.load(old))
@@ -155,6 +156,8 @@ class _Deployer:
             code_key=self._bundle.key,
             stack_code_key=self._stack_code_key(old),
             catalogue=sha256(self._catalogue.dump().encode()).hexdigest(),
+            places=self._plan.rendered.places,
+            parts=tuple(sha256(part.encode()).hexdigest() for part in self._plan.parts),
         )
         if old == wanted:
             self._reports.step("nothing has changed: checking that all of it is there")
@@ -254,13 +257,24 @@ class _Deployer:
             write_object(s3, bucket, wanted.stack_code_key, self._bundle.archive())
 
     def _update_stack(self, wanted: Record, old: Record | None) -> None:
-        before = self._stack.resources()
+        before = self._stacks.resources()
+        watch = self._reports.resource
         self._reports.step(f"updating the stack {self._names.stack}")
-        template = self._stored(self._plan.template)
+        template = self._stored(self._plan.template, wanted.template)
         try:
-            self._stack.update(self._reports.resource, **self._request(template, wanted))
+            self._stack.update(watch, **self._request(template, wanted))
+            if self._plan.parts:
+                self._reports.step("updating the stacks of further agents")
+            further = zip(self._plan.parts, wanted.parts, strict=True)
+            self._stacks.update_further(
+                [
+                    self._request(self._stored(text, key), wanted, part=True)
+                    for text, key in further
+                ],
+                watch,
+            )
         except DeployFailed:
-            if self._settings.local:
+            if self._settings.local or self._plan.parts:  # AWS takes back the failed stack alone
                 self._roll_back(old)
             raise
         if self._settings.local:
@@ -296,23 +310,21 @@ class _Deployer:
         self._reports.step("taking back what was done")
         if self._settings.local:
             time.sleep(SETTLE_LOCAL_S)
-        before = self._stack.resources()
-        with suppress(DeployFailed, ClientError):
-            if old is None:
-                alone = render_bucket_alone(template_names(self._plan.stage))
-                self._stack.update(self._reports.resource, TemplateBody=alone)
-            else:
-                url = self._template_url(template_key(old.template))
-                request = self._request({"TemplateURL": url}, old)
-                self._stack.update(self._reports.resource, **request)
-            if self._settings.local:
-                self._remove(before)
-            return True
-        return False
+        before = self._stacks.resources()
+        if old is None:
+            alone = render_bucket_alone(template_names(self._plan.stage))
+            first, further = {"TemplateBody": alone}, []
+        else:
+            first = self._request(self._kept(old.template), old)
+            further = [self._request(self._kept(digest), old, part=True) for digest in old.parts]
+        taken_back = self._stacks.roll_back(first, further, self._reports.resource)
+        if taken_back and self._settings.local:
+            self._remove(before)
+        return taken_back
 
     def _remove(self, before: dict[str, StackResource]) -> None:
         """Delete what the stack listed before, lists no more, and an emulator left there."""
-        after = self._stack.resources()
+        after = self._stacks.resources()
         gone = [resource for title, resource in before.items() if title not in after]
         for leftover in remove_leftovers(gone, self._clients):
             self._reports.resource(
@@ -321,20 +333,23 @@ class _Deployer:
                 )
             )
 
-    def _request(self, template: dict[str, str], record: Record) -> dict[str, Any]:
+    def _request(
+        self, template: dict[str, str], record: Record, *, part: bool = False
+    ) -> dict[str, Any]:
         parameters = {CODE_KEY: record.stack_code_key}
-        if self._settings.local and self._topology.in_containers:
+        if self._settings.local and self._topology.in_containers and not part:
             parameters[IMAGE] = ""  # emulators have no ECS: there `sqswarm work` runs beside them
         given = [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()]
         return {**template, "Parameters": given}
 
-    def _stored(self, template: str) -> dict[str, str]:
-        """Keep the template in the bucket; return how CloudFormation is told of it."""
-        key = template_key(self._plan.template_digest)
-        write_object(self._clients("s3"), self._names.bucket, key, template.encode())
-        if size_bytes(template) <= INLINE_LIMIT_BYTES:
-            return {"TemplateBody": template}
-        return {"TemplateURL": self._template_url(key)}
+    def _stored(self, template: str, digest: str) -> dict[str, str]:
+        """Keep a template in the bucket; return how CloudFormation is told of it."""
+        data = template.encode()
+        write_object(self._clients("s3"), self._names.bucket, template_key(digest), data)
+        return {"TemplateBody": template} if len(data) <= INLINE_LIMIT_BYTES else self._kept(digest)
+
+    def _kept(self, digest: str) -> dict[str, str]:
+        return {"TemplateURL": self._template_url(template_key(digest))}
 
     def _template_url(self, key: str) -> str:
         bucket = self._names.bucket

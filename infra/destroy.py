@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqswarm.backends.aws.connect import client_factory, names_of
 from sqswarm.infra.account import with_account
-from sqswarm.infra.deploy import Reports, stack_of
+from sqswarm.infra.deploy import Reports, stacks_of
 from sqswarm.infra.deployment.leftovers import remove_leftovers
 from sqswarm.infra.deployment.record import empty
 from sqswarm.schemas.naming import Names
@@ -31,14 +31,14 @@ def destroy(settings: Settings, reports: Reports | None = None) -> Destruction:
     clients = client_factory(settings)
     settings = with_account(settings, clients)
     names = names_of(settings)
-    stack = stack_of(settings, names, clients)
-    before = stack.resources()
-    if stack.status() is None:
+    stacks = stacks_of(settings, names, clients)
+    before = stacks.resources()
+    if stacks.first.status() is None:
         return Destruction(names=names, existed=False, objects=0)
     tell.step(f"emptying the bucket {names.bucket}")
     objects = empty(clients("s3"), names.bucket)
     tell.step(f"deleting the stack {names.stack}")
-    stack.delete(tell.resource)
+    stacks.delete(tell.resource)
     if settings.local:
         # An emulator may forget some of it; on AWS the stack's word is enough.
         list(remove_leftovers(before.values(), clients))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from types import MappingProxyType
 
 from sqswarm.infra.project import Project
 from sqswarm.infra.resources import Topology
-from sqswarm.infra.template import render, template_names
+from sqswarm.infra.template import Rendered, render, template_names
+from sqswarm.infra.template.limits import FILTERS_A_TOPIC, crowded
 from sqswarm.infra.topology import topology
 from sqswarm.schemas.agent_spec import AgentSpec
 from sqswarm.schemas.catalogue import Catalogue
@@ -25,12 +26,12 @@ _NEWEST_RUNTIME = (3, 14)
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a stage is to be. `template` is the CloudFormation text, the same for every account."""
+    """What a stage is to be. `rendered` is the CloudFormation text, the same for every account."""
 
     stage: str
     project: Project
     specs: Mapping[str, AgentSpec]
-    template: str
+    rendered: Rendered
     paused: frozenset[str] = frozenset()
     """Agents that are paused: their functions are given no messages."""
     imported: frozenset[str] = frozenset()
@@ -38,8 +39,18 @@ class Plan:
 
     @property
     def template_digest(self) -> str:
-        """Return what tells one template from another."""
-        return sha256(self.template.encode()).hexdigest()
+        """Return what tells one stage's templates from another's."""
+        return sha256("".join((self.template, *self.parts)).encode()).hexdigest()
+
+    @property
+    def template(self) -> str:
+        """Return the template of the stage's own stack."""
+        return self.rendered.template
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Return the templates of further stacks, where one does not hold all agents."""
+        return self.rendered.parts
 
     @property
     def catalogue(self) -> Catalogue:
@@ -49,12 +60,22 @@ class Plan:
     @property
     def notes(self) -> tuple[str, ...]:
         """Return what whoever deploys it should know."""
+        return (*self._notes_of_calls(), *self._notes_of_topics())
+
+    def _notes_of_calls(self) -> Iterator[str]:
         anybody = [name for name, spec in self.specs.items() if spec.calls is None]
-        if not anybody or len(self.specs) == 1:
-            return ()
-        who = ", ".join(anybody)
-        note = f"whose calls their code does not tell may call every agent: {who}"
-        return (f"{note} (fix: @agent(calls=[...]))",)
+        if anybody and len(self.specs) > 1:
+            who = ", ".join(anybody)
+            note = f"whose calls their code does not tell may call every agent: {who}"
+            yield f"{note} (fix: @agent(calls=[...]))"
+
+    def _notes_of_topics(self) -> Iterator[str]:
+        for topic, filters in crowded(self.topology(template_names(self.stage))).items():
+            yield (
+                f"{topic} needs {filters} filter policies, and SNS takes {FILTERS_A_TOPIC} a topic "
+                "unless AWS has raised your quota: without that the deployment fails and is taken "
+                "back (fix: put agents in another stage, or ask AWS first)"
+            )
 
     @property
     def requirements(self) -> tuple[str, ...]:
@@ -65,13 +86,18 @@ class Plan:
         """Return the topology under the names of one account and region."""
         return _topology(self.specs, names, self.project, self.paused)
 
-    def pausing(self, agents: Collection[str]) -> Plan:
-        """Return this plan for a stage where some agents are paused."""
-        paused = frozenset(agents) & self.specs.keys()
-        if paused == self.paused:
+    def as_deployed(
+        self, *, paused: Collection[str] = (), standing: Sequence[Sequence[str]] = ()
+    ) -> Plan:
+        """Return this plan for a stage that stands.
+
+        Some agents are paused there, and each stays in the stack where it is (`standing`).
+        """
+        pausing = frozenset(paused) & self.specs.keys()
+        if pausing == self.paused and not self.parts and len(standing) <= 1:
             return self
-        text = render(_topology(self.specs, template_names(self.stage), self.project, paused))
-        return replace(self, paused=paused, template=text)
+        made = _topology(self.specs, template_names(self.stage), self.project, pausing)
+        return replace(self, paused=pausing, rendered=render(made, standing))
 
 
 def plan(project: Project, *, stage: str) -> Plan:
@@ -99,8 +125,8 @@ def _with_handed_on(spec: AgentSpec, environment: Mapping[str, str]) -> AgentSpe
 
 def plan_of(specs: Mapping[str, AgentSpec], project: Project, *, stage: str) -> Plan:
     """Return the plan of declarations that are at hand; raises InvalidAgent as `plan` does."""
-    text = render(_topology(specs, template_names(stage), project))
-    return Plan(stage=stage, project=project, specs=specs, template=text)
+    rendered = render(_topology(specs, template_names(stage), project))
+    return Plan(stage=stage, project=project, specs=specs, rendered=rendered)
 
 
 def architecture() -> str:

@@ -167,12 +167,11 @@ class Topology:
 
     def callees(self, caller: Consumer) -> tuple[Consumer, ...]:
         """Return the agents that an agent may start tasks of, in the order of their names."""
-        calls = caller.spec.calls if caller.spec else ()
-        return tuple(agent for agent in self.agents if calls is None or agent.key in calls)
+        return tuple(agent for agent in self.agents if _may_call(caller, agent))
 
     def callers(self, callee: Consumer) -> tuple[Consumer, ...]:
         """Return the agents that may start tasks of an agent, in the order of their names."""
-        return tuple(agent for agent in self.agents if callee in self.callees(agent))
+        return tuple(agent for agent in self.agents if _may_call(agent, callee))
 
     @property
     def task_topics(self) -> tuple[str, ...]:
@@ -184,3 +183,8 @@ class Topology:
     def alarm_topic(self) -> str:
         """Return the topic that alarms are sent to: subscribe an address to it."""
         return self.names.topic("alarms")
+
+
+def _may_call(caller: Consumer, callee: Consumer) -> bool:
+    calls = caller.spec.calls if caller.spec else ()
+    return calls is None or callee.key in calls

@@ -131,11 +131,12 @@ def _functions(
 def _code(plan: Plan, names: Names, clients: ClientFactory, *, local: bool) -> Finding:
     """Look at whether what is deployed is what stands here."""
     from sqswarm.infra.deploy import bundle_of
-    from sqswarm.infra.deployment.record import read_record
+    from sqswarm.infra.deployment.record import as_deployed, read_record
 
     fix = "Run `sqswarm deploy`."
     try:
         record = read_record(clients("s3"), names.bucket)
+        plan = as_deployed(plan, clients("s3"), names.bucket)
         key = bundle_of(plan, local=local).key
     except SwarmError as error:
         return failed("deployed code", error)
@@ -166,7 +167,7 @@ def _drifts(
         plan = session.plan(modules, names.stage)
     except SwarmError:
         return  # said above
-    plan = plan.pausing(paused := read_paused(clients("s3"), names.bucket))
+    plan = plan.as_deployed(paused=(paused := read_paused(clients("s3"), names.bucket)))
     for name, pause in paused.items():
         yield Finding(
             what=f"agent {name}",

@@ -22,6 +22,7 @@ from sqswarm.infra.template.messaging import queue_arn
 from sqswarm.infra.template.permissions import (
     Statement,
     agent_statements,
+    fitted,
     housekeeping_statements,
     server_statements,
 )
@@ -51,7 +52,7 @@ def inspect(topology: Topology, clients: ClientFactory) -> list[Drift]:
     if topology.server is not None:
         function, statements = (
             topology.server.function,
-            server_statements(topology.server, topology),
+            fitted(server_statements(topology.server, topology))[0],
         )
         check = partial(_function, function, statements, topology, clients)
         checks.append((f"function {function.name}", check))
@@ -62,7 +63,7 @@ def inspect(topology: Topology, clients: ClientFactory) -> list[Drift]:
 
 def _statements(consumer: Consumer, topology: Topology) -> list[Statement]:
     if consumer.spec is None:
-        return housekeeping_statements(topology)
+        return fitted(housekeeping_statements(topology))[0]
     return agent_statements(consumer, topology)
 
 

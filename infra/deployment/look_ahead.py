@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import ChainMap
+from collections.abc import Iterable, Mapping
 
 from sqswarm.backends.aws.connect import client_factory, names_of
 from sqswarm.backends.runner import run_straight
@@ -13,11 +14,11 @@ from sqswarm.infra.account import with_account
 from sqswarm.infra.deploy import bundle_of, template_key
 from sqswarm.infra.deployment.difference import Difference, Left, difference, with_left
 from sqswarm.infra.deployment.parked import operators_connection
-from sqswarm.infra.deployment.record import read_object, read_paused, read_record
+from sqswarm.infra.deployment.record import as_deployed, read_object, read_record
 from sqswarm.infra.plan import Plan
 from sqswarm.schemas.catalogue import CATALOGUE_KEY, Catalogue, CatalogueEntry
 from sqswarm.schemas.errors import NotDeployed
-from sqswarm.schemas.json import loads
+from sqswarm.schemas.json import JsonObject, loads
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.settings import Settings
 from sqswarm.schemas.stats import Backlog
@@ -37,15 +38,17 @@ def look_ahead(settings: Settings, plan: Plan) -> Difference:
     settings = with_account(settings, clients)
     s3, bucket = clients("s3"), names_of(settings).bucket
     text, record = read_object(s3, bucket, CATALOGUE_KEY), read_record(s3, bucket)
-    plan = plan.pausing(read_paused(s3, bucket))
+    plan = as_deployed(plan, s3, bucket)
     old = None if text is None else Catalogue.load(text)
-    template = None if record is None else read_object(s3, bucket, template_key(record.template))
+    digests = () if record is None else (record.template, *record.parts)
+    kept = [read_object(s3, bucket, template_key(digest)) for digest in digests]
+    there = [text for text in kept if text is not None]
     code_key = bundle_of(plan, local=settings.local).key
     seen = difference(
         old=old,
         new=plan.catalogue,
-        old_template=None if template is None else loads(template),
-        new_template=loads(plan.template),
+        old_template=_whole(there) if record and len(there) == len(kept) else None,
+        new_template=_whole([plan.template, *plan.parts]),
         code_changed=record is None or record.code_key != code_key,
     )
     removed = [one.agent for one in seen.agents if one.kind == "removed"]
@@ -58,6 +61,13 @@ def look_ahead(settings: Settings, plan: Plan) -> Difference:
     except NotDeployed:  # some of it is gone, and is made anew
         return seen
     return with_left(seen, left)
+
+
+def _whole(texts: Iterable[str | bytes]) -> JsonObject:
+    """Return the templates of a stage's stacks as one."""
+    templates = [loads(text) for text in texts]
+    resources = ChainMap(*(one["Resources"] for one in templates))
+    return {**templates[0], "Resources": dict(resources)}
 
 
 def what_is_left(settings: Settings) -> Left:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sqswarm.backends.aws.caller import error_code, translated
+from sqswarm.schemas.catalogue import CATALOGUE_KEY, Catalogue
 from sqswarm.schemas.errors import NotDeployed
 from sqswarm.schemas.json import dumps, loads
 from sqswarm.schemas.paused import PAUSED_KEY, Paused, load_paused
+
+if TYPE_CHECKING:
+    from sqswarm.infra.plan import Plan
+    from sqswarm.infra.template.parts import Places
 
 RECORD_KEY = "deployment.json"
 
@@ -22,19 +27,27 @@ class Record:
     """`template` is the digest of the template, `code_key` where its code lies in the bucket.
 
     `stack_code_key` is the key the stack itself knows: on an emulator code changes go round it.
+    `places` has the agents of each of the stage's stacks, `parts` the digests of the templates of
+    those beside its own.
     """
 
     template: str
     code_key: str
     stack_code_key: str
     catalogue: str
+    places: Places = ()
+    parts: tuple[str, ...] = ()
 
 
 def read_record(s3: Any, bucket: str) -> Record | None:
     """Return the last finished deployment's record, None where there is none that we can read."""
     data = read_object(s3, bucket, RECORD_KEY)
     try:
-        return None if data is None else Record(**loads(data))
+        if data is None:
+            return None
+        record = Record(**loads(data))
+        places = tuple(tuple(names) for names in record.places)
+        return replace(record, places=places, parts=tuple(record.parts))
     except (ValueError, TypeError):  # of another version of ours: deploy as if for the first time
         return None
 
@@ -58,6 +71,19 @@ def read_object(s3: Any, bucket: str, key: str) -> bytes | None:
 def read_paused(s3: Any, bucket: str) -> Paused:
     """Return which agents of a stage are paused; none are where there is no stage."""
     return load_paused(read_object(s3, bucket, PAUSED_KEY))
+
+
+def as_deployed(plan: Plan, s3: Any, bucket: str) -> Plan:
+    """Return a plan for what stands: its paused agents stay paused, and each where it is."""
+    record = read_record(s3, bucket)
+    standing = () if record is None else record.places or _in_one_stack(s3, bucket)
+    return plan.as_deployed(paused=read_paused(s3, bucket), standing=standing)
+
+
+def _in_one_stack(s3: Any, bucket: str) -> Places:
+    """Return the places of a stage that was deployed before there were several stacks."""
+    catalogue = read_object(s3, bucket, CATALOGUE_KEY)
+    return () if catalogue is None else (tuple(Catalogue.load(catalogue).agents),)
 
 
 def write_object(s3: Any, bucket: str, key: str, data: bytes) -> None:

@@ -26,6 +26,7 @@ _HINTS = (
     ("already exists", "Something else has this name: delete it, or choose another SQSWARM_STAGE."),
     ("not authorized", "Give the deploying principal the permission that the reason names."),
     ("AccessDenied", "Give the deploying principal the permission that the reason names."),
+    ("FilterPolicyLimit", "Ask AWS for more SNS filter policies a topic, or use another stage."),
     ("limit", "Ask AWS for a higher quota, or lower what the reason names."),
 )
 

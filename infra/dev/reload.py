@@ -18,10 +18,10 @@ from sqswarm.infra.deployment.code import replace_code
 from sqswarm.infra.deployment.parked import resume_parked
 from sqswarm.infra.deployment.record import (
     Record,
+    as_deployed,
     object_exists,
     prune,
     read_object,
-    read_paused,
     read_record,
     write_object,
     write_record,
@@ -60,7 +60,7 @@ class Reloader:
     def reload(self, plan: Plan, reports: Reports) -> Reloaded:
         """Bring the stage to `plan`; raises as `deploy` does, and then the old code goes on."""
         s3, bucket = self._clients("s3"), self._names.bucket
-        plan = plan.pausing(read_paused(s3, bucket))
+        plan = as_deployed(plan, s3, bucket)
         old = read_record(s3, bucket)
         if old is None or old.template != plan.template_digest:
             done = deploy(self.settings, plan, reports)

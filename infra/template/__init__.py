@@ -4,11 +4,12 @@
 """
 
 from sqswarm.infra.template.limits import RESOURCE_LIMIT, TEMPLATE_LIMIT_BYTES
-from sqswarm.infra.template.render import render, render_bucket_alone, template_names
+from sqswarm.infra.template.render import Rendered, render, render_bucket_alone, template_names
 
 __all__ = [
     "RESOURCE_LIMIT",
     "TEMPLATE_LIMIT_BYTES",
+    "Rendered",
     "render",
     "render_bucket_alone",
     "template_names",

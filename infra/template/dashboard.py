@@ -14,6 +14,8 @@ from sqswarm.schemas.json import dumps
 _PERIOD_S = 60
 _ACROSS = 3
 _WIDTH, _HEIGHT = 8, 7
+_LINES = 100
+"""Agents that a graph has written out; a dashboard takes 2,500 metrics, a search is one."""
 
 _OF_TASKS = (
     ("Tasks completed", metrics.COMPLETED, "Sum"),
@@ -71,6 +73,8 @@ def _graphs_of_tasks(topology: Topology) -> Iterator[dict[str, Any]]:
 
 
 def _counted(topology: Topology, metric: str, stat: str) -> list[list[Any]]:
+    if len(topology.agents) > _LINES:
+        return [[_search(topology.names.stage, f'MetricName="{metric}"', stat)]]
     stage = (metrics.STAGE, topology.names.stage)
     return [
         [metrics.NAMESPACE, metric, *stage, metrics.AGENT, agent, {"label": agent, "stat": stat}]
@@ -79,17 +83,18 @@ def _counted(topology: Topology, metric: str, stat: str) -> list[list[Any]]:
 
 
 def _failures(stage: str) -> dict[str, str]:
-    """Return a line for each type of error of each agent: nobody knows them beforehand.
+    """Return a line for each type of error of each agent: nobody knows them beforehand."""
+    return _search(stage, metrics.FAILED_BY_TYPE, "Sum")
+
+
+def _search(stage: str, terms: str, stat: str) -> dict[str, str]:
+    """Return a line for each of our metrics with such terms; without a label it names its agent.
 
     Source: CloudWatch, "Search expression syntax": a term without quotes is a part of a name.
-    Without a label each line is called by its agent and its type.
     """
     schema = f"{metrics.NAMESPACE},{metrics.AGENT},{metrics.STAGE}"
-    terms = f'{{{schema}}} {metrics.STAGE}="{stage}" {metrics.FAILED_BY_TYPE}'
-    return {
-        "expression": f"SEARCH('{terms}', 'Sum', {_PERIOD_S})",
-        "label": "",
-    }
+    found = f'{{{schema}}} {metrics.STAGE}="{stage}" {terms}'
+    return {"expression": f"SEARCH('{found}', '{stat}', {_PERIOD_S})", "label": ""}
 
 
 def _sqs(metric: str, queues: Iterable[tuple[str, str]]) -> list[list[Any]]:

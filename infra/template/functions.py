@@ -11,7 +11,12 @@ from troposphere.validators import integer
 from sqswarm.infra.resources import Consumer, Function, Topology
 from sqswarm.infra.template.logical import arn, camel, ref, text
 from sqswarm.infra.template.messaging import queue_title
-from sqswarm.infra.template.permissions import Statement, agent_statements, housekeeping_statements
+from sqswarm.infra.template.permissions import (
+    Statement,
+    agent_statements,
+    fitted,
+    housekeeping_statements,
+)
 from sqswarm.infra.template.storage import BUCKET
 from sqswarm.infra.topology import LOG_RETENTION_DAYS
 from sqswarm.schemas.json import dumps
@@ -38,30 +43,33 @@ def source_title(consumer: Consumer) -> str:
     return f"{camel(consumer.key)}EventSource"
 
 
-def workforce(topology: Topology) -> Iterator[AWSObject]:
-    """Yield every function with its log group, role and event source, and the minute's clock."""
-    for consumer in topology.on_lambda:
-        statements = (
-            housekeeping_statements(topology)
-            if consumer.spec is None
-            else agent_statements(consumer, topology)
-        )
-        yield from _worker(consumer, statements, topology)
-    yield from _clock(topology)
-    yield from _schedules(topology)
-
-
-def _worker(
-    consumer: Consumer, statements: list[Statement], topology: Topology
-) -> Iterator[AWSObject]:
+def worker(consumer: Consumer, topology: Topology) -> Iterator[AWSObject]:
+    """Yield a consumer's function with its log group, role and event source."""
+    statements = (
+        housekeeping_statements(topology)
+        if consumer.spec is None
+        else agent_statements(consumer, topology)
+    )
     yield from function_parts(camel(consumer.key), consumer.function, statements, topology)
     yield _event_source(consumer)
+
+
+def timers(topology: Topology) -> Iterator[AWSObject]:
+    """Yield what wakes housekeeping: the minute's clock, and agents' schedules."""
+    yield from _clock(topology)
+    yield from _schedules(topology)
 
 
 def function_parts(
     stem: str, function: Function, statements: list[Statement], topology: Topology
 ) -> Iterator[AWSObject]:
     """Yield a function with its log group and role; `stem` begins their logical ids."""
+    own, further = fitted(statements)
+    policies = [f"{stem}Policy{number}" for number in range(len(further))]
+    for title, statement in zip(policies, further, strict=True):
+        document = {"Version": "2012-10-17", "Statement": [statement]}
+        yield iam.ManagedPolicy(title, PolicyDocument=document)
+    managed = {"ManagedPolicyArns": [ref(title) for title in policies]} if policies else {}
     yield logs.LogGroup(
         f"{stem}Logs",
         LogGroupName=function.log_group,
@@ -84,9 +92,10 @@ def function_parts(
         Policies=[
             iam.Policy(
                 PolicyName="work",
-                PolicyDocument={"Version": "2012-10-17", "Statement": statements},
+                PolicyDocument={"Version": "2012-10-17", "Statement": own},
             )
         ],
+        **managed,
     )
     layers = {"Layers": [topology.layer]} if topology.layer else {}
     yield awslambda.Function(

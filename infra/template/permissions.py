@@ -28,6 +28,13 @@ Statement = dict[str, Any]
 POLICY_LIMIT = 10_240
 """Characters of a role's inline policies, white space not counted. Source: IAM quotas."""
 
+_MANY = 45
+"""Resources of a statement that has a managed policy to itself: 6,144 characters hold as many of
+the longest names. Source: IAM quotas."""
+
+_MANAGED_LIMIT = 10
+"""Managed policies of a role, by default. Source: IAM quotas."""
+
 _ARN_LENGTHS = {"${AWS::Partition}": 10, "${AWS::Region}": 14, "${AWS::AccountId}": 12}
 """As long as they get: `aws-us-gov`, `ap-southeast-5`."""
 
@@ -200,12 +207,8 @@ def housekeeping_statements(topology: Topology) -> list[Statement]:
             ("sqs:ReceiveMessage", "sqs:DeleteMessage", _ASKED_BY_LAMBDA),
             [queue_arn(names, unrouted.queue.name)],
         ),
-        _allow("LookThrough", _CONSUME, letters),
-        _allow(
-            "PutAside",
-            ("sqs:SendMessage",),
-            [*letters, queue_arn(names, unrouted.dead_letters.name)],
-        ),
+        _allow("LookThrough", (*_CONSUME, "sqs:SendMessage"), letters),
+        _allow("PutAside", ("sqs:SendMessage",), [queue_arn(names, unrouted.dead_letters.name)]),
         _items(names, "Tasks", (*_READ, *_WRITE), ["task#*"]),
         _allow("Due", ("dynamodb:Query",), [f"{table_arn(names)}/index/{SWEEP_INDEX}"]),
         _objects(names, "Payloads", ("s3:GetObject", "s3:PutObject"), ["*"]),
@@ -312,13 +315,10 @@ def _checked(statement: JsonObject, agent: str) -> Statement:
 
 def _checked_size(consumer: Consumer, statements: list[Statement]) -> list[Statement]:
     """Return the statements; raises InvalidAgent where IAM would not take so many."""
-    plain = [{**s, "Resource": [_plain(r) for r in _listed(s["Resource"])]} for s in statements]
-    policy = canonical({"Version": "2012-10-17", "Statement": plain})
-    for variable, length in _ARN_LENGTHS.items():
-        policy = policy.replace(variable, "x" * length)
-    if len(policy) > POLICY_LIMIT:
+    size = _size(statements)
+    if size > POLICY_LIMIT:
         message = (
-            f"the role of agent {consumer.key!r} needs a policy of {len(policy):,} characters, "
+            f"the role of agent {consumer.key!r} needs a policy of {size:,} characters, "
             f"and IAM takes {POLICY_LIMIT:,}: it calls, or is called by, too many agents"
         )
         raise InvalidAgent(
@@ -327,6 +327,36 @@ def _checked_size(consumer: Consumer, statements: list[Statement]) -> list[State
             "between call the many.",
         )
     return statements
+
+
+def fitted(statements: list[Statement]) -> tuple[list[Statement], list[Statement]]:
+    """Return what stands in a role's own policy, and statements that need one each beside it.
+
+    All of it is its own where IAM takes it: only what names each of very many agents is not.
+    Raises InvalidAgent where those are more than a role takes.
+    """
+    if _size(statements) <= POLICY_LIMIT:
+        return statements, []
+    own = [one for one in statements if len(_listed(one["Resource"])) <= _MANY]
+    further = [
+        {**one, "Resource": one["Resource"][start : start + _MANY]}
+        for one in statements
+        if one not in own
+        for start in range(0, len(one["Resource"]), _MANY)
+    ]
+    if len(further) > _MANAGED_LIMIT:
+        message = f"a role that reaches every agent takes {_MANAGED_LIMIT * _MANY} agents at most"
+        raise InvalidAgent(message, hint="Put the others in another stage.")
+    return own, further
+
+
+def _size(statements: list[Statement]) -> int:
+    """Return the characters that IAM counts, at most."""
+    plain = [{**s, "Resource": [_plain(r) for r in _listed(s["Resource"])]} for s in statements]
+    policy = canonical({"Version": "2012-10-17", "Statement": plain})
+    for variable, length in _ARN_LENGTHS.items():
+        policy = policy.replace(variable, "x" * length)
+    return len(policy)
 
 
 def _listed(resource: Any) -> list[Any]:

@@ -43,7 +43,7 @@ def rendered(*specs, stage="dev"):
         runtime="python3.12",
         architecture="arm64",
     )
-    return json.loads(render(built))
+    return json.loads(render(built).template)
 
 
 def every_resource(auth="NONE"):
@@ -57,7 +57,7 @@ def every_resource(auth="NONE"):
         fleet=FLEET,
         server=ServerOptions(auth=auth, api=True),
     )
-    return render(built)
+    return render(built).template
 
 
 if __name__ == "__main__":

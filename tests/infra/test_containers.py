@@ -26,7 +26,7 @@ def text():
         architecture="arm64",
         fleet=FLEET,
     )
-    return render(built)
+    return render(built).template
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,9 @@ async def calls(n: int, *, ctx: TaskContext) -> int: ...
 
 def plan(*specs, tmp_path, paused=()):
     project = Project(root=tmp_path, pythonpath=(), modules=("m",))
-    return plan_of({one.name: one for one in specs}, project, stage="dev").pausing(paused)
+    return plan_of({one.name: one for one in specs}, project, stage="dev").as_deployed(
+        paused=paused
+    )
 
 
 def spec(function, **options):

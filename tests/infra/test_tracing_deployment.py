@@ -66,7 +66,7 @@ def test_every_function_gets_the_variables_and_an_agents_own_win():
     own = {name for name in told if name.endswith("own")}
     assert {told[name] for name in own} == {"http://mine:4318"}
     assert {told[name] for name in told.keys() - own} == {"http://collector:4318"}
-    resources = json.loads(render(built))["Resources"].values()
+    resources = json.loads(render(built).template)["Resources"].values()
     made = [r["Properties"] for r in resources if r["Type"] == "AWS::Lambda::Function"]
     assert [one.get("Layers") for one in made] == [[LAYER]] * 4
 

@@ -33,7 +33,7 @@ def rendered(**options):
         architecture="arm64",
         server=server,
     )
-    return json.loads(render(built))
+    return json.loads(render(built).template)
 
 
 def kinds(template):
