@@ -80,6 +80,20 @@ def test_synth_prints_the_template_and_asks_nobody(project):
     assert functions == ["sqswarm-trial-shout", "sqswarm-trial-housekeeping"]
 
 
+def test_synth_prints_the_stack_that_is_asked_for(project, monkeypatch):
+    refused = runner.invoke(app, ["synth", "--part", "2"])
+    assert refused.exit_code == 2
+    assert "is 1 stack" in refused.stderr
+    monkeypatch.setattr("sqswarm.infra.template.parts.RESOURCE_LIMIT", 30)
+    monkeypatch.setattr("sqswarm.infra.template.parts.ROOM", 20)
+    result = runner.invoke(app, ["synth", "--part", "2"])
+    assert result.exit_code == 0, result.stderr
+    assert "stack 2 of 2" in result.stderr
+    resources = json.loads(result.stdout)["Resources"]
+    assert "ShoutQueue" in resources
+    assert "Table" not in resources
+
+
 def test_synth_without_a_project_says_what_to_write(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = runner.invoke(app, ["synth"])

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from sqswarm.infra.project import Project
 from sqswarm.infra.resources import Fleet
 from sqswarm.infra.template import RESOURCE_LIMIT, permissions, render, template_names
 from sqswarm.infra.template.parts import own_resources
-from sqswarm.infra.template.permissions import fitted, housekeeping_statements
+from sqswarm.infra.template.permissions import agent_statements, fitted, housekeeping_statements
 from sqswarm.infra.topology import topology
 from sqswarm.schemas.agent_spec import Hosting, Subscription
 from sqswarm.schemas.errors import InvalidAgent
@@ -54,6 +55,26 @@ def test_one_stack_holds_as_many_plain_agents_as_the_page_says(many):
     assert f"An agent is {size} of its resources" in PAGE
     assert f"{RESOURCE_LIMIT}: {fits} plain agents" in PAGE
     assert f"{MOST} agents are {len(many.places)} stacks" in PAGE
+
+
+def policies_fit(specs):
+    whole = built(specs)
+    try:
+        return bool(agent_statements(whole.agents[0], whole))
+    except InvalidAgent:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("others", "calls", "said"),
+    [(46, None, "47 that all may call all"), (111, (), "112 that one may call")],
+    ids=["all", "one"],
+)
+def test_a_role_names_as_many_agents_as_the_page_says(others, calls, said):
+    crowd = [spec("agent000", calls=None), *(replace(one, calls=calls) for one in plain(200)[1:])]
+    assert policies_fit(crowd[:others])
+    assert not policies_fit(crowd[: others + 1])
+    assert said in PAGE
 
 
 def test_every_agent_is_in_one_stack_and_none_of_them_is_too_large(many):
