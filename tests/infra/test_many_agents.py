@@ -14,7 +14,7 @@ from sqswarm.infra.destroy import destroy
 from sqswarm.infra.template import parts
 from sqswarm.schemas.errors import DeployFailed
 
-pytestmark = pytest.mark.localstack
+pytestmark = [pytest.mark.localstack, pytest.mark.proof]
 
 AGENTS = """
 from sqswarm import agent
@@ -94,7 +94,6 @@ def test_a_stage_grows_into_a_second_stack_and_back(stage, monkeypatch):
     assert {key: queue_ages(stage)[key] for key in before} == before
 
 
-@pytest.mark.proof
 def test_a_hundred_agents_are_deployed_and_work(stage):
     hundred = agents(*range(100))
     stage.deploy(*hundred)
