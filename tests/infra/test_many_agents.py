@@ -9,10 +9,12 @@ from test_deploy import Stage
 
 from sqswarm import Swarm
 from sqswarm.infra.deploy import stacks_of
-from sqswarm.infra.deployment.record import read_record
+from sqswarm.infra.deployment.look_ahead import look_ahead
+from sqswarm.infra.deployment.record import RECORD_KEY, read_object, read_record, write_object
 from sqswarm.infra.destroy import destroy
 from sqswarm.infra.template import parts
 from sqswarm.schemas.errors import DeployFailed
+from sqswarm.schemas.json import dumps, loads
 
 pytestmark = [pytest.mark.localstack, pytest.mark.proof]
 
@@ -64,18 +66,29 @@ def places(stage):
     return read_record(stage.clients("s3"), stage.names.bucket).places
 
 
+def forget_places(stage):
+    """Leave the record as it was before stages had several stacks."""
+    s3, bucket = stage.clients("s3"), stage.names.bucket
+    told = loads(read_object(s3, bucket, RECORD_KEY))
+    write_object(s3, bucket, RECORD_KEY, dumps({**told, "places": [], "parts": []}).encode())
+
+
 def test_a_stage_grows_into_a_second_stack_and_back(stage, monkeypatch):
     monkeypatch.setattr(parts, "RESOURCE_LIMIT", 60)
     monkeypatch.setattr(parts, "ROOM", 48)
     stage.deploy(*agents(4, 5))
     assert places(stage) == (("a004", "a005"),)
     before = queue_ages(stage)
+    forget_places(stage)
+    seen = look_ahead(stage.settings, stage.plan(*agents(1, 2, 3, 4, 5)))
+    assert not [one for one in seen.resources if one.replaced or one.kind == "removed"]
     stage.deploy(*agents(1, 2, 3, 4, 5))
     assert places(stage) == (("a004", "a005"), ("a001", "a002", "a003"))
     assert stage.drifts(*agents(1, 2, 3, 4, 5)) == []
     after = queue_ages(stage)
     assert {key: after[key] for key in before} == before
     assert [answered(stage, name) for name in ("a004", "a001")] == ["here", "here"]
+    assert not look_ahead(stage.settings, stage.plan(*agents(1, 2, 3, 4, 5))).resources
     done = stage.deploy(*agents(1, 2, 3, 4, 5))
     assert not done.changed
 
