@@ -1,6 +1,8 @@
 """docs/scale.md: its figures are made again from code, quotas and prices, and looked for there."""
 
 import re
+import secrets
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,10 @@ from memory_swarm import MemorySwarm
 
 from sqswarm import agent
 from sqswarm.dispatcher.lifecycle import sweep
+from sqswarm.schemas.ids import new_task_id
 from sqswarm.schemas.payload import INLINE_LIMIT_BYTES
 from sqswarm.schemas.settings import Settings
-from sqswarm.schemas.task import DUE_SHARDS
+from sqswarm.schemas.task import DUE_SHARDS, due_shard
 
 PAGE = (Path(__file__).parents[2] / "docs" / "scale.md").read_text()
 
@@ -126,6 +129,31 @@ async def test_what_breaks_first(units):
 def a_day(rate):
     tasks = rate * DAY_S
     return f"{tasks / 1e6:,.0f} M" if tasks < 1e9 else f"{tasks / 1e9:.1f} B"
+
+
+async def test_the_units_that_are_told_of_a_batch():
+    """Full batches are told of in two items for all of them, a batch of one in as many."""
+    memory = MemorySwarm(standard)
+    for _ in range(BATCH):
+        await memory.submit(standard, n=1)
+    await memory.work(standard)
+    assert told_of(memory) == BATCH * TOLD
+    await memory.submit(standard, n=1)
+    await memory.work(standard)
+    assert told_of(memory) == BATCH * TOLD + 2
+    shown = rows("Where our keys get hot")["activity#<agent>, by time"]
+    assert shown[1] == f"{TOLD} a task in full batches, 2 in batches of one"
+
+
+def told_of(memory):
+    return sum(key.pk == "activity#standard" for key in memory.store.items)
+
+
+def test_durable_tasks_share_out_over_the_sweep_index():
+    ids = [new_task_id(1_764_000_000_000 + n, secrets.randbits) for n in range(8_000)]
+    counts = Counter(due_shard(one) for one in ids)
+    assert len(counts) == DUE_SHARDS
+    assert max(counts.values()) < 1.15 * len(ids) / DUE_SHARDS
 
 
 def test_what_the_page_says_of_settings():
