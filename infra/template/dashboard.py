@@ -15,7 +15,7 @@ _PERIOD_S = 60
 _ACROSS = 3
 _WIDTH, _HEIGHT = 8, 7
 _LINES = 100
-"""Agents that a graph has written out; a dashboard takes 2,500 metrics, a search is one."""
+"""Agents that a graph has written out. A dashboard takes so many metrics; a search is one."""
 
 _OF_TASKS = (
     ("Tasks completed", metrics.COMPLETED, "Sum"),
