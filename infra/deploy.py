@@ -122,9 +122,9 @@ def bundle_of(plan: Plan, *, local: bool) -> Bundle:
     )
 
 
-def deployed_now(catalogue: Catalogue) -> bytes:
-    """Return a catalogue's text as of a deployment that ends now."""
-    return replace(catalogue, deployed_ms=int(1000 * time.time())).dump().encode()
+def deployed_now(catalogue: Catalogue, old: Catalogue | None) -> bytes:
+    """Return a catalogue's text as of a deployment that ends now, after that of `old`."""
+    return catalogue.deployed(old, now_ms=int(1000 * time.time())).dump().encode()
 
 
 class _Deployer:
@@ -144,8 +144,9 @@ class _Deployer:
         self._stack = stack_of(settings, self._names, self._clients)
         self._bundle = bundle_of(plan, local=settings.local)
         old = read_object(self._clients("s3"), self._names.bucket, CATALOGUE_KEY)
-        catalogue = plan.catalogue if old is None else plan.catalogue.after(Catalogue.load(old))
-        self._catalogue = catalogue
+        self._old_catalogue = None if old is None else Catalogue.load(old)
+        known = self._old_catalogue
+        self._catalogue = plan.catalogue if known is None else plan.catalogue.after(known)
 
     def run(self) -> Deployment:  # noqa: C901 - its steps, one after another
         s3, bucket = self._clients("s3"), self._names.bucket
@@ -201,7 +202,7 @@ class _Deployer:
             if old is not None:
                 self._take_back(old, wanted)
             raise
-        write_object(s3, bucket, CATALOGUE_KEY, deployed_now(self._catalogue))
+        write_object(s3, bucket, CATALOGUE_KEY, deployed_now(self._catalogue, self._old_catalogue))
         write_record(s3, bucket, wanted)
         keep = {wanted.code_key, wanted.stack_code_key, old.code_key if old else ""}
         prune(s3, bucket, keep=keep)

@@ -91,7 +91,7 @@ class Reloader:
             replace_code(topology, self._clients, key=old.code_key, look_every_s=every_s)
             resume_parked(self.settings, self._clients)
             raise
-        write_object(s3, bucket, CATALOGUE_KEY, deployed_now(catalogue))
+        write_object(s3, bucket, CATALOGUE_KEY, deployed_now(catalogue, known))
         write_record(s3, bucket, wanted)
         prune(s3, bucket, keep={wanted.code_key, wanted.stack_code_key, old.code_key})
         return Reloaded(what="code", notes=resume_parked(self.settings, self._clients))
