@@ -87,7 +87,7 @@ async def old_branches(connection: Connection) -> dict[str, tuple[OldBranch, ...
 async def _of_agent(
     connection: Connection, agent: str, patches: Mapping[str, int]
 ) -> tuple[OldBranch, ...]:
-    records, more = await _under_way(connection, agent)
+    records, more = await under_way(connection, agent)
     told = []
     for patch, since_ms in sorted(patches.items()):
         before = [one for one in records if _may_be_older(one, since_ms)]
@@ -99,7 +99,7 @@ async def _of_agent(
     return tuple(told)
 
 
-async def _under_way(connection: Connection, agent: str) -> tuple[list[TaskRecord], bool]:
+async def under_way(connection: Connection, agent: str) -> tuple[list[TaskRecord], bool]:
     """Return an agent's tasks that have begun and not ended, and whether there are more."""
     found: dict[str, TaskRecord] = {}
     more = False

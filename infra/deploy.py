@@ -21,6 +21,7 @@ from sqswarm.backends.aws.caller import ClientFactory
 from sqswarm.backends.aws.connect import client_factory, names_of
 from sqswarm.infra.account import with_account
 from sqswarm.infra.bundle import Bundle, bundle
+from sqswarm.infra.deployment.canary import Canary
 from sqswarm.infra.deployment.code import replace_code
 from sqswarm.infra.deployment.drift import Drift, mend
 from sqswarm.infra.deployment.inspect import inspect
@@ -36,6 +37,7 @@ from sqswarm.infra.deployment.record import (
     write_object,
     write_record,
 )
+from sqswarm.infra.deployment.release import Release
 from sqswarm.infra.deployment.replay_check import check_replays
 from sqswarm.infra.deployment.stack import ResourceEvent, Stack, StackResource, Watch
 from sqswarm.infra.deployment.start_check import check_start
@@ -47,7 +49,7 @@ from sqswarm.infra.template.containers import IMAGE
 from sqswarm.infra.template.functions import CODE_KEY
 from sqswarm.infra.template.limits import INLINE_LIMIT_BYTES
 from sqswarm.schemas.catalogue import CATALOGUE_KEY, Catalogue
-from sqswarm.schemas.errors import DeployFailed, SwarmError
+from sqswarm.schemas.errors import DeployFailed, SwarmError, UsageError
 from sqswarm.schemas.json import size_bytes
 from sqswarm.schemas.naming import Names
 from sqswarm.schemas.settings import Settings
@@ -84,16 +86,25 @@ class Reports:
 
 
 def deploy(
-    settings: Settings, plan: Plan, reports: Reports | None = None, *, force: bool = False
+    settings: Settings,
+    plan: Plan,
+    reports: Reports | None = None,
+    *,
+    force: bool = False,
+    canary: Canary | None = None,
 ) -> Deployment:
     """Deploy `plan` and return what was done; nothing is done where all is as it should be.
 
     Tasks under way are replayed against new code first, unless it is deployed by `force`: raises
-    UnfitCode, before anything is changed, where one does not fit.
+    UnfitCode, before anything is changed, where one does not fit. With `canary` a share of messages
+    goes to the new code first, and it is taken back where it fails there: raises DeployFailed.
     Raises DeployFailed naming each resource that failed and why, Unreachable where nothing
     answers.
     """
-    return _Deployer(settings, plan, reports or Reports(), force=force).run()
+    if canary is not None and not plan.project.keep_versions:
+        message = "a canary needs the versions of the functions kept"
+        raise UsageError(message, hint="Write keep_versions = true in [tool.sqswarm], and deploy.")
+    return _Deployer(settings, plan, reports or Reports(), force=force, canary=canary).run()
 
 
 def stack_of(settings: Settings, names: Names, clients: ClientFactory) -> Stack:
@@ -130,9 +141,18 @@ def deployed_now(catalogue: Catalogue, old: Catalogue | None) -> bytes:
 class _Deployer:
     """One run of `deploy`: what its steps share."""
 
-    def __init__(self, settings: Settings, plan: Plan, reports: Reports, *, force: bool) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        plan: Plan,
+        reports: Reports,
+        *,
+        force: bool,
+        canary: Canary | None = None,
+    ) -> None:
         self._begun = time.monotonic()
         self._force = force
+        self._canary = canary
         self._notes: tuple[str, ...] = ()
         self._reports = reports
         self._clients = client_factory(settings)
@@ -142,6 +162,7 @@ class _Deployer:
         self._plan = plan = plan.pausing(paused)
         self._topology: Topology = plan.topology(self._names)
         self._stack = stack_of(settings, self._names, self._clients)
+        self._release = Release(self._settings, self._topology, self._clients, reports.step)
         self._bundle = bundle_of(plan, local=settings.local)
         old = read_object(self._clients("s3"), self._names.bucket, CATALOGUE_KEY)
         self._old_catalogue = None if old is None else Catalogue.load(old)
@@ -169,6 +190,7 @@ class _Deployer:
                     self._reports.step("giving the functions their code again")
                     replace_code(self._topology, self._clients, key=wanted.code_key)
                     self._check_start()
+                self._go_live(None)
                 return self._with_parked(finished, missed=True)
             self._reports.step("some of it is gone: building it again")
         if old is None or old.code_key != wanted.code_key:
@@ -198,7 +220,8 @@ class _Deployer:
         finished = self._finished(wanted, changed=True, drifts=drifts)
         try:
             self._check_start()
-        except DeployFailed:
+            told = self._go_live(old)
+        except (DeployFailed, KeyboardInterrupt):
             if old is not None:
                 self._take_back(old, wanted)
             raise
@@ -206,7 +229,16 @@ class _Deployer:
         write_record(s3, bucket, wanted)
         keep = {wanted.code_key, wanted.stack_code_key, old.code_key if old else ""}
         prune(s3, bucket, keep=keep)
-        return self._with_parked(finished)
+        return self._with_parked(replace(finished, notes=(*finished.notes, *told)))
+
+    def _go_live(self, old: Record | None) -> tuple[str, ...]:
+        """Send messages to what is deployed now, where that is not so by itself."""
+        canary = None if old is None else self._canary
+        if canary is not None and old is not None and self._topology.versioned:
+            # Broken off, it is begun again: until it is over nothing is as it should be.
+            broken = replace(old, template="", code_key="")
+            write_record(self._clients("s3"), self._names.bucket, broken)
+        return self._release.go_live(canary)
 
     def _check_replays(self) -> None:
         self._reports.step("replaying tasks under way")
@@ -219,7 +251,10 @@ class _Deployer:
 
     def _with_parked(self, finished: Deployment, *, missed: bool = False) -> Deployment:
         """Let parked tasks meet the code that is deployed now."""
-        told = resume_parked(self._settings, self._clients, self._reports.step, missed=missed)
+        told = (
+            *self._release.delete_unneeded(),
+            *resume_parked(self._settings, self._clients, self._reports.step, missed=missed),
+        )
         return replace(finished, notes=(*finished.notes, *told))
 
     def _stack_code_key(self, old: Record | None) -> str:

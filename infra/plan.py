@@ -125,4 +125,5 @@ def _topology(
         tracing=project.tracing,
         metrics=project.metrics,
         paused=paused,
+        keep_versions=project.keep_versions,
     )
