@@ -221,7 +221,7 @@ class _Deployer:
         try:
             self._check_start()
             told = self._go_live(old)
-        except (DeployFailed, KeyboardInterrupt):
+        except (SwarmError, KeyboardInterrupt):
             if old is not None:
                 self._take_back(old, wanted)
             raise
