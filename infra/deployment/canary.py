@@ -98,7 +98,10 @@ def bake(
     return (f"the canary met no task of {', '.join(idle)}",) if idle else ()
 
 
-_HINT = "What it had begun goes on with the code that was there. Mend it, and deploy again."
+_HINT = (
+    "What it had begun goes on with the code that was there, or is parked where that does not fit. "
+    "Mend it, and deploy again."
+)
 
 
 def look(connection: Connection, agent: str, tally: Tally, *, since_ms: int) -> None:
