@@ -92,19 +92,25 @@ def deploy(
     *,
     force: bool = False,
     canary: Canary | None = None,
+    packed: Bundle | None = None,
 ) -> Deployment:
     """Deploy `plan` and return what was done; nothing is done where all is as it should be.
 
     Tasks under way are replayed against new code first, unless it is deployed by `force`: raises
     UnfitCode, before anything is changed, where one does not fit. With `canary` a share of messages
     goes to the new code first, and it is taken back where it fails there: raises DeployFailed.
+    `packed` is the plan's bundle, where whoever deploys has it.
     Raises DeployFailed naming each resource that failed and why, Unreachable where nothing
     answers.
     """
     if canary is not None and not plan.project.keep_versions:
         message = "a canary needs the versions of the functions kept"
         raise UsageError(message, hint="Write keep_versions = true in [tool.sqswarm], and deploy.")
-    return _Deployer(settings, plan, reports or Reports(), force=force, canary=canary).run()
+    packed = packed or bundle_of(plan, local=settings.local)
+    deployer = _Deployer(
+        settings, plan, reports or Reports(), packed=packed, force=force, canary=canary
+    )
+    return deployer.run()
 
 
 def stack_of(settings: Settings, names: Names, clients: ClientFactory) -> Stack:
@@ -147,8 +153,9 @@ class _Deployer:
         plan: Plan,
         reports: Reports,
         *,
+        packed: Bundle,
         force: bool,
-        canary: Canary | None = None,
+        canary: Canary | None,
     ) -> None:
         self._begun = time.monotonic()
         self._force = force
@@ -163,7 +170,7 @@ class _Deployer:
         self._topology: Topology = plan.topology(self._names)
         self._stack = stack_of(settings, self._names, self._clients)
         self._release = Release(self._settings, self._topology, self._clients, reports.step)
-        self._bundle = bundle_of(plan, local=settings.local)
+        self._bundle = packed
         old = read_object(self._clients("s3"), self._names.bucket, CATALOGUE_KEY)
         self._old_catalogue = None if old is None else Catalogue.load(old)
         known = self._old_catalogue

@@ -53,7 +53,7 @@ def deploy(
 
     Example: sqswarm deploy --agents my_agents,more_agents
     """
-    from sqswarm.infra.deploy import Reports
+    from sqswarm.infra.deploy import Reports, bundle_of
     from sqswarm.infra.deploy import deploy as bring_up
     from sqswarm.infra.deployment.look_ahead import look_ahead
 
@@ -61,7 +61,8 @@ def deploy(
     share = None if canary is None else canary_of(canary, bake)
     settings = session.reachable()
     plan = session.plan(modules_of(agents), settings.stage)
-    seen = look_ahead(settings, plan)
+    packed = bundle_of(plan, local=settings.local)
+    seen = look_ahead(settings, plan, packed)
     if seen and not session.json:
         show(seen, session.note)
     agree(seen, local=settings.local, yes=yes)
@@ -72,6 +73,7 @@ def deploy(
             Reports(step=ticker.step, resource=ticker.resource),
             force=force,
             canary=share,
+            packed=packed,
         )
     if session.json:
         print_json(

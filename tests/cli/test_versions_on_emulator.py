@@ -87,7 +87,7 @@ def project(emulator, tmp_path_factory):
 
 
 def asleep(project, seconds):
-    task = project.swarm.submit("work", seconds=seconds)
+    task = project.swarm.submit("work", seconds=seconds, durable=True)
     deadline = time.monotonic() + 60
     while project.swarm.get(task.id).record.wake_at_ms is None:
         assert time.monotonic() < deadline
