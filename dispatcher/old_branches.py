@@ -119,9 +119,9 @@ async def under_way(connection: Connection, agent: str) -> tuple[list[TaskRecord
 def _may_be_older(record: TaskRecord, since_ms: int) -> bool:
     """Tell whether a task's journal may have begun before the patch was deployed.
 
-    One that was redriven may have been given the journal of an older one.
+    One that was redriven from a step has been given the journal of an older one.
     """
-    return record.created_ms < since_ms + _OLD_WORKERS_MS or record.redriven_from is not None
+    return record.created_ms < since_ms + _OLD_WORKERS_MS or record.copied is not None
 
 
 async def _without(

@@ -88,16 +88,16 @@ def test_a_task_that_waits_keeps_its_patch_in_its_record():
         assert told(memory)["at once"].may_go
 
 
-def test_a_redriven_task_may_have_an_older_ones_journal():
-    with MemorySwarm(before) as memory:
+@pytest.mark.parametrize(("how", "late"), [({}, 0), ({"from_step": "new"}, 1)])
+def test_a_task_redriven_from_a_step_has_an_older_ones_journal(how, late):
+    with MemorySwarm(after) as memory:
         old = memory.submit("work")
         memory.run(minutes=1)
-        memory.deploy(after)
         memory.run(hours=1)
         old.cancel()
-        memory.redrive(old.id)
+        memory.redrive(old.id, **how)
         memory.run(minutes=1)
-        assert (told(memory)["early"].tasks, told(memory)["late"].tasks) == (0, 1)
+        assert (told(memory)["early"].tasks, told(memory)["late"].tasks) == (0, late)
 
 
 def test_a_patch_taken_out_and_put_back_counts_from_then():
