@@ -13,6 +13,7 @@ from dataclasses import replace
 from types import FunctionType, ModuleType
 from typing import Any
 
+from sqswarm.infra.patches import find_patches
 from sqswarm.schemas.agent_spec import AgentSpec
 from sqswarm.schemas.errors import InvalidAgent
 from sqswarm.workers.agent import Agent, AnyAgent
@@ -31,8 +32,8 @@ class _UnreadableError(Exception):
 
 
 def spec_with_calls(agent: AnyAgent) -> AgentSpec:
-    """Return an agent's declaration; `calls` are found in its code where it declares none."""
-    spec = agent.spec
+    """Return an agent's declaration with its code's patches, and `calls` if it declares none."""
+    spec = replace(agent.spec, patches=find_patches(agent))
     return replace(spec, calls=find_calls(agent)) if spec.calls is None else spec
 
 

@@ -20,6 +20,7 @@ from sqswarm.backends.aws.caller import ClientFactory
 from sqswarm.backends.aws.connect import client_factory, names_of
 from sqswarm.infra.account import with_account
 from sqswarm.infra.bundle import Bundle, bundle
+from sqswarm.infra.deployment.canary import Canary
 from sqswarm.infra.deployment.code import replace_code
 from sqswarm.infra.deployment.drift import Drift, mend
 from sqswarm.infra.deployment.inspect import inspect
@@ -35,6 +36,7 @@ from sqswarm.infra.deployment.record import (
     write_object,
     write_record,
 )
+from sqswarm.infra.deployment.release import Release
 from sqswarm.infra.deployment.replay_check import check_replays
 from sqswarm.infra.deployment.stack import ResourceEvent, Stack, StackResource, Watch
 from sqswarm.infra.deployment.stacks import Stacks
@@ -47,7 +49,7 @@ from sqswarm.infra.template.containers import IMAGE
 from sqswarm.infra.template.functions import CODE_KEY
 from sqswarm.infra.template.limits import INLINE_LIMIT_BYTES
 from sqswarm.schemas.catalogue import CATALOGUE_KEY, Catalogue
-from sqswarm.schemas.errors import DeployFailed, SwarmError
+from sqswarm.schemas.errors import DeployFailed, SwarmError, UsageError
 from sqswarm.schemas.naming import Names
 from sqswarm.schemas.settings import Settings
 
@@ -83,16 +85,31 @@ class Reports:
 
 
 def deploy(
-    settings: Settings, plan: Plan, reports: Reports | None = None, *, force: bool = False
+    settings: Settings,
+    plan: Plan,
+    reports: Reports | None = None,
+    *,
+    force: bool = False,
+    canary: Canary | None = None,
+    packed: Bundle | None = None,
 ) -> Deployment:
     """Deploy `plan` and return what was done; nothing is done where all is as it should be.
 
     Tasks under way are replayed against new code first, unless it is deployed by `force`: raises
-    UnfitCode, before anything is changed, where one does not fit.
+    UnfitCode, before anything is changed, where one does not fit. With `canary` a share of messages
+    goes to the new code first, and it is taken back where it fails there: raises DeployFailed.
+    `packed` is the plan's bundle, where whoever deploys has it.
     Raises DeployFailed naming each resource that failed and why, Unreachable where nothing
     answers.
     """
-    return _Deployer(settings, plan, reports or Reports(), force=force).run()
+    if canary is not None and not plan.project.keep_versions:
+        message = "a canary needs the versions of the functions kept"
+        raise UsageError(message, hint="Write keep_versions = true in [tool.sqswarm], and deploy.")
+    packed = packed or bundle_of(plan, local=settings.local)
+    deployer = _Deployer(
+        settings, plan, reports or Reports(), packed=packed, force=force, canary=canary
+    )
+    return deployer.run()
 
 
 def stacks_of(settings: Settings, names: Names, clients: ClientFactory) -> Stacks:
@@ -123,17 +140,27 @@ def bundle_of(plan: Plan, *, local: bool) -> Bundle:
     )
 
 
-def deployed_now(catalogue: Catalogue) -> bytes:
-    """Return a catalogue's text as of a deployment that ends now."""
-    return replace(catalogue, deployed_ms=int(1000 * time.time())).dump().encode()
+def deployed_now(catalogue: Catalogue, old: Catalogue | None) -> bytes:
+    """Return a catalogue's text as of a deployment that ends now, after that of `old`."""
+    return catalogue.deployed(old, now_ms=int(1000 * time.time())).dump().encode()
 
 
 class _Deployer:
     """One run of `deploy`: what its steps share."""
 
-    def __init__(self, settings: Settings, plan: Plan, reports: Reports, *, force: bool) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        plan: Plan,
+        reports: Reports,
+        *,
+        packed: Bundle,
+        force: bool,
+        canary: Canary | None,
+    ) -> None:
         self._begun = time.monotonic()
         self._force = force
+        self._canary = canary
         self._notes: tuple[str, ...] = ()
         self._reports = reports
         self._clients = client_factory(settings)
@@ -143,10 +170,12 @@ class _Deployer:
         self._topology: Topology = plan.topology(self._names)
         self._stacks = stacks_of(settings, self._names, self._clients)
         self._stack = self._stacks.first
-        self._bundle = bundle_of(plan, local=settings.local)
+        self._release = Release(self._settings, self._topology, self._clients, reports.step)
+        self._bundle = packed
         old = read_object(self._clients("s3"), self._names.bucket, CATALOGUE_KEY)
-        catalogue = plan.catalogue if old is None else plan.catalogue.after(Catalogue.load(old))
-        self._catalogue = catalogue
+        self._old_catalogue = None if old is None else Catalogue.load(old)
+        known = self._old_catalogue
+        self._catalogue = plan.catalogue if known is None else plan.catalogue.after(known)
 
     def run(self) -> Deployment:  # noqa: C901 - its steps, one after another
         s3, bucket = self._clients("s3"), self._names.bucket
@@ -171,6 +200,7 @@ class _Deployer:
                     self._reports.step("giving the functions their code again")
                     replace_code(self._topology, self._clients, key=wanted.code_key)
                     self._check_start()
+                self._go_live(None)
                 return self._with_parked(finished, missed=True)
             self._reports.step("some of it is gone: building it again")
         if old is None or old.code_key != wanted.code_key:
@@ -200,15 +230,25 @@ class _Deployer:
         finished = self._finished(wanted, changed=True, drifts=drifts)
         try:
             self._check_start()
-        except DeployFailed:
+            told = self._go_live(old)
+        except (SwarmError, KeyboardInterrupt):
             if old is not None:
                 self._take_back(old, wanted)
             raise
-        write_object(s3, bucket, CATALOGUE_KEY, deployed_now(self._catalogue))
+        write_object(s3, bucket, CATALOGUE_KEY, deployed_now(self._catalogue, self._old_catalogue))
         write_record(s3, bucket, wanted)
         keep = {wanted.code_key, wanted.stack_code_key, old.code_key if old else ""}
         prune(s3, bucket, keep=keep)
-        return self._with_parked(finished)
+        return self._with_parked(replace(finished, notes=(*finished.notes, *told)))
+
+    def _go_live(self, old: Record | None) -> tuple[str, ...]:
+        """Send messages to what is deployed now, where that is not so by itself."""
+        canary = None if old is None else self._canary
+        if canary is not None and old is not None and self._topology.versioned:
+            # Broken off, it is begun again: until it is over nothing is as it should be.
+            broken = replace(old, template="", code_key="")
+            write_record(self._clients("s3"), self._names.bucket, broken)
+        return self._release.go_live(canary)
 
     def _check_replays(self) -> None:
         self._reports.step("replaying tasks under way")
@@ -221,7 +261,10 @@ class _Deployer:
 
     def _with_parked(self, finished: Deployment, *, missed: bool = False) -> Deployment:
         """Let parked tasks meet the code that is deployed now."""
-        told = resume_parked(self._settings, self._clients, self._reports.step, missed=missed)
+        told = (
+            *self._release.delete_unneeded(),
+            *resume_parked(self._settings, self._clients, self._reports.step, missed=missed),
+        )
         return replace(finished, notes=(*finished.notes, *told))
 
     def _stack_code_key(self, old: Record | None) -> str:

@@ -151,4 +151,5 @@ def _topology(
         tracing=project.tracing,
         metrics=project.metrics,
         paused=paused,
+        keep_versions=project.keep_versions,
     )

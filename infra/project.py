@@ -9,6 +9,7 @@ requirements = ["httpx>=0.28"]   # what they need beside sqswarm's own, packed f
 metrics = true                   # CloudWatch metrics of what workers do, and their alarm
 server = true                    # deploy the MCP server too; or a table of its options
 tracing = true                   # pack OpenTelemetry; or a table of OTEL_* for all functions
+keep_versions = true             # tasks under way finish on the code that they began with
 
 [tool.sqswarm.server]
 auth = "AWS_IAM"                 # of its Function URL, or "NONE" where access guards it
@@ -56,6 +57,7 @@ _FIELDS = (
     "container",
     "server",
     "tracing",
+    "keep_versions",
 )
 
 
@@ -72,6 +74,7 @@ class Project:
     metrics: bool = True
     tracing: TracingOptions | None = None
     """None where OpenTelemetry is not packed."""
+    keep_versions: bool = False
 
     def activate(self) -> None:
         """Put the project's folders first on `sys.path`, once."""
@@ -138,4 +141,5 @@ def _project(file: Path, table: dict[str, Any], modules: Sequence[str]) -> Proje
         server=server_of(file, table.get("server", False)),
         tracing=tracing_of(file, table.get("tracing", False)),
         metrics=truth(file, table, "metrics", default=True),
+        keep_versions=truth(file, table, "keep_versions", default=False),
     )

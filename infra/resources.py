@@ -137,6 +137,16 @@ class Topology:
     layer: str | None = None
     """A Lambda layer of every function: the collector of its traces."""
 
+    keep_versions: bool = False
+    """Whether each deployment publishes the agents' functions anew, and old tasks keep theirs."""
+
+    @property
+    def versioned(self) -> tuple[Consumer, ...]:
+        """Return the agents whose functions are published and reached by their alias."""
+        if not self.keep_versions:
+            return ()
+        return tuple(consumer for consumer in self.on_lambda if consumer.spec is not None)
+
     @property
     def consumers(self) -> tuple[Consumer, ...]:
         """Return every consumer: the agents in the order of their names, then `unrouted`."""

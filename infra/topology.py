@@ -22,11 +22,12 @@ from sqswarm.infra.resources import (
     Topic,
     Topology,
 )
-from sqswarm.schemas.agent_spec import AgentSpec
+from sqswarm.schemas.agent_spec import AgentSpec, Hosting
 from sqswarm.schemas.errors import InvalidAgent
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.metrics import OFF, SWITCH
 from sqswarm.schemas.naming import TASKS_TOPIC, UNROUTED, Names
+from sqswarm.schemas.settings import KEEP_VERSIONS
 
 AGENT_HANDLER = "sqswarm.workers.hosts.lambda_handler.handle"
 HOUSEKEEPING_HANDLER = "sqswarm.workers.hosts.housekeeping.handle"
@@ -70,10 +71,12 @@ def topology(
     metrics: bool = True,
     tracing: TracingOptions | None = None,
     paused: Collection[str] = (),
+    keep_versions: bool = False,
 ) -> Topology:
     """Return the stage that `specs` need; `modules` is what a function imports to find them.
 
-    Functions of the agents that are `paused` are given no messages.
+    Functions of the agents that are `paused` are given no messages. With `keep_versions` tasks
+    that wait finish on the code that they began with.
 
     `tracing` is for every function, where an agent's own or the server's env has no other.
 
@@ -95,7 +98,13 @@ def topology(
         names=names,
         topics=_topics(ordered_specs, names),
         agents=tuple(
-            _agent(spec, names, common, modules, paused=spec.name in paused)
+            _agent(
+                spec,
+                names,
+                {**common, **(_kept(spec) if keep_versions else {})},
+                modules,
+                paused=spec.name in paused,
+            )
             for spec in ordered_specs
         ),
         unrouted=_unrouted(ordered_specs, names, {**traced, **common}),
@@ -105,7 +114,12 @@ def topology(
         server=None if server is None else _server(server, names, common),
         metrics=metrics,
         layer=None if tracing is None else tracing.layer,
+        keep_versions=keep_versions,
     )
+
+
+def _kept(spec: AgentSpec) -> dict[str, str]:
+    return {KEEP_VERSIONS: "1"} if spec.runs_on is Hosting.LAMBDA else {}
 
 
 def _topics(specs: Sequence[AgentSpec], names: Names) -> tuple[Topic, ...]:

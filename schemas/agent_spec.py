@@ -121,6 +121,8 @@ class AgentSpec:
     keeps: frozenset[Keeps] = frozenset()
     version: str | None = None
     """What its code is called in the history of its tasks."""
+    patches: tuple[str, ...] = ()
+    """Patches (`ctx.patched`) that were found in its code."""
     requirements: tuple[str, ...] = ()
     """Packages it needs beside the project's, by their plain names."""
 

@@ -39,6 +39,7 @@ class CatalogueEntry:
     schedules: tuple[Schedule, ...] = ()
     as_tool: AsTool = field(default_factory=AsTool)
     calls: tuple[str, ...] | None = None
+    patches: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, spec: AgentSpec) -> CatalogueEntry:
@@ -58,6 +59,7 @@ class CatalogueEntry:
             schedules=spec.schedules,
             as_tool=spec.tool,
             calls=spec.calls,
+            patches=spec.patches,
         )
 
     def spec(self) -> AgentSpec:
@@ -77,6 +79,7 @@ class CatalogueEntry:
             schedules=self.schedules,
             tool=self.as_tool,
             calls=self.calls,
+            patches=self.patches,
         )
 
     def tool(self) -> JsonObject:
@@ -108,6 +111,7 @@ class CatalogueEntry:
                 {"expression": s.expression, "arguments": s.arguments} for s in self.schedules
             ],
             "calls": None if self.calls is None else list(self.calls),
+            **({"patches": [*self.patches]} if self.patches else {}),
         }
 
     @classmethod
@@ -133,6 +137,7 @@ class CatalogueEntry:
             ),
             as_tool=AsTool.from_json(entry.get("mcp", {})),
             calls=None if (calls := entry.get("calls")) is None else tuple(calls),
+            patches=tuple(entry.get("patches", ())),
         )
 
 
@@ -141,12 +146,14 @@ class Catalogue:
     """The agents of one stage, in the order of their names.
 
     `removed` names those that earlier deployments had: their tasks, sessions and costs are still
-    asked for. `deployed_ms` is when the code was last deployed (Unix milliseconds, 0: not known).
+    asked for. `deployed_ms` is when the code was last deployed (Unix milliseconds, 0: not known);
+    `patched` since when each agent's code has had each of its patches, without a break.
     """
 
     agents: Mapping[str, CatalogueEntry]
     removed: tuple[str, ...] = ()
     deployed_ms: int = 0
+    patched: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, specs: Iterable[AgentSpec]) -> Catalogue:
@@ -158,6 +165,16 @@ class Catalogue:
         """Return this catalogue as it follows `old`: agents that are no more stay known by name."""
         gone = {*old.agents, *old.removed} - set(self.agents)
         return replace(self, removed=tuple(sorted(gone)))
+
+    def deployed(self, old: Catalogue | None, *, now_ms: int) -> Catalogue:
+        """Return this catalogue as of a deployment that ends now, after that of `old`."""
+        before = {} if old is None else old.patched
+        patched = {
+            name: {patch: before.get(name, {}).get(patch, now_ms) for patch in entry.patches}
+            for name, entry in self.agents.items()
+            if entry.patches
+        }
+        return replace(self, deployed_ms=now_ms, patched=patched)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -210,7 +227,9 @@ class Catalogue:
     def dump(self) -> str:
         """Return the JSON text that `load` reads."""
         agents = [entry.to_json() for entry in self.agents.values()]
-        told = {"format": FORMAT, "agents": agents, "removed": [*self.removed]}
+        told: JsonObject = {"format": FORMAT, "agents": agents, "removed": [*self.removed]}
+        if self.patched:
+            told["patched"] = {name: {**since} for name, since in self.patched.items()}
         return dumps({**told, "deployed": self.deployed_ms} if self.deployed_ms else told)
 
     @classmethod
@@ -229,6 +248,7 @@ class Catalogue:
             agents={entry.name: entry for entry in entries},
             removed=tuple(document["removed"]),
             deployed_ms=document.get("deployed", 0),
+            patched=document.get("patched", {}),
         )
 
 

@@ -26,6 +26,7 @@ _FORMS = {
     "payload_ref": (re.compile(r"s3://[a-z0-9.-]{3,63}/.+"), "an s3:// address"),
     "parent": (re.compile(r"[0-9a-f-]{36}#[0-9]{1,9}"), "a task id, # and a child's number"),
     "redriven_from": (re.compile(r"[0-9a-f-]{36}"), "a task id"),
+    "code": (re.compile(r"[0-9]{1,19}"), "a number of a function's version"),
     "deadline": (
         re.compile(r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}(\.[0-9]{1,6})?Z"),
         "a time in UTC like 2026-11-21T00:00:00Z",
@@ -46,6 +47,7 @@ _TEXT_FIELDS = (
     ("session", "session_id"),
     ("ordering-key", "ordering_key"),
     ("redriven-from", "redriven_from"),
+    ("code", "code"),
 )
 _CONTEXT = ("traceparent", "tracestate", "baggage")
 """What MCP reserves in `_meta` for W3C's context (SEP-414)."""
@@ -58,6 +60,7 @@ class Message:
     `id` is the task's id, or the event's: each subscribed agent derives its own task id from it.
     `arguments` is None where `payload_ref` says where they wait. `v` is the hint for acquire.
     `deadline` is ISO 8601 in UTC. `parent` is `<task id>#<number>`, a task of `parent_agent`.
+    `code` is the function's version that the task began with, a hint as `v` is.
     """
 
     id: str
@@ -77,6 +80,7 @@ class Message:
     tracestate: str | None = None
     baggage: str | None = None
     tags: Tags | None = None
+    code: str | None = None
 
     def task_id(self, agent: str) -> str:
         """Return the id of the task that `agent` gets of this message."""

@@ -8,6 +8,9 @@ from typing import Protocol
 from sqswarm.schemas.errors import InvalidAgent, InvalidSettings, UsageError
 from sqswarm.schemas.value import dataclass
 
+LIVE = "live"
+"""The alias of an agent's function that its messages go to, where versions are kept."""
+
 TASKS_TOPIC = "tasks"
 """The topic that carries addressed tasks; each agent's queue filters on the attribute `agent`."""
 

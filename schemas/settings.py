@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 from sqswarm.schemas.errors import InvalidSettings
 from sqswarm.schemas.value import dataclass
 
+KEEP_VERSIONS = "SQSWARM_KEEP_VERSIONS"
+"""A function's variable, set where tasks go on with the version of its code they began with."""
+
 START_CHECK = {"sqswarm": "start"}
 """The event that asks a function whether it has started, and nothing else of it."""
 

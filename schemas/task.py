@@ -59,7 +59,8 @@ class TaskRecord:
     `parent_agent`. `began` is the attempt that runs and `history` the ones before it (history.py);
     `resumed_ms` is when the last wait was over. `parked` is why it was parked last, as JSON
     (park.py): it is while its phase says so. `copied` is what of another task it was redriven
-    with, and `failed_steps` are where a failed one stopped, both as JSON.
+    with, and `failed_steps` are where a failed one stopped, both as JSON. `code` is the function's
+    version that the task goes on with, where versions are kept.
     """
 
     task_id: str
@@ -105,6 +106,7 @@ class TaskRecord:
     parked: str | None = None
     copied: str | None = None
     failed_steps: str | None = None
+    code: str | None = None
     tags: Tags = field(default_factory=dict)
     open_asks: frozenset[int] = frozenset()
     asks: JsonObject = field(default_factory=dict)
@@ -223,6 +225,7 @@ class TaskRecord:
             tracestate=self.tracestate,
             baggage=self.baggage,
             tags=self.tags or None,
+            code=self.code,
         )
 
     @classmethod
@@ -349,6 +352,7 @@ OPTIONAL_TEXTS = (
     "copied",
     "failed_steps",
     "state",
+    "code",
 )
 """Attributes stored under their field's name, as text, where they are set."""
 

@@ -67,9 +67,8 @@ class MemoryStage:
         self.agents = agents
         made = Catalogue.of(spec_with_calls(one) for one in agents)
         before = getattr(self, "catalogue", None)
-        self.catalogue = replace(
-            made if before is None else made.after(before), deployed_ms=self.clock.now_ms()
-        )
+        made = made if before is None else made.after(before)
+        self.catalogue = made.deployed(before, now_ms=self.clock.now_ms())
         self.blobs.objects[self.blobs.address(CATALOGUE_KEY)] = self.catalogue.dump().encode()
         self.bus.make_queue(NAMES.dead_letter_queue(UNROUTED))
         for one in agents:

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from sqswarm.backends.aws.caller import AwsCaller, error_code
 from sqswarm.backends.runner import Runner
 from sqswarm.schemas.errors import NotDeployed, Unreachable
+from sqswarm.schemas.naming import LIVE
 
 _POLL_S = 0.5
 _PATIENCE_S = 180.0
@@ -37,11 +38,14 @@ async def switch_event_source(
 
 
 async def _mappings(caller: AwsCaller, function: str) -> list[dict[str, Any]]:
-    try:
-        found = await caller.call("lambda", "list_event_source_mappings", FunctionName=function)
-    except NotDeployed:
-        return []
-    return [m for m in found["EventSourceMappings"] if m["State"] != "Deleting"]
+    for name in (function, f"{function}:{LIVE}"):  # where versions are kept, the alias has it
+        try:
+            found = await caller.call("lambda", "list_event_source_mappings", FunctionName=name)
+        except NotDeployed:
+            continue
+        if living := [m for m in found["EventSourceMappings"] if m["State"] != "Deleting"]:
+            return living
+    return []
 
 
 async def _update(caller: AwsCaller, mapping: str, *, on: bool) -> None:

@@ -34,6 +34,9 @@ class Left:
     messages: int = 0
     dead_letters: int = 0
     more: bool = False
+    records: int | None = None
+    """Items of the stage's table, results among them, as DynamoDB counted them last: up to six
+    hours ago. None where that was not asked."""
 
     @classmethod
     def sum(cls, some: Iterable[Left]) -> Left:
@@ -48,7 +51,7 @@ class Left:
 
     def __bool__(self) -> bool:
         """Tell whether anything is left."""
-        return bool(self.tasks or self.messages or self.dead_letters)
+        return bool(self.tasks or self.messages or self.dead_letters or self.records)
 
     def __str__(self) -> str:
         """Say it."""
@@ -58,7 +61,20 @@ class Left:
             f"dead letter{'' if self.dead_letters == 1 else 's'}": self.dead_letters,
         }
         more = "more than " if self.more else ""
-        return more + ", ".join(f"{number:,} {what}" for what, number in parts.items() if number)
+        told = [f"{number:,} {what}" for what, number in parts.items() if number]
+        if self.records:
+            told.append(f"about {self.records:,} records, stored results among them")
+        return more + ", ".join(told)
+
+    def to_json(self) -> JsonObject:
+        """Return the fields."""
+        return {
+            "tasks": self.tasks,
+            "more": self.more,
+            "messages": self.messages,
+            "deadLetters": self.dead_letters,
+            "records": self.records,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,6 +27,7 @@ from sqswarm.infra.template.permissions import (
     server_statements,
 )
 from sqswarm.schemas.json import canonical, loads
+from sqswarm.schemas.naming import LIVE
 
 _SETTLING_S = 10.0
 _POLL_S = 0.2
@@ -216,7 +217,10 @@ def _event_source(
     source = consumer.source
     where = f"event source of {consumer.function.name}"
     arn = queue_arn(topology.names, source.queue)
-    living = _mappings(client, consumer.function.name, arn)
+    function = consumer.function.name
+    if consumer in topology.versioned:
+        function = f"{function}:{LIVE}"
+    living = _mappings(client, function, arn)
     if not living:
         yield Drift(resource=where, what="does not exist")
         return
@@ -251,6 +255,8 @@ def _mappings(client: Any, function: str, queue: str) -> list[dict[str, Any]]:
     while True:
         listed = client.list_event_source_mappings(FunctionName=function, EventSourceArn=queue)
         found = [m for m in listed["EventSourceMappings"] if m.get("State") != "Deleting"]
+        # An emulator lists those of a function's alias with its own.
+        found = [m for m in found if m["FunctionArn"].endswith(f":{function}")]
         # Creating, Enabling, Disabling, Updating: its end is not known yet.
         if time.monotonic() > deadline or not any(m["State"].endswith("ing") for m in found):
             return found

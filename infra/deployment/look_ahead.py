@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from sqswarm.backends.aws.caller import translated
 from sqswarm.backends.aws.connect import client_factory, names_of
 from sqswarm.backends.runner import run_straight
 from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.listing import list_tasks
 from sqswarm.dispatcher.stats import backlogs
 from sqswarm.infra.account import with_account
+from sqswarm.infra.bundle import Bundle
 from sqswarm.infra.deploy import bundle_of, template_key
 from sqswarm.infra.deployment.difference import Difference, Left, difference, with_left
 from sqswarm.infra.deployment.parked import operators_connection
@@ -28,11 +33,11 @@ _COUNTED = 1000
 """As far as a listing counts (docs/listings.md)."""
 
 
-def look_ahead(settings: Settings, plan: Plan) -> Difference:
+def look_ahead(settings: Settings, plan: Plan, packed: Bundle | None = None) -> Difference:
     """Return what a deployment of `plan` would change; nothing is changed.
 
-    Raises NotDeployed where a stage of another format stands there, Unreachable where nothing
-    answers.
+    `packed` is the plan's bundle, where whoever asks has it. Raises NotDeployed where a stage of
+    another format stands there, Unreachable where nothing answers.
     """
     clients = client_factory(settings)
     settings = with_account(settings, clients)
@@ -43,7 +48,7 @@ def look_ahead(settings: Settings, plan: Plan) -> Difference:
     digests = () if record is None else (record.template, *record.parts)
     kept = [read_object(s3, bucket, template_key(digest)) for digest in digests]
     there = [text for text in kept if text is not None]
-    code_key = bundle_of(plan, local=settings.local).key
+    code_key = (packed or bundle_of(plan, local=settings.local)).key
     seen = difference(
         old=old,
         new=plan.catalogue,
@@ -71,12 +76,18 @@ def _whole(texts: Iterable[str | bytes]) -> JsonObject:
 
 
 def what_is_left(settings: Settings) -> Left:
-    """Return what would be gone with a stage: its tasks under way, messages and dead letters.
+    """Return what would be gone with a stage: tasks under way, messages, dead letters, records.
 
     Raises NotDeployed where there is none.
     """
-    connection = operators_connection(settings, client_factory(settings))
-    return Left.sum(_left(connection, connection.catalogue.agents).values())
+    clients = client_factory(settings)
+    connection = operators_connection(settings, clients)
+    left = Left.sum(_left(connection, connection.catalogue.agents).values())
+    try:
+        table = clients("dynamodb").describe_table(TableName=connection.names.table)["Table"]
+    except (ClientError, BotoCoreError) as error:
+        raise translated(error, "dynamodb") from error
+    return replace(left, records=int(table["ItemCount"]))
 
 
 def _left(connection: Connection, agents: Mapping[str, CatalogueEntry]) -> dict[str, Left]:

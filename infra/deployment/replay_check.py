@@ -61,10 +61,12 @@ class Replay:
 def check_replays(connection: Connection, project: Project) -> tuple[str, ...]:
     """Replay what is under way against a project's code; return what there is to say, as notes.
 
-    Raises UnfitCode where a task would be parked. What cannot be replayed stops nothing.
+    Raises UnfitCode where a task would be parked. What cannot be replayed stops nothing. Tasks that
+    finish on a version which is kept need not fit.
     """
+    until_s, kept = time.monotonic() + SAMPLING_S, project.keep_versions
     try:
-        journals = run_straight(sample(connection, until_s=time.monotonic() + SAMPLING_S))
+        journals = run_straight(sample(connection, until_s=until_s, versions_kept=kept))
         replays = replay_all(journals, project) if journals else []
     except (SwarmError, ClientError, OSError, subprocess.SubprocessError, ValueError) as error:
         return (f"tasks under way were not replayed: {error}",)
@@ -79,8 +81,13 @@ def check_replays(connection: Connection, project: Project) -> tuple[str, ...]:
     raise UnfitCode("\n".join([f"{count} do not fit this code, such as", *shown]))
 
 
-async def sample(connection: Connection, *, until_s: float) -> list[JsonObject]:
-    """Return journals of tasks that have recorded something and have not ended."""
+async def sample(
+    connection: Connection, *, until_s: float, versions_kept: bool = False
+) -> list[JsonObject]:
+    """Return journals of tasks that have recorded something and have not ended.
+
+    Those that go on with a version of their own are left out where `versions_kept`.
+    """
     journals: list[JsonObject] = []
     due = await _due(connection)
     for agent in connection.catalogue.names:
@@ -93,7 +100,10 @@ async def sample(connection: Connection, *, until_s: float) -> list[JsonObject]:
                 cursor = page.cursor
                 if cursor is None or time.monotonic() > until_s:
                     break
-        records = sorted(filter(_is_begun, found.values()), key=lambda one: one.created_ms)
+        begun = [one for one in found.values() if _is_begun(one)]
+        if versions_kept:
+            begun = [one for one in begun if one.code is None]
+        records = sorted(begun, key=lambda one: one.created_ms)
         chosen = {one.task_id: one for one in (*records[-_EACH:], *records[:_EACH])}
         for record in chosen.values():
             if time.monotonic() > until_s:

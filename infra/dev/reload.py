@@ -26,6 +26,7 @@ from sqswarm.infra.deployment.record import (
     write_object,
     write_record,
 )
+from sqswarm.infra.deployment.release import Release
 from sqswarm.infra.deployment.start_check import check_start
 from sqswarm.infra.plan import Plan
 from sqswarm.schemas.catalogue import CATALOGUE_KEY, Catalogue
@@ -87,11 +88,12 @@ class Reloader:
         self.live()
         try:
             check_start(topology, self._clients, local=local)
+            Release(self.settings, topology, self._clients).go_live()
         except DeployFailed:
             replace_code(topology, self._clients, key=old.code_key, look_every_s=every_s)
             resume_parked(self.settings, self._clients)
             raise
-        write_object(s3, bucket, CATALOGUE_KEY, deployed_now(catalogue))
+        write_object(s3, bucket, CATALOGUE_KEY, deployed_now(catalogue, known))
         write_record(s3, bucket, wanted)
         prune(s3, bucket, keep={wanted.code_key, wanted.stack_code_key, old.code_key})
         return Reloaded(what="code", notes=resume_parked(self.settings, self._clients))

@@ -20,6 +20,7 @@ from sqswarm.infra.template.permissions import (
 from sqswarm.infra.template.storage import BUCKET
 from sqswarm.infra.topology import LOG_RETENTION_DAYS
 from sqswarm.schemas.json import dumps
+from sqswarm.schemas.naming import LIVE
 
 CODE_KEY = "CodeKey"
 
@@ -38,6 +39,11 @@ def function_title(consumer: Consumer) -> str:
     return f"{camel(consumer.key)}Function"
 
 
+def alias_title(consumer: Consumer) -> str:
+    """Return the logical id of the alias of a consumer's function."""
+    return f"{camel(consumer.key)}Live"
+
+
 def source_title(consumer: Consumer) -> str:
     """Return the logical id of a consumer's event source mapping."""
     return f"{camel(consumer.key)}EventSource"
@@ -51,7 +57,17 @@ def worker(consumer: Consumer, topology: Topology) -> Iterator[AWSObject]:
         else agent_statements(consumer, topology)
     )
     yield from function_parts(camel(consumer.key), consumer.function, statements, topology)
-    yield _event_source(consumer)
+    if consumer not in topology.versioned:
+        yield _event_source(consumer, function_title(consumer))
+        return
+    yield awslambda.Alias(
+        alias_title(consumer),
+        FunctionName=ref(function_title(consumer)),
+        Name=LIVE,
+        # As it is made. Later `sqswarm deploy` moves it to what it has published and tried.
+        FunctionVersion="$LATEST",
+    )
+    yield _event_source(consumer, alias_title(consumer))
 
 
 def timers(topology: Topology) -> Iterator[AWSObject]:
@@ -124,7 +140,7 @@ def text_env(value: str) -> Any:
     return text(value) if value.startswith("${AWS::") else value
 
 
-def _event_source(consumer: Consumer) -> awslambda.EventSourceMapping:
+def _event_source(consumer: Consumer, function: str) -> awslambda.EventSourceMapping:
     source = consumer.source
     more: dict[str, Any] = {}
     if not consumer.queue.fifo:
@@ -132,7 +148,7 @@ def _event_source(consumer: Consumer) -> awslambda.EventSourceMapping:
     return awslambda.EventSourceMapping(
         source_title(consumer),
         EventSourceArn=arn(queue_title(consumer)),
-        FunctionName=ref(function_title(consumer)),
+        FunctionName=ref(function),
         # True is the default, but LocalStack disables a mapping whose update does not say it.
         Enabled=source.enabled,
         BatchSize=source.batch_size,

@@ -68,9 +68,20 @@ def agent_statements(consumer: Consumer, topology: Topology) -> list[Statement]:
         [
             *_work(consumer, topology),
             *_report(consumer.function, topology.names),
+            *_hand_over(consumer, topology),
             *_declared(consumer),
         ],
     )
+
+
+def _hand_over(consumer: Consumer, topology: Topology) -> list[Statement]:
+    """Return what it takes to hand a task over to the version that it began with: its own alone."""
+    if consumer not in topology.versioned or Keeps.JOURNAL not in _spec(consumer).keeps:
+        return []
+    names = topology.names
+    own = f"arn:{names.partition}:lambda:{names.region}:{names.account}:function"
+    versions = f"{own}:{consumer.function.name}:*"
+    return [_allow("HandOver", ("lambda:InvokeFunction",), [versions])]
 
 
 def container_statements(consumer: Consumer, topology: Topology) -> list[Statement]:

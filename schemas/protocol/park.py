@@ -92,6 +92,7 @@ def _aside(
         Set("parked", why),
         Set("status_message", message),
         Set("updated", now_ms),
+        Remove("code"),  # whatever is deployed next may have it: its own version does not fit it
         *set_due(task_id, due_at_ms),
         *set_listed_under(key, PARKED, now_ms),
     )

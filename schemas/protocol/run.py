@@ -80,13 +80,15 @@ def acquire(
     lease_until_ms: int,
     began: str | None = None,
     record: TaskRecord | None = None,
+    code: str | None = None,
 ) -> Write:
     """Take the lease of the existing record under `key` whose version is `expected`.
 
     `record` is the task as it was read, where it was: an attempt of it that never ended is entered
     into the history as lost. Compared is its lease too, which is 0 once an attempt has ended: one
     that a slow worker ends meanwhile keeps its own end, and whoever has not read the record is
-    refused where there is something to enter.
+    refused where there is something to enter. `code` is the version that the task goes on with,
+    where it has none yet or its own is gone.
     """
     entered = () if record is None else enter_lost(record, now_ms=now_ms)
     return Write(
@@ -105,6 +107,7 @@ def acquire(
             Add("attempt", 1),
             Set("updated", now_ms),
             *(() if began is None else (Set("began", began),)),
+            *(() if code is None else (Set("code", code),)),
             *entered,
         ),
     )

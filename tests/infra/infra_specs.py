@@ -56,6 +56,7 @@ def every_resource(auth="NONE"):
         architecture="arm64",
         fleet=FLEET,
         server=ServerOptions(auth=auth, api=True),
+        keep_versions=True,
     )
     return render(built).template
 

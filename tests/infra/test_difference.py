@@ -132,6 +132,10 @@ def test_what_a_removed_agent_leaves_is_at_stake(seen):
     )
     assert left.to_json()["agents"][0]["left"] == {"tasks": 2, "messages": 1, "deadLetters": 1}
     assert str(Left(tasks=1000, more=True)) == "more than 1,000 tasks under way"
+    assert str(Left(dead_letters=2, records=1234)) == (
+        "2 dead letters, about 1,234 records, stored results among them"
+    )
+    assert not Left(records=0)
 
 
 def test_whoever_cannot_be_asked_has_to_agree_beforehand_on_aws(seen, monkeypatch):

@@ -13,6 +13,7 @@ from simulation.process import EPOCH_MS, Process, ProcessRunner
 from simulation.renewed_leases import RenewedSpec
 from simulation.world import NAMES, Watcher, World
 from sqswarm.backends.log import Log
+from sqswarm.backends.ports.bus import Delivery
 from sqswarm.backends.runner import run_straight
 from sqswarm.dispatcher.connection import UNREAD, Connection
 from sqswarm.dispatcher.validate import Validator
@@ -20,6 +21,7 @@ from sqswarm.schemas.task import TASK_SORT_KEY
 from sqswarm.workers.agent import AnyAgent
 from sqswarm.workers.hosts.housekeeping import run_housekeeping
 from sqswarm.workers.runtime.batch import BatchResult, Runtime
+from sqswarm.workers.runtime.versions import HandOver
 from sqswarm.workers.runtime.worker_context import WorkerContext
 
 TTL_S = 14 * 86_400
@@ -126,7 +128,7 @@ class Poller:
             self._busy[slot] = process
             for delivery in deliveries:
                 self._world.note(process, "delivered", delivery.body, delivery.receipt)
-            runtime = Runtime(self._worker(process))
+            runtime = Runtime(self._worker(process, self._versions(process)))
             budget_s = None
             if isinstance(self._spec, RenewedSpec):
                 runtime.keep_leases(asyncio.Event())
@@ -163,7 +165,32 @@ class Poller:
                 del self._busy[slot]
                 self.wake()
 
-    def _worker(self, process: Process) -> WorkerContext:
+    def _versions(self, process: Process) -> KeptVersions | None:
+        if not self._world.fault_plan.keeps_versions or isinstance(self._spec, RenewedSpec):
+            return None
+        return KeptVersions(process, self._hand_over)
+
+    def _hand_over(self, delivery: Delivery, code: int) -> None:
+        """Run a message by a process of another code, which deletes it itself."""
+        process = Process(self._world, f"{self._agent.name}-of-code-{code}")
+        process.code = code
+        versions = KeptVersions(process, self._hand_over, handed_over=True)
+        runtime = Runtime(self._worker(process, versions))
+        bus, limit_s = FaultyBus(process, self._world.bus), self._spec.function_timeout_s
+
+        async def work() -> None:
+            result = await runtime.handle([delivery], budget_s=limit_s - 1.0)
+            if result.delete:
+                await bus.delete(self.queue, result.delete)
+
+        def time_out() -> None:
+            if not process.zombie:
+                process.kill("function time-out")
+
+        timer = self._world.loop.call_later(limit_s, time_out)
+        start(process, work(), lambda _: timer.cancel())
+
+    def _worker(self, process: Process, versions: KeptVersions | None) -> WorkerContext:
         # Its catalogue is unread yet: reading it is a request like any other.
         connection = connection_for(process, self._spec.name, operator=True)
         return WorkerContext(
@@ -172,7 +199,40 @@ class Poller:
             connection=replace(connection, catalogue=UNREAD, worker=True),
             log=ProcessLog(process=process),
             name=process.name,
+            versions=versions,
         )
+
+
+class KeptVersions:
+    """The versions of an agent's function, seen from a process; its code is its version's number.
+
+    An invocation may be refused, lost, late, or made twice.
+    """
+
+    def __init__(
+        self,
+        process: Process,
+        invoke: Callable[[Delivery, int], None],
+        *,
+        handed_over: bool = False,
+    ) -> None:
+        """Hand over by `invoke`."""
+        self._process = process
+        self._invoke = invoke
+        self.own = str(process.code)
+        self.handed_over = handed_over
+
+    async def hand_over(self, delivery: Delivery, version: str) -> HandOver:
+        """Let another version have a message, most times."""
+        world = self._process.world
+        await asyncio.sleep(world.latency())
+        times = world.chance.choices((0, 1, 2, -1), (1, 12, 1, 1))[0]
+        if times < 0:
+            return HandOver.BUSY
+        for _ in range(times):
+            after_s = world.chance.choice((0.0, 0.1, 20.0))
+            world.loop.call_later(after_s, self._invoke, delivery, int(version))
+        return HandOver.DONE
 
 
 class Housekeeping:

@@ -47,6 +47,8 @@ async def play(script: list[str], ctx: TaskContext) -> list[Any]:
 
 
 async def _all(script: list[str], ctx: TaskContext) -> list[Any]:
+    if ctx.journal is not None:
+        here().runs(ctx.task_id, container=ctx.worker.spec.name == "container")
     code, order = here().code, [*range(len(script))]
     if code in {2, 3} and ctx.journal is not None:
         await ctx.step("added", _added)

@@ -108,5 +108,7 @@ class FaultPlan:
     poison: tuple[str, ...] = ()
     """Bodies that are published to the first agent of the storm."""
     deploys: tuple[Deploy, ...] = ()
+    keeps_versions: bool = False
+    """Functions' versions are kept: a task goes on with the code that it began with."""
     workload: str | None = None
     """The weather it was asked for; None: the seed drew that, too."""

@@ -384,6 +384,20 @@ def workers_raise_nothing(seen: Observation) -> Iterator[Violation]:
         yield Violation(invariant="workers-raise-nothing", task_id="", what=what)
 
 
+def a_task_keeps_its_version(seen: Observation) -> Iterator[Violation]:
+    """Where versions are kept, a task is run by the code it began with, and fits it: no park."""
+    yield from _wrongs(seen, "a-task-keeps-its-version")
+    if not seen.world.fault_plan.keeps_versions:
+        return
+    for history, item in seen.histories():
+        copied = "copied" in item  # what another code has recorded
+        if history.parks and history.task_id in seen.world.versions and not copied:
+            what = f"it was parked {history.parks} times"
+            yield Violation(
+                invariant="a-task-keeps-its-version", task_id=history.task_id, what=what
+            )
+
+
 INVARIANTS: tuple[Invariant, ...] = (
     nothing_lost,
     result_written_once,
@@ -407,6 +421,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     history_is_complete,
     whatever_ran_is_listed,
     a_deploy_ends_no_task,
+    a_task_keeps_its_version,
     workers_raise_nothing,
 )
 

@@ -66,6 +66,18 @@ class Process:
             for task_id in task_ids.split():
                 self._told_s[task_id] = self.world.loop.now
 
+    def runs(self, task_id: str, *, container: bool) -> None:
+        """Note that this process runs a task, which is to be of its code where versions are kept.
+
+        Containers have none.
+        """
+        if not self.world.fault_plan.keeps_versions or container:
+            return
+        first = self.world.versions.setdefault(task_id, self.code)
+        if first != self.code:
+            what = f"it began with code {first}, and code {self.code} runs it"
+            self.world.history(task_id).wrong("a-task-keeps-its-version", what)
+
     def honest(self, task_id: str) -> bool:
         """Tell whether the process has not stood still since it was told of its lease."""
         return self.paused_until_s <= self._told_s.get(task_id, 0.0)

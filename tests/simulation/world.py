@@ -80,6 +80,8 @@ class World:
         self.code = self._code_before = 0
         self.catalogue = CATALOGUE
         self.deployments = 0
+        self.versions: dict[str, int] = {}
+        """Where versions are kept: the code that a task was first run by."""
         self._settled_s = 0.0
         self.store = WatchedStore(self)
         self.bus = WatchedBus(self)

@@ -58,6 +58,7 @@ class ClaudeAgent(Agent[..., Any]):
         durability: str = "standard",
         permissions: Sequence[JsonObject] = (),
         env: Mapping[str, str] | None = None,
+        version: str | None = None,
     ) -> None:
         """Declare it.
 
@@ -107,6 +108,7 @@ class ClaudeAgent(Agent[..., Any]):
             durability=durability,
             permissions=(*permissions, *self._statements()),
             env=env,
+            version=version,
         )(self._function(name, system, description))
         purses = {
             Keeps.AGENT_PURSE: self._model.budget.agent_usd_per_day,

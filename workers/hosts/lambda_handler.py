@@ -23,6 +23,7 @@ from sqswarm.schemas.errors import UnknownAgent
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.settings import START_CHECK, Settings
 from sqswarm.workers.agent import AnyAgent
+from sqswarm.workers.hosts.kept_versions import HANDED_OVER, KeptVersions
 from sqswarm.workers.metrics import add_metrics
 from sqswarm.workers.registry import load_agents
 from sqswarm.workers.runtime.batch import BatchResult, Runtime
@@ -50,6 +51,7 @@ class Worker:
         )
         self._loop = asyncio.new_event_loop()
         self._log = Log.of_agent(self._name)
+        self._versions = KeptVersions.from_env(environment, caller, self._log)
         self._not_loaded: NotLoaded | None = None
         self._load()
 
@@ -81,13 +83,15 @@ class Worker:
             connection=self._connection,
             log=self._log,
             name=_worker_name(self._environment),
+            versions=self._versions,
         )
 
     def handle(self, event: JsonObject, remaining_s: float, request_id: str = "") -> JsonObject:
         """Carry an SQS batch through and return which of its messages must come again.
 
         Source: Lambda with SQS, "Reporting batch item failures". START_CHECK is answered with
-        whether the agent has loaded, and if not, why.
+        whether the agent has loaded, and if not, why. What another version of the function has
+        handed over (kept_versions.py) comes from no queue that would delete it: that is done here.
         """
         if self._not_loaded is not None:
             self._load()  # what it lacked may be there by now
@@ -96,12 +100,16 @@ class Worker:
             return {"started": failed is None, "error": failed and failed.reason}
         if self._not_loaded is not None:
             self._stand_in(self._not_loaded)
+        if self._versions is not None:
+            self._versions.begin(event)
         deliveries = [delivery_of(record) for record in event["Records"]]
         # The last second is for settling: an attempt that is cut here can still be recorded.
         work = self._runtime.handle(deliveries, budget_s=remaining_s - 1.0, request_id=request_id)
         result = self._loop.run_until_complete(work)
         if result.hung:
             self._abandon(result)
+        if HANDED_OVER in event and result.delete:
+            self._delete(result)
         return {"batchItemFailures": [{"itemIdentifier": id_} for id_ in result.keep]}
 
     def _abandon(self, result: BatchResult) -> None:
@@ -109,11 +117,14 @@ class Worker:
 
         What is settled is deleted first, so that only the hung tasks are delivered again.
         """
-        deleting = self._worker.bus.delete(self._worker.queue, result.delete)
-        self._loop.run_until_complete(deleting)
+        self._delete(result)
         self._worker.log.error("process.abandoned", why="an agent ran past its time-out")
         sys.stdout.flush()
         os._exit(1)
+
+    def _delete(self, result: BatchResult) -> None:
+        deleting = self._worker.bus.delete(self._worker.queue, result.delete)
+        self._loop.run_until_complete(deleting)
 
 
 def _worker_name(environment: dict[str, str]) -> str:

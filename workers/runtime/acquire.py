@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import Enum
 from typing import Literal
 
@@ -26,6 +27,7 @@ from sqswarm.workers.runtime.activity import write_with_activity
 from sqswarm.workers.runtime.completion import Ended, dead_letter_poison, run_completion
 from sqswarm.workers.runtime.decide import Standing
 from sqswarm.workers.runtime.job import Job
+from sqswarm.workers.runtime.versions import hand_over
 from sqswarm.workers.runtime.worker_context import WorkerContext
 
 _ROUNDS = 5
@@ -105,14 +107,15 @@ async def put_poison_aside(
 
 
 def _began(worker: WorkerContext, job: Job, at_ms: int) -> str:
-    return began(at_ms, worker.name, job.request_id, worker.spec.version or "")
+    code = "" if worker.code is None else f"@{worker.code}"
+    return began(at_ms, worker.name, job.request_id, f"{worker.spec.version or ''}{code}")
 
 
 def _acquire_new(worker: WorkerContext, job: Job, asked_ms: int) -> Write:
     _check_unbacked(worker, job)
     now = worker.now_ms()
     return protocol.acquire_new(
-        job.record(worker.spec, now_ms=now),
+        replace(job.record(worker.spec, now_ms=now), code=worker.code),
         token=job.token,
         lease_until_ms=now + 1000 * worker.spec.lease_s,
         began=_began(worker, job, asked_ms),
@@ -130,6 +133,7 @@ def _acquire(worker: WorkerContext, job: Job, expected: str, record: TaskRecord 
         lease_until_ms=now + 1000 * worker.spec.lease_s,
         began=_began(worker, job, now),
         record=record,
+        code=worker.code,
     )
 
 
@@ -263,6 +267,8 @@ async def _next_step(  # noqa: C901 - one case a standing
         case Standing.OURS, _:
             return Standing.OURS
         case Standing.FREE, _:
+            if not await hand_over(worker, job, record.code):
+                return Disposition.KEEP
             return _acquire(worker, job, record.v, record)
         case Standing.EXHAUSTED, _:
             return protocol.fail_exhausted(

@@ -35,6 +35,7 @@ from sqswarm.workers.runtime.outcome import Broke, Failed, Misfitted, Outcome, R
 from sqswarm.workers.runtime.rate_limit import rate_limit
 from sqswarm.workers.runtime.settle import Run, settle_runs
 from sqswarm.workers.runtime.suspend import stand_back
+from sqswarm.workers.runtime.versions import keep_mine
 from sqswarm.workers.runtime.worker_context import WorkerContext
 
 _STATUS_MESSAGE = 1000
@@ -186,7 +187,7 @@ class Runtime:
         """Carry jobs of different tasks through, side by side; `last` where no more will come."""
         left = {job.delivery.message_id for job in jobs}
         try:
-            jobs = await rate_limit(self._worker, jobs)
+            jobs = await rate_limit(self._worker, await keep_mine(self._worker, jobs))
             answers = await acquire(self._worker, jobs)
         except Exception as error:
             self._worker.log.error("acquire.failed", error=repr(error), tasks=len(jobs))

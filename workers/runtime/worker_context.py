@@ -15,6 +15,7 @@ from sqswarm.schemas.value import dataclass
 from sqswarm.workers.agent import AnyAgent
 from sqswarm.workers.runtime.activity import ActivityLog
 from sqswarm.workers.runtime.job import Job
+from sqswarm.workers.runtime.versions import Versions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,8 @@ class WorkerContext:
     log: Log = field(default_factory=Log)
     name: str = ""
     """What the history of a task calls this worker: short, and found in its logs."""
+    versions: Versions | None = None
+    """The versions of its code, where tasks go on with the one they began with."""
     activity: ActivityLog = field(default_factory=ActivityLog, compare=False, repr=False)
 
     @property
@@ -52,6 +55,11 @@ class WorkerContext:
     def runner(self) -> Runner:
         """Return what runs this worker's code: its time and chance too."""
         return self.connection.runner
+
+    @property
+    def code(self) -> str | None:
+        """Return the number of the version that this worker is, where it is kept."""
+        return None if self.versions is None else self.versions.own
 
     @property
     def queue(self) -> str:

@@ -57,6 +57,7 @@ def prepare() -> None:
     """Put right what stock LocalStack does differently from AWS, or wastefully."""
     from sqswarm_localstack import (
         access,
+        alias_weights,
         event_sources,
         first_use,
         function_logs,
@@ -68,6 +69,7 @@ def prepare() -> None:
     )
 
     access.believe_nobody()
+    alias_weights.take_weights_in_updates()
     gateway.listen_where_told()
     gateway.save_work_per_request()
     service_index.use_kept_index()
