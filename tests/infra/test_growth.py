@@ -95,7 +95,9 @@ def of(template, kind):
 
 
 def test_a_further_stack_refers_to_nothing_that_is_not_in_it(many):
-    for text in many.parts:
+    versioned = render(built(plain(60), keep_versions=True)).parts
+    assert any('"AWS::Lambda::Alias"' in text for text in versioned)
+    for text in (*many.parts, *versioned):
         template = json.loads(text)
         known = {*template["Resources"], *template["Parameters"]}
         assert {*re.findall(r'{"Ref":"([^":]+)"}', text)} <= known
