@@ -165,7 +165,7 @@ class History:
         if before is not None:
             self._waited(before, after)
 
-    def _waited(self, before: Item, after: Item) -> None:  # noqa: C901 - one branch a case
+    def _waited(self, before: Item, after: Item) -> None:
         was, now = before["phase"], after["phase"]
         if "undo" in after and "undo" not in before:
             self.given_up += was == Phase.WAITING

@@ -147,7 +147,7 @@ class World:
             found = self.histories[task_id] = History(task_id=task_id)
         return found
 
-    def changed(self, write: Write, before: Item | None, after: Item) -> None:  # noqa: C901 - one branch a case
+    def changed(self, write: Write, before: Item | None, after: Item) -> None:
         """Look at one write that was carried out."""
         if write.key.sk != TASK_SORT_KEY:
             history = self.histories.get(write.key.pk.rpartition("#")[2])
