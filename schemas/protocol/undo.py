@@ -89,7 +89,6 @@ def begin_undo_cancelled(record: TaskRecord, begin: BeginUndo, *, now_ms: int) -
         Set("resumed", now_ms),
         Remove("wake_at"),
         Remove("asks"),
-        Remove("receives"),
         Remove("open"),
         *unlisted(),
     ]
