@@ -16,7 +16,7 @@ from sqswarm.schemas.history import (
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.timeline import SpanKind
 
-_ENDS = (AttemptOutcome.COMPLETED, AttemptOutcome.FAILED)
+_ENDS = (AttemptOutcome.COMPLETED, AttemptOutcome.FAILED, AttemptOutcome.UNDONE)
 _BETWEEN = {
     AttemptOutcome.RETRIED: "backoff",
     AttemptOutcome.LOST: "redelivery",
@@ -79,12 +79,12 @@ def course(record: TaskRecord, *, now_ms: int) -> Course:
         ready_ms, last = one.ended_ms, one.outcome
         name = "queue" if last is None else _BETWEEN.get(last, "queue")
     end_ms = max(record.updated_ms, ready_ms or 0) if record.status.terminal else None
-    if ready_ms is not None and last in _ENDS:
+    if record.status.terminal and ready_ms is not None and last in _ENDS:
         end_ms = ready_ms
     elif ready_ms is not None and is_waiting(record):
         wait = PARKED if last is AttemptOutcome.PARKED else ""
         found.append(Stretch(kind=None, name=wait, began_ms=ready_ms, ended_ms=end_ms))
-    elif ready_ms is not None and last is not AttemptOutcome.CANCELLED:
+    elif ready_ms is not None and not (record.status.terminal and last is AttemptOutcome.CANCELLED):
         after_wait = last is None or last in WAITS
         wait = PARKED if last is AttemptOutcome.PARKED else ""
         resumed_ms = record.resumed_ms if after_wait else None

@@ -27,7 +27,7 @@ from sqswarm.schemas.writes import Item
 _ERROR_LIMIT_BYTES = 500
 
 
-def spans_of(
+def spans_of(  # noqa: C901 - one branch a kind of stretch
     record: TaskRecord,
     went: Course,
     *,
@@ -44,6 +44,13 @@ def spans_of(
     for item in sorted(steps, key=lambda item: (item.get("began", 0), item["position"])):
         step = _step(item, record.created_ms)
         within.setdefault(_place(runs, step), []).append(step)
+    for item in sorted(steps, key=lambda item: -item.get("undo", 0)):
+        if "undone" in item:
+            undone = _undone(item, _step(item, record.created_ms))
+            began = (n for n, run in enumerate(runs) if run.began_ms <= undone.began_ms)
+            within.setdefault(max(began, default=0), []).append(undone)
+    for several in within.values():
+        several.sort(key=lambda span: span.began_ms)
     waits = deque(_waits(record))
     spans: list[Span] = []
     number = 0
@@ -108,7 +115,7 @@ def _attempt(
     record: TaskRecord, one: Stretch, attempt: RecordedAttempt, steps: list[Span], limit: int
 ) -> Span:
     error = ": ".join(filter(None, (attempt.error_type, attempt.error))) or None
-    if attempt.outcome is AttemptOutcome.FAILED:
+    if attempt.outcome is AttemptOutcome.FAILED and attempt.error_type is None:
         error = error_text(record.error)
     kept, left_out = chosen(steps, limit)
     return Span(
@@ -138,6 +145,17 @@ def _step(item: Item, created_ms: int) -> Span:
         ended_ms=item.get("ended", began_ms),
         outcome="completed" if error is None else "failed",
         error=told(error_text(error)),
+    )
+
+
+def _undone(item: Item, step: Span) -> Span:
+    """Return the span of a step's undo."""
+    return Span(
+        kind=SpanKind.UNDO,
+        name=step.name,
+        began_ms=item["undo_began"],
+        ended_ms=item["undone"],
+        outcome="undone",
     )
 
 

@@ -33,7 +33,10 @@ _STEPS_READ = 10_000
 _CHILDREN_READ = 1000
 _PLANS_READ = 20
 """Plans of one task that are fetched from S3; the newest."""
-_STEP_NAMES = ("position", "began", "ended", "kind", "error", COPIED)
+_STEP_NAMES = (
+    *("position", "began", "ended", "kind", "error", COPIED),
+    *("undo", "undo_began", "undone"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,12 +46,18 @@ class AttemptOutcome(StrEnum):
     PARKED = "parked"
     """The code did otherwise than is recorded: the task waits for code that fits."""
     CANCELLED = "cancelled"
+    UNDONE = "undone"
+    """It undid what the task's steps had done, and ended the task."""
 
 
 WAITS = frozenset({AttemptOutcome.SUSPENDED, AttemptOutcome.PARKED})
 """Outcomes after which a task waits for something."""
 
-_CODES = {one.value[0]: one for one in AttemptOutcome if one is not AttemptOutcome.CANCELLED}
+_CODES = {
+    **{one.value[0]: one for one in AttemptOutcome if one is not AttemptOutcome.CANCELLED},
+    "x": AttemptOutcome.CANCELLED,
+}
+_CODE_OF = {outcome: code for code, outcome in _CODES.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +121,7 @@ def with_attempt(
     at_ms, worker, request_id, version = _parts(began)
     resumed_ms = _resumed_ms(kept, record)
     entry: list[Any] = [
-        *(attempt, at_ms, ended_ms - at_ms, outcome.value[0], worker, request_id),
+        *(attempt, at_ms, ended_ms - at_ms, _CODE_OF[outcome], worker, request_id),
         None if resumed_ms is None else at_ms - resumed_ms,
         None if error_type is None else brief(error_type, _TYPE_LIMIT_BYTES),
         None if error is None else brief(error, ERROR_LIMIT_BYTES),

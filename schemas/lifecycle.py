@@ -50,6 +50,7 @@ class Event(StrEnum):
     WOKEN = "woken"
     PARKED = "parked"
     RESUMED = "resumed"
+    UNDOING = "undoing"
     ASKED = "asked"
     ANSWERED = "answered"
     AWAITED = "awaited"
@@ -74,12 +75,14 @@ TRANSITIONS: Mapping[tuple[Status, Event], Status] = MappingProxyType(
         (Status.WORKING, Event.RESUMED): Status.WORKING,
         (Status.WORKING, Event.AWAITED): Status.WORKING,
         (Status.WORKING, Event.RECEIVED): Status.WORKING,
+        (Status.WORKING, Event.UNDOING): Status.WORKING,
         (Status.WORKING, Event.ASKED): Status.INPUT_REQUIRED,
         (Status.WORKING, Event.COMPLETED): Status.COMPLETED,
         (Status.WORKING, Event.FAILED): Status.FAILED,
         (Status.WORKING, Event.EXHAUSTED): Status.FAILED,
         (Status.WORKING, Event.CANCELLED): Status.CANCELLED,
         (Status.INPUT_REQUIRED, Event.ANSWERED): Status.WORKING,
+        (Status.INPUT_REQUIRED, Event.UNDOING): Status.WORKING,
         (Status.INPUT_REQUIRED, Event.CANCELLED): Status.CANCELLED,
     }
 )

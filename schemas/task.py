@@ -16,6 +16,7 @@ from sqswarm.schemas.payload import Payload
 from sqswarm.schemas.results import error_type_of
 from sqswarm.schemas.signal import is_signal, topic_of
 from sqswarm.schemas.tags import Tags
+from sqswarm.schemas.undo import UNDO_ATTEMPTS, Undoing
 from sqswarm.schemas.value import dataclass
 from sqswarm.schemas.writes import Item, Key
 
@@ -60,7 +61,10 @@ class TaskRecord:
     `resumed_ms` is when the last wait was over. `parked` is why it was parked last, as JSON
     (park.py): it is while its phase says so. `copied` is what of another task it was redriven
     with, and `failed_steps` are where a failed one stopped, both as JSON. `code` is the function's
-    version that the task goes on with, where versions are kept.
+    version that the task goes on with, where versions are kept. `undoable` counts the recorded
+    steps that have an undo; `undo` says how the task ends once those are undone (undo.py), None
+    where it does not undo; `undo_from` is the attempt that undid the last of them, and `held` the
+    version under whose lease an attempt may run on that the undo has to wait for.
     """
 
     task_id: str
@@ -107,6 +111,10 @@ class TaskRecord:
     copied: str | None = None
     failed_steps: str | None = None
     code: str | None = None
+    undo: str | None = None
+    held: str | None = None
+    undoable: int = 0
+    undo_from: int = 0
     tags: Tags = field(default_factory=dict)
     open_asks: frozenset[int] = frozenset()
     asks: JsonObject = field(default_factory=dict)
@@ -147,6 +155,19 @@ class TaskRecord:
     def exposed(self) -> Any:
         """Return what the agent exposes, None where that is nothing."""
         return None if self.state is None else loads(self.state)
+
+    @property
+    def undoing(self) -> Undoing | None:
+        """Return how the task ends once it is undone; None where it does not undo."""
+        if self.status is not Status.WORKING or self.undo is None:
+            return None
+        return Undoing.from_text(self.undo)
+
+    def attempts_limit(self, max_attempts: int) -> int:
+        """Return the number of the task's last attempt; an undo that is done brings new ones."""
+        if self.undo is None:
+            return max_attempts
+        return self.undo_from + max(max_attempts, UNDO_ATTEMPTS)
 
     @property
     def unbegun(self) -> bool:
@@ -248,6 +269,8 @@ class TaskRecord:
             due_at_ms=item.get("due_at"),
             pending=frozenset(item.get("pending", ())),
             planned=item.get("planned", 0),
+            undoable=item.get("undoable", 0),
+            undo_from=item.get("undo_from", 0),
             wake_at_ms=item.get("wake_at"),
             depth=item.get("depth", 0),
             resumed_ms=item.get("resumed"),
@@ -301,6 +324,7 @@ class TaskRecord:
             "tags": self.tags or None,
             "parked": self.parked_now,
             "state": self.exposed,
+            "undoing": None if self.undoing is None else {"then": self.undoing.then},
             "error": self.error,
         }
         return {name: value for name, value in shown.items() if value is not None}
@@ -353,6 +377,8 @@ OPTIONAL_TEXTS = (
     "failed_steps",
     "state",
     "code",
+    "undo",
+    "held",
 )
 """Attributes stored under their field's name, as text, where they are set."""
 

@@ -19,6 +19,8 @@ class SpanKind(StrEnum):
     STEP = "step"
     TURN = "turn"
     """One call of a Claude agent's model."""
+    UNDO = "undo"
+    """What a step did was undone."""
     CHILD = "child"
     ASK = "ask"
     RECEIVE = "receive"

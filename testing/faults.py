@@ -7,8 +7,9 @@ Kill(before=None, during='charge', after=None, at=None, agent=None, nth=1)
 Failure(before='charge', after=None, error=RuntimeError('made up'), agent=None, times=2)
 
 A moment is named as the journal names things: `"step charge"` (or the step's name alone),
-`"ask approve"`, `"sleep 0"`, `"children"`, and what every task has: `"acquire"`, `"settle"`,
-`"fail"`, `"release"` (an attempt that failed), `"wake"`, `"fire"` (a parent goes on), `"send"`.
+`"undo charge"` (its undo), `"ask approve"`, `"sleep 0"`, `"children"`, and what every task has:
+`"acquire"`, `"settle"`, `"fail"`, `"begin undo"`, `"release"` (an attempt that failed), `"wake"`,
+`"fire"` (a parent goes on), `"send"`.
 "ask" means any question, "step" any step.
 """
 
@@ -27,8 +28,8 @@ When = Literal["before", "during", "after"]
 class Moment:
     """A moment at which a worker may die. `number` counts them over the whole test, from 0.
 
-    `before` a step: it has not run. `during`: it has run and is not recorded. `after`: it is. Of
-    all else there are `before` and `after` its write.
+    `before` a step or its undo: it has not run. `during`: it has run and is not recorded. `after`:
+    it is. Of all else there are `before` and `after` its write.
     """
 
     number: int

@@ -42,6 +42,8 @@ from sqswarm.workers.runtime.outcome import (
     Returned,
     SleepWait,
     Suspended,
+    UndoBroke,
+    Undone,
 )
 
 _ANSWERED = ("ask ", "receive ")
@@ -133,7 +135,11 @@ async def _replay(
 
 def _as_of_its_next_attempt(record: TaskRecord) -> TaskRecord:
     return replace(
-        record, status=Status.WORKING, phase=Phase.RUN, attempt=max(record.attempt, 1) + 1
+        record,
+        status=Status.WORKING,
+        phase=Phase.RUN,
+        attempt=max(record.attempt, 1) + 1,
+        undo=None,  # a replay does nothing, and undoes nothing
     )
 
 
@@ -145,6 +151,9 @@ def _told(outcome: Outcome, journal: _ReplayJournal) -> Replayed:
             )
         case Misfitted(misfit=misfit):
             raise NonDeterministic(misfit)
+        case Undone() | UndoBroke():
+            message = "a replay undoes nothing"
+            raise AssertionError(message)
         case Failed() | Broke():
             return Replayed(error=f"{outcome.error_type}: {outcome.message}")
         case Suspended():

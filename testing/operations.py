@@ -21,10 +21,14 @@ def kind_of(write: Write) -> str:  # noqa: C901, PLR0912 - a table
         return f"record {write.key.sk}"
     sets: dict[str, Any] = {c.name: getattr(c, "value", None) for c in write.changes}
     status, phase = sets.get("status"), sets.get("phase")
+    if "undo" in sets:
+        return "begin undo"
     if write.inserts:
         if status != "working":
             return f"make {status}"
         return "acquire (new)" if sets["lease_until"] else "create"
+    if status in {"cancelled", "failed"} and phase == "waiting":
+        return _BY_STATUS.get(status, "fail")
     if phase == "waiting":
         return "plan"
     if phase == "children_done":
@@ -47,6 +51,10 @@ def kind_of(write: Write) -> str:  # noqa: C901, PLR0912 - a table
         return "acquire"
     if "publishes" in sets:
         return "republish"
+    if "held" in sets:
+        return "let go"
+    if "undoable" in sets or "undo_from" in sets:
+        return "count undo"
     if "lease_until" in sets:
         return "release" if sets["lease_until"] == 0 else "renew"
     if "state" in sets:
@@ -64,7 +72,9 @@ _SHOWN = {"acquire (new)": "acquire", "make completed": "settle", "make failed":
 def name_of(write: Write) -> str:
     """Name a write as a test names it: `step charge`, `ask approve`, `sleep 0`, `children`."""
     if write.key.sk.startswith(STEP_PREFIX):
-        return operation_name(f"step {write.key.sk.removeprefix(STEP_PREFIX)}")
+        undone = any(change.name == "undone" for change in write.changes)
+        kind = "undo" if undone else "step"
+        return operation_name(f"{kind} {write.key.sk.removeprefix(STEP_PREFIX)}")
     kind = kind_of(write)
     if kind == "plan":
         return "children"

@@ -11,6 +11,7 @@ from typing import Any
 from sqswarm.backends.memory.bus import MemoryBus
 from sqswarm.backends.memory.store import MemoryStore
 from sqswarm.backends.ports.bus import Outgoing
+from sqswarm.schemas.protocol import STEP_PREFIX
 from sqswarm.schemas.task import TASK_SORT_KEY, task_of
 from sqswarm.schemas.writes import Applied, Item, Key, Write, WriteOutcome
 from sqswarm.testing.faults import Faults, When
@@ -20,10 +21,13 @@ from sqswarm.workers.agent import AnyAgent
 from sqswarm.workers.durable.context import TaskContext
 from sqswarm.workers.durable.journal import Journal, Operation
 from sqswarm.workers.durable.journal_entry import JournalEntry
+from sqswarm.workers.durable.step import called
 from sqswarm.workers.runtime.execute import AgentExecutor
 from sqswarm.workers.runtime.outcome import Outcome
 
 _ONLY_TIMES = {"due_at", "due_shard"}
+_DONE = ("step ", "undo ")
+"""Names of writes that record what has been done just before."""
 
 
 def _pass(faults: Faults, when: When, name: str, key: Key) -> None:
@@ -59,7 +63,8 @@ class WatchedStore(MemoryStore):
 
     async def transact(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         """Carry out all of the writes or none, likewise."""
-        first = next((write for write in writes if write.changes), writes[0])
+        steps = (write for write in writes if write.key.sk.startswith(STEP_PREFIX))
+        first = next(steps, next((write for write in writes if write.changes), writes[0]))
         name = self._begin(first)
         outcomes = await super().transact(writes)
         for write, outcome in zip(writes, outcomes, strict=True):
@@ -90,9 +95,9 @@ class WatchedStore(MemoryStore):
         if process.get() is None or write.key.pk.count("#") != 2:  # noqa: PLR2004 - a task's own
             return ""
         name, agent = name_of(write), task_of(write.key)[0]
-        _pass(self.faults, "during" if name.startswith("step ") else "before", name, write.key)
+        _pass(self.faults, "during" if name.startswith(_DONE) else "before", name, write.key)
         error = self.faults.throttles(name, agent=agent)
-        if error is None and not name.startswith("step "):
+        if error is None and not name.startswith(_DONE):
             error = self.faults.error("before", name, agent=agent)
         if error is not None:
             raise error
@@ -102,7 +107,7 @@ class WatchedStore(MemoryStore):
         if not name:
             return
         _pass(self.faults, "after", name, write.key)
-        if not name.startswith("step "):
+        if not name.startswith(_DONE):
             error = self.faults.error("after", name, agent=task_of(write.key)[0])
             if error is not None:
                 raise error
@@ -210,6 +215,21 @@ class WatchedJournal(Journal):
                 _pass(self.faults, "before", operation_name(names[0]), self.lease.key)
             yield operation, found
 
+    async def meet_undo(self, name: str, call: Callable[[], Any], *, retries: int) -> None:
+        """Take what undoes a recorded step, with its moments and failures."""
+        shown = operation_name(f"undo {name.removeprefix('step ')}")
+        agent = self.lease.agent
+
+        async def watched() -> None:
+            _pass(self.faults, "before", shown, self.lease.key)
+            if (error := self.faults.error("before", shown, agent=agent)) is not None:
+                raise error
+            await called(self, call)
+            if (error := self.faults.error("after", shown, agent=agent)) is not None:
+                raise error
+
+        await super().meet_undo(name, watched, retries=retries)
+
 
 class _WatchedContext(TaskContext):
     """A context whose steps fail where a fault says so."""
@@ -221,13 +241,14 @@ class _WatchedContext(TaskContext):
         /,
         *args: Any,
         retries: int = 0,
+        undo: Callable[[Any], Any] | None = None,
         **kwargs: Any,
     ) -> Any:
         """Call `function` once for the whole task; see TaskContext."""
         journal = self.journal
         if isinstance(journal, WatchedJournal):
             function = _failing(journal.faults, f"step {name}", journal.lease.agent, function)
-        return await super().step(name, function, *args, retries=retries, **kwargs)
+        return await super().step(name, function, *args, retries=retries, undo=undo, **kwargs)
 
 
 def _failing(

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sqswarm.dispatcher.connection import Connection
-from sqswarm.dispatcher.lifecycle.completion import Completion, apply_completions, cancel_write
+from sqswarm.dispatcher.lifecycle.completion import (
+    Completion,
+    apply_completions,
+    cancel_children,
+    cancel_write,
+)
+from sqswarm.dispatcher.lifecycle.undo import is_undone_first, publish_undo
 from sqswarm.dispatcher.middleware import tell_ended
 from sqswarm.dispatcher.view import find, not_found
 from sqswarm.schemas import protocol
@@ -21,10 +27,13 @@ MESSAGE_LIFE_S = 15 * 24 * 3600
 """Longest life of a message, and a day. Source: SQS, MessageRetentionPeriod is 14 days at most."""
 
 
-async def cancel(connection: Connection, task_id: str, *, agent: str | None = None) -> Status:
+async def cancel(  # noqa: C901 - one branch a case
+    connection: Connection, task_id: str, *, agent: str | None = None
+) -> Status:
     """Cancel a task and its children; return the status it ended with.
 
-    Another end may have been faster.
+    Another end may have been faster. A task that has recorded steps with an undo is `working` until
+    they are undone, then it is cancelled; where that is parked, another cancel ends it as it is.
 
     A task that no worker has acquired yet may have no record: where its agent is known, a
     tombstone is left, which its acquire will find. Raises TaskNotFound for another principal's
@@ -37,14 +46,24 @@ async def cancel(connection: Connection, task_id: str, *, agent: str | None = No
             write = protocol.cancel_unrecorded(tombstone)
         elif record.status.terminal:
             return record.status
+        elif record.undo is not None and record.parked_now is None:
+            return Status.WORKING  # housekeeping sees to what its canceller may have left
         else:
             write = cancel_write(connection, record, owes=_owes(record))
-        if isinstance(await connection.store.write(write), Applied):
+        outcome = await connection.store.write(write)
+        if isinstance(outcome, Applied) and record is not None and is_undone_first(record):
+            if record.phase is Phase.WAITING:
+                await cancel_children(connection, record)
+            await publish_undo(connection, [(record, write)])
+            return Status.WORKING
+        if isinstance(outcome, Applied):
             now_ms = connection.runner.now_ms()
             await tell_ended(record or tombstone, Status.CANCELLED, now_ms=now_ms)
             if record is not None:
                 due_at_ms = 0 if _owes(record) else None
                 ended = replace(record, status=Status.CANCELLED, due_at_ms=due_at_ms)
+                if record.undo is not None and record.pending:
+                    ended = replace(ended, phase=Phase.WAITING)
                 await apply_completions(connection, [Completion.of(ended)])
             return Status.CANCELLED
         if (
@@ -56,7 +75,7 @@ async def cancel(connection: Connection, task_id: str, *, agent: str | None = No
 
 
 def _owes(record: TaskRecord) -> bool:
-    return record.parent is not None or record.phase is Phase.WAITING
+    return record.parent is not None or record.phase is Phase.WAITING or bool(record.pending)
 
 
 def _tombstone(connection: Connection, task_id: str, agent: str | None) -> TaskRecord:

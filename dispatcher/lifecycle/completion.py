@@ -12,6 +12,11 @@ from sqswarm.dispatcher.lifecycle.children import (
     key_of_child,
     read_plan,
 )
+from sqswarm.dispatcher.lifecycle.undo import (
+    begin_undo_cancelled,
+    is_undone_first,
+    publish_undo,
+)
 from sqswarm.dispatcher.middleware import tell_ended
 from sqswarm.schemas import protocol
 from sqswarm.schemas.ids import created_ms
@@ -48,10 +53,14 @@ class Completion:
 
     @property
     def leaves_children(self) -> TaskRecord | None:
-        """Return the record where this is a cancelled task whose children are to be cancelled."""
+        """Return the record where this is a cancelled task whose children are to be cancelled.
+
+        One that could not be undone after it was cancelled has failed.
+        """
         record = self.record
-        waited = record is not None and record.phase is Phase.WAITING
-        return record if self.status is Status.CANCELLED and waited else None
+        if record is None or record.phase is not Phase.WAITING:
+            return None
+        return record if self.status is Status.CANCELLED or record.undo is not None else None
 
 
 async def apply_completions(connection: Connection, completions: Sequence[Completion]) -> None:
@@ -105,17 +114,24 @@ async def cancel_children(connection: Connection, parent: TaskRecord) -> None:
                 )
                 continue
             record = TaskRecord.from_item(item)
-            if record.status.terminal:
+            being_undone = record.undo is not None and record.parked_now is None
+            if record.status.terminal or being_undone:
                 del left[key]
                 continue
             records[key] = record
-            writes[key] = cancel_write(connection, record, owes=record.phase is Phase.WAITING)
+            owes = record.phase is Phase.WAITING or bool(record.pending)
+            writes[key] = cancel_write(connection, record, owes=owes)
         outcomes = await connection.store.write_many(list(writes.values()))
         done = [k for k, o in zip(writes, outcomes, strict=True) if isinstance(o, Applied)]
+        undone: list[tuple[TaskRecord, Write]] = []
         for key in done:
             number, child = left.pop(key)
             ended = records.get(key) or _tombstone(connection, parent, number, child)
-            await tell_ended(ended, Status.CANCELLED, now_ms=connection.runner.now_ms())
+            if is_undone_first(ended):
+                undone.append((ended, writes[key]))
+            else:
+                await tell_ended(ended, Status.CANCELLED, now_ms=connection.runner.now_ms())
+        await publish_undo(connection, undone)
         await _cancel_grandchildren(connection, [records[key] for key in done if key in records])
     if left:
         message = f"{len(left)} children of {parent.task_id} keep changing; housekeeping goes on"
@@ -132,7 +148,9 @@ async def _cancel_grandchildren(connection: Connection, cancelled: Sequence[Task
 
 
 def cancel_write(connection: Connection, record: TaskRecord, *, owes: bool) -> Write:
-    """Return the write that cancels a task as it was read."""
+    """Return the write that cancels a task as it was read, or undoes it first."""
+    if is_undone_first(record):
+        return begin_undo_cancelled(connection, record)
     now = connection.runner.now_ms()
     return protocol.cancel(
         record,

@@ -40,6 +40,7 @@ from sqswarm.schemas.protocol import PATCH_PREFIX, STEP_PREFIX
 from sqswarm.schemas.signal import is_signal, signal_key
 from sqswarm.schemas.task import TaskRecord, task_key
 from sqswarm.schemas.timeline import SpanKind
+from sqswarm.schemas.undo import shown_step
 from sqswarm.schemas.writes import Item
 
 _AT_ONCE = 25
@@ -72,7 +73,8 @@ class JournalCopy:
 async def choose_copy(connection: Connection, record: TaskRecord, from_step: str) -> JournalCopy:
     """Read what a task has recorded, and choose what a redrive from `from_step` keeps of it.
 
-    Raises UsageError for a step that is not there, and where a plan of children is gone.
+    Raises UsageError for a step that is not there, where one before it was undone, and where a plan
+    of children is gone.
     """
     items = await connection.store.read_group(record.key.pk, after_sk=STEP_PREFIX)
     steps = [item for item in items if item["sk"].startswith(STEP_PREFIX)]
@@ -82,6 +84,11 @@ async def choose_copy(connection: Connection, record: TaskRecord, from_step: str
     recorded = outcomes(record, steps, waits, children)
     name, kept = kept_before(recorded, record, from_step)
     kept_steps = [one.step for one in kept if one.step is not None]
+    undone = [item for item in kept_steps if "undone" in item]
+    if undone:
+        step = shown_step(undone[0]["sk"].removeprefix(STEP_PREFIX))
+        message = f"step {step!r} of task {record.task_id} was undone: nothing can be built on it"
+        raise UsageError(message, hint=f"Redrive from {step!r}, from a step before it, or anew.")
     kept_waits = _waits(waits, kept)
     keys = {one.name for one in kept if one.kind is SpanKind.ASK}
     keys |= {signal_key(one.name) for one in kept if one.kind is SpanKind.RECEIVE}

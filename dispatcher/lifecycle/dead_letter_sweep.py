@@ -121,12 +121,11 @@ class DeadLetterSweeper:
             now = self._connection.runner.now_ms()
             if record.lease_until_ms > now:
                 return False
-            if record.attempt >= entry.max_attempts or record.publishes >= PUBLISHES_LIMIT:
+            used_up = record.attempt >= record.attempts_limit(entry.max_attempts)
+            if used_up or record.publishes >= PUBLISHES_LIMIT:
                 lost = max(record.attempt, 1)
-                if (
-                    await self._housekeeper.fail_exhausted(record, f"worker lost {lost} times")
-                    == "failed"
-                ):
+                why = f"worker lost {lost} times"
+                if await self._housekeeper.fail_exhausted(record, why) in {"failed", "undoing"}:
                     return True
                 continue
             marked = await self._connection.store.write(protocol.mark_due(record, due_at_ms=now))

@@ -46,9 +46,12 @@ async def redrive(
     record = await find(connection, task_id, agent=agent)
     if record is None:
         raise not_found(connection, task_id)
-    if not record.status.terminal and record.parked_now is None:
+    if not record.status.terminal and (record.parked_now is None or record.undoable):
         message = f"task {task_id} is {record.status.value}: it is still on its way"
-        raise UsageError(message, hint="Wait for it, or cancel it first.")
+        hint = "Wait for it, or cancel it first."
+        if record.undoable:
+            hint = "Wait for it, or cancel it: what it did is undone first, and it ends after that."
+        raise UsageError(message, hint=hint)
     if record.arguments is None:
         message = f"task {task_id} was cancelled before it left its arguments anywhere"
         raise UsageError(message, hint="Submit it anew.")
@@ -63,6 +66,9 @@ async def redrive(
     if record.parked_now is not None:
         await cancel(connection, task_id, agent=record.agent)
         record = await find(connection, task_id, agent=record.agent) or record
+        if not record.status.terminal:  # it went on meanwhile, and did what is undone first
+            message = f"task {task_id} is undone first"
+            raise UsageError(message, hint="Redrive it once it has ended.")
     async with submitting([again]) as [sent]:
         return await _redriven(connection, record, sent, copy, how)
 

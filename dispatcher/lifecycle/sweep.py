@@ -17,6 +17,12 @@ from sqswarm.dispatcher.lifecycle.completion import Completion, apply_completion
 from sqswarm.dispatcher.lifecycle.dead_letters import dead_letter_of_failure
 from sqswarm.dispatcher.lifecycle.republish import republish
 from sqswarm.dispatcher.lifecycle.resume import resume_parked
+from sqswarm.dispatcher.lifecycle.undo import (
+    begin_undo_lost,
+    error_of_lost,
+    is_undone_first,
+    publish_undo,
+)
 from sqswarm.dispatcher.middleware import tell_ended
 from sqswarm.dispatcher.pause import read_paused
 from sqswarm.schemas import protocol
@@ -26,7 +32,6 @@ from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.park import is_worth_another_try, not_deployed
 from sqswarm.schemas.paused import Paused
-from sqswarm.schemas.results import error_object
 from sqswarm.schemas.task import DUE_SHARDS, TaskRecord
 from sqswarm.schemas.writes import Applied, Item
 
@@ -52,6 +57,7 @@ class Sweep:
     cleared: int = 0
     checked: int = 0
     broken: int = 0
+    undoing: int = 0
 
 
 class Housekeeper:
@@ -126,7 +132,7 @@ class Housekeeper:
             return await self._postpone(record, record.lease_until_ms + DUE_GRACE_MS)
         if entry is None:
             return await self._park(record, now)
-        if record.attempt >= entry.max_attempts:
+        if record.attempt >= record.attempts_limit(entry.max_attempts):
             return await self.fail_exhausted(record, f"the worker was lost {record.attempt} times")
         if record.agent in await self._who_is_paused():
             return await self._postpone(record, now + _PAUSED_LOOK_MS)
@@ -145,9 +151,18 @@ class Housekeeper:
         return "cleared"
 
     async def fail_exhausted(self, record: TaskRecord, why: str) -> str:
-        """Fail a task whose budget is used up and that nobody holds, then do what it owes."""
+        """Fail a task whose budget is used up and that nobody holds, then do what it owes.
+
+        One that has something to undo is undone first.
+        """
         now = self._connection.runner.now_ms()
-        error = error_object("WorkerLost", why, attempt=record.attempt)
+        if is_undone_first(record):
+            write = begin_undo_lost(self._connection, record, why)
+            if isinstance(await self._connection.store.write(write), Applied):
+                await publish_undo(self._connection, [(record, write)])
+                return "undoing"
+            return "checked"
+        error = await error_of_lost(self._connection, record, why)
         outcome = await self._connection.store.write(
             protocol.fail_exhausted(
                 record,

@@ -92,7 +92,8 @@ def _cancel_one(session: Session, task_id: str, agent: str | None) -> None:
     if session.json:
         print_json({"taskId": task_id, "status": status.value})
     else:
-        print_line(status.value)
+        told = "" if status.terminal else ": its steps are undone first"
+        print_line(f"{status.value}{told}")
 
 
 def _cancel_many(

@@ -28,8 +28,9 @@ _COLOURS = {
     "suspended": "cyan",
     "parked": "yellow",
     "input_required": "cyan",
+    "undone": "yellow",
 }
-_NAMED = {SpanKind.STEP, SpanKind.CHILD, SpanKind.ASK, SpanKind.RECEIVE}
+_NAMED = {SpanKind.STEP, SpanKind.UNDO, SpanKind.CHILD, SpanKind.ASK, SpanKind.RECEIVE}
 """Kinds whose spans bear a name of somebody's choice; another's name says what it is."""
 
 _LEVELS = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
@@ -108,7 +109,8 @@ def _tree(
 def _line(span: Span, indent: str) -> Text:
     line = Text(f"{_time(span.began_ms)} ", style="dim")
     line.append(indent)
-    name = f"{span.kind.value} {span.name}" if span.kind in _NAMED else span.name
+    kind = "undo of" if span.kind is SpanKind.UNDO else span.kind.value
+    name = f"{kind} {span.name}" if span.kind in _NAMED else span.name
     line.append(_shown(name), style="dim" if span.kind is SpanKind.QUEUE else "bold")
     line.append(f"  {_length(span.duration_ms) or '…'}")
     if span.outcome is not None:

@@ -166,7 +166,11 @@ class _TaskPage:
             )
             await self._part.refresh()
 
-        ask_first("Cancel this task? What it has done so far stays done.", "Cancel it", cancel)
+        ask_first(
+            "Cancel this task? What it has done stays done, but for steps with an undo.",
+            "Cancel it",
+            cancel,
+        )
 
     def _run_again(self) -> None:
         found = self._found

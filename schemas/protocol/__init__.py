@@ -49,6 +49,15 @@ from sqswarm.schemas.protocol.step import (
     record_patch,
     record_step,
     step_key,
+    with_undo,
+)
+from sqswarm.schemas.protocol.undo import (
+    BeginUndo,
+    begin_undo,
+    begin_undo_cancelled,
+    begin_undo_lost,
+    let_go,
+    record_undone,
 )
 from sqswarm.schemas.protocol.wait import (
     answer,
@@ -65,6 +74,7 @@ __all__ = [
     "PARKED",
     "PATCH_PREFIX",
     "STEP_PREFIX",
+    "BeginUndo",
     "Ending",
     "Lease",
     "Paid",
@@ -73,6 +83,9 @@ __all__ = [
     "acquire_new",
     "answer",
     "ask",
+    "begin_undo",
+    "begin_undo_cancelled",
+    "begin_undo_lost",
     "cancel",
     "cancel_unrecorded",
     "clear_due",
@@ -85,6 +98,7 @@ __all__ = [
     "fence",
     "fire",
     "hand_back",
+    "let_go",
     "link_redriven",
     "listed_under",
     "mark_due",
@@ -99,6 +113,7 @@ __all__ = [
     "record_failure",
     "record_patch",
     "record_step",
+    "record_undone",
     "release",
     "renew",
     "republish",
@@ -108,6 +123,7 @@ __all__ = [
     "sleep",
     "step_key",
     "wake",
+    "with_undo",
     "without_arguments",
     "without_history",
 ]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from sqswarm.schemas.history import AttemptOutcome, with_attempt
 from sqswarm.schemas.json import JsonObject, dumps
-from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.payload import Payload
 from sqswarm.schemas.protocol.run import (
     AWAKE,
@@ -22,34 +22,50 @@ from sqswarm.schemas.protocol.run import (
 )
 from sqswarm.schemas.results import error_type_of
 from sqswarm.schemas.task import TaskRecord
+from sqswarm.schemas.undo import GIVEN_UP
 from sqswarm.schemas.value import dataclass
 from sqswarm.schemas.writes import Absent, Change, Eq, Item, Key, Le, Missing, Remove, Set, Write
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
-    """How a task ends: a result (completed) or an error (failed)."""
+    """How a task ends: a result (completed) or an error (failed).
+
+    `undone` where it first undid its steps: what that was for ends it, or (no error) a cancel.
+    """
 
     result: Payload | None = None
     wrapped: bool = False
     error: JsonObject | None = None
     steps: tuple[str, ...] = ()
     """Of a failure: the steps that failed in the attempt and that it did not go on past."""
+    undone: bool = False
 
     @property
     def status(self) -> Status:
         """Return the terminal status."""
+        if self.undone and self.error is None:
+            return Status.CANCELLED
         return Status.COMPLETED if self.error is None else Status.FAILED
 
     @property
     def attempt_outcome(self) -> AttemptOutcome:
         """Return how its last attempt ended."""
+        if self.undone:
+            return AttemptOutcome.UNDONE
         return AttemptOutcome.COMPLETED if self.error is None else AttemptOutcome.FAILED
 
     @property
     def error_type(self) -> str | None:
         """Return the type of the error, None for a result."""
         return None if self.error is None else error_type_of(self.error)
+
+
+NOT_UNDOABLE = Missing("undoable")
+"""Nothing is recorded that has an undo."""
+
+_ORPHANED = (Set("phase", Phase.WAITING.value),)
+"""It was cancelled while it waited for children: whoever completes its end cancels them."""
 
 
 def settle(
@@ -63,13 +79,21 @@ def settle(
 ) -> Write:
     """Record the task's one result under the lease. `owes`: effects follow, so due stays.
 
-    `ended_ms` is when the attempt was over: a result may wait for others of its batch.
+    `ended_ms` is when the attempt was over: a result may wait for others of its batch. A task that
+    fails with something left to undo is refused.
     """
-    return fenced_write(
+    record = lease.record
+    undoing = record is not None and record.undo is not None
+    orphans = record is not None and undoing and bool(record.pending)
+    write = fenced_write(
         lease,
-        *_end(lease.key, ending, now_ms=now_ms, expires_s=expires_s, owes=owes),
+        *_end(lease.key, ending, now_ms=now_ms, expires_s=expires_s, owes=owes or orphans),
         *end_attempt(lease, ending.attempt_outcome, ended_ms=ended_ms or now_ms),
+        *(_ORPHANED if orphans else ()),
     )
+    if ending.error is not None and not undoing:
+        return replace(write, when=(*write.when, NOT_UNDOABLE))
+    return write
 
 
 def settle_lean(
@@ -115,11 +139,14 @@ def cancel(
     """End a task as it was read: `working` or `input_required`, in the phase the record names.
 
     The phase is compared too: a task that plans children meanwhile owes their cancellation.
-    `owes_until_ms`: effects follow, and the sweep looks after them from then on.
+    `owes_until_ms`: effects follow, and the sweep looks after them from then on. What has something
+    to undo is refused, but for a task that cannot: it is parked, and its undo is given up.
     """
+    as_read = (Eq("status", record.status.value), Eq("phase", record.phase.value))
+    given_up = record.undo is not None
     return Write(
         key=record.key,
-        when=(Eq("status", record.status.value), Eq("phase", record.phase.value)),
+        when=(*as_read, Eq("v", record.v) if given_up else NOT_UNDOABLE),
         changes=(
             Set("status", Status.CANCELLED.value),
             Set("lease_until", 0),
@@ -127,6 +154,8 @@ def cancel(
             Set("ttl", expires_s),
             *set_due(record.task_id, owes_until_ms),
             *set_listed(record.key, Status.CANCELLED, now_ms),
+            *(_ORPHANED if given_up and record.pending else ()),
+            *((Set("status_message", GIVEN_UP),) if given_up else ()),
         ),
     )
 
@@ -143,8 +172,13 @@ def cancel_unrecorded(record: TaskRecord) -> Write:
 def fail_exhausted(
     record: TaskRecord, *, error: JsonObject, now_ms: int, expires_s: int, owes: bool
 ) -> Write:
-    """End a task, as it was read, whose attempts are used up and whose lease is over."""
+    """End a task, as it was read, whose attempts are used up and whose lease is over.
+
+    One that has something to undo is refused, unless that is what its attempts were used up for.
+    """
     ending = Ending(error=error)
+    undoing = record.undo is not None
+    orphans = undoing and bool(record.pending)
     return Write(
         key=record.key,
         when=(
@@ -153,11 +187,13 @@ def fail_exhausted(
             *AWAKE,
             Le("lease_until", now_ms),
             Eq("lease_until", record.lease_until_ms),  # else a slow worker has ended its attempt
+            *(() if undoing else (NOT_UNDOABLE,)),
         ),
         changes=(
-            *_end(record.key, ending, now_ms=now_ms, expires_s=expires_s, owes=owes),
+            *_end(record.key, ending, now_ms=now_ms, expires_s=expires_s, owes=owes or orphans),
             *enter_lost(record, now_ms=now_ms),
             Remove("began"),
+            *(_ORPHANED if orphans else ()),
         ),
     )
 
@@ -222,13 +258,13 @@ def _end(
         Set("updated", now_ms),
         Set("ttl", expires_s),
     ]
+    changes += set_listed(key, ending.status, now_ms)
     if ending.error is not None:
         changes.append(Set("error", dumps(ending.error)))
         if ending.error_type is not None:
             changes.append(Set("error_type", ending.error_type))
         if ending.steps:
             changes.append(Set("failed_steps", dumps(list(ending.steps))))
-        changes += set_listed(key, ending.status, now_ms)
     if ending.result is not None:
         changes.extend(set_payload("result", ending.result))
     if ending.wrapped:

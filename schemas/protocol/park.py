@@ -35,7 +35,8 @@ def park(
     again. The first attempt of a task that has not waited stays counted: what it recorded is found
     by that.
     """
-    waited = lease.record is not None and lease.record.waits is not None
+    record = lease.record
+    waited = record is not None and (record.waits is not None or record.undo is not None)
     write = fenced_write(
         lease,
         *_aside(lease.key, why, message, now_ms=now_ms, due_at_ms=due_at_ms),

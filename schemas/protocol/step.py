@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqswarm.schemas.journal import COPIED, Place
 from sqswarm.schemas.json import JsonObject, dumps
 from sqswarm.schemas.payload import Payload
@@ -81,9 +83,10 @@ def record_patch(lease: Lease, name: str, *, ttl_s: int) -> Write:
 def copy_step(item: Item, task: Key, *, outcome_ref: str | None, ttl_s: int) -> Write:
     """Make a step, or a patch, of another task one of the task under `task`, once.
 
-    `outcome_ref` is where its large outcome was copied to.
+    `outcome_ref` is where its large outcome was copied to. To undo it stays that task's.
     """
-    kept = {name: value for name, value in item.items() if name not in {"pk", "sk"}}
+    left = {"pk", "sk", "undo", "undo_began", "undone"}
+    kept = {name: value for name, value in item.items() if name not in left}
     kept |= {"ttl": ttl_s, COPIED: True}
     if outcome_ref is not None:
         kept["outcome_ref"] = outcome_ref
@@ -94,9 +97,14 @@ def copy_step(item: Item, task: Key, *, outcome_ref: str | None, ttl_s: int) -> 
     )
 
 
-def fence(lease: Lease) -> Write:
-    """Check that the task is still ours, within a transaction."""
-    return fenced_write(lease)
+def fence(lease: Lease, *, undoable: int | None = None) -> Write:
+    """Check that the task is still ours, within a transaction; `undoable` counts its undos then."""
+    return fenced_write(lease, *(() if undoable is None else (Set("undoable", undoable),)))
+
+
+def with_undo(step: Write, number: int) -> Write:
+    """Return the record of a step that has an undo: the task's undo of that number, from 1."""
+    return replace(step, changes=(*step.changes, Set("undo", number)))
 
 
 def _create_step(

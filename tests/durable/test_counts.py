@@ -3,7 +3,7 @@
 import pytest
 from memory_swarm import MemorySwarm
 
-from sqswarm import TaskContext, agent
+from sqswarm import Fail, TaskContext, agent
 from sqswarm.dispatcher.lifecycle.answer import answer
 from sqswarm.dispatcher.lifecycle.send import send
 
@@ -49,9 +49,24 @@ async def stepping(*, ctx: TaskContext) -> int:
     return await ctx.step("one", lambda: 1)
 
 
+@agent(timeout=20)
+async def undoable(how: str, *, ctx: TaskContext) -> int:
+    one = await ctx.step("one", lambda: 1, undo=lambda one: None)
+    if how == "fails":
+        raise Fail("as told")
+    return one
+
+
+@agent(timeout=20)
+async def failing(*, ctx: TaskContext) -> int:
+    await ctx.step("one", lambda: 1)
+    raise Fail("as told")
+
+
 @pytest.fixture
 def memory():
-    return MemorySwarm(lean, standard, solid, parent, asking, receiving, sleeping, stepping)
+    agents = (lean, standard, solid, parent, asking, receiving, sleeping, stepping)
+    return MemorySwarm(*agents, undoable, failing)
 
 
 @pytest.mark.parametrize(
@@ -135,3 +150,31 @@ async def test_the_writes_of_a_step(memory):
     with memory.counting() as counts:
         await memory.settle_down()
     assert counts == {"acquire": 1, "transaction": 1, "settle": 1}
+
+
+async def test_a_task_with_nothing_to_undo_writes_no_more_to_fail(memory):
+    await memory.submit(failing)
+    with memory.counting() as counts:
+        await memory.settle_down()
+    assert counts == {"acquire": 1, "transaction": 1, "settle": 1}
+
+
+async def test_an_undo_that_is_not_needed_costs_nothing(memory):
+    await memory.submit(undoable, how="completes")
+    with memory.counting() as counts:
+        await memory.settle_down()
+    assert counts == {"acquire": 1, "transaction": 1, "settle": 1}
+
+
+async def test_the_writes_of_an_undo(memory):
+    """One to begin it, an attempt more (by an old message), a transaction for each step undone."""
+    await memory.submit(undoable, how="fails")
+    with memory.counting() as counts:
+        await memory.settle_down()
+    assert counts == {
+        "acquire": 2,
+        "refused acquire": 1,
+        "begin undo": 1,
+        "transaction": 2,
+        "settle": 1,
+    }

@@ -12,6 +12,7 @@ from simulation.workload import (
     OPERATIONS,
     RECEIVES,
     SIMPLE,
+    UNDOS,
     WAITS,
     poison_for,
 )
@@ -19,7 +20,7 @@ from simulation.workload import (
 AGENTS = st.sampled_from(["standard", "durable", "container", "lean"])
 sizes = st.sampled_from([0.0, 0.2, 0.4, 0.7, 1.0])
 simple = st.sampled_from(list(dict.fromkeys(SIMPLE + DEADLY)))
-pieces = st.one_of(simple, st.sampled_from(WAITS + ASKS + RECEIVES))
+pieces = st.one_of(simple, st.sampled_from(WAITS + ASKS + RECEIVES + UNDOS))
 
 
 @st.composite

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import mutations_of_undo
 import pytest
 from mutations import MUTATIONS
 
 from simulation import fault_plan_of, simulate
 from simulation.counterexample import counterexample, shrunk
+
+assert mutations_of_undo.__doc__  # imported for what it registers
 
 WITHIN = 3000
 """Storms, of the weather aimed at the mistake or of any; most mistakes need a few dozen."""

@@ -5,6 +5,8 @@
   running past its time-out, by taking its process with it
 - `fail`: raises `Fail`
 - `step`, `step:caught`: runs a recorded step; one that fails, and goes on past it
+- `undo`, `undo:n`, `undo:slow`: runs a recorded step that has an undo; one whose undo raises the
+  first n times; one whose undo takes a while
 - `sleep:s`: sleeps s seconds without a worker
 - `ask`, `ask:2`, `ask:3`, `ask:late`, `ask:never`: asks a person; several things at a time; with
   a time-out that the answer may miss; with one that nobody meets
@@ -34,6 +36,8 @@ CODES = 4
 _SLOW_S = 8
 _LONG_S = 20
 _HANGING_S = 100_000
+_UNDO = 1000
+"""Pieces are counted from here when they are undone."""
 
 FAILED = "failed"
 """What a child that failed is in its parent's result."""
@@ -62,7 +66,7 @@ async def _added() -> str:
     return "added"
 
 
-async def _piece(ctx: TaskContext, number: int, script: list[str]) -> Any:
+async def _piece(ctx: TaskContext, number: int, script: list[str]) -> Any:  # noqa: C901 - one branch a case
     kind, _, rest = script[number].partition(" ")
     kind, _, detail = kind.partition(":")
     match kind:
@@ -76,6 +80,8 @@ async def _piece(ctx: TaskContext, number: int, script: list[str]) -> Any:
             raise Fail("as the script says", type="Scripted")
         case "step":
             return await _step(ctx, number, fails=bool(detail))
+        case "undo":
+            return await _undoable(ctx, number, detail)
         case "sleep":
             await ctx.sleep(int(detail))
         case "ask" | "receive":
@@ -116,6 +122,23 @@ async def _step(ctx: TaskContext, number: int, *, fails: bool) -> str:
         return str(await ctx.step(f"work{number}", work))
     except StepFailed:
         return "caught"
+
+
+async def _undoable(ctx: TaskContext, number: int, detail: str) -> str:
+    world = here().world
+
+    async def work() -> str:
+        world.ran_step(ctx, number)
+        await asyncio.sleep(0.2)
+        return "undo"
+
+    async def undo(outcome: str) -> None:
+        world.undoing(ctx, number, outcome)
+        await asyncio.sleep(_SLOW_S if detail == "slow" else 0.2)
+        if detail.isdigit() and world.history(ctx.task_id).met(_UNDO + number) <= int(detail):
+            raise RuntimeError("as the script says")
+
+    return str(await ctx.step(f"work{number}", work, undo=undo))
 
 
 async def _ask(ctx: TaskContext, number: int, detail: str) -> Any:

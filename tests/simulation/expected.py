@@ -11,7 +11,7 @@ from sqswarm.schemas.results import WRAPPED_KEY
 from sqswarm.schemas.writes import Item
 
 ANSWER = "answer"
-_LOSSES = {"WorkerLost", "AgentTimedOut", "Unreachable"}
+_LOSSES = {"WorkerLost", "AgentTimedOut", "Unreachable", "UndoFailed"}
 """Failures that a storm may bring to any task."""
 
 

@@ -18,7 +18,7 @@ _SKEWED_MS = 4000
 """Two clocks, each up to two seconds wrong."""
 _UNDER_THE_LEASE = (
     *("settle", "fail", "plan", "sleep", "ask", "receive", "park"),
-    *("renew", "release", "progress", "record step"),
+    *("renew", "release", "progress", "record step", "begin undo", "count undo"),
 )
 _NEXT = {(before, after) for (before, _), after in TRANSITIONS.items()}
 
@@ -33,6 +33,7 @@ class Execution:
     started_s: float
     ended_s: float | None = None
     how: str = "running"
+    undoes: bool = False
 
 
 @dataclass(kw_only=True, eq=False)
@@ -67,6 +68,10 @@ class History:
     """Steps whose work was done by whoever held it."""
     plans: int = 0
     fires: int = 0
+    given_up: int = 0
+    """Waits for children that were given up, for the task was to be undone."""
+    undone: list[int] = field(default_factory=list)
+    """The numbers of its undos, as they were recorded."""
     orphans: tuple[float, tuple[str, ...]] | None = None
     """When it was cancelled while it waited for children, and for which."""
     signals: dict[str, list[str]] = field(default_factory=dict)
@@ -135,6 +140,8 @@ class History:
                 self.acquired.append(
                     Acquired(token=after["v"], worker=worker, ended=after["status"])
                 )
+        elif open_one is not None and open_one.ended is None and kind == "begin undo":
+            open_one.ended = _ended_by_undo(after)
         elif open_one is not None and open_one.ended is None and _is_given_back(before, after):
             open_one.ended = _given_back(kind, after)
 
@@ -160,6 +167,10 @@ class History:
 
     def _waited(self, before: Item, after: Item) -> None:
         was, now = before["phase"], after["phase"]
+        if "undo" in after and "undo" not in before:
+            self.given_up += was == Phase.WAITING
+        if after["status"] != "working" and "undo" in after:
+            return
         parked = _is_put_to_wait(before, after)
         if was != now:
             self.plans += now == Phase.WAITING
@@ -201,8 +212,24 @@ def _is_given_back(before: Item | None, after: Item) -> bool:
     return before is not None and before["lease_until"] > 0 and after["lease_until"] == 0
 
 
+def _ended_by_undo(after: Item) -> str:
+    """Return how the attempt ended that an undo comes after."""
+    error = loads(after["undo"])["error"]
+    if error is None:
+        return "cancelled"
+    return "lost" if error["data"]["type"] == "WorkerLost" else "failed"
+
+
 def _given_back(kind: str, after: Item) -> str:
     """Return how a lease was given back."""
+    if "undo" in after and after["status"] != "working":
+        error = loads(after.get("error", "{}"))
+        if error.get("data", {}).get("type") != "UndoFailed":
+            return "undone"
+        lost = "worker was lost", "worker lost", "no worker ended it"
+        return (
+            "lost" if any(told in error["message"].partition(";")[0] for told in lost) else "failed"
+        )
     if kind in {"plan", "sleep", "ask", "receive"}:
         return "suspended"
     if kind == "park":

@@ -23,6 +23,7 @@ from sqswarm.schemas.message import decode
 from sqswarm.schemas.protocol.run import LISTED
 from sqswarm.schemas.results import WRAPPED_KEY
 from sqswarm.schemas.task import TaskRecord
+from sqswarm.schemas.undo import GIVEN_UP, UNDO_ATTEMPTS
 from sqswarm.schemas.writes import Item
 
 
@@ -102,14 +103,18 @@ def attempts_bounded(seen: Observation) -> Iterator[Violation]:
         if any(run.token is None for run in history.executions):
             continue  # lean: at least once is all it promises
         tokens = {run.token for run in history.executions}
+        runs = [run for run in history.executions if not run.undoes]
+        undos = len(history.executions) - len(runs)
         what = ""
         if len(tokens) != len(history.executions):
             what = "two executions had the same version"
-        elif max((run.attempt for run in history.executions), default=0) > MAX_ATTEMPTS:
+        elif max((run.attempt for run in runs), default=0) > MAX_ATTEMPTS:
             what = "an attempt over the limit"
-        elif len(history.executions) > (history.suspensions + 1) * MAX_ATTEMPTS:
-            what = f"{len(history.executions)} executions, {history.suspensions} waits"
-        elif idle := [run for run in history.executions if _came_to_nothing(run, history, item)]:
+        elif len(runs) > (history.suspensions + 1) * MAX_ATTEMPTS:
+            what = f"{len(runs)} executions, {history.suspensions} waits"
+        elif undos > (len(history.undone) + 1) * UNDO_ATTEMPTS + history.parks:
+            what = f"{undos} executions to undo, {len(history.undone)} undone"
+        elif idle := [run for run in runs if _came_to_nothing(run, history, item)]:
             what = f"attempt {idle[0].attempt} returned, and no misfortune explains why it is lost"
         if what:
             yield Violation(invariant="attempts-bounded", task_id=history.task_id, what=what)
@@ -190,7 +195,10 @@ def joins_fire_once(seen: Observation) -> Iterator[Violation]:
     """A join fires once per wait, after all its children ended; a cancelled parent's may not."""
     yield from _wrongs(seen, "joins-fire-once")
     for history, item in seen.histories():
-        planned = history.plans - (item["phase"] == "waiting" and item["status"] == "cancelled")
+        planned = history.plans - history.given_up
+        planned -= (
+            item["phase"] == "waiting" and item["status"] == "cancelled" and "undo" not in item
+        )
         if history.fires != planned:
             what = f"{history.plans} waits for children, {history.fires} joins"
             yield Violation(invariant="joins-fire-once", task_id=history.task_id, what=what)
@@ -229,10 +237,11 @@ def signals_arrive_once(seen: Observation) -> Iterator[Violation]:
 
 
 def cancel_keeps_its_word(seen: Observation) -> Iterator[Violation]:
-    """A task stays what cancel said that it had ended as."""
+    """A task stays what cancel said that it had ended as; what it left to be undone is ended."""
     for task_id, said in seen.callers.ended:
         status = seen.world.history(task_id).status
-        if status is not said:
+        undone = said is Status.WORKING and status in {Status.CANCELLED, Status.FAILED}
+        if status is not said and not undone:
             what = f"cancel said {said}, and it is {status}"
             yield Violation(invariant="cancel-keeps-its-word", task_id=task_id, what=what)
 
@@ -247,6 +256,8 @@ def cancel_reaches_children(seen: Observation) -> Iterator[Violation]:
             what = ""
             if child is None or child.item is None:
                 what = "a child that was never made may be made yet"
+            elif "undo" in child.item:
+                continue  # it was reached, and undone for as long as that takes
             elif child.status is not Status.CANCELLED and child.ended_s > at_s + _REACHED_S:
                 what = f"a child ended {child.status} {child.ended_s - at_s:.0f} s later"
             if what:
@@ -312,6 +323,34 @@ def _completed(seen: Observation, task_id: str) -> set[str]:
 def steps_run_once(seen: Observation) -> Iterator[Violation]:
     """A step that is recorded is not run again by who holds the task."""
     yield from _wrongs(seen, "steps-run-once")
+
+
+def undone_in_reverse(seen: Observation) -> Iterator[Violation]:
+    """A failed or cancelled task has undone every recorded step that has an undo, the last first.
+
+    A completed one none; one that could not undo a step says so, and which steps are left.
+    """
+    yield from _wrongs(seen, "undone-in-reverse")
+    for history, item in seen.histories():
+        record = TaskRecord.from_item(item)
+        left = seen.world.not_undone(record.key)
+        told = (record.error or {}).get("data", {}).get("undo", {})
+        what = ""
+        if history.undone != sorted(history.undone, reverse=True):
+            what = f"it was undone in the order {history.undone}"
+        elif record.status is Status.COMPLETED and history.undone:
+            what = "it completed and was undone"
+        elif record.error_type == "UndoFailed":
+            if told.get("left", left) != left:
+                what = f"it says that {told['left']} are not undone, and {left} are not"
+            elif told["then"] != ("cancelled" if "error" not in told else "failed"):
+                what = f"it says that it was to end {told['then']}"
+        elif record.status_message == GIVEN_UP:
+            what = "" if record.status is Status.CANCELLED else "its undo was given up"
+        elif record.status.terminal and record.status is not Status.COMPLETED and left:
+            what = f"it is {record.status.value}, and {left} are not undone"
+        if what:
+            yield Violation(invariant="undone-in-reverse", task_id=history.task_id, what=what)
 
 
 def results_are_right(seen: Observation) -> Iterator[Violation]:
@@ -417,6 +456,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     redriven_once,
     nothing_is_done_twice,
     steps_run_once,
+    undone_in_reverse,
     results_are_right,
     history_is_complete,
     whatever_ran_is_listed,

@@ -13,6 +13,7 @@ from simulation.scripts import child
 SIMPLE = ("ok", "ok", "slow", "long", "raise:1", "raise:2", "raise:99", "fail", "retry:1", "hang:1")
 DEADLY = ("die:1", "die:2", "die:99")
 WAITS = ("step", "step", "step:caught", "sleep:40", "sleep:5000")
+UNDOS = ("undo", "undo", "undo:1", "undo:slow", "undo:99")
 ASKS = ("ask", "ask:2", "ask:3", "ask:late", "ask:never")
 RECEIVES = ("receive:1", "receive:1", "receive:3", "receive:late")
 _POISONED = (
@@ -74,6 +75,9 @@ OPERATIONS = (
     "clear due",
     "republish",
     "create & link redriven",
+    "begin undo",
+    "count undo",
+    "let go",
     "publish",
     "send",
     "delete",
@@ -245,6 +249,31 @@ WORKLOADS: Mapping[str, Workload] = {
         quick=0.05,
         breaks=0.6,
         deep=(0.2, 0.1),
+    ),
+    # Tasks that fail, are cancelled or lost when they have done something that can be undone.
+    "undoing": Workload(
+        faults=_CRASHES
+        | {Fault.ANSWER_LOST: 2, Fault.LATE: 2, Fault.REPEATED: 2, Fault.ECHOED: 2}
+        | {Fault.REPEATED_LATE: 1, Fault.PAUSED: 2, Fault.SLOW: 1},
+        rates=(0.0, 0.02, 0.05, 0.1),
+        aims=(
+            *("begin undo", "begin undo", "count undo", "count undo", "let go", "record step"),
+            *("settle", "fail", "cancel", "acquire", "park", "resume"),
+        ),
+        aimed=(0, 1, 2),
+        early=0.3,
+        give_ups=0.3,
+        cancels=0.4,
+        redrives=0.2,
+        orders=(1, 1, 2),
+        agents=("standard", "durable", "container"),
+        simple=("ok", "slow", "long", "fail", "fail", "raise:99", "raise:2", "raise:2", "hang:1"),
+        waits=(*UNDOS, "undo", "step", "step:caught", "sleep:40", "sleep:5000"),
+        asks=("undo", "ask", "ask:2", "undo:1"),
+        quick=0.05,
+        breaks=0.7,
+        deep=(0.4, 0.2),
+        deploys=(0, 0, 0, 1, 2),
     ),
     # Nothing goes wrong but what somebody sends: whatever else happens here, it has done.
     "poison": Workload(

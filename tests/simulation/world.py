@@ -23,7 +23,7 @@ from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.naming import TASKS_TOPIC, Names
 from sqswarm.schemas.protocol import step_key
 from sqswarm.schemas.task import TASK_SORT_KEY, task_key, task_of
-from sqswarm.schemas.writes import Item, Write
+from sqswarm.schemas.writes import Item, Key, Write
 
 NAMES = Names(stage="storm", account="000000000000", region="us-east-1")
 CATALOGUE = Catalogue.of(one.spec for one in AGENTS.values())
@@ -155,6 +155,8 @@ class World:
             history = self.histories.get(write.key.pk.rpartition("#")[2])
             if history is not None and history.item is not None and self.writer is not None:
                 history.fenced(self.writer, kind_of(write), history.item)
+            if history is not None and "undone" in after and "undone" not in (before or {}):
+                history.undone.append(after["undo"])
             return
         history = self.history(task_of(write.key)[1])
         if before is not None and self.writer is not None:
@@ -169,7 +171,8 @@ class World:
             return
         if after["phase"] == Phase.CHILDREN_DONE:
             self._joined(history, before)
-        if after["status"] == Status.CANCELLED and before["status"] != Status.CANCELLED:
+        cancelled = after["status"] == Status.CANCELLED and before["status"] != Status.CANCELLED
+        if cancelled or ("undo" in after and "undo" not in before):
             history.orphans = (self.loop.now, tuple(_pending(history.task_id, before)))
 
     def _tell(self, task_id: str, before: Item | None, after: Item) -> None:
@@ -216,6 +219,7 @@ class World:
             attempt=ctx.attempt,
             token=None if journal is None else journal.lease.v,
             started_s=self.loop.now,
+            undoes=journal is not None and journal.undo is not None,
         )
         if journal is not None:  # lean mode keeps no lease
             history.began(run, now_ms=self.now_ms())
@@ -246,6 +250,36 @@ class World:
             self.history(ctx.task_id).worked.add(f"work{number}#0")
         if held and step_key(journal.lease.key, f"work{number}#0") in self.store.items:
             self.history(ctx.task_id).wrong("steps-run-once", f"step {number} ran after its record")
+
+    def undoing(self, ctx: TaskContext, number: int, outcome: str) -> None:
+        """Look at the undo of a piece that begins, by a run that may or may not hold the task."""
+        journal, history = ctx.journal, self.history(ctx.task_id)
+        if journal is None or here().dead:
+            return
+        item = self.store.items.get(journal.lease.key)
+        if item is None or item["v"] != journal.lease.v or item["status"] != "working":
+            return
+        step = self.store.items.get(step_key(journal.lease.key, f"work{number}#0"), {})
+        what = ""
+        if "undo" not in item:
+            what = "was undone while its task went on"
+        elif outcome != "undo" or "undo" not in step:
+            what = "was undone and is not recorded"
+        elif "undone" in step:
+            what = "was undone after that was recorded"
+        elif self.not_undone(journal.lease.key)[0] != f"work{number}":
+            what = "was undone before one that came after it"
+        if what:
+            history.wrong("undone-in-reverse", f"step {number} {what}")
+
+    def not_undone(self, task: Key) -> list[str]:
+        """Return the steps of a task that have an undo and are not undone, the last first."""
+        found = [
+            (-item["undo"], key.sk.removeprefix("step#").partition("#")[0])
+            for key, item in self.store.items.items()
+            if key.pk == task.pk and "undo" in item and key != task and "undone" not in item
+        ]
+        return [name for _, name in sorted(found)]
 
     def close(self) -> None:
         """End whatever is left, so that nothing of this storm outlives it."""

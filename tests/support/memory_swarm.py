@@ -76,6 +76,8 @@ def kind_of(write):  # noqa: C901, PLR0912 - a table
         return "activity"
     if write.key.sk != "task":
         return write.key.sk.split("#")[0]
+    if "undo" in sets:
+        return "begin undo"
     if phase == "waiting":
         return "plan"
     if phase == "children_done":

@@ -99,6 +99,7 @@ class TaskContext:
         /,
         *args: Any,
         retries: int = 0,
+        undo: Callable[[Any], Any] | None = None,
         **kwargs: Any,
     ) -> Any:
         """Call `function` once for the whole task, and return its recorded outcome ever after.
@@ -106,9 +107,13 @@ class TaskContext:
         `function` may be a coroutine function or a plain one (run on a thread). Its outcome must
         be JSON, or of the type its annotation promises. It is tried `retries` times more, with
         growing pauses, before StepFailed reaches the agent; an agent that catches it and goes on
-        has the failure recorded. Raises LeaseLost and AttemptCancelled as `progress` does. A step
+        has the failure recorded. Raises LeaseLost and AttemptCancelled as `progress` does.
+
+        `undo` is called with the outcome should the task fail, or be cancelled, for good: the
+        recorded steps that have one are undone one after another, the last that ended first, each
+        recorded once it is done, and only then does the task end. It is tried as a step is. A step
         may still run twice where a worker dies between doing and recording: pass its work an
-        idempotency key (`ctx.task_id` and the step's name).
+        idempotency key (`ctx.task_id` and the step's name). So may an undo.
         """
         from sqswarm.workers.durable.step import return_type, run_step
 
@@ -119,6 +124,7 @@ class TaskContext:
             call,
             returns=return_type(function),
             retries=retries,
+            undo=undo,
         )
 
     @overload

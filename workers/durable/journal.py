@@ -11,9 +11,9 @@ until code comes that fits.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from sqswarm.backends.redact import hide
 from sqswarm.schemas import protocol
@@ -28,6 +28,7 @@ from sqswarm.schemas.value import dataclass
 from sqswarm.schemas.writes import Item, Refused, Write, WriteOutcome
 from sqswarm.workers.durable.journal_entry import JournalEntry, patch_name, read_past
 from sqswarm.workers.durable.quiescence import TICKS, Quiescence
+from sqswarm.workers.durable.undo import Undo
 from sqswarm.workers.runtime.outcome import Fail, Misfitted, Suspended, Wait
 from sqswarm.workers.runtime.worker_context import WorkerContext
 
@@ -93,6 +94,11 @@ class Journal(Quiescence):
         self.exposed = lease.record.state if lease.record else None
         """What the agent has shown last, as it is recorded."""
         self._cancelled = False
+        record = lease.record
+        self._undoable = 0 if record is None else record.undoable
+        undoing = None if record is None else record.undoing
+        self.undo = None if undoing is None else Undo(undoing)
+        """What this run has to undo: it replays what is recorded, and does nothing new."""
 
     def left_thread(self) -> None:
         """Note a step's thread that runs on by itself."""
@@ -126,6 +132,8 @@ class Journal(Quiescence):
             found = {name: recorded[name] for name in names if name in recorded}
             self._met.update(names)
             new = [name for name in names if name not in found]
+            if new and self.undo is not None:
+                await self._stop_here()
             if new and operation.alone:
                 await self._check(operation, new[0], recorded)
             yield operation, found
@@ -157,6 +165,8 @@ class Journal(Quiescence):
         """Read what earlier runs have recorded."""
         past = await read_past(self.worker, self.lease) if self.has_past else {}
         self._recorded = {k: v for k, v in past.items() if not k.startswith(patch_name(""))}
+        if self.undo is not None:
+            self.undo.left = {k: v for k, v in self._recorded.items() if v.undo and not v.undone}
         self._past_patches = frozenset(
             k.removeprefix(patch_name("")) for k in past.keys() - self._recorded.keys()
         )
@@ -190,11 +200,31 @@ class Journal(Quiescence):
         """Remember a step's failure: whatever the run records after it records it too."""
         self._failures.append(failure)
 
-    async def record(self, *writes: Write) -> list[WriteOutcome]:
+    @property
+    def undoable(self) -> int:
+        """Return how many steps are recorded, as far as this run knows, that have an undo."""
+        return self._undoable
+
+    async def _stop_here(self) -> NoReturn:
+        """Wait until the run is over: it does nothing new, it only undoes."""
+        self.count_down()
+        await self.forever()
+
+    async def meet_undo(self, name: str, call: Callable[[], Any], *, retries: int) -> None:
+        """Take what undoes a recorded step; the run stands still once it has met all of it."""
+        if self.undo is None:
+            return
+        self.undo.meet(name, call, retries=retries)
+        if not self.undo.missing:
+            self.suspended.set()
+            await self.forever()
+
+    async def record(self, *writes: Write, undo: bool = False) -> list[WriteOutcome]:
         """Record `writes` of steps under the fence, with the failures the agent went on past.
 
-        Returns the outcomes of `writes`. Raises LeaseLost where the task is another's by now, or
-        this run is over.
+        `undo` where they are of one step that has an undo: the task counts those. Returns the
+        outcomes of `writes`. Raises LeaseLost where the task is another's by now, or this run is
+        over.
         """
         worker, lease = self.worker, self.lease
         async with self.machinery(), self.writing:
@@ -214,7 +244,11 @@ class Journal(Quiescence):
             ]
             patches = self.new_patches
             kept += [protocol.record_patch(lease, name, ttl_s=self.expires_s()) for name in patches]
-            held, *outcomes = await worker.store.transact([protocol.fence(lease), *writes, *kept])
+            number = self._undoable + 1 if undo else None
+            if number is not None:
+                writes = tuple(protocol.with_undo(one, number) for one in writes)
+            fence = protocol.fence(lease, undoable=number)
+            held, *outcomes = await worker.store.transact([fence, *writes, *kept])
             if isinstance(held, Refused):
                 raise self.lost(held.item)
             told = outcomes[len(writes) :]
@@ -222,8 +256,8 @@ class Journal(Quiescence):
             left = [one for one, stands in zip(kept, good, strict=True) if stands]
             if len(left) < len(kept):
                 # Some stand there already, so nothing happened: once more without those.
-                fence = protocol.fence(lease)
                 _, *outcomes = await worker.store.transact([fence, *writes, *left])
+            self._undoable = number or self._undoable
             self._failures = [one for one in self._failures if one not in failures]
             self._past_patches |= set(patches)
         return outcomes[: len(writes)]
@@ -271,6 +305,11 @@ class Journal(Quiescence):
         return self._misfit
 
     @property
+    def met_misfit(self) -> Misfit | None:
+        """Return what the run took otherwise than is recorded, as far as it has come."""
+        return self._misfit
+
+    @property
     def has_waited(self) -> bool:
         """Tell whether earlier runs of the task have waited for something."""
         return self.lease.record is not None and self.lease.record.waits is not None
@@ -279,7 +318,9 @@ class Journal(Quiescence):
     def has_past(self) -> bool:
         """Tell whether earlier runs of the task may have recorded something."""
         record = self.lease.record
-        return record is not None and (record.attempt > 1 or record.waits is not None)
+        return record is not None and (
+            record.attempt > 1 or record.waits is not None or record.undo is not None
+        )
 
     async def _load(self) -> dict[str, JournalEntry]:
         if self._recorded is None and not self.has_past:
@@ -296,6 +337,8 @@ class Journal(Quiescence):
 
         The run's coroutine is then cancelled, which no `except Exception` can swallow.
         """
+        if self.undo is not None:  # what it waited for does not matter any more
+            await self._stop_here()
         record = self.lease.record
         if record is not None and record.waits is not None and is_too_long(record.waits):
             message = "the task has waited more often than its record can hold"
@@ -325,7 +368,7 @@ class Journal(Quiescence):
     def lost(self, item: Item | None) -> LeaseLost:
         """Return the error for an attempt whose write was refused, given what stands there."""
         task_id = self.lease.task_id
-        if item is not None and item["status"] == Status.CANCELLED.value:
+        if item is not None and _is_cancelled(TaskRecord.from_item(item)):
             self._cancelled = True
             return AttemptCancelled(f"task {task_id} was cancelled")
         return LeaseLost(f"task {task_id} is no longer this worker's")
@@ -338,8 +381,14 @@ class Journal(Quiescence):
             async with self.machinery():
                 item = await self.worker.store.read(self.lease.key)
             if item is not None:
-                self._cancelled = TaskRecord.from_item(item).status is Status.CANCELLED
+                self._cancelled = _is_cancelled(TaskRecord.from_item(item))
         return self._cancelled
+
+
+def _is_cancelled(record: TaskRecord) -> bool:
+    """Tell whether a task was cancelled, though it may have to be undone first."""
+    undoing = record.undoing
+    return record.status is Status.CANCELLED or (undoing is not None and undoing.error is None)
 
 
 def other_than_recorded(position: int, recorded: str, got: str) -> Misfit:

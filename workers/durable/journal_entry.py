@@ -23,6 +23,9 @@ class JournalEntry:
     until_ms: int = 0
     of: str | None = None
     """Of a child: the task that started it, where this one only reuses it."""
+    undo: int = 0
+    """Of a step that has an undo its number among them, in the order of their ends, from 1."""
+    undone: bool = False
 
 
 _PATCHED = JournalEntry(position=-1, alone=False)
@@ -107,4 +110,6 @@ def _step(item: Item) -> JournalEntry:
         alone=item["alone"],
         outcome=outcome,
         error=loads(item["error"]) if "error" in item else None,
+        undo=item.get("undo", 0),
+        undone="undone" in item,
     )

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from sqswarm.backends.redact import HIDDEN, hide, hide_all
@@ -21,10 +21,12 @@ from sqswarm.schemas.payload import (
     check_size,
     payload_key,
 )
+from sqswarm.schemas.protocol import Ran
 from sqswarm.schemas.results import WRAPPED_KEY, error_object
 from sqswarm.schemas.writes import Refused
 from sqswarm.workers.durable.journal import Failure, Journal, Operation, taken_otherwise
 from sqswarm.workers.durable.journal_entry import JournalEntry, step_name
+from sqswarm.workers.durable.undo import StepUndo
 from sqswarm.workers.runtime.decide import backoff_s
 from sqswarm.workers.runtime.outcome import Fail, Retry
 from sqswarm.workers.runtime.threads import on_thread
@@ -46,6 +48,7 @@ async def run_step(
     retries: int,
     hidden: bool = True,
     about: Turn | ToolUse | None = None,
+    undo: Callable[[Any], Any] | None = None,
 ) -> Any:
     """Return the recorded outcome of a step, or run it, record it and return it.
 
@@ -53,7 +56,8 @@ async def run_step(
     run as on every replay: so it is without secrets, unless `hidden` is False because the caller
     has seen to that. A step that raises is tried again by the next attempt, unless the agent
     catches its StepFailed and goes on: then the failure is what is recorded. Middleware hears
-    `about` what it is. Raises LeaseLost where another worker has the task by now.
+    `about` what it is. `undo` takes its outcome, should the task not complete. Raises LeaseLost
+    where another worker has the task by now.
     """
     if len(name) > STEP_NAME_LIMIT or (fault := name_fault(name)):
         if len(name) > STEP_NAME_LIMIT:
@@ -66,7 +70,11 @@ async def run_step(
             recorded = found.get(step_name(full))
             if recorded is not None:
                 journal.worker.log.info("step.replayed", task_id=journal.lease.task_id, step=full)
-                return await _replayed(journal, name, full, recorded, returns)
+                value = await _replayed(journal, name, full, recorded, returns)
+                if journal.undo is not None and undo is not None:
+                    undoing = partial(undo, value)
+                    await journal.meet_undo(step_name(full), undoing, retries=retries)
+                return value
             async with _told(journal, full, about) as told:
                 try:
                     value = await _attempts(journal, full, call, retries, told)
@@ -88,7 +96,9 @@ async def run_step(
                         raise
                     raise failed from error
                 text = _encoded(journal, full, value, returns, hidden=hidden)
-                recorded_text = await _record(journal, operation, full, text, about)
+                recorded_text = await _record(
+                    journal, operation, full, text, about, undo=undo is not None
+                )
                 return _decoded(recorded_text, returns)
 
 
@@ -152,7 +162,7 @@ async def _attempts(
     attempt = 1
     while True:
         try:
-            return await _called(journal, call)
+            return await called(journal, call)
         except (Fail, LeaseLost):
             raise
         except Exception as error:
@@ -175,7 +185,16 @@ async def _attempts(
                 told.tries = attempt
 
 
-async def _called(journal: Journal, call: Callable[[], Any]) -> Any:
+async def run_undo(journal: Journal, undo: StepUndo) -> Ran:
+    """Undo a recorded step, and return when; raises what its undo raises in the end."""
+    full = undo.name.removeprefix(step_name(""))
+    began_ms = journal.worker.now_ms()
+    async with _told(journal, f"undo of {full}", None) as told:
+        await _attempts(journal, f"undo of {full}", undo.call, undo.retries, told)
+    return Ran(began_ms=began_ms, ended_ms=journal.worker.now_ms())
+
+
+async def called(journal: Journal, call: Callable[[], Any]) -> Any:
     """Call a coroutine function on the loop, a plain one on a thread."""
     if inspect.iscoroutinefunction(getattr(call, "func", call)):
         return await call()
@@ -189,7 +208,13 @@ def _threads() -> ThreadPoolExecutor:
 
 
 async def _record(
-    journal: Journal, operation: Operation, name: str, text: str, about: Turn | ToolUse | None
+    journal: Journal,
+    operation: Operation,
+    name: str,
+    text: str,
+    about: Turn | ToolUse | None,
+    *,
+    undo: bool,
 ) -> str:
     """Record an outcome and return the one that is recorded: an answer may have been lost."""
     worker, lease = journal.worker, journal.lease
@@ -208,7 +233,7 @@ async def _record(
         kind=None if about is None else about.kind,
         paid=None if about is None else about.paid,
     )
-    [added] = await journal.record(made)
+    [added] = await journal.record(made, undo=undo)
     if isinstance(added, Refused) and added.item is not None:
         item = added.item
         ref = Payload(ref=item["outcome_ref"]) if "outcome_ref" in item else None

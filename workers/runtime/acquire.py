@@ -19,7 +19,6 @@ from sqswarm.schemas.errors import NotStorable, PoisonMessage
 from sqswarm.schemas.history import began
 from sqswarm.schemas.ids import new_version
 from sqswarm.schemas.protocol import Lease
-from sqswarm.schemas.results import error_object
 from sqswarm.schemas.task import TaskRecord, contradiction, task_key
 from sqswarm.schemas.writes import Applied, Refused, Write, WriteOutcome
 from sqswarm.workers.runtime import decide
@@ -94,6 +93,12 @@ def _check_unbacked(worker: WorkerContext, job: Job) -> None:
         raise poison
 
 
+def attempts_limit(worker: WorkerContext, record: TaskRecord | None) -> int:
+    """Return the number of a task's last attempt, which may be at an undo."""
+    limit = worker.spec.max_attempts
+    return limit if record is None else record.attempts_limit(limit)
+
+
 async def put_poison_aside(
     worker: WorkerContext, delivery: Delivery, poison: PoisonMessage
 ) -> Disposition:
@@ -127,7 +132,7 @@ def _acquire(worker: WorkerContext, job: Job, expected: str, record: TaskRecord 
     return protocol.acquire(
         task_key(worker.spec.name, job.task_id),
         expected=expected,
-        max_attempts=worker.spec.max_attempts,
+        max_attempts=attempts_limit(worker, record),
         token=job.token,
         now_ms=now,
         lease_until_ms=now + 1000 * worker.spec.lease_s,
@@ -271,13 +276,18 @@ async def _next_step(  # noqa: C901 - one case a standing
                 return Disposition.KEEP
             return _acquire(worker, job, record.v, record)
         case Standing.EXHAUSTED, _:
+            from sqswarm.dispatcher.lifecycle.undo import (
+                begin_undo_lost,
+                error_of_lost,
+                is_undone_first,
+            )
+
+            why = f"the worker was lost {record.attempt} times"
+            if is_undone_first(record):
+                return begin_undo_lost(worker.connection, record, why)
             return protocol.fail_exhausted(
                 record,
-                error=error_object(
-                    "WorkerLost",
-                    f"the worker was lost {record.attempt} times",
-                    attempt=record.attempt,
-                ),
+                error=await error_of_lost(worker.connection, record, why),
                 now_ms=now,
                 expires_s=worker.expires_s(child=record.parent is not None),
                 owes=record.parent is not None,

@@ -25,13 +25,19 @@ from sqswarm.schemas.task import iso, task_key
 from sqswarm.schemas.writes import Applied
 from sqswarm.workers.durable.context import Report, TaskContext
 from sqswarm.workers.durable.journal import Journal
-from sqswarm.workers.runtime.acquire import Disposition, acquire, come_again, put_poison_aside
+from sqswarm.workers.runtime.acquire import (
+    Disposition,
+    acquire,
+    attempts_limit,
+    come_again,
+    put_poison_aside,
+)
 from sqswarm.workers.runtime.decide import decide
 from sqswarm.workers.runtime.execute import AgentExecutor, NotLoaded
 from sqswarm.workers.runtime.heartbeat import WorkerStopping, heartbeat
 from sqswarm.workers.runtime.hooks import Hooks, note_outcome
 from sqswarm.workers.runtime.job import Job, job_of
-from sqswarm.workers.runtime.outcome import Broke, Failed, Misfitted, Outcome, Returned
+from sqswarm.workers.runtime.outcome import Broke, Failed, Misfitted, Outcome, Returned, UndoBroke
 from sqswarm.workers.runtime.rate_limit import rate_limit
 from sqswarm.workers.runtime.settle import Run, settle_runs
 from sqswarm.workers.runtime.suspend import stand_back
@@ -282,7 +288,7 @@ class Runtime:
             journal=journal,
         )
         try:
-            arguments = await self._arguments(job)
+            arguments = await self._arguments(job, late=journal is not None and bool(journal.undo))
             outcome = (
                 arguments
                 if isinstance(arguments, Failed)
@@ -294,7 +300,8 @@ class Runtime:
             return await self._hand_back(job, lease)
         except LeaseLost as error:
             log.warning("lease.lost", error=str(error))
-            return await self._stand_back(job)
+            runs_on = journal is not None and journal.hung > 0
+            return await self._stand_back(job, runs_on=runs_on)
         except Exception as error:
             log.error("arguments.failed", error=repr(error))
             outcome = Broke(error_type=type(error).__name__, message=str(error), exception=error)
@@ -304,8 +311,10 @@ class Runtime:
         decision = decide(
             outcome,
             attempt=lease.attempt,
-            max_attempts=self._worker.spec.max_attempts,
+            max_attempts=attempts_limit(self._worker, lease.record),
             jitter=self._worker.runner.jitter(),
+            undoable=journal is not None and journal.undoable > 0,
+            undoing=None if journal is None or journal.undo is None else journal.undo.undoing,
         )
         return Run(
             job=job,
@@ -322,7 +331,8 @@ class Runtime:
 
         What does not load, or takes other arguments by now, would end what waits.
         """
-        last = isinstance(outcome, Failed) or lease.attempt >= self._worker.spec.max_attempts
+        limit = attempts_limit(self._worker, lease.record)
+        last = isinstance(outcome, Failed) or lease.attempt >= limit
         if (
             journal is None
             or not (isinstance(outcome, Broke | Failed) and last)
@@ -358,9 +368,14 @@ class Runtime:
             self._worker.log.info("task.handed-back", task_id=job.task_id)
         return Disposition.KEEP
 
-    async def _arguments(self, job: Job) -> JsonObject | Failed:
+    async def _arguments(self, job: Job, *, late: bool) -> JsonObject | Failed:
+        """Return a task's arguments; `late` where its deadline does not matter any more."""
         message = job.message
-        if message.deadline is not None and message.deadline < iso(self._worker.now_ms()):
+        if (
+            not late
+            and message.deadline is not None
+            and message.deadline < iso(self._worker.now_ms())
+        ):
             return Failed(
                 error_type="DeadlineExceeded", message=f"the deadline was {message.deadline}"
             )
@@ -377,10 +392,10 @@ class Runtime:
             return Failed(error_type="InvalidPayload", message="arguments are not an object")
         return arguments
 
-    async def _stand_back(self, job: Job) -> Disposition:
+    async def _stand_back(self, job: Job, *, runs_on: bool) -> Disposition:
         try:
             item = await self._worker.store.read(task_key(self._worker.spec.name, job.task_id))
-            return await stand_back(self._worker, job, item)
+            return await stand_back(self._worker, job, item, runs_on=runs_on)
         except Exception as error:
             self._worker.log.error("settle.failed", error=repr(error), tasks=1)
             return Disposition.KEEP
@@ -449,7 +464,7 @@ class _Dispositions(dict[str, Disposition]):
 
 def _recordable(outcome: Outcome) -> Outcome:
     """Return what may be recorded: failures without secrets, results within their limit."""
-    if isinstance(outcome, Broke | Failed):
+    if isinstance(outcome, Broke | Failed | UndoBroke):
         return replace(outcome, message=hide(outcome.message))  # before it is cut anywhere
     if not isinstance(outcome, Returned):
         return outcome

@@ -11,6 +11,7 @@ from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.park import Misfit
 from sqswarm.schemas.results import error_object
 from sqswarm.schemas.task import TaskRecord
+from sqswarm.schemas.undo import Undoing
 from sqswarm.schemas.value import dataclass
 from sqswarm.workers.runtime.outcome import (
     Broke,
@@ -19,6 +20,8 @@ from sqswarm.workers.runtime.outcome import (
     Outcome,
     Returned,
     Suspended,
+    UndoBroke,
+    Undone,
     Wait,
 )
 
@@ -72,7 +75,7 @@ def standing(
             return Standing.OURS, 0
         left_s = (record.lease_until_ms - now_ms) // 1000 + 1
         return Standing.LEASED_BY_ANOTHER, left_s
-    if record.attempt >= max_attempts:
+    if record.attempt >= record.attempts_limit(max_attempts):
         return Standing.EXHAUSTED, 0
     return Standing.FREE, 0
 
@@ -87,10 +90,26 @@ class Complete:
 
 @dataclass(frozen=True, kw_only=True)
 class GiveUp:
-    """Settle as failed with this JSON-RPC error; `steps` are those that failed."""
+    """Settle as failed with this JSON-RPC error; `steps` are those that failed.
+
+    `undone` where what it recorded is.
+    """
 
     error: JsonObject
     steps: tuple[str, ...] = ()
+    undone: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class BeginUndo:
+    """Undo what the task recorded, then settle as failed with this JSON-RPC error."""
+
+    error: JsonObject
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndCancelled:
+    """Settle as cancelled: its steps are undone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +138,7 @@ class Park:
     misfit: Misfit
 
 
-Decision = Complete | GiveUp | RetryLater | Suspend | Park
+Decision = Complete | GiveUp | BeginUndo | EndCancelled | RetryLater | Suspend | Park
 
 
 def backoff_s(attempt: int, *, jitter: float, base_s: int = 2, cap_s: int = BACKOFF_CAP_S) -> int:
@@ -136,9 +155,44 @@ def backoff_s(attempt: int, *, jitter: float, base_s: int = 2, cap_s: int = BACK
     return min(cap_s, round((base_s << min(attempt - 1, 30)) * (1 + jitter / 3)))
 
 
-def decide(outcome: Outcome, *, attempt: int, max_attempts: int, jitter: float) -> Decision:
-    """Return what to do about the outcome of attempt number `attempt`."""
+def decide(
+    outcome: Outcome,
+    *,
+    attempt: int,
+    max_attempts: int,
+    jitter: float,
+    undoable: bool = False,
+    undoing: Undoing | None = None,
+) -> Decision:
+    """Return what to do about the outcome of attempt number `attempt`.
+
+    `undoable` where something is recorded that has an undo; `undoing` where this attempt was at it.
+    """
+    decision = _decide(outcome, attempt=attempt, max_attempts=max_attempts, jitter=jitter)
+    if not isinstance(decision, GiveUp) or decision.undone:
+        return decision
+    if undoing is not None and not isinstance(outcome, UndoBroke):
+        told = decision.error
+        why = f"undoing broke off: {told['data']['type']}: {told['message']}"
+        return GiveUp(error=undoing.failed(why, attempt=attempt))
+    return BeginUndo(error=decision.error) if undoable and undoing is None else decision
+
+
+def _decide(  # noqa: C901 - one a case
+    outcome: Outcome, *, attempt: int, max_attempts: int, jitter: float
+) -> Decision:
     match outcome:
+        case Undone(undoing=undoing):
+            if undoing.error is None:
+                return EndCancelled()
+            return GiveUp(error=undoing.error, undone=True)
+        case UndoBroke() as broke if broke.final or attempt >= max_attempts:
+            why = f"undo of {broke.step!r} failed: {broke.error_type}: {broke.message}"
+            return GiveUp(error=broke.undoing.failed(why, attempt=attempt, left=broke.left))
+        case UndoBroke(error_type=kind, message=message):
+            why = encodable(f"attempt {attempt}: undo of {outcome.step!r}: {kind}: {message}"[:500])
+            wait_s = backoff_s(attempt, jitter=jitter)
+            return RetryLater(after_s=wait_s, message=why, error_type=kind, error=message)
         case Returned(text=text, wrapped=wrapped):
             return Complete(text=text, wrapped=wrapped)
         case Suspended(waits=waits, at=at, patches=patches):

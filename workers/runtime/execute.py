@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from sqswarm.backends.redact import hide
 from sqswarm.schemas.errors import (
@@ -35,6 +35,7 @@ from sqswarm.workers.runtime.outcome import (
     Outcome,
     Retry,
     Returned,
+    Undone,
 )
 from sqswarm.workers.runtime.threads import on_thread
 
@@ -103,6 +104,8 @@ class AgentExecutor:
                 error_type="AgentTimedOut", message=f"no result within {round(timeout_s, 1)} s"
             )
         if journal is not None:
+            if journal.undo is not None:
+                return cast("Outcome", value)
             if value is _SUSPENDED:
                 return journal.outcome()
             if (misfit := await journal.misfit()) is not None:
@@ -116,8 +119,10 @@ class AgentExecutor:
         Cancelling is what suspends: it passes through `except Exception`, and through gather and
         task groups as they mean it to.
         """
-        if journal.has_waited:
+        if journal.has_waited or journal.undo is not None:
             await journal.read()  # it will be needed: and a patch must know it at once
+            if journal.undo is not None and not journal.undo.left:
+                return Undone(undoing=journal.undo.undoing)
         try:
             return await self._once(bound, journal)
         except PastUnread:
@@ -130,6 +135,10 @@ class AgentExecutor:
         suspended = asyncio.ensure_future(journal.suspended.wait())
         try:
             await asyncio.wait({running, suspended}, return_when=asyncio.FIRST_COMPLETED)
+            if journal.undo is not None:
+                from sqswarm.workers.runtime.undo import undo_recorded
+
+                return await undo_recorded(journal, journal.undo, running)
             return await running if running.done() else _SUSPENDED
         finally:
             journal.close()

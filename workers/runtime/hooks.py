@@ -13,15 +13,18 @@ from sqswarm.schemas.baggage import baggage_entries
 from sqswarm.schemas.journal import entries
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.protocol import Lease
+from sqswarm.schemas.results import error_type_of
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.workers.runtime.job import Job
-from sqswarm.workers.runtime.outcome import Broke, Failed, Outcome
+from sqswarm.workers.runtime.outcome import Broke, Failed, Outcome, UndoBroke, Undone
 from sqswarm.workers.runtime.worker_context import WorkerContext
 
 if TYPE_CHECKING:  # made only where somebody listens
     from sqswarm.schemas.heard import Attempt
 
 T = TypeVar("T")
+
+_ENDS = {Status.COMPLETED.value, Status.FAILED.value, Status.CANCELLED.value}
 
 
 class Hooks:
@@ -98,7 +101,10 @@ def note_outcome(job: Job, outcome: Outcome, *, ended_ms: int) -> None:
     """Note when an attempt ended, and what it broke or failed with."""
     if job.told is not None:
         job.told.ended_ms = ended_ms
-    if job.told is not None and isinstance(outcome, Broke | Failed):
+    if job.told is not None and isinstance(outcome, Undone) and outcome.undoing.error is not None:
+        error = outcome.undoing.error
+        job.told.error_type, job.told.error = error_type_of(error), str(error.get("message", ""))
+    if job.told is not None and isinstance(outcome, Broke | Failed | UndoBroke):
         job.told.error_type, job.told.error = outcome.error_type, outcome.message
         job.told.exception = outcome.exception
 
@@ -106,7 +112,7 @@ def note_outcome(job: Job, outcome: Outcome, *, ended_ms: int) -> None:
 async def _over(attempt: Attempt) -> None:
     attempt.outcome = attempt.outcome or "lost"
     await middleware.tell("after_attempt", attempt)
-    if attempt.outcome in {Status.COMPLETED.value, Status.FAILED.value}:
+    if attempt.outcome in _ENDS:
         from sqswarm.schemas.heard import TaskEnd
 
         await middleware.tell("after_task", TaskEnd.of_attempt(attempt))

@@ -8,6 +8,7 @@ from sqswarm.schemas.journal import Place, PlannedChild
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.park import Misfit
 from sqswarm.schemas.results import AGENT_FAILED
+from sqswarm.schemas.undo import Undoing
 from sqswarm.schemas.value import dataclass
 
 
@@ -121,4 +122,27 @@ class Misfitted:
     misfit: Misfit
 
 
-Outcome = Returned | Broke | Failed | Suspended | Misfitted
+@dataclass(frozen=True, kw_only=True)
+class Undone:
+    """All that the task recorded is undone: it ends as `undoing` says."""
+
+    undoing: Undoing
+
+
+@dataclass(frozen=True, kw_only=True)
+class UndoBroke:
+    """The undo of a step raised; `left` is what is not undone, the last first.
+
+    `final` where no other attempt may succeed.
+    """
+
+    step: str
+    left: tuple[str, ...]
+    undoing: Undoing
+    error_type: str
+    message: str
+    final: bool
+    exception: BaseException | None = field(default=None, repr=False, compare=False)
+
+
+Outcome = Returned | Broke | Failed | Suspended | Misfitted | Undone | UndoBroke

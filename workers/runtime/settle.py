@@ -8,22 +8,33 @@ from dataclasses import replace
 from sqswarm.backends.runner import attempt
 from sqswarm.schemas import activity, protocol
 from sqswarm.schemas.errors import NotStorable
-from sqswarm.schemas.json import size_bytes
+from sqswarm.schemas.json import JsonObject, size_bytes
+from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.payload import RECORD_INLINE_LIMIT_BYTES, Payload, payload_key
 from sqswarm.schemas.protocol import Ending, Lease, without_arguments
 from sqswarm.schemas.results import error_object
+from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.value import dataclass
 from sqswarm.schemas.writes import Applied, Item, Refused, Write, WriteOutcome
 from sqswarm.workers.runtime.acquire import Disposition
 from sqswarm.workers.runtime.activity import write_with_activity
 from sqswarm.workers.runtime.completion import Ended, run_completions
-from sqswarm.workers.runtime.decide import Complete, Decision, GiveUp, Park, RetryLater, Suspend
+from sqswarm.workers.runtime.decide import (
+    BeginUndo,
+    Complete,
+    Decision,
+    EndCancelled,
+    GiveUp,
+    Park,
+    RetryLater,
+    Suspend,
+)
 from sqswarm.workers.runtime.job import Job
 from sqswarm.workers.runtime.park import park
 from sqswarm.workers.runtime.suspend import stand_back, suspend
 from sqswarm.workers.runtime.worker_context import WorkerContext
 
-_GOES_ON = (RetryLater, Suspend, Park)
+_GOES_ON = (RetryLater, Suspend, Park, BeginUndo)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +70,7 @@ async def settle_runs(
     A call that fails costs those it was about: the others' attempts are not lost with it. `last`
     says, when asked, whether nothing of their batch is still to be settled.
     """
-    ending = [run for run in runs if isinstance(run.decision, Complete | GiveUp)]
+    ending = [run for run in runs if isinstance(run.decision, Complete | GiveUp | EndCancelled)]
     parts = [ending, *([one] for one in runs if isinstance(one.decision, _GOES_ON))]
     dispositions: dict[str, Disposition] = {}
     told_of = [_settle_part(worker, part, last=last) for part in parts]
@@ -79,6 +90,8 @@ async def _settle_part(
                 dispositions = [
                     await park(worker, run.job, run.lease, misfit, ended_ms=run.ended_ms)
                 ]
+            case [Run(decision=BeginUndo(error=error)) as run]:
+                dispositions = [await _begin_undo(worker, run, error)]
             case [Run(decision=Suspend() as suspension) as run]:
                 dispositions = [await _suspend(worker, run, suspension)]
             case _:
@@ -129,7 +142,15 @@ async def _settled(
     done = [one for one in settled if isinstance(one.outcome, Applied)]
     errors = await run_completions(
         worker,
-        [Ended(job=one.run.job, status=one.ending.status, error=one.ending.error) for one in done],
+        [
+            Ended(
+                job=one.run.job,
+                status=one.ending.status,
+                error=one.ending.error,
+                record=_orphaning(one),
+            )
+            for one in done
+        ],
     )
     for one in done:
         one.run.job.recorded_as(one.ending.status.value)
@@ -201,9 +222,11 @@ async def _ending(worker: WorkerContext, run: Run) -> Ending:
             if size_bytes(text) <= RECORD_INLINE_LIMIT_BYTES:
                 return Ending(result=Payload(inline=text), wrapped=wrapped)
             return Ending(result=await _put(worker, run, text), wrapped=wrapped)
-        case GiveUp(error=error, steps=steps):
-            return Ending(error=error, steps=steps)
-        case RetryLater() | Suspend() | Park():
+        case GiveUp(error=error, steps=steps, undone=undone):
+            return Ending(error=error, steps=steps, undone=undone)
+        case EndCancelled():
+            return Ending(undone=True)
+        case RetryLater() | Suspend() | Park() | BeginUndo():
             message = "a run that goes on has no ending"
             raise ValueError(message)
 
@@ -243,6 +266,11 @@ async def _refused(
     if item is not None and item["status"] == ending.status.value and item["v"] == run.lease.v:
         run.job.recorded_as(ending.status.value)
         return await stand_back(worker, run.job, item)  # our own, its answer was lost
+    working = item is not None and item["status"] == Status.WORKING.value
+    ours = item is not None and item["v"] == run.lease.v
+    if working and ours and ending.error is not None and not ending.undone:
+        # It is still ours: a step that has an undo was recorded, and its answer lost.
+        return await _begin_undo(worker, run, ending.error)
     # The activity has told of an end that is none.
     message = run.job.message
     again = activity.Began(
@@ -255,6 +283,20 @@ async def _refused(
         why="no record" if item is None else item["status"],
     )
     return await stand_back(worker, run.job, item)
+
+
+async def _begin_undo(worker: WorkerContext, run: Run, error: JsonObject) -> Disposition:
+    from sqswarm.workers.runtime.undo import begin_undo
+
+    return await begin_undo(worker, run.job, run.lease, error, ended_ms=run.ended_ms)
+
+
+def _orphaning(settled: _Settled) -> TaskRecord | None:
+    """Return the record of a task whose children are to be cancelled; None of all others."""
+    record = settled.run.lease.record
+    if record is None or record.undo is None or not record.pending:
+        return None
+    return replace(record, status=settled.ending.status, phase=Phase.WAITING, due_at_ms=0)
 
 
 async def _retry_later(worker: WorkerContext, run: Run, decision: RetryLater) -> Disposition:

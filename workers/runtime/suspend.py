@@ -190,14 +190,26 @@ async def _set_timer(worker: WorkerContext, record: TaskRecord) -> None:
         await worker.bus.send(worker.queue, [outgoing(record)], delay_s=max(0, wait_s))
 
 
-async def stand_back(worker: WorkerContext, job: Job, item: Item | None) -> Disposition:
-    """Leave a task that is not ours any more: ended ones get their effects, others their time."""
+async def stand_back(
+    worker: WorkerContext, job: Job, item: Item | None, *, runs_on: bool = False
+) -> Disposition:
+    """Leave a task that is not ours any more: ended ones get their effects, others their time.
+
+    A cancelled one may have to be undone: that waits for the end of our lease, unless nothing is
+    done under it any more. `runs_on` where a thread is.
+    """
     if item is None:  # the record was deleted under us: there is nobody left to tell
         return Disposition.DELETE
     record = TaskRecord.from_item(item)
     if record.status.terminal:
         await run_completion(worker, Ended.of(job, record))
         return Disposition.DELETE
+    if record.held == job.token and not record.attempt and not runs_on:
+        from sqswarm.workers.runtime.undo import let_go
+
+        await let_go(worker, job)
+        await worker.hide(job, seconds=0)  # what was published meanwhile is hidden for the lease
+        return Disposition.KEEP
     # Its message stays, in case the one who has it now dies.
     stands, for_s = decide.standing(
         record,
