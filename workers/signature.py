@@ -12,10 +12,12 @@ from sqswarm.schemas.results import WRAPPED_KEY, object_schema
 from sqswarm.schemas.value import dataclass
 from sqswarm.workers.durable.context import TaskContext
 
-RESERVED = frozenset(
-    {"idempotency_key", "delay", "ordering_key", "session_id", "durable", "tags", "agent"}
-)
-"""Keywords of `Swarm.submit` itself: an agent's argument of that name could not be passed."""
+RESERVED = frozenset({"idempotency_key", "delay", "ordering_key", "session_id", "durable", "agent"})
+"""Keywords of `Swarm.submit` itself: an agent's argument of that name could not be passed.
+
+`tags`, which came later, is not refused: agents had arguments of that name, which MCP, HTTP and
+`submit_many` pass.
+"""
 
 _CONTEXT = "ctx"
 

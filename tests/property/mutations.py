@@ -750,7 +750,11 @@ def a_signal_that_wakes_nobody():
 
 @mutation(workload="signals")
 def a_run_that_goes_on_with_what_came_without_the_sweep_entry():
-    with changed_operation("receive", lambda w: without(w, "due_at", "due_shard")):
+    def changed(write):
+        changes = without(write, "due_at", "due_shard").changes
+        return replace(write, changes=(*changes, Remove("due_at"), Remove("due_shard")))
+
+    with changed_operation("receive", changed):
         yield
 
 

@@ -109,7 +109,6 @@ def positional(x: int, /): ...
 def starred(*args: int): ...
 def without_type(x): ...
 def reserved(delay: int): ...
-def reserved_since(tags: list): ...
 def unknown_type(x: Nowhere): ...  # noqa: F821
 def other_context(context: TaskContext): ...
 def no_schema(x: type[Any] | object, y: Tuple): ...  # noqa: F821
@@ -117,16 +116,7 @@ def no_schema(x: type[Any] | object, y: Tuple): ...  # noqa: F821
 
 @pytest.mark.parametrize(
     "function",
-    [
-        positional,
-        starred,
-        without_type,
-        reserved,
-        reserved_since,
-        unknown_type,
-        other_context,
-        no_schema,
-    ],
+    [positional, starred, without_type, reserved, unknown_type, other_context, no_schema],
 )
 def test_a_signature_that_json_cannot_fill_is_refused_with_a_hint(function):
     with pytest.raises(InvalidAgent) as caught:
