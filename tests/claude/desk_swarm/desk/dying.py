@@ -17,8 +17,9 @@ _at: ContextVar[int] = ContextVar("at", default=0)
 _record, _converse = step._record, claude_agent.converse
 
 
-async def record(journal, operation, name, text, about):
-    kept = await _record(journal, operation, name, text, about)
+async def record(*told, **options):
+    journal, _, name, *_ = told
+    kept = await _record(*told, **options)
     if _at.get() and recorded_so_far(journal.lease.task_id, name) == _at.get():
         os.kill(os.getpid(), signal.SIGKILL)
     return kept
