@@ -64,7 +64,7 @@ def plan_behind(
     plain = plan(find_project(Path(__file__).parent, modules=[MODULE]), stage=stage)
     given = {"AWS_ENDPOINT_URL": proxy.endpoint_url, **(variables or {})}
     behind = PlanBehind(**vars(plain), variables=given)
-    return replace(behind, template=render(behind.topology(template_names(stage))))
+    return replace(behind, rendered=render(behind.topology(template_names(stage))))
 
 
 def deploy_behind(planned: PlanBehind) -> Names:
