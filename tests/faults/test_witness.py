@@ -24,6 +24,7 @@ from sqswarm.schemas.journal import Place
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.payload import Payload
 from sqswarm.schemas.protocol import Ending, Lease
+from sqswarm.schemas.results import error_object
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.workers.metrics import emf_line
 
@@ -37,6 +38,7 @@ LEASE = Lease(
     durability=Durability.STANDARD,
 )
 DONE = Ending(result=Payload(inline='{"result":3}'), wrapped=True)
+FAILED = Ending(error=error_object("KeyError", "x", attempt=1))
 RECORD = TaskRecord(
     task_id=ID,
     agent="standard",
@@ -53,8 +55,8 @@ def dynamodb(operation, body):
     return Call(service="dynamodb", operation=operation, body=json.dumps(body).encode())
 
 
-def settle():
-    return protocol.settle(LEASE, DONE, now_ms=2, expires_s=3, owes=False)
+def settle(ending=DONE):
+    return protocol.settle(LEASE, ending, now_ms=2, expires_s=3, owes=False)
 
 
 def told(*answers):
@@ -107,11 +109,17 @@ def sleep():
     return protocol.sleep(LEASE, waits="[]", wake_at_ms=5, now_ms=1, due_at_ms=5)
 
 
+def ask():
+    return protocol.ask(LEASE, waits="[]", asks={}, now_ms=1, due_at_ms=5, given=2)
+
+
 @pytest.mark.parametrize(
     ("write", "ended"),
     [
         pytest.param(settle(), "settled", id="a-result"),
+        pytest.param(settle(FAILED), "settled", id="a-failure"),
         pytest.param(sleep(), "parked", id="a-wait"),
+        pytest.param(ask(), "parked", id="a-question"),
         pytest.param(release(), "released", id="a-failed-attempt"),
         pytest.param(protocol.hand_back(LEASE, now_ms=1), "released", id="a-stopped-worker"),
         pytest.param(protocol.renew(LEASE, lease_until_ms=20), "", id="a-heartbeat"),
