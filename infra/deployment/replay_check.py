@@ -33,7 +33,9 @@ _PAGES = 5
 _DUE = 200
 _A_YEAR_MS = 400 * 86_400_000
 SAMPLING_S = 20.0
-"""Longest time in which journals are gathered."""
+"""Time in which journals are gathered; after it, `_AT_LEAST` so many of each agent still are."""
+_AT_LEAST = 2
+"""The newest of an agent's tasks and the oldest: a slow table must not let harmful code through."""
 REPLAYING_S = 60.0
 _TOLD = 5
 
@@ -104,10 +106,11 @@ async def sample(
         if versions_kept:
             begun = [one for one in begun if one.code is None]
         records = sorted(begun, key=lambda one: one.created_ms)
-        chosen = {one.task_id: one for one in (*records[-_EACH:], *records[:_EACH])}
-        for record in chosen.values():
-            if time.monotonic() > until_s:
-                return journals
+        ends = zip(reversed(records[-_EACH:]), records[:_EACH], strict=True)
+        chosen = {one.task_id: one for both in ends for one in both}
+        for number, record in enumerate(chosen.values()):
+            if number >= _AT_LEAST and time.monotonic() > until_s:
+                break
             try:
                 journal = await export_journal(connection, record.task_id, agent=agent)
             except TaskNotFound:

@@ -70,4 +70,4 @@ def test_every_answer_is_one_that_the_document_promises(mode, judge, tmp_path):
             env=hooks if headers is None else None,
         )
     assert "Stateful" in said
-    assert "Tested: 7" in said, said
+    assert "Tested: 8" in said, said
