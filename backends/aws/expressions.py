@@ -147,15 +147,18 @@ def _condition(condition: Condition, names: _Names) -> str:
 def statement_of(write: Write, table: str) -> dict[str, Any] | None:
     """Return the PartiQL statement that carries out `write`, or None where PartiQL cannot.
 
-    PartiQL's UPDATE needs an existing item (each `when` here implies one) and serves plain
-    comparisons, SET and REMOVE. A write that adds returns the item: its caller needs the sum.
+    PartiQL's UPDATE needs an existing item (a comparison in `when` implies one) and serves plain
+    comparisons, IS MISSING, SET and REMOVE (Amazon DynamoDB Developer Guide, "Using the MISSING
+    function with PartiQL for DynamoDB"). A write that adds returns the item: its caller needs the
+    sum.
     """
     if write.inserts:
         return _insert(write, table)
-    simple = all(isinstance(c, Eq | Ne | Lt | Le) for c in write.when) and all(
+    simple = all(isinstance(c, Eq | Ne | Lt | Le | Missing) for c in write.when) and all(
         isinstance(c, Set | Add | Remove) for c in write.changes
     )
-    return _update(write, table) if simple and write.when else None
+    exists = any(isinstance(c, Eq | Lt | Le) for c in write.when)
+    return _update(write, table) if simple and exists else None
 
 
 def _insert(write: Write, table: str) -> dict[str, Any]:
@@ -191,6 +194,8 @@ def _update(write: Write, table: str) -> dict[str, Any]:
         if isinstance(condition, Eq | Ne | Lt | Le):
             tests.append(f'"{condition.name}"{_COMPARISONS[type(condition)]}?')
             values.append(condition.value)
+        elif isinstance(condition, Missing):
+            tests.append(f'"{condition.name}" IS MISSING')
     return {
         "Statement": f'UPDATE "{table}" {" ".join(clauses)} WHERE {" AND ".join(tests)}{returning}',
         "Parameters": [attribute(value) for value in values],
