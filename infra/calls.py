@@ -13,7 +13,7 @@ from dataclasses import replace
 from types import FunctionType, ModuleType
 from typing import Any
 
-from sqswarm.infra.patches import find_patches
+from sqswarm.infra.patches import find_patches, names_outside
 from sqswarm.schemas.agent_spec import AgentSpec
 from sqswarm.schemas.errors import InvalidAgent
 from sqswarm.workers.agent import Agent, AnyAgent
@@ -67,8 +67,7 @@ class _Code:
             raise _UnreadableError from error
         if not isinstance(tree, ast.FunctionDef | ast.AsyncFunctionDef):
             raise _UnreadableError
-        cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
-        self._outside = {**function.__globals__, **{name: _content(cell) for name, cell in cells}}
+        self._outside = names_outside(function)
         self._ctx = ctx
         self._seen = seen
         self._nodes = [node for statement in tree.body for node in ast.walk(statement)]
@@ -160,13 +159,6 @@ def _bound(nodes: list[ast.AST]) -> Iterator[str]:
                 yield name
             case ast.Global(names=names) | ast.Nonlocal(names=names):
                 yield from names
-
-
-def _content(cell: Any) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # not bound yet
-        return None
 
 
 def specs_with_calls(agents: Mapping[str, AnyAgent]) -> dict[str, AgentSpec]:

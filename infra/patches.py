@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from types import FunctionType
+from types import CellType, FunctionType
 from typing import Any
 
 from sqswarm.workers.agent import AnyAgent
@@ -36,7 +36,7 @@ def _read(function: FunctionType, found: set[str], seen: set[FunctionType]) -> N
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, SyntaxError, TypeError):
         return  # code without a source
-    outside = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
+    outside = names_outside(function)
     for call in ast.walk(tree):
         if not isinstance(call, ast.Call):
             continue
@@ -48,6 +48,19 @@ def _read(function: FunctionType, found: set[str], seen: set[FunctionType]) -> N
             helper = _value(call.func, outside)
             if isinstance(helper, FunctionType):
                 _read(helper, found, seen)
+
+
+def names_outside(function: FunctionType) -> dict[str, Any]:
+    """Return what a function finds outside of its code, by name; None for what is not bound yet."""
+    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    return {**function.__globals__, **{name: _content(cell) for name, cell in cells}}
+
+
+def _content(cell: CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return None
 
 
 def _is_context(node: ast.expr) -> bool:

@@ -128,3 +128,12 @@ async def many(*, ctx: TaskContext) -> bool:
 )
 def test_the_names_are_found_in_the_code(one, names):
     assert find_patches(one) == names
+
+
+def test_code_that_calls_what_is_bound_later_is_read_too():
+    @agent(name="mutual", calls=[])
+    async def mutual(*, ctx: TaskContext) -> bool:
+        return ctx.patched("found") and later is None
+
+    assert find_patches(mutual) == ("found",)
+    later = None
