@@ -153,7 +153,8 @@ def test_the_wheel_holds_all_that_runs_and_nothing_else(tree, wheel):
     code = {f"sqswarm/{p.relative_to(tree)}" for f in FOLDERS for p in (tree / f).rglob("*.py")}
     plugin = tree / "localstack" / "plugin"
     code |= {f"sqswarm/{p.relative_to(tree)}" for p in plugin.rglob("*.py")}
-    data = {"py.typed", "__init__.py", "__main__.py", "localstack/plugin/pyproject.toml"}
+    data = {"py.typed", "__init__.py", "__main__.py", "mypy_plugin.py"}
+    data.add("localstack/plugin/pyproject.toml")
     data |= {f"localstack/{n}" for n in ("constraints.txt", "constraints_ministack.txt")}
     data.add("localstack/compose.yaml")
     templates = tree / "infra" / "scaffold" / "templates"
