@@ -69,12 +69,12 @@ class Process:
     def runs(self, task_id: str, *, container: bool) -> None:
         """Note that this process runs a task, which is to be of its code where versions are kept.
 
-        Containers have none.
+        Containers have none, and what was parked is anybody's.
         """
         if not self.world.fault_plan.keeps_versions or container:
             return
         first = self.world.versions.setdefault(task_id, self.code)
-        if first != self.code:
+        if first != self.code and not self.world.history(task_id).parks:
             what = f"it began with code {first}, and code {self.code} runs it"
             self.world.history(task_id).wrong("a-task-keeps-its-version", what)
 
