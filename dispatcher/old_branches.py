@@ -24,7 +24,6 @@ from sqswarm.schemas.writes import Key
 _PAGE = 100
 _PAGES = 50
 """As far as an agent's tasks are looked through, of each status: 5,000."""
-_KEYS_A_CALL = 100
 _OLD_WORKERS_MS = 15 * 60_000
 """How long a worker that took a batch with the old code may still begin its tasks after the
 deployment. Source: Lambda's longest time-out."""
@@ -130,10 +129,7 @@ async def _without(
     """Return the tasks that have not recorded the new branch of a patch."""
     left = [one for one in records if not _took_new(one, patch)]
     keys = {one.task_id: Key(pk=one.key.pk, sk=f"{PATCH_PREFIX}{patch}") for one in left}
-    found: set[Key] = set()
-    wanted = [*keys.values()]
-    for first in range(0, len(wanted), _KEYS_A_CALL):
-        found |= {*await connection.store.read_many(wanted[first : first + _KEYS_A_CALL])}
+    found = await connection.store.read_many([*keys.values()])
     return [one for one in left if keys[one.task_id] not in found]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from sqswarm.dispatcher.connection import Connection
@@ -165,13 +165,7 @@ async def _children(
     items = await connection.store.read_many(list(keys.values())) if keys else {}
     return {
         number: [
-            ReusableChild(
-                key=child.key,
-                of=child.of,
-                task_id=child.task_id,
-                agent=child.agent,
-                record=visible(connection, items.get(keys[child.task_id])),
-            )
+            replace(child, record=visible(connection, items.get(keys[child.task_id])))
             for child in several
         ]
         for number, several in named.items()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from sqswarm.dispatcher.lifecycle.answer import DECLINED_KEY
 from sqswarm.schemas.errors import UsageError
@@ -23,8 +22,6 @@ FROM_END = "end"
 
 _SHOWN = 30
 _EVER = 1 << 62
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,40 +5,17 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from redrive_parts import BROKEN, DONE, as_new, do, part, write
 
-from sqswarm import Fail, TaskContext, agent
+from sqswarm import TaskContext, agent
 from sqswarm.dispatcher.lifecycle.recorded_outcomes import FROM_END
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.testing import MemorySwarm
 
-DONE: list[str] = []
-BROKEN = {"write": False, "part": set()}
-
 
 @pytest.fixture(autouse=True)
 def _fresh():
-    DONE.clear()
-    BROKEN.update({"write": True, "part": set()})
-
-
-def do(what):
-    DONE.append(what)
-    return what
-
-
-def write(text):
-    DONE.append("write")
-    if BROKEN["write"]:
-        raise ConnectionError("the disk is full")
-    return f"wrote {text}"
-
-
-@agent(max_attempts=1)
-async def part(n: int) -> int:
-    DONE.append(f"part {n}")
-    if n in BROKEN["part"]:
-        raise Fail(f"no {n}")
-    return n
+    as_new()
 
 
 @pytest.fixture
