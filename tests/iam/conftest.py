@@ -63,9 +63,10 @@ SCRIPT = {
 def stage(tmp_path_factory):
     log = tmp_path_factory.mktemp("iam") / "asked.jsonl"
     log.touch()
-    with asking_emulator(log), pytest.MonkeyPatch.context() as patched:
+    # The process's environment names the emulator of the other tests, before and after this.
+    with asking_emulator(log) as apart, pytest.MonkeyPatch.context() as patched:
         patched.syspath_prepend(str(PROJECT))
-        made = Stage(log)
+        made = Stage(apart.variables, log)
         yield made
         made.close()
 
@@ -135,8 +136,9 @@ class Container:
 @pytest.fixture(scope="session")
 def played(guild, at_work):
     """Play every scenario, side by side; return what each came to: None, or what it raised."""
-    with ThreadPoolExecutor(12) as pool:
-        running = {name: pool.submit(play, guild) for name, play in SCENARIOS.items()}
-    told = {name: future.exception() for name, future in running.items()} | repairs(guild)
-    guild.stage.keep_what_was_asked()
+    with patch.dict(os.environ, guild.stage.variables):
+        with ThreadPoolExecutor(12) as pool:
+            running = {name: pool.submit(play, guild) for name, play in SCENARIOS.items()}
+        told = {name: future.exception() for name, future in running.items()} | repairs(guild)
+        guild.stage.keep_what_was_asked()
     return told

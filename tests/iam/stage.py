@@ -15,15 +15,16 @@ from unittest.mock import patch
 
 import boto3
 
-from sqswarm.backends.aws.connect import client_options, settings_from_environment
+from sqswarm.backends.aws.connect import client_options
 from sqswarm.infra.local import start
 from sqswarm.infra.local.commands import Command, command
-from sqswarm.infra.local.isolated import isolated_emulator
+from sqswarm.infra.local.isolated import emulator_apart
 from sqswarm.infra.options import ServerOptions
 from sqswarm.infra.plan import plan
 from sqswarm.infra.project import find_project
 from sqswarm.infra.template.render import template_names
 from sqswarm.schemas.catalogue import CATALOGUE_KEY
+from sqswarm.schemas.settings import Settings
 from sqswarm.workers.hosts import housekeeping, lambda_handler
 
 HERE = Path(__file__).parent
@@ -50,8 +51,8 @@ def asking_emulator(log):
 
     with contextlib.ExitStack() as stack:
         with patch.object(start, "command", asking):  # not of emulators that others start meanwhile
-            running = stack.enter_context(isolated_emulator("ministack"))
-        yield running
+            apart = stack.enter_context(emulator_apart("ministack"))
+        yield apart
 
 
 def options_without_credentials(settings, service):
@@ -91,8 +92,15 @@ class Role:
 class Stage:
     """The stage: its plan, its roles by what they are for, and what IAM was asked."""
 
-    def __init__(self, log):
-        self.settings = settings_from_environment()
+    def __init__(self, variables, log):
+        """`variables` say where the emulator is, and with which key the account itself asks."""
+        self.variables = variables
+        self.settings = Settings.from_env(variables)
+        self._owner = boto3.Session(
+            aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+            region_name=REGION,
+        )
         project = find_project(PROJECT)
         self.plan = plan(replace(project, server=ServerOptions()), stage=STAGE)
         self.log = log
@@ -111,7 +119,8 @@ class Stage:
     def account(self, service):
         """Return a client of the account's own, which may do everything."""
         if service not in self._root:
-            self._root[service] = boto3.client(service, **client_options(self.settings, service))
+            options = options_without_credentials(self.settings, service)
+            self._root[service] = self._owner.client(service, **options)
         return self._root[service]
 
     def _create(self):
