@@ -19,6 +19,7 @@ from sqswarm.schemas.ids import is_task_id
 from sqswarm.schemas.naming import check_name
 
 _SEQUENCE_S = 1.5
+_SAY_HIDDEN = 'emitEvent("sqswarm_tab", document.hidden)'
 _THEMES = {None: ("brightness_auto", "system"), True: ("dark_mode", "dark"),
            False: ("light_mode", "light")}  # fmt: skip
 _NEXT = {None: True, True: False, False: None}
@@ -153,9 +154,12 @@ def _surroundings(view: View) -> Any:
     # Timers run on the server, which cannot see the tab: this is what a browser says of it.
     ui.on("sqswarm_tab", lambda said: view.seen(hidden=bool(said.args)))
     ui.run_javascript(
-        'const say = () => emitEvent("sqswarm_tab", document.hidden);'
-        'document.addEventListener("visibilitychange", say); say()'
+        f'document.addEventListener("visibilitychange", () => {_SAY_HIDDEN})'
     )
+    # NiceGUI keeps a page that was left for a while, in case its browser comes back.
+    client = ui.context.client
+    client.on_disconnect(lambda: view.seen(hidden=True))
+    client.on_connect(lambda: client.run_javascript(_SAY_HIDDEN))
     return main
 
 
