@@ -153,9 +153,7 @@ def _surroundings(view: View) -> Any:
     _keyboard(view, search)
     # Timers run on the server, which cannot see the tab: this is what a browser says of it.
     ui.on("sqswarm_tab", lambda said: view.seen(hidden=bool(said.args)))
-    ui.run_javascript(
-        f'document.addEventListener("visibilitychange", () => {_SAY_HIDDEN})'
-    )
+    ui.run_javascript(f'document.addEventListener("visibilitychange", () => {_SAY_HIDDEN})')
     # NiceGUI keeps a page that was left for a while, in case its browser comes back.
     client = ui.context.client
     client.on_disconnect(lambda: view.seen(hidden=True))
