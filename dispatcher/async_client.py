@@ -27,6 +27,7 @@ from sqswarm.dispatcher.lifecycle.answer import DECLINED, answer
 from sqswarm.dispatcher.lifecycle.cancel import cancel
 from sqswarm.dispatcher.lifecycle.dead_letter_groups import DeadLetterGroups, group_dead_letters
 from sqswarm.dispatcher.lifecycle.dead_letters import Chosen, DeadLetters, peek
+from sqswarm.dispatcher.lifecycle.pause_task import pause_task
 from sqswarm.dispatcher.lifecycle.redrive import redrive
 from sqswarm.dispatcher.lifecycle.redrive_letters import Redriven, redrive_dead_letters
 from sqswarm.dispatcher.lifecycle.resume import resume
@@ -194,8 +195,13 @@ class AsyncSwarm(AsyncStarting):
             cursor=cursor,
         )
 
+    async def pause_task(self, task_id: str, *, agent: str | NamedAgent | None = None) -> Status:
+        """Let no worker begin a run of a task until it is resumed; see `Swarm.pause_task`."""
+        name = None if agent is None else agent_name(agent)
+        return await pause_task(self._connection, task_id, agent=name)
+
     async def resume_task(self, task_id: str, *, agent: str | NamedAgent | None = None) -> Status:
-        """Let a parked task go on and return its status; see `Swarm.resume_task`."""
+        """Let a parked or paused task go on and return its status; see `Swarm.resume_task`."""
         name = None if agent is None else agent_name(agent)
         return await resume(self._connection, task_id, agent=name)
 

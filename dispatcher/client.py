@@ -199,12 +199,22 @@ class Swarm(Starting):
             )
         )
 
+    def pause_task(self, task_id: str, *, agent: str | NamedAgent | None = None) -> Status:
+        """Let no worker begin a run of a task until it is resumed; return its status.
+
+        A run that is under way ends as it would: a durable task stops where it waits next. Its
+        time-outs go on, what is sent to it is kept, and deployments leave it paused. An undo is
+        not held back. Raises TaskNotFound, also for a task that has no record yet, and UsageError
+        for one that has ended.
+        """
+        return run_straight(self._swarm.pause_task(task_id, agent=agent))
+
     def resume_task(self, task_id: str, *, agent: str | NamedAgent | None = None) -> Status:
-        """Let a parked task go on and return its status; `sqswarm deploy` does so by itself.
+        """Let a parked or paused task go on and return its status; `deploy` resumes parked ones.
 
         It is parked again, with no attempt used, where its code still does not fit its journal.
         Raises TaskNotFound, UnknownAgent where its agent is not deployed, and UsageError for a
-        task that is not parked.
+        task that is neither.
         """
         return run_straight(self._swarm.resume_task(task_id, agent=agent))
 

@@ -113,6 +113,7 @@ class TaskRecord:
     code: str | None = None
     undo: str | None = None
     held: str | None = None
+    paused: str | None = None
     undoable: int = 0
     undo_from: int = 0
     tags: Tags = field(default_factory=dict)
@@ -150,6 +151,17 @@ class TaskRecord:
     def received_topics(self) -> list[str]:
         """Return the topics of what the task waits to be sent."""
         return [] if self.status.terminal else sorted({topic_of(key) for key in self.receives})
+
+    @property
+    def paused_now(self) -> JsonObject | None:
+        """Return since when the task is paused, and who paused it; None where it is not.
+
+        An undo is held back by nobody.
+        """
+        if self.paused is None or self.status.terminal or self.undo is not None:
+            return None
+        told = loads(self.paused)
+        return {"at": iso(told["at_ms"]), "by": told["by"]}
 
     @property
     def exposed(self) -> Any:
@@ -322,6 +334,7 @@ class TaskRecord:
             "inputRequests": input_requests(self.asks) or None,
             "receives": self.received_topics or None,
             "tags": self.tags or None,
+            "paused": self.paused_now,
             "parked": self.parked_now,
             "state": self.exposed,
             "undoing": None if self.undoing is None else {"then": self.undoing.then},
@@ -379,6 +392,7 @@ OPTIONAL_TEXTS = (
     "code",
     "undo",
     "held",
+    "paused",
 )
 """Attributes stored under their field's name, as text, where they are set."""
 

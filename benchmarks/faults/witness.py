@@ -22,7 +22,7 @@ _NAMES = re.compile(r"#(\w+)")
 _PARTIQL_SET = re.compile(r'(SET|REMOVE) "(\w+)"(=(?:"\w+"\+)?\?)?')
 _PARTIQL_TEST = re.compile(r'"(\w+)"(?:=|<>|<|<=)\?')
 _PARTIQL_INSERT = re.compile(r"'(\w+)':\?")
-_FENCE = frozenset({"status", "v", "phase", "attempt", "undoable", "given"})
+_FENCE = frozenset({"status", "v", "phase", "attempt", "undoable", "given", "paused"})
 """What a worker compares in a write under its lease; who else compares `v` compares more."""
 _OF_A_LEASE = frozenset({"lease_until", "progress"})
 """What such a write sets, one or the other, unless it is a mere check of the fence."""

@@ -1,5 +1,7 @@
 """Resume: let parked tasks go on, one of them or all that a deployment may have helped.
 
+A paused one goes on only where it is the one that is meant.
+
 A task whose code still does not fit is parked again: that costs a run, and no attempt. The index of
 parked tasks is the list of what is left to do, so a walk that is broken off is simply begun again.
 """
@@ -26,19 +28,24 @@ _A_PAGE = 100
 
 
 async def resume(connection: Connection, task_id: str, *, agent: str | None = None) -> Status:
-    """Let a parked task go on, and return its status.
+    """Let a parked or paused task go on, and return its status.
 
     Raises TaskNotFound, UnknownAgent where its agent is not deployed, and UsageError for a task
-    that is not parked.
+    that is neither.
     """
     record = await find(connection, task_id, agent=agent)
     if record is None:
         raise not_found(connection, task_id)
-    if record.parked_now is None:
-        message = f"task {task_id} is {record.status.value}, and not parked"
+    if record.parked_now is None and record.paused_now is None:
+        message = f"task {task_id} is {record.status.value}, and neither parked nor paused"
         raise UsageError(message, hint="`sqswarm list --status parked` shows those that are.")
     connection.catalogue.agent(record.agent)
-    await resume_parked(connection, [record])
+    if record.paused_now is not None:
+        outcome = await connection.store.write(protocol.unpause(record))
+        if outcome.item is not None:  # it may have been parked since it was read
+            record = TaskRecord.from_item(outcome.item)
+    if record.parked_now is not None:
+        await resume_parked(connection, [record])
     return record.status
 
 
@@ -85,7 +92,7 @@ async def resume_all(
                 keys = [Key(pk=item["pk"], sk=item["sk"]) for item in page.items]
                 found = await connection.store.read_many(keys)
                 records = [TaskRecord.from_item(item) for item in found.values()]
-                parked = [record for record in records if record.parked_now is not None]
+                parked = [one for one in records if one.parked_now and not one.paused_now]
                 if parked:
                     yield await resume_parked(connection, parked)
                 below = str(page.items[-1]["listed_at"])

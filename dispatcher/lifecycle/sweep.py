@@ -33,7 +33,7 @@ from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.park import is_worth_another_try, not_deployed
 from sqswarm.schemas.paused import Paused
 from sqswarm.schemas.task import DUE_SHARDS, TaskRecord
-from sqswarm.schemas.writes import Applied, Item
+from sqswarm.schemas.writes import Applied, Item, Write
 
 PUBLISHES_LIMIT = 12
 """Times a task is published again before it is given up: the waits double, so it takes days."""
@@ -130,6 +130,8 @@ class Housekeeper:
             return await self._look_again(record, entry)
         if record.lease_until_ms > now:
             return await self._postpone(record, record.lease_until_ms + DUE_GRACE_MS)
+        if record.paused_now is not None:
+            return await self._set_aside(record, protocol.park_paused(record, now_ms=now))
         if entry is None:
             return await self._park(record, now)
         if record.attempt >= record.attempts_limit(entry.max_attempts):
@@ -217,10 +219,14 @@ class Housekeeper:
 
     async def _look_again(self, record: TaskRecord, entry: CatalogueEntry | None) -> str:
         """Resume a parked task that a worker of code before today's may have parked, once."""
-        if entry is not None and is_worth_another_try(
-            parked_ms=record.updated_ms,
-            deployed_ms=self._connection.catalogue.deployed_ms,
-            timeout_s=entry.timeout_s,
+        if (
+            entry is not None
+            and record.paused_now is None
+            and is_worth_another_try(
+                parked_ms=record.updated_ms,
+                deployed_ms=self._connection.catalogue.deployed_ms,
+                timeout_s=entry.timeout_s,
+            )
         ):
             return "resumed" if await resume_parked(self._connection, [record]) else "checked"
         return await self._postpone(record, None)
@@ -231,8 +237,11 @@ class Housekeeper:
         write = protocol.park_unheld(
             record, why=misfit.text(at_ms=now), message=f"parked: {misfit.why}", now_ms=now
         )
+        return await self._set_aside(record, write, why=misfit.why)
+
+    async def _set_aside(self, record: TaskRecord, write: Write, *, why: str = "paused") -> str:
         if isinstance(await self._connection.store.write(write), Applied):
-            self._log.warning("task.parked", task_id=record.task_id, why=misfit.why)
+            self._log.warning("task.parked", task_id=record.task_id, why=why)
             return "parked"
         return "checked"
 

@@ -21,7 +21,7 @@ from sqswarm.schemas.protocol.end import (
     settle_lean,
     without_arguments,
 )
-from sqswarm.schemas.protocol.park import park, park_unheld, resume
+from sqswarm.schemas.protocol.park import park, park_paused, park_unheld, pause, resume, unpause
 from sqswarm.schemas.protocol.run import (
     PARKED,
     Lease,
@@ -103,7 +103,9 @@ __all__ = [
     "listed_under",
     "mark_due",
     "park",
+    "park_paused",
     "park_unheld",
+    "pause",
     "place_mark",
     "plan",
     "postpone",
@@ -122,6 +124,7 @@ __all__ = [
     "settle_lean",
     "sleep",
     "step_key",
+    "unpause",
     "wake",
     "with_undo",
     "without_arguments",

@@ -1,5 +1,7 @@
 """Operations of a parked task: its code does not fit its journal, and it waits for code that does.
 
+Or somebody paused it, and it waits to be resumed.
+
 It uses up no attempt, holds no worker and no message, and stands among its agent's parked tasks in
 the status index. Only a person ends it.
 """
@@ -9,9 +11,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sqswarm.schemas.history import AttemptOutcome
-from sqswarm.schemas.lifecycle import Phase
+from sqswarm.schemas.lifecycle import TERMINAL, Phase
+from sqswarm.schemas.park import Misfit
 from sqswarm.schemas.protocol.run import (
     AWAKE,
+    NOT_PAUSED,
     PARKED,
     WORKING,
     Lease,
@@ -23,7 +27,7 @@ from sqswarm.schemas.protocol.run import (
     unlisted,
 )
 from sqswarm.schemas.task import TaskRecord
-from sqswarm.schemas.writes import Change, Eq, Key, Le, Remove, Set, Write
+from sqswarm.schemas.writes import Change, Eq, Key, Le, Missing, Ne, Remove, Set, Write
 
 
 def park(
@@ -46,8 +50,38 @@ def park(
     return replace(write, when=(*write.when, *AWAKE, Eq("attempt", lease.attempt)))
 
 
+def pause(record: TaskRecord, *, paused: str) -> Write:
+    """Mark a task that has not ended, whoever holds it: no worker acquires it from now on.
+
+    `paused` is JSON text: since when and by whom. One that is paused already stays so since then.
+    """
+    return Write(
+        key=record.key,
+        when=(
+            Eq("created", record.created_ms),
+            *(Ne("status", one.value) for one in sorted(TERMINAL)),
+            NOT_PAUSED,
+            Missing("undo"),
+        ),
+        changes=(Set("paused", paused),),
+    )
+
+
+def unpause(record: TaskRecord) -> Write:
+    """Take the mark of a paused task away; one that is parked stays so until it is resumed."""
+    return Write(
+        key=record.key,
+        when=(Eq("paused", record.paused or ""),),
+        changes=(Remove("paused"),),
+    )
+
+
 def park_unheld(record: TaskRecord, *, why: str, message: str, now_ms: int) -> Write:
-    """Set a task aside, as it was read, that nobody holds and whose agent is gone."""
+    """Set a task aside, as it was read, that nobody holds: it is paused, or its agent is gone.
+
+    A paused one keeps the version of the code that it began with.
+    """
+    paused = record.paused
     return Write(
         key=record.key,
         when=(
@@ -56,13 +90,29 @@ def park_unheld(record: TaskRecord, *, why: str, message: str, now_ms: int) -> W
             *AWAKE,
             Le("lease_until", now_ms),
             Eq("lease_until", record.lease_until_ms),
+            *(() if paused is None else (Eq("paused", paused),)),
         ),
         changes=(
-            *_aside(record.key, why, message, now_ms=now_ms, due_at_ms=None),
+            *_aside(
+                record.key,
+                why,
+                message,
+                now_ms=now_ms,
+                due_at_ms=None,
+                keeps_code=paused is not None,
+            ),
             *enter_lost(record, now_ms=now_ms),
             Remove("began"),
         ),
     )
+
+
+def park_paused(record: TaskRecord, *, now_ms: int) -> Write:
+    """Set a paused task aside, as it was read, that nobody holds."""
+    told = record.paused_now or {}
+    misfit = Misfit(why=f"paused by {told.get('by')}")
+    why, message = misfit.text(at_ms=now_ms), f"parked: {misfit.why}"
+    return park_unheld(record, why=why, message=message, now_ms=now_ms)
 
 
 def resume(record: TaskRecord, *, v: str, now_ms: int, due_at_ms: int) -> Write:
@@ -84,7 +134,13 @@ def resume(record: TaskRecord, *, v: str, now_ms: int, due_at_ms: int) -> Write:
 
 
 def _aside(
-    key: Key, why: str, message: str, *, now_ms: int, due_at_ms: int | None
+    key: Key,
+    why: str,
+    message: str,
+    *,
+    now_ms: int,
+    due_at_ms: int | None,
+    keeps_code: bool = False,
 ) -> tuple[Change, ...]:
     _, _, task_id = key.pk.split("#")
     return (
@@ -93,7 +149,8 @@ def _aside(
         Set("parked", why),
         Set("status_message", message),
         Set("updated", now_ms),
-        Remove("code"),  # whatever is deployed next may have it: its own version does not fit it
+        # Whatever is deployed next may have it: its own version does not fit it.
+        *(() if keeps_code else (Remove("code"),)),
         *set_due(task_id, due_at_ms),
         *set_listed_under(key, PARKED, now_ms),
     )

@@ -22,6 +22,7 @@ from sqswarm.schemas.writes import (
     Key,
     Le,
     Lt,
+    Missing,
     Ne,
     Remove,
     Set,
@@ -34,6 +35,8 @@ _MARK = 12
 WORKING = Eq("status", Status.WORKING.value)
 AWAKE = tuple(Ne("phase", one.value) for one in ASIDE)
 """The task waits for nothing: a worker may have it."""
+NOT_PAUSED = Missing("paused")
+"""Nobody holds the task back. Its undo would run all the same."""
 
 
 def create(record: TaskRecord) -> Write:
@@ -97,6 +100,7 @@ def acquire(
             WORKING,
             Eq("v", expected),
             *AWAKE,
+            *(() if record is not None and record.undo is not None else (NOT_PAUSED,)),
             Lt("attempt", max_attempts),
             Le("lease_until", now_ms),
             Eq("lease_until", 0 if record is None else record.lease_until_ms),

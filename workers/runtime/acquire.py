@@ -236,7 +236,7 @@ async def _tell_if_ended(worker: WorkerContext, record: TaskRecord) -> None:
         await tell_ended(record, record.status, now_ms=now_ms, error=record.error, lost=True)
 
 
-async def _next_step(  # noqa: C901 - one case a standing
+async def _next_step(  # noqa: C901, PLR0912 - one case a standing
     worker: WorkerContext, job: Job, record: TaskRecord
 ) -> Write | Literal[Standing.OURS] | Disposition:
     now = worker.now_ms()
@@ -271,6 +271,8 @@ async def _next_step(  # noqa: C901 - one case a standing
             return Disposition.KEEP
         case Standing.OURS, _:
             return Standing.OURS
+        case Standing.PAUSED, _:
+            return protocol.park_paused(record, now_ms=now)
         case Standing.FREE, _:
             if not await hand_over(worker, job, record.code):
                 return Disposition.KEEP

@@ -41,6 +41,8 @@ class Standing(Enum):
     """It waits for a time."""
     PARKED = "parked"
     """It waits for other code; what resumes it publishes it anew: delete this message."""
+    PAUSED = "paused"
+    """Somebody holds it back, and nobody runs it: set it aside until it is resumed."""
     LEASED_BY_ANOTHER = "leased by another"
     """Another worker runs it: hide the message for the rest of that lease."""
     EXHAUSTED = "exhausted"
@@ -75,6 +77,8 @@ def standing(
             return Standing.OURS, 0
         left_s = (record.lease_until_ms - now_ms) // 1000 + 1
         return Standing.LEASED_BY_ANOTHER, left_s
+    if record.paused_now is not None:
+        return Standing.PAUSED, 0
     if record.attempt >= record.attempts_limit(max_attempts):
         return Standing.EXHAUSTED, 0
     return Standing.FREE, 0
