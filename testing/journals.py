@@ -22,7 +22,6 @@ from sqswarm.schemas.json import JsonObject, loads
 from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.protocol import Lease
 from sqswarm.schemas.results import unwrap
-from sqswarm.schemas.signal import signal_key
 from sqswarm.schemas.task import TaskRecord, task_key
 from sqswarm.schemas.writes import Key
 from sqswarm.testing.memory_stage import MemoryStage
@@ -188,14 +187,14 @@ class _ReplayJournal(Journal):
     ) -> AsyncIterator[tuple[Operation, dict[str, JournalEntry]]]:
         """Open one operation under its names."""
         async with super().operation(names) as (operation, found):
-            new = next((n for n in names if n not in found and not self._answered(n)), None)
+            new = next((n for n in names if n not in found and not self.came(n)), None)
             if new is not None:
                 self.next = self.next or operation_name(new)
                 self.count_down()
                 await self.forever()
             if found:
                 await self._check_order(found, await self._load())
-            unanswered = [n for n in names if n.startswith(_ANSWERED) and not self._answered(n)]
+            unanswered = [n for n in names if n.startswith(_ANSWERED) and not self.came(n)]
             unfinished = await self._unfinished(found)
             if unanswered or unfinished:
                 self.waits += (*unanswered, *unfinished)
@@ -214,12 +213,6 @@ class _ReplayJournal(Journal):
         for other, was in recorded.items():
             if other not in self._met and was.alone and was.position < entry.position:
                 await self.misfits(other_than_recorded(was.position, other, name))
-
-    def _answered(self, name: str) -> bool:
-        record = self.lease.record
-        kind, _, rest = name.partition(" ")
-        key = signal_key(rest) if kind == "receive" else rest
-        return record is not None and name.startswith(_ANSWERED) and key in record.answers
 
     async def _unfinished(self, found: dict[str, JournalEntry]) -> list[str]:
         """Return the children that had not ended when the journal was written."""

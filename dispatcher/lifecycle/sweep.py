@@ -131,7 +131,8 @@ class Housekeeper:
         if record.lease_until_ms > now:
             return await self._postpone(record, record.lease_until_ms + DUE_GRACE_MS)
         if record.paused_now is not None:
-            return await self._set_aside(record, protocol.park_paused(record, now_ms=now))
+            v = new_version(self._connection.runner.random_bits)
+            return await self._set_aside(record, protocol.park_paused(record, v=v, now_ms=now))
         if entry is None:
             return await self._park(record, now)
         if record.attempt >= record.attempts_limit(entry.max_attempts):
@@ -235,7 +236,11 @@ class Housekeeper:
         """Park a task whose agent is not deployed: a deployment that has it again resumes it."""
         misfit = not_deployed(record.agent)
         write = protocol.park_unheld(
-            record, why=misfit.text(at_ms=now), message=f"parked: {misfit.why}", now_ms=now
+            record,
+            v=new_version(self._connection.runner.random_bits),
+            why=misfit.text(at_ms=now),
+            message=f"parked: {misfit.why}",
+            now_ms=now,
         )
         return await self._set_aside(record, write, why=misfit.why)
 

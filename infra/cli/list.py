@@ -68,7 +68,7 @@ def list_tasks(
                 (
                     task["taskId"],
                     task["agent"],
-                    "parked" if task.get("parked") else task["status"],
+                    next((on for on in ("paused", "parked") if task.get(on)), task["status"]),
                     task["attempt"],
                     task["createdAt"],
                     task.get("statusMessage") or (task.get("error") or {}).get("message", ""),

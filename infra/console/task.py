@@ -23,6 +23,7 @@ from sqswarm.infra.console.question import question
 from sqswarm.infra.console.schema_form import SchemaForm
 from sqswarm.infra.console.states import Changing, Part, empty
 from sqswarm.infra.console.task_facts import cost_of, facts_of, trace_link
+from sqswarm.infra.console.task_table import shown_status
 from sqswarm.infra.console.text import as_json
 from sqswarm.schemas.errors import TaskNotFound, UsageError
 from sqswarm.schemas.ids import created_ms, is_task_id
@@ -103,7 +104,7 @@ class _TaskPage:
                 icon="hourglass_empty",
             )
             return
-        self._buttons.show(task.status)
+        self._buttons.show(task.status, task.record.paused_now is not None)
         self._head.show(task.record, found.now_ms // 10_000)
         self._questions.show({} if task.status.terminal else task.record.asks)
         self._outcome.show(task, found.arguments)
@@ -116,13 +117,17 @@ class _TaskPage:
         if task.status.terminal:
             self._view.ended()
 
-    def _build_buttons(self, status: Status) -> None:
+    def _build_buttons(self, status: Status, paused: bool) -> None:  # noqa: FBT001 - Changing's
         if not self._view.context.writes:
             return
         if status.terminal:
             button("Run again…", "replay", self._run_again, kind="main")
+            return
+        if paused:
+            button("Resume", "play_arrow", self._resume)
         else:
-            button("Cancel…", "cancel", self._cancel, kind="bad")
+            button("Pause", "pause", self._pause)
+        button("Cancel…", "cancel", self._cancel, kind="bad")
 
     def _build_head(self, record: Any, _tick: int) -> None:
         with card():
@@ -131,9 +136,7 @@ class _TaskPage:
                 [
                     (
                         "Status",
-                        partial(
-                            status_chip, "parked" if record.parked_now else record.status.value
-                        ),
+                        partial(status_chip, shown_status(record)),
                     ),
                     *facts_of(record, now_ms),
                     ("Trace", partial(trace_link, record.traceparent, self._view.context.settings)),
@@ -158,6 +161,18 @@ class _TaskPage:
     def _build_logs(self, agent: str) -> None:
         with card("Log lines"):
             log_lines(self._view, agent, self._id)
+
+    async def _pause(self) -> None:
+        await self._view.context.act(
+            "task.paused", lambda swarm: swarm.pause_task(self._id), task_id=self._id
+        )
+        await self._part.refresh()
+
+    async def _resume(self) -> None:
+        await self._view.context.act(
+            "task.resumed", lambda swarm: swarm.resume_task(self._id), task_id=self._id
+        )
+        await self._part.refresh()
 
     async def _cancel(self) -> None:
         async def cancel() -> None:

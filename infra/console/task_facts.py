@@ -55,6 +55,9 @@ def facts_of(record: TaskRecord, now_ms: int) -> list[tuple[str, object]]:
     if record.failed_steps is not None:
         names = (step_names(full)[0] for full in loads(record.failed_steps))
         found.append(("Failed at", visible(", ".join(names))))
+    if record.paused_now is not None:
+        told = f"since {record.paused_now['at']}, by {record.paused_now['by']}"
+        found.append(("Paused", visible(told)))
     if record.wake_at_ms is not None and not ended:
         found.append(("Sleeps until", exact(record.wake_at_ms)))
     if record.pending:

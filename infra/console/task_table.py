@@ -11,6 +11,7 @@ from sqswarm.dispatcher.view import TaskView
 from sqswarm.infra.console.text import one_line
 from sqswarm.infra.console.times import ago, exact
 from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.task_filter import PARKED
 
 _COLUMNS = [
@@ -99,7 +100,7 @@ class TaskTable:
 
 def _row(task: TaskView, now_ms: int) -> dict[str, Any]:
     record = task.record
-    status = record.status.value if record.parked_now is None else PARKED
+    status = shown_status(record)
     return {
         "id": record.task_id,
         "short": f"{record.task_id[:8]}…{record.task_id[-6:]}",
@@ -113,6 +114,13 @@ def _row(task: TaskView, now_ms: int) -> dict[str, Any]:
         "principal": one_line(record.principal, limit=300),
         "by": one_line(short_principal(record.principal), limit=30),
     }
+
+
+def shown_status(record: TaskRecord) -> str:
+    """Return what a task is called that may be held back: paused, parked, or by its status."""
+    if record.paused_now is not None:
+        return "paused"
+    return record.status.value if record.parked_now is None else PARKED
 
 
 def short_principal(principal: str) -> str:

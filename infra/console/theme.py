@@ -75,7 +75,8 @@ body a:hover { text-decoration: underline; }
 .sq-chip { display: inline-block; padding: .05rem .55rem; border-radius: 999px; font-size: .85rem;
   font-weight: 600; white-space: nowrap; }
 .sq-chip-working { background: var(--busy-soft); color: var(--busy); }
-.sq-chip-input_required, .sq-chip-parked { background: var(--wait-soft); color: var(--wait); }
+.sq-chip-input_required, .sq-chip-parked, .sq-chip-paused { background: var(--wait-soft);
+  color: var(--wait); }
 .sq-chip-completed { background: var(--good-soft); color: var(--good); }
 .sq-chip-failed { background: var(--bad-soft); color: var(--bad); }
 .sq-chip-cancelled, .sq-chip-idle { background: var(--idle-soft); color: var(--idle); }

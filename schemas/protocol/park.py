@@ -62,6 +62,7 @@ def pause(record: TaskRecord, *, paused: str) -> Write:
             *(Ne("status", one.value) for one in sorted(TERMINAL)),
             NOT_PAUSED,
             Missing("undo"),
+            Ne("unpaused", paused),  # a repeat that lands after the task was resumed pauses nothing
         ),
         changes=(Set("paused", paused),),
     )
@@ -72,14 +73,15 @@ def unpause(record: TaskRecord) -> Write:
     return Write(
         key=record.key,
         when=(Eq("paused", record.paused or ""),),
-        changes=(Remove("paused"),),
+        changes=(Remove("paused"), Set("unpaused", record.paused or "")),
     )
 
 
-def park_unheld(record: TaskRecord, *, why: str, message: str, now_ms: int) -> Write:
+def park_unheld(record: TaskRecord, *, v: str, why: str, message: str, now_ms: int) -> Write:
     """Set a task aside, as it was read, that nobody holds: it is paused, or its agent is gone.
 
-    A paused one keeps the version of the code that it began with.
+    A fresh version keeps away whoever held it once and has not noticed. A paused one keeps the
+    version of the code that it began with.
     """
     paused = record.paused
     return Write(
@@ -103,16 +105,17 @@ def park_unheld(record: TaskRecord, *, why: str, message: str, now_ms: int) -> W
             ),
             *enter_lost(record, now_ms=now_ms),
             Remove("began"),
+            Set("v", v),
         ),
     )
 
 
-def park_paused(record: TaskRecord, *, now_ms: int) -> Write:
+def park_paused(record: TaskRecord, *, v: str, now_ms: int) -> Write:
     """Set a paused task aside, as it was read, that nobody holds."""
     told = record.paused_now or {}
     misfit = Misfit(why=f"paused by {told.get('by')}")
     why, message = misfit.text(at_ms=now_ms), f"parked: {misfit.why}"
-    return park_unheld(record, why=why, message=message, now_ms=now_ms)
+    return park_unheld(record, v=v, why=why, message=message, now_ms=now_ms)
 
 
 def resume(record: TaskRecord, *, v: str, now_ms: int, due_at_ms: int) -> Write:

@@ -84,6 +84,23 @@ def test_an_agent_is_paused_and_resumed_and_who_did_it_is_logged(browse, console
 
 
 @pytest.mark.proof
+def test_a_task_is_paused_and_resumed_and_who_did_it_is_logged(browse, console, swarm):
+    task = swarm.submit("report", topic="moths", sections=1)
+    page = browse().open(f"/tasks/{task.id}")
+    page.get_by_text("Publish the report on moths?").first.wait_for()
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Resume").wait_for()
+    page.get_by_text("paused", exact=True).first.wait_for()
+    assert violations(page) == []
+    assert swarm.get(task.id).record.paused_now["by"] == swarm.principal
+    page.get_by_role("button", name="Resume").click()
+    page.get_by_role("button", name="Pause").wait_for()
+    assert swarm.get(task.id).record.paused_now is None
+    for name in ("task.paused", "task.resumed"):
+        assert [act["outcome"] for act in _act(console, name)] == ["done"]
+
+
+@pytest.mark.proof
 def test_a_question_is_answered_by_the_form_of_its_schema(browse, console, swarm):
     task = swarm.submit("report", topic="bees", sections=1)
     page = browse().open(f"/tasks/{task.id}")

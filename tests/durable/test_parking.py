@@ -215,7 +215,7 @@ def test_a_parent_goes_on_waiting_for_its_parked_child():
 def test_resume_tries_it_again_and_says_where_there_is_nothing_to_resume():
     with MemorySwarm(first, part) as memory:
         task = begun(memory, "asleep")
-        with pytest.raises(UsageError, match="not parked"):
+        with pytest.raises(UsageError, match="neither parked nor paused"):
             memory.resume_task(task.id)
         memory.deploy(swapped)
         go_on(memory, task, "asleep")

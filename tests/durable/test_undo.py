@@ -172,6 +172,28 @@ def test_a_task_whose_worker_is_lost_at_every_attempt_is_undone():
         assert undone(task) == ["pay", "reserve"]
 
 
+def test_what_was_received_before_it_was_waited_for_is_no_obstacle():
+    """It stands in the record and nowhere in the journal, for nobody has waited for it."""
+
+    @agent(max_attempts=1)
+    async def told(*, ctx: TaskContext) -> None:
+        await ctx.sleep(HOUR)
+        await ctx.receive("go", bool)
+        await did(ctx, "reserve")
+        raise Fail("no")
+
+    with MemorySwarm(told) as memory:
+        task = memory.submit("told")
+        memory.run(minutes=1)
+        task.send("go", True)
+        with pytest.raises(TaskFailed, match="no"):
+            task.result()
+        assert [(what, step) for what, _, step in LEDGER.entries] == [
+            ("do", "reserve"),
+            ("undo", "reserve"),
+        ]
+
+
 def test_an_undo_that_raises_is_tried_again():
     with MemorySwarm(book, part, faults=[Failure(before="undo pay", times=3)]) as memory:
         task = memory.submit("book", how="fail")

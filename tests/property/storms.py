@@ -10,6 +10,7 @@ from simulation.workload import (
     ASKS,
     DEADLY,
     OPERATIONS,
+    PAUSING,
     RECEIVES,
     SIMPLE,
     UNDOS,
@@ -56,7 +57,7 @@ def storms(draw):
     )
     aims = st.builds(
         Aim,
-        on=st.sampled_from(OPERATIONS),
+        on=st.sampled_from(OPERATIONS + PAUSING),
         nth=st.integers(0, 3),
         what=st.sampled_from(list(Fault)),
         size=sizes,
@@ -72,6 +73,7 @@ def storms(draw):
         accidents=draw(distinct(accidents, 3)),
         early=tuple(sorted(draw(st.sets(st.integers(0, 10), max_size=3)))),
         receives=draw(st.sampled_from([None, None, 1, 2])),
+        pauses=draw(st.booleans()),
     )
 
 

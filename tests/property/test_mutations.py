@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mutations_of_pause
 import mutations_of_undo
 import pytest
 from found_by import found_by
@@ -10,6 +11,7 @@ from mutations import MUTATIONS
 from simulation import fault_plan_of, simulate
 from simulation.counterexample import counterexample, shrunk
 
+assert mutations_of_pause.__doc__
 assert mutations_of_undo.__doc__  # imported for what it registers
 
 WITHIN = 3000

@@ -295,7 +295,7 @@ class Actors(Watcher):
     pollers: dict[str, Poller] = field(default_factory=dict)
     housekeeping: Housekeeping
     on_ask: Callable[[str], None] = lambda _: None
-    on_record: Callable[[str], None] = lambda _: None
+    on_record: tuple[Callable[[str], None], ...] = ()
 
     @classmethod
     def of(cls, world: World) -> Actors:
@@ -326,8 +326,9 @@ class Actors(Watcher):
         self.on_ask(task_id)
 
     def recorded(self, task_id: str) -> None:
-        """Let senders know."""
-        self.on_record(task_id)
+        """Let senders and those who pause know."""
+        for tell in self.on_record:
+            tell(task_id)
 
     def process_ended(self, process: Process) -> None:
         """Free what the process had."""

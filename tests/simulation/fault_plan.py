@@ -108,6 +108,8 @@ class FaultPlan:
     poison: tuple[str, ...] = ()
     """Bodies that are published to the first agent of the storm."""
     deploys: tuple[Deploy, ...] = ()
+    pauses: bool = False
+    """People pause half of the tasks, and resume them."""
     keeps_versions: bool = False
     """Functions' versions are kept: a task goes on with the code that it began with."""
     workload: str | None = None

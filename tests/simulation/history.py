@@ -126,6 +126,8 @@ class History:
     def leased(self, process: Process | None, kind: str, before: Item | None, after: Item) -> None:
         """Look at what a write does to the task's lease."""
         open_one = self.acquired[-1] if self.acquired else None
+        if kind == "set aside" and open_one is not None and open_one.ended is None:
+            open_one.ended = "lost"
         if kind == "park":
             self.parked_by = None if process is None else process.code
         if kind.startswith("acquire"):
@@ -171,13 +173,14 @@ class History:
             self.given_up += was == Phase.WAITING
         if after["status"] != "working" and "undo" in after:
             return
-        parked = _is_put_to_wait(before, after)
+        paused = now == Phase.PARKED and "paused by" in loads(after["parked"])["why"]
+        parked = _is_put_to_wait(before, after) and not paused
         if was != now:
             self.plans += now == Phase.WAITING
             self.fires += now == Phase.CHILDREN_DONE
             if now == Phase.PARKED:
-                self.parks += 1
-                if after["attempt"] != before["attempt"] - 1:
+                self.parks += not paused
+                if after["attempt"] != before["attempt"] - (not paused):
                     self.wrong("a-deploy-ends-no-task", "it used up an attempt to be parked")
         if was == now == Phase.PARKED and before["v"] != after["v"]:
             self.wrong("a-deploy-ends-no-task", "a worker took it while it was parked")

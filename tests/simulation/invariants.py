@@ -178,6 +178,7 @@ def neighbours_unharmed(seen: Observation) -> Iterator[Violation]:
     plan = seen.world.fault_plan
     fine = all(one.script == ("ok",) and one.cancel_after_s is None for one in plan.orders)
     storm = plan.misfortunes or plan.aims or plan.accidents or plan.early or plan.receives
+    storm = storm or plan.pauses
     if not plan.poison or storm or not fine:
         return  # something else may have gone wrong, too
     for history, item in seen.histories():
@@ -413,6 +414,11 @@ def _dies(item: Item) -> bool:
     return "die" in item.get("arguments", "") or "hang" in item.get("arguments", "")
 
 
+def paused_is_held_back(seen: Observation) -> Iterator[Violation]:
+    """While a task is paused no worker takes it, but to undo it."""
+    yield from _wrongs(seen, "paused-is-held-back")
+
+
 def workers_raise_nothing(seen: Observation) -> Iterator[Violation]:
     """Whatever goes wrong, the runtime answers with each message's fate."""
     for invariant, what in seen.world.wrongs:
@@ -462,6 +468,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     whatever_ran_is_listed,
     a_deploy_ends_no_task,
     a_task_keeps_its_version,
+    paused_is_held_back,
     workers_raise_nothing,
 )
 

@@ -12,6 +12,7 @@ from simulation.deployer import Deployer
 from simulation.fault_plan import Deploy, FaultPlan
 from simulation.invariants import INVARIANTS, Violation
 from simulation.observation import Observation
+from simulation.pausers import Pausers
 from simulation.senders import Senders
 from simulation.world import World
 
@@ -81,7 +82,8 @@ def simulate(fault_plan: FaultPlan) -> Report:
         callers = Callers(world)
         actors.on_ask = callers.asked
         senders = Senders(world)
-        actors.on_record = senders.recorded
+        pausers = Pausers(world)
+        actors.on_record = (senders.recorded, pausers.recorded)
         callers.begin()
         deployer = Deployer(world)
         deployer.begin()

@@ -85,6 +85,7 @@ OPERATIONS = (
     "dead letter",
     "read",
 )
+PAUSING = ("pause", "unpause", "set aside")
 """What an aim may be at: the beginnings of what requests are called (simulation.naming)."""
 
 
@@ -95,7 +96,7 @@ class Workload:
     `rates` are of misfortunes at any request, `aims` the operations that some are aimed at.
     `quick` is how likely a script has one `simple` piece and waits for nothing, `breaks` how
     likely such a piece stands among its waits, `deep` how likely it has children, by its depth.
-    `accidents`, `early`, `give_ups`, `cancels` and `redrives` are likelihoods, too.
+    `accidents`, `early`, `give_ups`, `cancels`, `redrives` and `pauses` are likelihoods, too.
     """
 
     faults: Mapping[Fault, int]
@@ -118,6 +119,7 @@ class Workload:
     breaks: float = 0.4
     deep: tuple[float, ...] = (0.5, 0.25, 0.1)
     deploys: tuple[int, ...] = ()
+    pauses: float = 0.1
 
 
 _DEPLOYED_S = (1, 3, 10, 25, 41, 70, 200, 600, 4990)
@@ -275,6 +277,36 @@ WORKLOADS: Mapping[str, Workload] = {
         deep=(0.4, 0.2),
         deploys=(0, 0, 0, 1, 2),
     ),
+    # Tasks that people pause and resume while workers stand still, and requests land late.
+    "pauses": Workload(
+        faults=_CRASHES
+        | {
+            Fault.ANSWER_LOST: 2,
+            Fault.LATE: 3,
+            Fault.REPEATED: 1,
+            Fault.ECHOED: 3,
+            Fault.REPEATED_LATE: 2,
+            Fault.PAUSED: 4,
+        },
+        rates=(0.0, 0.02, 0.1),
+        aims=(
+            *(*PAUSING, "resume", "acquire", "acquire"),
+            *("settle", "release", "plan", "ask", "sleep", "park"),
+        ),
+        aimed=(1, 2, 3),
+        early=0.3,
+        cancels=0.1,
+        redrives=0.05,
+        orders=(1, 1, 2),
+        agents=("standard", "durable", "container"),
+        simple=("ok", "slow", "slow", "long", "raise:1", "raise:2", "retry:1", "hang:1"),
+        waits=("step", "step", "sleep:40", "sleep:40", "undo"),
+        quick=0.3,
+        breaks=0.6,
+        deep=(0.4, 0.2),
+        deploys=(0, 0, 0, 1),
+        pauses=1.0,
+    ),
     # Nothing goes wrong but what somebody sends: whatever else happens here, it has done.
     "poison": Workload(
         faults={Fault.REFUSED: 1},
@@ -285,6 +317,7 @@ WORKLOADS: Mapping[str, Workload] = {
         give_ups=0.0,
         cancels=0.0,
         redrives=0.0,
+        pauses=0.0,
         orders=(3, 5, 8),
         agents=("standard", "durable", "container", "lean"),
         simple=("ok",),
@@ -296,7 +329,8 @@ WORKLOADS: Mapping[str, Workload] = {
 }
 """By name. A seed draws one of them; the first comes twice as often."""
 
-_DRAWN = ("mixed", *WORKLOADS)
+_DRAWN = ("mixed", *(name for name in WORKLOADS if name != "pauses"))
+"""Pauses come in a tenth of all storms, whatever they are."""
 
 
 def fault_plan_of(seed: int, workload: str | None = None) -> FaultPlan:
@@ -336,6 +370,7 @@ def fault_plan_of(seed: int, workload: str | None = None) -> FaultPlan:
             for _ in range(chance.randrange(1, 4) if _happens(chance, drawn.poison) else 0)
         ),
         deploys=_deploys(chance, drawn),
+        pauses=random.Random(f"pauses {seed}").random() < drawn.pauses,
     )
 
 

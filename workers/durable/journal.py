@@ -23,6 +23,7 @@ from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.park import Misfit
 from sqswarm.schemas.protocol import Lease, Ran
+from sqswarm.schemas.signal import signal_key
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.value import dataclass
 from sqswarm.schemas.writes import Item, Refused, Write, WriteOutcome
@@ -116,7 +117,8 @@ class Journal(Quiescence):
     ) -> AsyncIterator[tuple[Operation, dict[str, JournalEntry]]]:
         """Open one operation under its names; gives it and what is recorded of them.
 
-        The run ends here where it is new in a place that belongs to another.
+        The run ends here where it is new in a place that belongs to another, and one that undoes
+        where it is new at all, unless it waits for what was sent before.
         """
         if self.closed:  # a `finally` of a run that waits: its clean-up must not run now
             raise self._over()
@@ -132,13 +134,20 @@ class Journal(Quiescence):
             found = {name: recorded[name] for name in names if name in recorded}
             self._met.update(names)
             new = [name for name in names if name not in found]
-            if new and self.undo is not None:
+            if self.undo is not None and any(not self.came(name) for name in new):
                 await self._stop_here()
             if new and operation.alone:
                 await self._check(operation, new[0], recorded)
             yield operation, found
         finally:
             self._open.discard(operation)
+
+    def came(self, name: str) -> bool:
+        """Tell whether the record has the answer, or the value, that an operation waits for."""
+        record = self.lease.record
+        kind, _, rest = name.partition(" ")
+        key = {"ask": rest, "receive": signal_key(rest)}.get(kind)
+        return record is not None and key in record.answers
 
     def patched(self, name: str) -> bool:
         """Tell whether this run goes by a patch's new branch, once and for all.

@@ -272,7 +272,8 @@ async def _next_step(  # noqa: C901, PLR0912 - one case a standing
         case Standing.OURS, _:
             return Standing.OURS
         case Standing.PAUSED, _:
-            return protocol.park_paused(record, now_ms=now)
+            v = new_version(worker.runner.random_bits)
+            return protocol.park_paused(record, v=v, now_ms=now)
         case Standing.FREE, _:
             if not await hand_over(worker, job, record.code):
                 return Disposition.KEEP
