@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from sqswarm.backends.log import Log
 from sqswarm.backends.ports.bus import Delivery, OutgoingDeadLetter
+from sqswarm.backends.ports.store import all_written
 from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.lifecycle.dead_letters import (
     DeadLetter,
@@ -23,6 +24,7 @@ from sqswarm.dispatcher.lifecycle.dead_letters import (
 from sqswarm.dispatcher.lifecycle.sweep import PUBLISHES_LIMIT, Housekeeper
 from sqswarm.dispatcher.middleware import tell_ended
 from sqswarm.schemas import protocol
+from sqswarm.schemas.activity import Ended, activity_write
 from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.catalogue import CatalogueEntry
 from sqswarm.schemas.errors import NotStorable, PoisonMessage, UnknownAgent
@@ -112,9 +114,7 @@ class DeadLetterSweeper:
                 await self._give_reason(entry, letter, poison)
                 return True
             if record.status.terminal:
-                # One dead letter with the reason is enough, where it is in sight.
-                if record.due_at_ms is not None or record.task_id not in explained:
-                    await self._housekeeper.close(record)
+                await self._close(record, explained)
                 return True
             if record.status is Status.INPUT_REQUIRED or record.phase in ASIDE:
                 return True  # what ends its wait publishes it anew
@@ -132,6 +132,39 @@ class DeadLetterSweeper:
             if isinstance(marked, Applied):
                 return True
         return False
+
+    async def _close(self, record: TaskRecord, explained: Collection[str | None]) -> None:
+        # One dead letter with the reason is enough, where it is in sight.
+        if record.due_at_ms is not None or record.task_id not in explained:
+            await self._housekeeper.close(record)
+        if record.durability is Durability.LEAN and record.status is Status.COMPLETED:
+            await self._list(record)
+
+    async def _list(self, record: TaskRecord) -> None:
+        """List a lean task that completed on its last delivery, after which nobody was thanked.
+
+        What would have told of it may be lost, and nobody runs it again. Told twice it stands in
+        the lists once.
+        """
+        entry = Ended(
+            task_id=record.task_id,
+            principal=record.principal,
+            status=record.status,
+            error_type=None,
+            at_ms=record.updated_ms,
+            wait_ms=0,
+            run_ms=0,
+            attempt=record.attempt,
+            tags=record.tags,
+        )
+        told = activity_write(
+            record.agent,
+            [entry],
+            at_ms=record.updated_ms,
+            random=new_version(self._connection.runner.random_bits),
+            expires_s=self._connection.expires_s(),
+        )
+        all_written(await self._connection.store.write_each([told]))
 
     async def _resolve_unrecorded(
         self, entry: CatalogueEntry, letter: DeadLetter, message: Message, task_id: str

@@ -221,6 +221,7 @@ def housekeeping_statements(topology: Topology) -> list[Statement]:
         _allow("LookThrough", (*_CONSUME, "sqs:SendMessage"), letters),
         _allow("PutAside", ("sqs:SendMessage",), [queue_arn(names, unrouted.dead_letters.name)]),
         _items(names, "Tasks", (*_READ, *_WRITE), ["task#*"]),
+        _items(names, "Activity", ("dynamodb:PartiQLInsert",), [activity_partition("*")]),
         _allow("Due", ("dynamodb:Query",), [f"{table_arn(names)}/index/{SWEEP_INDEX}"]),
         _objects(names, "Payloads", ("s3:GetObject", "s3:PutObject"), ["*"]),
         _catalogue(names),

@@ -125,7 +125,13 @@ def dead_letters_of_sqs_are_explained_and_ended(guild):
     guild.send("lean", lost.encode(), dead=True)
     guild.send("plain", late.encode(), dead=True)
     guild.send("plain", "given up, and no json", dead=True)
+    done = guild.message("lean", "completed, and nobody was thanked")
+    guild.send("lean", done.encode())
+    while guild.record("lean", done.id) is None:
+        time.sleep(0.1)
+    guild.send("lean", done.encode(), dead=True)
     guild.stage.housekeeping()
+    assert not any(done.id in body for body, _ in guild.dead_letters("lean"))
     assert guild.record("lean", lost.id)["status"]["S"] == "failed"
     guild.stage.housekeeping()
     ends = time.monotonic() + 20

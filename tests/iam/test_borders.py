@@ -293,7 +293,7 @@ def every_act(stage):
         "unrouted": {
             **PURSES,
             **acts_on("task#plain#1", ways={"put", "delete", "query", "select", "remove"}),
-            **acts_on("activity#plain", "1#x"),
+            **acts_on("activity#plain", "1#x", ways={*READS, *CHANGES, "batch get", "check"}),
             **keeper_session,
             "scan": whole_table()["scan"],
             "select all": whole_table()["select all"],

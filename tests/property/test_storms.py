@@ -178,6 +178,15 @@ def test_a_cancelled_task_that_nobody_has_seen_stays_cancelled():
     assert (item["status"], history.executions) == ("cancelled", [])
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_a_lean_task_of_which_only_the_result_was_written_is_listed(seed):
+    """Its last delivery settled it, what tells of it was lost, and so was the answer."""
+    lost = Aim(on="activity & make completed", nth=0, what=Fault.ANSWER_LOST, size=0.0)
+    order = Order(agent="lean", script=("ok",))
+    report = simulate(FaultPlan(seed=seed, orders=(order,), aims=(lost,), receives=1))
+    assert not report.violations, counterexample(report)
+
+
 def test_laws_have_names_and_words():
     assert len({invariant.__name__ for invariant in INVARIANTS}) == len(INVARIANTS) >= 10
     assert all(invariant.__doc__ for invariant in INVARIANTS)
