@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from sqswarm import TaskContext, agent
+from sqswarm.backends.runner import run_straight
+from sqswarm.schemas import protocol
 from sqswarm.schemas.errors import TaskCancelled, TaskNotFound, UsageError
 from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.writes import Applied, Refused
 from sqswarm.testing import MemorySwarm, kill_everywhere
 
 HOUR = 3600
@@ -122,6 +125,16 @@ def test_it_keeps_who_paused_it_first_and_may_be_cancelled(memory):
         memory.pause_task(task.id)
     with pytest.raises(UsageError, match="neither parked nor paused"):
         memory.resume_task(task.id)
+
+
+def test_a_pause_whose_repeat_lands_after_the_resume_pauses_nothing(memory):
+    task = begun(memory, "asleep")
+    record = memory.get(task.id).record
+    write = protocol.pause(record, paused='{"at_ms":1,"by":"me"}')
+    assert isinstance(run_straight(memory.stage.store.write(write)), Applied)
+    memory.resume_task(task.id)
+    assert isinstance(run_straight(memory.stage.store.write(write)), Refused)
+    assert task.result() == "ab"
 
 
 def test_an_unknown_one_is_said_to_be_unknown(memory):

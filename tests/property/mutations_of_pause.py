@@ -74,15 +74,6 @@ def a_resume_that_trusts_what_it_read():
 
 
 @mutation(workload="pauses")
-def pauses_that_can_be_repeated_after_the_resume():
-    def repeatable(write):
-        return replace(write, when=tuple(one for one in write.when if one.name != "unpaused"))
-
-    with changed_operation("pause", repeatable):
-        yield
-
-
-@mutation(workload="pauses")
 def ended_tasks_that_are_paused():
     def careless(write):
         return replace(write, when=tuple(one for one in write.when if isinstance(one, Eq)))

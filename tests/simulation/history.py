@@ -123,6 +123,13 @@ class History:
         if tokens and before["v"] not in tokens:
             self.wrong("fenced", f"{process.name} wrote ({kind}) after losing its lease")
 
+    def held_back(self, kind: str, before: Item) -> None:
+        """Look at a write that pauses the task, or takes it though it is paused."""
+        if kind == "pause" and Status(before["status"]).terminal:
+            self.wrong("paused-is-held-back", "it was paused after it had ended")
+        if kind == "acquire" and "paused" in before and "undo" not in before:
+            self.wrong("paused-is-held-back", "a worker took it while it was paused")
+
     def leased(self, process: Process | None, kind: str, before: Item | None, after: Item) -> None:
         """Look at what a write does to the task's lease."""
         open_one = self.acquired[-1] if self.acquired else None

@@ -287,10 +287,11 @@ WORKLOADS: Mapping[str, Workload] = {
             Fault.ECHOED: 3,
             Fault.REPEATED_LATE: 2,
             Fault.PAUSED: 4,
+            Fault.SLOW: 2,
         },
         rates=(0.0, 0.02, 0.1),
         aims=(
-            *(*PAUSING, "resume", "acquire", "acquire"),
+            *(*PAUSING, "read", "resume", "acquire", "acquire"),
             *("settle", "release", "plan", "ask", "sleep", "park"),
         ),
         aimed=(1, 2, 3),

@@ -164,8 +164,7 @@ class World:
         kind = kind_of(write)
         if kind == "release" and all(change.name != "status_message" for change in write.changes):
             kind = "hand back"
-        if kind == "acquire" and "paused" in (before or {}) and "undo" not in (before or {}):
-            history.wrong("paused-is-held-back", "a worker took it while it was paused")
+        history.held_back(kind, before or {})
         history.leased(self.writer, kind, before, after)
         history.changed(before, after, at_s=self.loop.now)
         self._tell(history.task_id, before, after)
