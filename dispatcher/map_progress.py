@@ -1,0 +1,115 @@
+"""How a map run stands, from the records of its tasks: nobody writes anything for it.
+
+The run and its spans show what they have counted; a window shows by its record how many of its
+rows have ended: those planned, less those it still waits for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqswarm.dispatcher.connection import Connection
+from sqswarm.dispatcher.lifecycle.children import key_of_child, read_plan
+from sqswarm.dispatcher.view import find, not_found, read_payload
+from sqswarm.schemas.errors import TaskNotFound
+from sqswarm.schemas.json import JsonObject, loads
+from sqswarm.schemas.map_run import MAP_RUN, RunCounts, prefix
+from sqswarm.schemas.task import TaskRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunArguments:
+    """What a run was started with."""
+
+    mapped: str
+    rows: str
+    total: int
+    windows: int
+    concurrency: int
+    tolerate: int
+
+    @classmethod
+    def of(cls, arguments: JsonObject) -> RunArguments:
+        """Return them, of a run's task."""
+        return cls(**{name: arguments[name] for name in cls.__dataclass_fields__})
+
+    def to_json(self) -> JsonObject:
+        """Return the arguments of a run's task."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+async def find_run(connection: Connection, run_id: str) -> tuple[TaskRecord, RunArguments]:
+    """Return a run's record and arguments; raises TaskNotFound where it is no run to be seen."""
+    record = await find(connection, run_id, agent=MAP_RUN)
+    if record is None:
+        raise not_found(connection, run_id)
+    arguments = await _arguments(connection, record)
+    if "part" in arguments:
+        message = f"task {run_id} is a part of the run {arguments['run']}"
+        raise TaskNotFound(message, hint=f"Ask for the run: {arguments['run']}.")
+    return record, RunArguments.of(arguments)
+
+
+async def run_counts(connection: Connection, run_id: str) -> RunCounts:
+    """Return how a run stands; raises TaskNotFound where it is no run to be seen."""
+    return await counts_of(connection, *await find_run(connection, run_id))
+
+
+async def counts_of(
+    connection: Connection, record: TaskRecord, arguments: RunArguments
+) -> RunCounts:
+    """Return how the run of a record stands."""
+    done, failed = await _ended(connection, record)
+    now_ms = record.updated_ms if record.status.terminal else connection.runner.now_ms()
+    passed_s = max(1, now_ms - record.created_ms) / 1000
+    rate = done / passed_s
+    left = arguments.total - done
+    estimate_s = None
+    if record.status.terminal or not left:
+        estimate_s = 0.0
+    elif rate:
+        estimate_s = left / rate
+    return RunCounts(
+        total=arguments.total,
+        done=done,
+        failed=failed,
+        status=record.status,
+        rate=rate,
+        estimate_s=estimate_s,
+        results=connection.blobs.address(prefix(record.task_id)),
+    )
+
+
+async def _arguments(connection: Connection, record: TaskRecord) -> JsonObject:
+    if record.arguments is None:
+        return {}
+    arguments: JsonObject = loads(await read_payload(connection, record.arguments))
+    return arguments
+
+
+async def _ended(connection: Connection, record: TaskRecord) -> tuple[int, int]:
+    """Return how many rows of this part of a run have ended, and how many are known to have failed.
+
+    What a task shows is of the parts that it has counted; those it waits for are looked at.
+    """
+    if record.result is not None:
+        counts = loads(await read_payload(connection, record.result))
+        return counts["done"], counts["failed"]
+    part = (await _arguments(connection, record)).get("part")
+    if part is not None and part[1] - part[0] == 1:
+        return record.planned - len(record.pending), 0
+    shown = record.exposed or {"done": 0, "failed": 0, "counted": 0}
+    plan = await read_plan(connection, record)
+    keys = [key_of_child(record, one) for n, one in plan.items() if n >= shown["counted"]]
+    items = await connection.store.read_many(keys)
+    children = [TaskRecord.from_item(item) for key in keys if (item := items.get(key))]
+    parts = await connection.runner.gather([_ended(connection, child) for child in children])
+    return (
+        shown["done"] + sum(done for done, _ in parts),
+        shown["failed"] + sum(failed for _, failed in parts),
+    )
+
+
+def is_run(record: TaskRecord) -> bool:
+    """Tell whether a task of the agent is a run, and no part of one."""
+    return record.agent == MAP_RUN and record.parent is None
