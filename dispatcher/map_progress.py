@@ -70,6 +70,9 @@ async def counts_of(
     elif rate:
         estimate_s = left / rate
     return RunCounts(
+        run=record.task_id,
+        agent=arguments.mapped,
+        started_ms=record.created_ms,
         total=arguments.total,
         done=done,
         failed=failed,

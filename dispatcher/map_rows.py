@@ -47,7 +47,7 @@ async def open_rows(
         with tempfile.TemporaryFile() as file:
             await _fetch(connection, name, file)
             file.seek(0)
-            yield _rows(file, kind, name, schema)
+            yield rows_of(file, kind, name, schema)
         return
     try:
         opened = Path(name).open("rb")  # noqa: ASYNC230, SIM115 - rows are read between two calls
@@ -55,7 +55,7 @@ async def open_rows(
         message = f"{name}: {error.strerror or error}"
         raise UsageError(message, hint="Name a file that can be read.") from error
     with opened:
-        yield _rows(opened, kind, name, schema)
+        yield rows_of(opened, kind, name, schema)
 
 
 async def _fetch(connection: Connection, address: str, file: IO[bytes]) -> None:
@@ -64,14 +64,15 @@ async def _fetch(connection: Connection, address: str, file: IO[bytes]) -> None:
         data = await connection.blobs.read_part(address, start=start, limit=_A_PART)
         if data is None:
             message = f"there is nothing at {address}, or nothing that these credentials may read"
-            raise UsageError(message, hint="The rows are read by who starts the run: see the key.")
+            raise UsageError(message, hint="Rows are read with the rights of who starts the run.")
         file.write(data)
         start += len(data)
         if len(data) < _A_PART:
             return
 
 
-def _rows(file: IO[bytes], kind: str, name: str, schema: JsonObject) -> Iterator[Any]:
+def rows_of(file: IO[bytes], kind: str, name: str, schema: JsonObject) -> Iterator[Any]:
+    """Yield the rows of an open file called `name`; a `kind` is what such a name ends in."""
     if kind == ".parquet":
         return _of_parquet(file)
     lines = _decoded(file, name)

@@ -101,6 +101,10 @@ class RunCounts:
     began, `estimate_s` the seconds that the rest takes at that rate, None where nobody can say.
     """
 
+    run: str
+    agent: str
+    """Whom it runs on its rows."""
+    started_ms: int
     total: int
     done: int
     failed: int
@@ -118,6 +122,8 @@ class RunCounts:
     def to_json(self) -> JsonObject:
         """Return the fields."""
         return {
+            "run": self.run,
+            "agent": self.agent,
             "status": self.status.value,
             "total": self.total,
             "done": self.done,

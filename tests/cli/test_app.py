@@ -13,7 +13,20 @@ runner = CliRunner(
     env={"AWS_ENDPOINT_URL": "", "SQSWARM_STAGE": "", "SQSWARM_HOME": "/nonexistent"}
 )
 VERBS = [
-    *("init", "dev", "up", "down", "deploy", "destroy", "synth", "agents", "submit", "map"),
+    *(
+        "init",
+        "dev",
+        "up",
+        "down",
+        "deploy",
+        "destroy",
+        "synth",
+        "agents",
+        "submit",
+        "map",
+        "run",
+        "runs",
+    ),
     *(
         "publish",
         "get",

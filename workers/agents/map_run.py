@@ -25,7 +25,7 @@ from sqswarm.workers.runtime.outcome import Fail
 @agent(
     name=MAP_RUN,
     durability="durable",
-    timeout=120,
+    timeout=60,
     max_attempts=10,
     memory=512,
     batch=1,  # a window of large results is what one worker has room for
