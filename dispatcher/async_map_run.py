@@ -10,6 +10,7 @@ from sqswarm.dispatcher.listing import list_tasks
 from sqswarm.dispatcher.map_progress import find_run, is_run, run_counts
 from sqswarm.dispatcher.map_results import RunRow, redrive_failures, run_lines
 from sqswarm.dispatcher.map_rows import Source
+from sqswarm.dispatcher.pause_run import pause_run, resume_run
 from sqswarm.dispatcher.start_map import ItemKey, start_map
 from sqswarm.dispatcher.submit import Submitted
 from sqswarm.schemas.lifecycle import Status
@@ -60,6 +61,14 @@ class AsyncMapRun:
     async def cancel(self) -> Status:
         """Cancel the run with the rows that are under way; return the status it ended with."""
         return await self.task.cancel()
+
+    async def pause(self) -> Status:
+        """Let no more rows of the run begin; see `MapRun.pause`."""
+        return await pause_run(self._connection, self.id)
+
+    async def resume(self) -> Status:
+        """Let a paused run go on; see `MapRun.resume`."""
+        return await resume_run(self._connection, self.id)
 
     async def redrive_failures(self) -> AsyncMapRun:
         """Start a run of the rows that failed or were not run; see `MapRun.redrive_failures`."""

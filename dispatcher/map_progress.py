@@ -6,6 +6,7 @@ rows have ended: those planned, less those it still waits for.
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from sqswarm.dispatcher.connection import Connection
@@ -14,7 +15,7 @@ from sqswarm.dispatcher.view import find, not_found, read_payload
 from sqswarm.schemas.errors import TaskNotFound
 from sqswarm.schemas.json import JsonObject, loads
 from sqswarm.schemas.map_run import MAP_RUN, RunCounts, prefix
-from sqswarm.schemas.task import TaskRecord
+from sqswarm.schemas.task import TaskRecord, task_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +78,7 @@ async def counts_of(
         done=done,
         failed=failed,
         status=record.status,
+        paused=record.paused_now is not None,
         rate=rate,
         estimate_s=estimate_s,
         results=connection.blobs.address(prefix(record.task_id)),
@@ -102,15 +104,31 @@ async def _ended(connection: Connection, record: TaskRecord) -> tuple[int, int]:
     if part is not None and part[1] - part[0] == 1:
         return record.planned - len(record.pending), 0
     shown = record.exposed or {"done": 0, "failed": 0, "counted": 0}
-    plan = await read_plan(connection, record)
-    keys = [key_of_child(record, one) for n, one in plan.items() if n >= shown["counted"]]
-    items = await connection.store.read_many(keys)
-    children = [TaskRecord.from_item(item) for key in keys if (item := items.get(key))]
+    children = await _parts(connection, record, first=shown["counted"])
     parts = await connection.runner.gather([_ended(connection, child) for child in children])
     return (
         shown["done"] + sum(done for done, _ in parts),
         shown["failed"] + sum(failed for _, failed in parts),
     )
+
+
+async def _parts(connection: Connection, record: TaskRecord, *, first: int = 0) -> list[TaskRecord]:
+    """Return the parts of a run that a task of it waits for, those numbered from `first`."""
+    plan = await read_plan(connection, record)
+    keys = [key_of_child(record, one) for n, one in plan.items() if n >= first]
+    items = await connection.store.read_many([key for key in keys if task_of(key)[0] == MAP_RUN])
+    return [TaskRecord.from_item(item) for key in keys if (item := items.get(key))]
+
+
+async def tasks_under_way(connection: Connection, record: TaskRecord) -> AsyncGenerator[TaskRecord]:
+    """Yield the tasks of a run, without its rows, that have not ended, each before its parts."""
+    if record.status.terminal:
+        return
+    yield record
+    now = await connection.store.read(record.key)
+    for part in [] if now is None else await _parts(connection, TaskRecord.from_item(now)):
+        async for one in tasks_under_way(connection, part):
+            yield one
 
 
 def is_run(record: TaskRecord) -> bool:

@@ -70,6 +70,17 @@ class MapRun:
         """Cancel the run with the rows that are under way; return the status it ended with."""
         return run_straight(self._run.cancel())
 
+    def pause(self) -> Status:
+        """Let no more rows of the run begin, until it is resumed; return its status.
+
+        Rows that are under way end as they would. Raises UsageError where the run has ended.
+        """
+        return run_straight(self._run.pause())
+
+    def resume(self) -> Status:
+        """Let a paused run go on; return its status. Raises UsageError where it is not paused."""
+        return run_straight(self._run.resume())
+
     def redrive_failures(self) -> MapRun:
         """Start a run of those rows of an ended one that failed or were not run.
 

@@ -109,6 +109,7 @@ class RunCounts:
     done: int
     failed: int
     status: Status
+    paused: bool
     rate: float
     estimate_s: float | None
     results: str
@@ -125,6 +126,7 @@ class RunCounts:
             "run": self.run,
             "agent": self.agent,
             "status": self.status.value,
+            "paused": self.paused,
             "total": self.total,
             "done": self.done,
             "failed": self.failed,

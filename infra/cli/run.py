@@ -11,7 +11,7 @@ import typer
 from sqswarm.infra.cli import completion
 from sqswarm.infra.cli.output import print_json, print_json_line, print_line
 from sqswarm.infra.cli.progress import Bar
-from sqswarm.infra.cli.runs import left
+from sqswarm.infra.cli.runs import left, standing
 from sqswarm.infra.cli.session import session_of
 from sqswarm.schemas.errors import UsageError
 
@@ -37,6 +37,8 @@ def run(
         bool,
         typer.Option("--redrive-failures", help="Start a run of the rows that failed; its id."),
     ] = False,
+    pause: Annotated[bool, typer.Option("--pause", help="Let no more rows begin.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Let a paused run go on.")] = False,
     cancel: Annotated[bool, typer.Option("--cancel", help="Cancel it.")] = False,
 ) -> None:
     """Show how a map run stands; on a terminal, follow it: Ctrl-C leaves it, and it goes on.
@@ -48,14 +50,15 @@ def run(
     """
     from sqswarm.infra.cli.tasks import exit_code
 
-    if redrive_failures + cancel + (wait or results) > 1:
-        message = "--cancel and --redrive-failures are done alone"
+    if redrive_failures + pause + resume + cancel + (wait or results) > 1:
+        message = "one thing is done with a run at a time"
         raise UsageError(message, hint="Say one, and ask for the run again.")
     session = session_of(context)
     with session.swarm() as swarm:
         found = swarm.map_run(run_id)
-        if cancel:
-            status = found.cancel().value
+        if pause or resume or cancel:
+            act = found.pause if pause else found.resume if resume else found.cancel
+            status = act().value
             _say(session, {"run": found.id, "status": status}, status)
             return
         if redrive_failures:
@@ -100,7 +103,7 @@ def _text(counts: RunCounts) -> str:
 def _show(session: Session, counts: RunCounts) -> None:
     failed = f", {counts.failed:,} failed" if counts.failed else ""
     print_line(
-        f"{counts.run}  {counts.agent}  {counts.status.value}  "
+        f"{counts.run}  {counts.agent}  {standing(counts)}  "
         f"{counts.done:,} of {counts.total:,} rows{failed}, {counts.rate:.1f} a second"
     )
     print_line(f"results: {counts.results}")

@@ -39,7 +39,7 @@ def runs(
             (
                 one.run,
                 one.agent,
-                one.status.value,
+                standing(one),
                 f"{one.done:,} of {one.total:,}",
                 one.failed or "",
                 f"{one.rate:.1f}",
@@ -48,6 +48,11 @@ def runs(
             for one in counts
         ],
     )
+
+
+def standing(counts: RunCounts) -> str:
+    """Return a run's status as a person reads it."""
+    return "paused" if counts.paused else counts.status.value
 
 
 def left(counts: RunCounts) -> str:

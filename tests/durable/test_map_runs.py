@@ -118,6 +118,27 @@ def test_a_cancelled_run_ends_with_its_rows_and_has_lines_for_the_rest(memory):
     assert {row.error["data"]["type"] for row in lines[10:]} == {"NotRun"}
 
 
+@pytest.mark.parametrize(("count", "concurrency"), [(60, 1), (600, 50)])
+def test_a_paused_run_begins_no_more_rows_until_it_is_resumed(memory, count, concurrency):
+    run = memory.start_map(double, rows(count), concurrency=concurrency)
+    with pytest.raises(UsageError, match="neither parked nor paused"):
+        run.resume()
+    memory.run_until(lambda: run.counts().done >= 12)
+    run.pause()
+    memory.run()
+    stands = run.counts()
+    assert stands.paused
+    assert stands.done <= 12 + 2 * concurrency
+    memory.run(hours=1)
+    assert run.counts().done == stands.done
+    run.resume()
+    assert not run.counts().paused
+    assert run.result().done == count
+    assert [row.value for row in run.results()] == [2 * n for n in range(count)]
+    with pytest.raises(UsageError, match="there is nothing to pause"):
+        run.pause()
+
+
 def test_rows_come_from_files_as_their_agent_takes_them(memory, tmp_path):
     lines = tmp_path / "rows.jsonl"
     lines.write_text("".join(json.dumps(row) + "\n" for row in rows(3)) + "\n", encoding="utf-8")
