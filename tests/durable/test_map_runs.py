@@ -213,6 +213,20 @@ def test_results_are_read_while_it_runs(memory):
     assert [row.index for row in stream] == list(range(1, 25))
 
 
+def test_an_ordered_agent_runs_over_rows_too():
+    order = []
+
+    @agent(ordered=True)
+    def note(n: int) -> int:
+        order.append(n)
+        return n
+
+    with MemorySwarm(note, map_run) as memory:
+        run = memory.start_map(note, rows(12), concurrency=4)
+        assert [row.value for row in run.results()] == list(range(12))
+    assert sorted(order) == list(range(12))
+
+
 def test_an_empty_run_completes(memory):
     run = memory.start_map(double, [])
     assert run.result().total == 0
