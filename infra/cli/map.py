@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from sqswarm import Done, Swarm
     from sqswarm.infra.cli.session import Session
 
+_WHERE = "`sqswarm run ID --wait --results` waits, and gives its results in order."
+
 
 def map_rows(
     context: typer.Context,
@@ -62,6 +64,11 @@ def map_rows(
     Example: sqswarm map keywords texts.jsonl > keywords.jsonl
     """
     session = session_of(context)
+    if detach and (unordered or timeout is not None):
+        raise UsageError("nobody waits for a run that is detached", hint=_WHERE)
+    if not detach and (concurrency is not None or item_key is not None or tolerate != "0"):
+        raise UsageError("only a run that is detached has such an option", hint="Add --detach.")
+    share = _tolerate(tolerate)
     with ExitStack() as opened:
         lines = None if detach and file != "-" else _opened(file, opened)
         swarm = opened.enter_context(session.swarm())
@@ -72,7 +79,7 @@ def map_rows(
         run = swarm.start_map(
             agent,
             rows,
-            tolerate=_tolerate(tolerate),
+            tolerate=share,
             item_key=item_key,
             concurrency=UNDER_WAY if concurrency is None else concurrency,
         )
