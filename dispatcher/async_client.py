@@ -10,6 +10,7 @@ from typing import Any, Self, TypedDict, Unpack
 from sqswarm.backends.aws.caller import AioCaller
 from sqswarm.backends.aws.connect import client_options, settings_from_environment
 from sqswarm.backends.runner import AsyncRunner
+from sqswarm.dispatcher.async_map_run import AsyncMapRuns
 from sqswarm.dispatcher.async_starting import AsyncStarting
 from sqswarm.dispatcher.async_task import AsyncTask
 from sqswarm.dispatcher.bulk import (
@@ -66,7 +67,7 @@ class Filters(TypedDict, total=False):
     where: dict[str, str] | None
 
 
-class AsyncSwarm(AsyncStarting):
+class AsyncSwarm(AsyncStarting, AsyncMapRuns):
     """A connection to one stage's swarm: `async with await AsyncSwarm.connect() as swarm`."""
 
     def __init__(self, connection: Connection, caller: AioCaller | None = None) -> None:

@@ -23,6 +23,7 @@ from sqswarm.dispatcher.lifecycle.dead_letter_groups import DeadLetterGroups
 from sqswarm.dispatcher.lifecycle.dead_letters import DeadLetters
 from sqswarm.dispatcher.lifecycle.redrive_letters import Redriven
 from sqswarm.dispatcher.listing import TaskPage
+from sqswarm.dispatcher.map_run import MapRuns
 from sqswarm.dispatcher.starting import Starting
 from sqswarm.dispatcher.task import Task
 from sqswarm.dispatcher.timeline import DEPTH, LIMIT
@@ -41,7 +42,7 @@ Tasks = list[Task[Any]]
 Entries = list[CatalogueEntry]
 
 
-class Swarm(Starting):
+class Swarm(Starting, MapRuns):
     """A connection to one stage's swarm. Use it as a context manager, or call `close`."""
 
     def __init__(self, connection: Connection, runner: BlockingRunner) -> None:

@@ -129,6 +129,8 @@ def bundle(
     dynamic = {name for name in seen if locations(name, folders)}
     files = dict(_ours())
     for package in dict.fromkeys(m.partition(".")[0] for m in modules):
+        if package == "sqswarm":  # agents that come with it: they are there already
+            continue
         files.update(_package(package, locations(package)))
     for package in sorted((imports.own | dynamic) - {m.partition(".")[0] for m in modules}):
         files.update(_package(package, locations(package, folders)))

@@ -17,6 +17,7 @@ from sqswarm.infra.template.limits import FILTERS_A_TOPIC, crowded
 from sqswarm.infra.topology import topology
 from sqswarm.schemas.agent_spec import AgentSpec
 from sqswarm.schemas.catalogue import Catalogue
+from sqswarm.schemas.map_run import MAP_RUN
 from sqswarm.schemas.naming import Names
 
 _ARCHITECTURES = {"aarch64": "arm64", "arm64": "arm64"}
@@ -63,7 +64,10 @@ class Plan:
         return (*self._notes_of_calls(), *self._notes_of_topics())
 
     def _notes_of_calls(self) -> Iterator[str]:
-        anybody = [name for name, spec in self.specs.items() if spec.calls is None]
+        # To call whatever agent it is asked for is what a map run is there for.
+        anybody = [
+            name for name, spec in self.specs.items() if spec.calls is None and name != MAP_RUN
+        ]
         if anybody and len(self.specs) > 1:
             who = ", ".join(anybody)
             note = f"whose calls their code does not tell may call every agent: {who}"

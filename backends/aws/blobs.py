@@ -5,7 +5,7 @@ from __future__ import annotations
 from botocore.exceptions import ClientError
 
 from sqswarm.backends.aws.caller import AwsCaller, error_code
-from sqswarm.schemas.errors import Unreachable
+from sqswarm.schemas.errors import NotDeployed, Unreachable
 
 _NOTHING = frozenset({"NoSuchKey", "404", "AccessDenied", "403"})
 _CHANGED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
@@ -46,6 +46,27 @@ class S3Blobs:
             message = f"{address} is not in this stage's bucket"
             raise ValueError(message)
         return (await self.read(address.removeprefix(self._prefix)))[0]
+
+    async def read_part(self, address: str, *, start: int, limit: int) -> bytes | None:
+        """Return a part of what lies there, in whatever bucket, with GetObject's Range."""
+        bucket, _, key = address.removeprefix("s3://").partition("/")
+        part = f"bytes={start}-{start + limit - 1}"
+        try:
+            response = await self._caller.call(
+                "s3", "get_object", Bucket=bucket, Key=key, Range=part
+            )
+        except NotDeployed:  # no such bucket
+            return None
+        except (ClientError, Unreachable) as error:
+            refusal = error.__cause__ if isinstance(error, Unreachable) else error
+            code = error_code(refusal) if isinstance(refusal, ClientError) else ""
+            if code == "InvalidRange":
+                return b""
+            if code in _NOTHING:
+                return None
+            raise
+        data: bytes = response["Body"]
+        return data
 
     async def read(self, key: str) -> tuple[bytes | None, str]:
         """Return what lies under a key, with GetObject; its tag is its ETag."""

@@ -30,6 +30,11 @@ class MemoryBlobs:
             raise ValueError(message)
         return self.objects.get(address)
 
+    async def read_part(self, address: str, *, start: int, limit: int) -> bytes | None:
+        """Return a part of what lies there."""
+        data = self.objects.get(address)
+        return None if data is None else data[start : start + limit]
+
     async def read(self, key: str) -> tuple[bytes | None, str]:
         """Return what lies under a key, and its tag."""
         data = self.objects.get(self.address(key))

@@ -25,6 +25,13 @@ class Blobs(Protocol):
         """
         ...
 
+    async def read_part(self, address: str, *, start: int, limit: int) -> bytes | None:
+        """Return up to `limit` bytes from `start` of an object anywhere, empty past its end.
+
+        None as with `get`. For addresses that the caller's own person names, never a message.
+        """
+        ...
+
     async def read(self, key: str) -> tuple[bytes | None, str]:
         """Return what lies under a key, None as with `get`, and the tag that `swap` asks for."""
         ...

@@ -42,6 +42,8 @@ VERBS: dict[str, dict[str, str]] = {
     "Tasks": {
         "submit": "submit:submit",
         "map": "map:map_rows",
+        "runs": "runs:runs",
+        "run": "run:run",
         "publish": "publish:publish",
         "get": "get:get",
         "show": "show:show",

@@ -40,3 +40,8 @@ class Bar:
         """One more is done."""
         if not self._hidden:
             self._progress.update(self._task, advance=1, description=text)
+
+    def show(self, done: int, text: str) -> None:
+        """So many are done."""
+        if not self._hidden:
+            self._progress.update(self._task, completed=done, description=text)

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from sqswarm.dispatcher.async_client import AsyncSwarm
     from sqswarm.dispatcher.async_task import AsyncTask
     from sqswarm.dispatcher.client import Swarm
+    from sqswarm.dispatcher.async_map_run import AsyncMapRun
     from sqswarm.dispatcher.map import Done
+    from sqswarm.dispatcher.map_results import RunRow
+    from sqswarm.dispatcher.map_run import MapRun
     from sqswarm.dispatcher.middleware import Middleware, add_middleware, remove_middleware
     from sqswarm.dispatcher.submit import Request
     from sqswarm.dispatcher.task import Task
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
         SwarmError,
     )
     from sqswarm.schemas.budget import Budget
+    from sqswarm.schemas.map_run import RunCounts
     from sqswarm.schemas.heard import (
         Attempt,
         Batch,
@@ -58,6 +62,7 @@ __all__ = [
     "AsTool",
     "AskDeclined",
     "AskTimedOut",
+    "AsyncMapRun",
     "AsyncSwarm",
     "AsyncTask",
     "Attempt",
@@ -69,12 +74,15 @@ __all__ = [
     "Done",
     "Fail",
     "LeaseLost",
+    "MapRun",
     "McpServer",
     "Middleware",
     "ReceiveTimedOut",
     "RemoteFailed",
     "Request",
     "Retry",
+    "RunCounts",
+    "RunRow",
     "Schedule",
     "Span",
     "Step",
@@ -104,6 +112,7 @@ _HOMES = {
     "AsTool": "schemas.as_tool",
     "AskDeclined": "schemas.errors",
     "AskTimedOut": "schemas.errors",
+    "AsyncMapRun": "dispatcher.async_map_run",
     "AsyncSwarm": "dispatcher.async_client",
     "AsyncTask": "dispatcher.async_task",
     "Attempt": "schemas.heard",
@@ -115,12 +124,15 @@ _HOMES = {
     "Done": "dispatcher.map",
     "Fail": "workers.runtime.outcome",
     "LeaseLost": "schemas.errors",
+    "MapRun": "dispatcher.map_run",
     "McpServer": "workers.claude.config",
     "Middleware": "dispatcher.middleware",
     "ReceiveTimedOut": "schemas.errors",
     "RemoteFailed": "schemas.errors",
     "Request": "dispatcher.submit",
     "Retry": "workers.runtime.outcome",
+    "RunCounts": "schemas.map_run",
+    "RunRow": "dispatcher.map_results",
     "Schedule": "schemas.agent_spec",
     "Span": "schemas.timeline",
     "Step": "schemas.heard",

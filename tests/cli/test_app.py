@@ -13,7 +13,20 @@ runner = CliRunner(
     env={"AWS_ENDPOINT_URL": "", "SQSWARM_STAGE": "", "SQSWARM_HOME": "/nonexistent"}
 )
 VERBS = [
-    *("init", "dev", "up", "down", "deploy", "destroy", "synth", "agents", "submit", "map"),
+    *(
+        "init",
+        "dev",
+        "up",
+        "down",
+        "deploy",
+        "destroy",
+        "synth",
+        "agents",
+        "submit",
+        "map",
+        "run",
+        "runs",
+    ),
     *(
         "publish",
         "get",
@@ -132,6 +145,15 @@ def test_an_endpoint_where_nothing_listens_is_told_at_once(arguments):
         pytest.param(["submit", "echo", "--timeout", "3"], "without --wait", id="timeout"),
         pytest.param(["agents", "--endpoint", "nowhere"], "not an http", id="endpoint"),
         pytest.param(["agents", "--stage", "Not A Stage"], "stage", id="stage"),
+        pytest.param(["map", "echo", "-", "--tolerate", "1"], "detached has such", id="attached"),
+        pytest.param(
+            ["map", "echo", "-", "--detach", "--unordered"], "nobody waits", id="detached"
+        ),
+        pytest.param(
+            ["map", "echo", "-", "--detach", "--tolerate", "few"], "neither a share", id="tolerate"
+        ),
+        pytest.param(["map", "echo", "s3://b/rows.csv"], "lives in the swarm", id="s3"),
+        pytest.param(["run", "x", "--cancel", "--wait"], "one thing is done", id="run"),
         pytest.param(["map", "echo", "/no/such.jsonl"], "No such file", id="file"),
         pytest.param(["answer", "x", "y", '{"a":1,"a":2}'], "'a' twice", id="doubled-name"),
     ],

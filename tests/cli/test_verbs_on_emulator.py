@@ -16,6 +16,7 @@ pytestmark = pytest.mark.localstack
 
 AGENTS = '''
 from sqswarm import Fail, TaskContext, agent
+from sqswarm.workers.agents.map_run import map_run
 
 
 @agent(topics=["notes"])
@@ -108,7 +109,7 @@ def test_a_value_is_sent_into_a_task(cli):
 
 def test_agents_are_listed_with_their_schemas(cli):
     agents = {agent["name"]: agent for agent in cli.json("agents")}
-    assert agents.keys() == {"shout", "murmur", "refuse", "doubt"}
+    assert agents.keys() == {"shout", "murmur", "refuse", "doubt", "map-run"}
     assert agents["shout"]["inputSchema"]["required"] == ["text"]
     assert "Say it louder." in cli("agents").stdout
 
@@ -191,6 +192,32 @@ def test_a_line_that_does_not_fit_is_told_before_anything_is_published(cli, tmp_
     assert "line 2 is not JSON" in cli("map", "shout", str(rows), code=2).stderr
     rows.write_text('{"text": "a"}\n{"txt": "b"}\n')
     assert "row 1" in cli("map", "shout", str(rows), code=2).stderr
+
+
+def test_rows_of_csv_are_mapped_as_their_agent_takes_them(cli, tmp_path):
+    rows = tmp_path / "in.csv"
+    rows.write_text('text,times\n"a, b",2\nc,\n')
+    lines = [json.loads(line) for line in cli("map", "shout", str(rows)).stdout.splitlines()]
+    assert [line["result"] for line in lines] == ["A, BA, B", "C"]
+
+
+def test_a_run_is_started_left_found_again_and_read(cli, tmp_path):
+    rows = tmp_path / "in.jsonl"
+    rows.write_text("\n".join(json.dumps({"text": f"row{n}"}) for n in range(25)))
+    run = cli.json("map", "shout", str(rows), "--detach", "--concurrency", "20")["run"]
+    read = cli("run", run, "--wait", "--results").stdout.splitlines()
+    assert [json.loads(line) for line in read] == [
+        {"index": n, "value": f"ROW{n}"} for n in range(25)
+    ]
+    shown = cli.json("run", run)
+    assert (shown["status"], shown["done"], shown["failed"]) == ("completed", 25, 0)
+    assert run in cli("runs").stdout
+    assert [one["run"] for one in cli.json("runs")] == [run]
+    assert "no row of the run" in cli("run", run, "--redrive-failures", code=2).stderr
+    broken = cli("map", "refuse", str(rows), "--detach", "--tolerate", "0.5").stdout.strip()
+    assert cli.json("run", broken, "--wait", code=1)["failed"] == 25
+    again = cli.json("run", broken, "--redrive-failures")["run"]
+    cli("run", again, "--cancel")
 
 
 def test_an_event_becomes_a_task_of_each_listener(cli):

@@ -33,6 +33,15 @@ async def test_another_bucket_is_refused(blobs):
         await blobs.get("s3://somebody-else/secret")
 
 
+async def test_a_part_is_read_of_what_lies_anywhere(blobs):
+    address = await blobs.put("payloads/test/parts", b"0123456789")
+    assert await blobs.read_part(address, start=2, limit=3) == b"234"
+    assert await blobs.read_part(address, start=8, limit=5) == b"89"
+    assert await blobs.read_part(address, start=10, limit=5) == b""
+    assert await blobs.read_part(f"{address}-not", start=0, limit=5) is None
+    assert await blobs.read_part("s3://nobody-has-this-one/key", start=0, limit=5) is None
+
+
 async def test_large_blobs_survive(blobs):
     data = bytes(range(256)) * 4096 * 8
     assert await blobs.get(await blobs.put("payloads/test/large", data)) == data

@@ -84,6 +84,16 @@ def test_a_single_file_module_can_be_packed(tmp_path, monkeypatch):
     assert "lonely_agents.py" in names_in(bundle(["lonely_agents"], requirements=None).archive())
 
 
+def test_agents_that_come_with_sqswarm_may_be_listed(package):
+    modules = ["packed_agents.agents", "sqswarm.workers.agents.map_run"]
+    made = bundle(modules, requirements=None)
+    made.check()
+    names = names_in(made.archive())
+    assert len(names) == len(set(names))
+    assert "sqswarm/workers/agents/map_run.py" in names
+    assert not [name for name in names if name.startswith(("sqswarm/infra", "sqswarm/testing"))]
+
+
 def test_a_module_that_is_no_file_is_refused():
     with pytest.raises(UsageError, match="sys"):
         bundle(["sys"], requirements=None)

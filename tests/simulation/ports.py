@@ -267,6 +267,11 @@ class FaultyBlobs:
             self._process, f"get {address}", "", lambda: run_straight(blobs.get(address))
         )
 
+    async def read_part(self, address: str, *, start: int, limit: int) -> bytes | None:
+        """Return a part of what lies there."""
+        part = self._blobs.read_part(address, start=start, limit=limit)
+        return await request(self._process, f"get {address}", "", lambda: run_straight(part))
+
     async def read(self, key: str) -> tuple[bytes | None, str]:
         """Return what lies under a key, and its tag."""
         blobs = self._blobs

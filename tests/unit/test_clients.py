@@ -6,12 +6,12 @@ from typing import get_origin, get_type_hints
 
 import pytest
 
-from sqswarm import AsyncSwarm, AsyncTask, ClaudeAgent, Swarm, Task, agent
+from sqswarm import AsyncMapRun, AsyncSwarm, AsyncTask, ClaudeAgent, MapRun, Swarm, Task, agent
 from sqswarm.backends.runner import iterate_straight
 from sqswarm.schemas.errors import UsageError
 from sqswarm.schemas.naming import agent_name
 
-PAIRS = [(Swarm, AsyncSwarm), (Task, AsyncTask)]
+PAIRS = [(Swarm, AsyncSwarm), (Task, AsyncTask), (MapRun, AsyncMapRun)]
 NOT_AWAITED = {"agents", "principal"}
 """They know without asking anybody."""
 
