@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqswarm.backends.ports.bus import Delivery
@@ -10,13 +11,15 @@ from sqswarm.backends.runner import attempt
 from sqswarm.schemas.errors import PoisonMessage
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.results import error_type_of
 from sqswarm.schemas.task import TaskRecord, task_key
 from sqswarm.schemas.value import dataclass
 from sqswarm.workers.runtime.job import Job
 from sqswarm.workers.runtime.worker_context import WorkerContext
 
-if TYPE_CHECKING:  # only tasks with a parent or children need it
+if TYPE_CHECKING:  # only tasks that owe somebody something need it
     from sqswarm.dispatcher.lifecycle.completion import Completion
+    from sqswarm.schemas.notice import Notice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,31 +29,57 @@ class Ended:
     job: Job
     status: Status
     error: JsonObject | None
+    agent: str
     record: TaskRecord | None = None
+    told_ms: int | None = None
+    """When it ended (Unix milliseconds), where somebody is to be told of that."""
 
     @classmethod
     def of(cls, job: Job, record: TaskRecord) -> Ended:
         """Return what a delivery found: somebody else has ended its task."""
-        return cls(job=job, status=record.status, error=record.error, record=record)
+        return cls(
+            job=job, status=record.status, error=record.error, agent=record.agent, record=record
+        )
 
     @property
     def completion(self) -> Completion | None:
         """Return what it owes other tasks, if anything."""
         record, message = self.record, self.job.message
-        if record is None and message.parent is None:
+        if record is None and message.parent is None and self.told_ms is None:
             return None
         from sqswarm.dispatcher.lifecycle.completion import Completion
 
         if record is None:
             return Completion(
-                key=task_key(message.name, self.job.task_id),
+                key=task_key(self.agent, self.job.task_id),
                 status=self.status,
                 parent=message.parent,
                 parent_agent=message.parent_agent,
                 due=True,
+                notice=self._notice(self.told_ms),
             )
         completion = Completion.of(record)
+        if self.told_ms is not None:
+            completion = replace(completion, notice=self._notice(self.told_ms))
         return completion if completion.parent is not None or completion.due else None
+
+    def _notice(self, at_ms: int | None) -> Notice | None:
+        if at_ms is None:
+            return None
+        from sqswarm.schemas.notice import Notice
+
+        message = self.job.message
+        return Notice(
+            task_id=self.job.task_id,
+            agent=self.agent,
+            status=self.status,
+            at_ms=at_ms,
+            principal=message.principal,
+            tags=message.tags or {},
+            error_type=None if self.error is None else error_type_of(self.error),
+            traceparent=message.traceparent,
+            notify=message.notify or (),
+        )
 
 
 async def run_completions(worker: WorkerContext, ended: Sequence[Ended]) -> list[Exception | None]:
@@ -80,7 +109,9 @@ async def run_completion(worker: WorkerContext, ended: Ended) -> None:
 async def _complete(worker: WorkerContext, completions: Sequence[Completion]) -> None:
     from sqswarm.dispatcher.lifecycle.completion import apply_completions
 
-    await apply_completions(await worker.connection.with_catalogue(), completions)
+    connection = await worker.connection.with_catalogue()
+    for task_id, error in (await apply_completions(connection, completions)).items():
+        worker.log.warning("notice.failed", task_id=task_id, error=repr(error))
 
 
 async def _put_failed_aside(worker: WorkerContext, ended: Ended) -> None:
