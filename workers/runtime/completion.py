@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqswarm.backends.ports.bus import Delivery
 from sqswarm.backends.runner import attempt
+from sqswarm.schemas.agent_spec import AgentSpec
 from sqswarm.schemas.errors import PoisonMessage
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
@@ -29,7 +30,6 @@ class Ended:
     job: Job
     status: Status
     error: JsonObject | None
-    agent: str
     record: TaskRecord | None = None
     told_ms: int | None = None
     """When it ended (Unix milliseconds), where somebody is to be told of that."""
@@ -37,12 +37,9 @@ class Ended:
     @classmethod
     def of(cls, job: Job, record: TaskRecord) -> Ended:
         """Return what a delivery found: somebody else has ended its task."""
-        return cls(
-            job=job, status=record.status, error=record.error, agent=record.agent, record=record
-        )
+        return cls(job=job, status=record.status, error=record.error, record=record)
 
-    @property
-    def completion(self) -> Completion | None:
+    def completion(self, spec: AgentSpec) -> Completion | None:
         """Return what it owes other tasks, if anything."""
         record, message = self.record, self.job.message
         if record is None and message.parent is None and self.told_ms is None:
@@ -51,29 +48,29 @@ class Ended:
 
         if record is None:
             return Completion(
-                key=task_key(self.agent, self.job.task_id),
+                key=task_key(spec.name, self.job.task_id),
                 status=self.status,
                 parent=message.parent,
                 parent_agent=message.parent_agent,
                 due=True,
-                notice=self._notice(self.told_ms),
+                notice=self._notice(spec.name),
             )
         completion = Completion.of(record)
         if self.told_ms is not None:
-            completion = replace(completion, notice=self._notice(self.told_ms))
+            completion = replace(completion, notice=self._notice(spec.name))
         return completion if completion.parent is not None or completion.due else None
 
-    def _notice(self, at_ms: int | None) -> Notice | None:
-        if at_ms is None:
+    def _notice(self, agent: str) -> Notice | None:
+        if self.told_ms is None:
             return None
         from sqswarm.schemas.notice import Notice
 
         message = self.job.message
         return Notice(
             task_id=self.job.task_id,
-            agent=self.agent,
+            agent=agent,
             status=self.status,
-            at_ms=at_ms,
+            at_ms=self.told_ms,
             principal=message.principal,
             tags=message.tags or {},
             error_type=None if self.error is None else error_type_of(self.error),
@@ -89,7 +86,11 @@ async def run_completions(worker: WorkerContext, ended: Sequence[Ended]) -> list
     the error of each task whose completion failed: the others' have been done.
     """
     errors = await worker.runner.gather([attempt(_put_failed_aside(worker, one)) for one in ended])
-    owing = [(n, owed) for n, one in enumerate(ended) if (owed := one.completion) is not None]
+    owing = [
+        (n, owed)
+        for n, one in enumerate(ended)
+        if (owed := one.completion(worker.spec)) is not None
+    ]
     # Together: ten children of one parent are counted in one write.
     failed = await attempt(_complete(worker, [owed for _, owed in owing])) if owing else None
     if failed is not None:

@@ -148,7 +148,6 @@ async def _settled(
                 job=one.run.job,
                 status=one.ending.status,
                 error=one.ending.error,
-                agent=worker.spec.name,
                 record=_orphaning(one),
                 told_ms=now if worker.owes_until_ms(one.run.job.message) else None,
             )
