@@ -16,6 +16,7 @@ from sqswarm.dispatcher.lifecycle.republish import republish
 from sqswarm.schemas import protocol
 from sqswarm.schemas.errors import NotDeployed, PublishFailed
 from sqswarm.schemas.ids import created_ms, derive_task_id, new_version, within_task
+from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.message import Message
 from sqswarm.schemas.notice import (
     WEBHOOK_AGENT,
@@ -117,19 +118,28 @@ async def _tell(connection: Connection, target: Target, notices: Sequence[Notice
 async def _start_webhooks(
     connection: Connection, target: Target, notices: Sequence[Notice]
 ) -> None:
-    """Start the tasks that carry notices to a webhook: recorded first, as children are."""
+    """Start the tasks that carry notices to a webhook: recorded first, as children are.
+
+    They stand in no sweep index: until one is sent, what is told of does, and after that its
+    message comes again by itself, for as long as its retries take.
+    """
     if WEBHOOK_AGENT not in connection.catalogue.agents:
         message = f"no agent {WEBHOOK_AGENT!r} is deployed to tell {target.address}"
         raise NotDeployed(message, hint=f'Add "{WEBHOOK_MODULE}" to [tool.sqswarm] agents.')
     made = [_webhook(connection, target, one) for one in notices]
     outcomes = await connection.store.write_many([protocol.create(record) for record in made])
-    # One that stands is on its way: housekeeping publishes what was not.
-    ready = [r for r, o in zip(made, outcomes, strict=True) if isinstance(o, Applied)]
+    ready: list[TaskRecord] = []
+    for record, outcome in zip(made, outcomes, strict=True):
+        if isinstance(outcome, Applied):
+            ready.append(record)
+        elif outcome.item is not None:  # made before, by one that may not have sent it
+            before = TaskRecord.from_item(outcome.item)
+            if before.status is Status.WORKING and before.unbegun:
+                ready.append(before)
     await republish(connection, ready)
 
 
 def _webhook(connection: Connection, target: Target, notice: Notice) -> TaskRecord:
-    now = connection.runner.now_ms()
     at_ms = created_ms(notice.task_id)
     message = Message(
         id=derive_task_id(notice.task_id, f"notify {target.address}", at_ms=at_ms),
@@ -139,4 +149,4 @@ def _webhook(connection: Connection, target: Target, notice: Notice) -> TaskReco
         v=new_version(connection.runner.random_bits),
         traceparent=within_task(notice.traceparent, notice.task_id),
     )
-    return TaskRecord.from_message(message, now_ms=now, due_at_ms=now + DUE_GRACE_MS)
+    return TaskRecord.from_message(message, now_ms=connection.runner.now_ms())

@@ -1,0 +1,1 @@
+"""Agents that come with sqswarm: deployed where [tool.sqswarm] agents lists their modules."""
