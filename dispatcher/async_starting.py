@@ -197,7 +197,13 @@ class AsyncStarting:
 
     @overload
     def map(
-        self, agent: str, rows: Iterable[Any], *, ordered: bool = True, timeout: float | None = None
+        self,
+        agent: str,
+        rows: Iterable[Any],
+        *,
+        ordered: bool = True,
+        timeout: float | None = None,
+        notify: str | Sequence[str] | None = None,
     ) -> AsyncGenerator[Done[Any]]: ...
 
     @overload
@@ -208,6 +214,7 @@ class AsyncStarting:
         *,
         ordered: bool = True,
         timeout: float | None = None,
+        notify: str | Sequence[str] | None = None,
     ) -> AsyncGenerator[Done[R]]: ...
 
     @overload
@@ -218,6 +225,7 @@ class AsyncStarting:
         *,
         ordered: bool = True,
         timeout: float | None = None,
+        notify: str | Sequence[str] | None = None,
     ) -> AsyncGenerator[Done[R]]: ...
 
     async def map(
@@ -227,6 +235,7 @@ class AsyncStarting:
         *,
         ordered: bool = True,
         timeout: float | None = None,  # noqa: ASYNC109 - the contract's name
+        notify: str | Sequence[str] | None = None,
     ) -> AsyncGenerator[Done[Any]]:
         """Run `agent` on each row of arguments and yield each row's end; see `Swarm.map`."""
         mapping = Mapping(
@@ -236,6 +245,7 @@ class AsyncStarting:
             ordered=ordered,
             timeout_s=timeout,
             parse=parser_of(agent),
+            notify=notify,
         )
         while not mapping.finished:
             for done in await mapping.advance():

@@ -170,7 +170,13 @@ class Starting:
 
     @overload
     def map(
-        self, agent: str, rows: Iterable[Any], *, ordered: bool = True, timeout: float | None = None
+        self,
+        agent: str,
+        rows: Iterable[Any],
+        *,
+        ordered: bool = True,
+        timeout: float | None = None,
+        notify: str | Sequence[str] | None = None,
     ) -> Iterator[Done[Any]]: ...
 
     @overload
@@ -181,6 +187,7 @@ class Starting:
         *,
         ordered: bool = True,
         timeout: float | None = None,
+        notify: str | Sequence[str] | None = None,
     ) -> Iterator[Done[R]]: ...
 
     @overload
@@ -191,6 +198,7 @@ class Starting:
         *,
         ordered: bool = True,
         timeout: float | None = None,
+        notify: str | Sequence[str] | None = None,
     ) -> Iterator[Done[R]]: ...
 
     def map(
@@ -200,15 +208,18 @@ class Starting:
         *,
         ordered: bool = True,
         timeout: float | None = None,
+        notify: str | Sequence[str] | None = None,
     ) -> Iterator[Done[Any]]:
         """Run `agent` on each row of arguments and yield each row's end.
 
         Rows are published in batches and read lazily; results stream back in the rows' order,
         or as they come with `ordered=False`. A list is validated whole before anything is
-        published. A failed row is a Done with `error`. Raises TimedOut after `timeout` seconds.
+        published. A failed row is a Done with `error`. `notify` is as of `submit`, for each row's
+        task. Raises TimedOut after `timeout` seconds.
         """
         given: Any = agent
-        return iterate_straight(self._swarm.map(given, rows, ordered=ordered, timeout=timeout))
+        mapped = self._swarm.map(given, rows, ordered=ordered, timeout=timeout, notify=notify)
+        return iterate_straight(mapped)
 
     @overload
     def wait(self, tasks: Iterable[Task[R]], timeout: float | None = None) -> Iterator[Task[R]]: ...

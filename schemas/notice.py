@@ -107,7 +107,7 @@ def target_of(text: str, *, region: str | None = None) -> Target:
 
 
 def targets_of(
-    notify: str | Iterable[str] | None,
+    notify: str | Sequence[str] | None,
     *,
     region: str | None = None,
     most: int | None = MOST_TARGETS,
@@ -118,6 +118,9 @@ def targets_of(
     """
     if notify is None:
         return ()
+    if not isinstance(notify, str | list | tuple):
+        message = f"notify is a {type(notify).__name__}, no address or list of them"
+        raise NotifyRefused(message, hint=_HINT)
     given = (notify,) if isinstance(notify, str) else tuple(notify)
     named = tuple(dict.fromkeys(target_of(one, region=region).address for one in given))
     if most is not None and len(named) > most:
