@@ -16,7 +16,7 @@ from sqswarm.schemas.errors import NotifyRefused
 from sqswarm.schemas.json import JsonObject, dumps, name_fault
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.naming import Names
-from sqswarm.schemas.settings import LOOPBACK_HOSTS
+from sqswarm.schemas.settings import DEFAULT_REGION, LOOPBACK_HOSTS
 from sqswarm.schemas.tags import Tags
 from sqswarm.schemas.value import dataclass
 
@@ -32,7 +32,8 @@ TARGET_LIMIT = 512
 """Characters."""
 
 _ARN = re.compile(r"arn:(aws[a-z-]*):(sns|sqs|events):([a-z0-9-]+):([0-9]{12}):(.+)")
-_QUEUE_PATH = re.compile(r"/([0-9]{12})/([A-Za-z0-9_-]{1,80}(?:\.fifo)?)")
+_QUEUE_PATH = re.compile(r"(?:/queue/([a-z0-9-]+))?/([0-9]{12})/([A-Za-z0-9_-]{1,80}(?:\.fifo)?)")
+"""LocalStack's has the region too."""
 _QUEUE_HOST = re.compile(
     r"sqs\.([a-z0-9-]+)\.(amazonaws\.com(?:\.cn)?|localhost\.localstack\.cloud)"
 )
@@ -92,9 +93,9 @@ def target_of(text: str, *, region: str | None = None) -> Target:
     queue = _QUEUE_PATH.fullmatch(parts.path)
     service_host = _QUEUE_HOST.fullmatch(host)
     if queue is not None and (service_host or (parts.scheme == "http" and host in LOOPBACK_HOSTS)):
-        where = service_host[1] if service_host else region or "us-east-1"
+        where = (service_host and service_host[1]) or queue[1] or region or DEFAULT_REGION
         partition = _PARTITIONS.get(where.rsplit("-", 2)[0], "aws")
-        account, name = queue.groups()
+        _, account, name = queue.groups()
         address = f"arn:{partition}:sqs:{where}:{account}:{name}"
         return Target(
             kind=TargetKind.QUEUE, address=address, name=name, region=where, account=account
