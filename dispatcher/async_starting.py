@@ -46,6 +46,7 @@ class AsyncStarting:
         session_id: str | None = None,
         durable: bool = False,
         tags: dict[str, str] | None = None,
+        notify: str | Sequence[str] | None = None,
         **arguments: Any,
     ) -> AsyncTask[Any]: ...
 
@@ -91,6 +92,11 @@ class AsyncStarting:
 
     @overload
     async def submit(
+        self, agent: AnyAsync[R], /, *, notify: str | Sequence[str] | None, **arguments: Any
+    ) -> AsyncTask[R]: ...
+
+    @overload
+    async def submit(
         self, agent: Takes[P, R], /, *args: P.args, **kwargs: P.kwargs
     ) -> AsyncTask[R]: ...
 
@@ -129,6 +135,11 @@ class AsyncStarting:
         self, agent: AnyPlain[R], /, *, tags: dict[str, str] | None, **arguments: Any
     ) -> AsyncTask[R]: ...
 
+    @overload
+    async def submit(
+        self, agent: AnyPlain[R], /, *, notify: str | Sequence[str] | None, **arguments: Any
+    ) -> AsyncTask[R]: ...
+
     async def submit(  # type: ignore[misc] # no agent has an argument of an option's name: RESERVED
         self,
         agent: str | NamedAgent,
@@ -140,6 +151,7 @@ class AsyncStarting:
         session_id: str | None = None,
         durable: bool = False,
         tags: dict[str, str] | None = None,
+        notify: str | Sequence[str] | None = None,
         **arguments: Any,
     ) -> AsyncTask[Any]:
         """Submit one task; see `Swarm.submit`."""
@@ -151,6 +163,7 @@ class AsyncStarting:
             session_id=session_id,
             durable=durable,
             tags=tags,
+            notify=notify,
         )
         return (await self._submit(agent, [request]))[0]
 
@@ -184,7 +197,13 @@ class AsyncStarting:
 
     @overload
     def map(
-        self, agent: str, rows: Iterable[Any], *, ordered: bool = True, timeout: float | None = None
+        self,
+        agent: str,
+        rows: Iterable[Any],
+        *,
+        ordered: bool = True,
+        timeout: float | None = None,
+        notify: str | Sequence[str] | None = None,
     ) -> AsyncGenerator[Done[Any]]: ...
 
     @overload
@@ -195,6 +214,7 @@ class AsyncStarting:
         *,
         ordered: bool = True,
         timeout: float | None = None,
+        notify: str | Sequence[str] | None = None,
     ) -> AsyncGenerator[Done[R]]: ...
 
     @overload
@@ -205,6 +225,7 @@ class AsyncStarting:
         *,
         ordered: bool = True,
         timeout: float | None = None,
+        notify: str | Sequence[str] | None = None,
     ) -> AsyncGenerator[Done[R]]: ...
 
     async def map(
@@ -214,6 +235,7 @@ class AsyncStarting:
         *,
         ordered: bool = True,
         timeout: float | None = None,  # noqa: ASYNC109 - the contract's name
+        notify: str | Sequence[str] | None = None,
     ) -> AsyncGenerator[Done[Any]]:
         """Run `agent` on each row of arguments and yield each row's end; see `Swarm.map`."""
         mapping = Mapping(
@@ -223,6 +245,7 @@ class AsyncStarting:
             ordered=ordered,
             timeout_s=timeout,
             parse=parser_of(agent),
+            notify=notify,
         )
         while not mapping.finished:
             for done in await mapping.advance():

@@ -50,8 +50,10 @@ class Mapping:
         ordered: bool,
         timeout_s: float | None,
         parse: Parse | None = None,
+        notify: str | Sequence[str] | None = None,
     ) -> None:
         """Map `agent` over `rows`, read lazily; at most 2,000 tasks are in flight."""
+        self._notify = notify
         self._connection = connection
         self._agent = agent
         self._rows: Iterator[Any] = iter(rows)
@@ -94,7 +96,7 @@ class Mapping:
         if not rows:
             return
         start = self._submitted
-        requests = [Request(arguments=row) for row in rows]
+        requests = [Request(arguments=row, notify=self._notify) for row in rows]
         submitted = await submit(self._connection, self._agent, requests, first_row=start)
         self._submitted += len(rows)
         self._index_of.update({s.task_id: n for n, s in enumerate(submitted, start)})

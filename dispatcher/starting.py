@@ -35,6 +35,7 @@ class Starting:
         session_id: str | None = None,
         durable: bool = False,
         tags: dict[str, str] | None = None,
+        notify: str | Sequence[str] | None = None,
         **arguments: Any,
     ) -> Task[Any]: ...
 
@@ -71,6 +72,11 @@ class Starting:
     ) -> Task[R]: ...
 
     @overload
+    def submit(
+        self, agent: AnyAsync[R], /, *, notify: str | Sequence[str] | None, **arguments: Any
+    ) -> Task[R]: ...
+
+    @overload
     def submit(self, agent: Takes[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Task[R]: ...
 
     @overload
@@ -102,6 +108,11 @@ class Starting:
         self, agent: AnyPlain[R], /, *, tags: dict[str, str] | None, **arguments: Any
     ) -> Task[R]: ...
 
+    @overload
+    def submit(
+        self, agent: AnyPlain[R], /, *, notify: str | Sequence[str] | None, **arguments: Any
+    ) -> Task[R]: ...
+
     def submit(  # type: ignore[misc] # no agent has an argument of an option's name: RESERVED
         self,
         agent: str | NamedAgent,
@@ -113,6 +124,7 @@ class Starting:
         session_id: str | None = None,
         durable: bool = False,
         tags: dict[str, str] | None = None,
+        notify: str | Sequence[str] | None = None,
         **arguments: Any,
     ) -> Task[Any]:
         """Submit one task for an agent, given by its name or as itself.
@@ -122,7 +134,9 @@ class Starting:
         With `idempotency_key` a repeat returns the first task. `delay` is seconds before a worker
         may see it, up to a year (over 900, to the minute). `durable` records the task before
         publishing it, so that its id resolves at once. `tags` are what `list(where=...)` finds it
-        by: ten at most, text. Raises UnknownAgent, InvalidArguments,
+        by: ten at most, text. `notify` names who is told when it ends: an SNS topic, an SQS queue,
+        an EventBridge bus or a webhook that the stage names (docs/howto/be_told.md); it makes the
+        task `durable`. Raises UnknownAgent, InvalidArguments, NotifyRefused,
         PayloadTooLarge, IdempotencyConflict, PublishFailed; only the last after publishing any.
         """
         given: Any = agent  # the overloads have said what goes with what
@@ -135,6 +149,7 @@ class Starting:
             session_id=session_id,
             durable=durable,
             tags=tags,
+            notify=notify,
             **arguments,
         )
         return self._handle(run_straight(task))
@@ -155,7 +170,13 @@ class Starting:
 
     @overload
     def map(
-        self, agent: str, rows: Iterable[Any], *, ordered: bool = True, timeout: float | None = None
+        self,
+        agent: str,
+        rows: Iterable[Any],
+        *,
+        ordered: bool = True,
+        timeout: float | None = None,
+        notify: str | Sequence[str] | None = None,
     ) -> Iterator[Done[Any]]: ...
 
     @overload
@@ -166,6 +187,7 @@ class Starting:
         *,
         ordered: bool = True,
         timeout: float | None = None,
+        notify: str | Sequence[str] | None = None,
     ) -> Iterator[Done[R]]: ...
 
     @overload
@@ -176,6 +198,7 @@ class Starting:
         *,
         ordered: bool = True,
         timeout: float | None = None,
+        notify: str | Sequence[str] | None = None,
     ) -> Iterator[Done[R]]: ...
 
     def map(
@@ -185,15 +208,18 @@ class Starting:
         *,
         ordered: bool = True,
         timeout: float | None = None,
+        notify: str | Sequence[str] | None = None,
     ) -> Iterator[Done[Any]]:
         """Run `agent` on each row of arguments and yield each row's end.
 
         Rows are published in batches and read lazily; results stream back in the rows' order,
         or as they come with `ordered=False`. A list is validated whole before anything is
-        published. A failed row is a Done with `error`. Raises TimedOut after `timeout` seconds.
+        published. A failed row is a Done with `error`. `notify` is as of `submit`, for each row's
+        task. Raises TimedOut after `timeout` seconds.
         """
         given: Any = agent
-        return iterate_straight(self._swarm.map(given, rows, ordered=ordered, timeout=timeout))
+        mapped = self._swarm.map(given, rows, ordered=ordered, timeout=timeout, notify=notify)
+        return iterate_straight(mapped)
 
     @overload
     def wait(self, tasks: Iterable[Task[R]], timeout: float | None = None) -> Iterator[Task[R]]: ...

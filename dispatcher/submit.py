@@ -34,7 +34,8 @@ class Request:
     `idempotency_key` makes a repeat return the first task; `durable` writes the record before
     publishing, so that the id resolves at once. `delay_s` is how long no worker may see it, up to a
     year: to the second up to 900 seconds (SQS), over that to the minute (a sleeping record). `tags`
-    are what it is found by in listings.
+    are what it is found by in listings. `notify` names who is told of its end (notice.py): each is
+    one that the stage names; such a task is `durable`, so that a cancel knows whom to tell.
     """
 
     arguments: Any
@@ -45,6 +46,7 @@ class Request:
     durable: bool = False
     redriven_from: str | None = None
     tags: Mapping[str, str] | None = None
+    notify: str | Sequence[str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +65,8 @@ async def submit(
     `first_row` numbers the requests in error messages, where they are rows of something longer.
 
     Everything is validated before anything is written or published: one bad request refuses
-    all. Raises UnknownAgent, InvalidArguments, PayloadTooLarge, IdempotencyConflict,
-    PublishFailed.
+    all. Raises UnknownAgent, InvalidArguments, NotifyRefused, PayloadTooLarge,
+    IdempotencyConflict, PublishFailed.
     """
     entry = connection.catalogue.agent(agent)
     check_names(principal=connection.principal)
@@ -78,6 +80,7 @@ async def submit(
             session_id=request.session_id,
         )
         check_tags(request.tags)
+        check_notify(connection, entry, request.notify)
     validator = connection.validator(entry)
     valid = [
         validator.encode(
@@ -111,6 +114,24 @@ class _Draft:
     delay_s: int
     sleeps: bool
     publish: bool = True
+
+
+def check_notify(
+    connection: Connection, entry: CatalogueEntry, notify: str | Sequence[str] | None
+) -> tuple[str, ...]:
+    """Return who is to be told of a task's end; raises NotifyRefused for whom the stage does not.
+
+    Nobody is told whom neither the stage names nor the agent itself.
+    """
+    if not notify:
+        return ()
+    from sqswarm.schemas.notice import check_allowed, targets_of
+
+    catalogue, names = connection.catalogue, connection.names
+    targets = targets_of(notify, region=names.region)
+    allowed = {*catalogue.notify, *entry.notify}
+    check_allowed(targets, allowed, agent=entry.name, agents=catalogue.agents, names=names)
+    return targets
 
 
 def _check_delays(requests: Sequence[Request]) -> None:
@@ -147,6 +168,7 @@ def _draft(
         request.durable
         or sleeps
         or fingerprint is not None
+        or bool(request.notify)
         or entry.durability is Durability.DURABLE
     )
     message = Message(
@@ -159,6 +181,7 @@ def _draft(
         ordering_key=(request.ordering_key or request.session_id) if entry.ordered else None,
         redriven_from=request.redriven_from,
         tags=check_tags(request.tags) or None,
+        notify=check_notify(connection, entry, request.notify) or None,
         traceparent=new_traceparent(connection.runner.random_bits),
     )
     return _Draft(
@@ -214,7 +237,12 @@ def _take_over(draft: _Draft, existing: TaskRecord) -> _Draft:
     # Published again while it works: its first dispatcher may have died before publishing.
     return replace(
         draft,
-        message=replace(draft.message, v=existing.v, tags=existing.tags or None),
+        message=replace(
+            draft.message,
+            v=existing.v,
+            tags=existing.tags or None,
+            notify=existing.notify or None,
+        ),
         publish=existing.status is Status.WORKING and existing.phase is Phase.RUN,
     )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from types import MappingProxyType
 
+from sqswarm.infra.notify import with_notify
 from sqswarm.infra.project import Project
 from sqswarm.infra.resources import Topology
 from sqswarm.infra.template import Rendered, render, template_names
@@ -56,7 +57,7 @@ class Plan:
     @property
     def catalogue(self) -> Catalogue:
         """Return what dispatchers will read."""
-        return Catalogue.of(self.specs.values())
+        return replace(Catalogue.of(self.specs.values()), notify=self.project.notify.targets)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -129,6 +130,7 @@ def _with_handed_on(spec: AgentSpec, environment: Mapping[str, str]) -> AgentSpe
 
 def plan_of(specs: Mapping[str, AgentSpec], project: Project, *, stage: str) -> Plan:
     """Return the plan of declarations that are at hand; raises InvalidAgent as `plan` does."""
+    specs = with_notify(specs, project.notify)
     rendered = render(_topology(specs, template_names(stage), project))
     return Plan(stage=stage, project=project, specs=specs, rendered=rendered)
 
@@ -156,4 +158,6 @@ def _topology(
         metrics=project.metrics,
         paused=paused,
         keep_versions=project.keep_versions,
+        notify=project.notify.targets,
+        webhooks=project.notify.environment,
     )

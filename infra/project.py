@@ -10,6 +10,8 @@ metrics = true                   # CloudWatch metrics of what workers do, and th
 server = true                    # deploy the MCP server too; or a table of its options
 tracing = true                   # pack OpenTelemetry; or a table of OTEL_* for all functions
 keep_versions = true             # tasks under way finish on the code that they began with
+notify = ["arn:aws:sns:…"]       # who may be named to be told of a task's end
+notify_all = ["arn:aws:sqs:…"]   # who is told of the end of every task
 
 [tool.sqswarm.server]
 auth = "AWS_IAM"                 # of its Function URL, or "NONE" where access guards it
@@ -32,6 +34,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sqswarm.infra.notify import NotifyOptions, notify_of
 from sqswarm.infra.options import (
     ServerOptions,
     TracingOptions,
@@ -58,6 +61,8 @@ _FIELDS = (
     "server",
     "tracing",
     "keep_versions",
+    "notify",
+    "notify_all",
 )
 
 
@@ -75,6 +80,7 @@ class Project:
     tracing: TracingOptions | None = None
     """None where OpenTelemetry is not packed."""
     keep_versions: bool = False
+    notify: NotifyOptions = field(default_factory=NotifyOptions)
 
     def activate(self) -> None:
         """Put the project's folders first on `sys.path`, once."""
@@ -142,4 +148,5 @@ def _project(file: Path, table: dict[str, Any], modules: Sequence[str]) -> Proje
         tracing=tracing_of(file, table.get("tracing", False)),
         metrics=truth(file, table, "metrics", default=True),
         keep_versions=truth(file, table, "keep_versions", default=False),
+        notify=notify_of(file, table),
     )

@@ -140,6 +140,9 @@ class Topology:
     keep_versions: bool = False
     """Whether each deployment publishes the agents' functions anew, and old tasks keep theirs."""
 
+    notify: tuple[str, ...] = ()
+    """Who may be named to be told of the end of any task."""
+
     @property
     def versioned(self) -> tuple[Consumer, ...]:
         """Return the agents whose functions are published and reached by their alias."""
@@ -182,6 +185,12 @@ class Topology:
     def callers(self, callee: Consumer) -> tuple[Consumer, ...]:
         """Return the agents that may start tasks of an agent, in the order of their names."""
         return tuple(agent for agent in self.agents if _may_call(agent, callee))
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """Return all who are told of the ends of tasks."""
+        own = {one for agent in self.agents if agent.spec for one in agent.spec.notify}
+        return tuple(sorted({*self.notify, *own}))
 
     @property
     def task_topics(self) -> tuple[str, ...]:

@@ -27,7 +27,8 @@ from sqswarm.schemas.errors import InvalidAgent
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.metrics import OFF, SWITCH
 from sqswarm.schemas.naming import TASKS_TOPIC, UNROUTED, Names
-from sqswarm.schemas.settings import KEEP_VERSIONS
+from sqswarm.schemas.notice import WEBHOOK_AGENT
+from sqswarm.schemas.settings import KEEP_VERSIONS, TELLS
 
 AGENT_HANDLER = "sqswarm.workers.hosts.lambda_handler.handle"
 HOUSEKEEPING_HANDLER = "sqswarm.workers.hosts.housekeeping.handle"
@@ -72,11 +73,16 @@ def topology(
     tracing: TracingOptions | None = None,
     paused: Collection[str] = (),
     keep_versions: bool = False,
+    notify: Sequence[str] = (),
+    webhooks: Mapping[str, str] = MappingProxyType({}),
 ) -> Topology:
     """Return the stage that `specs` need; `modules` is what a function imports to find them.
 
     Functions of the agents that are `paused` are given no messages. With `keep_versions` tasks
     that wait finish on the code that they began with.
+
+    `notify` are whom every agent's tasks may be told to, `webhooks` is what the agent that tells
+    webhooks knows of them.
 
     `tracing` is for every function, where an agent's own or the server's env has no other.
 
@@ -101,7 +107,12 @@ def topology(
             _agent(
                 spec,
                 names,
-                {**common, **(_kept(spec) if keep_versions else {})},
+                {
+                    **common,
+                    **(_kept(spec) if keep_versions else {}),
+                    **({TELLS: "1"} if spec.notify else {}),
+                    **(webhooks if spec.name == WEBHOOK_AGENT else {}),
+                },
                 modules,
                 paused=spec.name in paused,
             )
@@ -115,6 +126,7 @@ def topology(
         metrics=metrics,
         layer=None if tracing is None else tracing.layer,
         keep_versions=keep_versions,
+        notify=tuple(notify),
     )
 
 

@@ -119,6 +119,8 @@ class AgentSpec:
     calls: tuple[str, ...] | None = None
     """Agents it may start tasks of; None: every agent of the stage."""
     keeps: frozenset[Keeps] = frozenset()
+    notify: tuple[str, ...] = ()
+    """Who is told of the end of each of its tasks (notice.py)."""
     version: str | None = None
     """What its code is called in the history of its tasks."""
     patches: tuple[str, ...] = ()

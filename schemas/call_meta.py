@@ -9,6 +9,9 @@ SESSION_ID = "dev.sqswarm/sessionId"
 TAGS = "dev.sqswarm/tags"
 """Of a call, and of a message: what its task is filed under, text by text."""
 
+NOTIFY = "dev.sqswarm/notify"
+"""Of a call, and of a message: who is told of its task's end, address by address."""
+
 TASK_ID = "dev.sqswarm/taskId"
 """Of an answer without a result: the task that goes on."""
 

@@ -40,6 +40,7 @@ class CatalogueEntry:
     as_tool: AsTool = field(default_factory=AsTool)
     calls: tuple[str, ...] | None = None
     patches: tuple[str, ...] = ()
+    notify: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, spec: AgentSpec) -> CatalogueEntry:
@@ -60,6 +61,7 @@ class CatalogueEntry:
             as_tool=spec.tool,
             calls=spec.calls,
             patches=spec.patches,
+            notify=spec.notify,
         )
 
     def spec(self) -> AgentSpec:
@@ -80,6 +82,7 @@ class CatalogueEntry:
             tool=self.as_tool,
             calls=self.calls,
             patches=self.patches,
+            notify=self.notify,
         )
 
     def tool(self) -> JsonObject:
@@ -112,6 +115,7 @@ class CatalogueEntry:
             ],
             "calls": None if self.calls is None else list(self.calls),
             **({"patches": [*self.patches]} if self.patches else {}),
+            **({"notify": [*self.notify]} if self.notify else {}),
         }
 
     @classmethod
@@ -138,6 +142,7 @@ class CatalogueEntry:
             as_tool=AsTool.from_json(entry.get("mcp", {})),
             calls=None if (calls := entry.get("calls")) is None else tuple(calls),
             patches=tuple(entry.get("patches", ())),
+            notify=tuple(entry.get("notify", ())),
         )
 
 
@@ -147,13 +152,15 @@ class Catalogue:
 
     `removed` names those that earlier deployments had: their tasks, sessions and costs are still
     asked for. `deployed_ms` is when the code was last deployed (Unix milliseconds, 0: not known);
-    `patched` since when each agent's code has had each of its patches, without a break.
+    `patched` since when each agent's code has had each of its patches, without a break. `notify`
+    are those who may be named when a task is submitted, to be told of its end.
     """
 
     agents: Mapping[str, CatalogueEntry]
     removed: tuple[str, ...] = ()
     deployed_ms: int = 0
     patched: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    notify: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, specs: Iterable[AgentSpec]) -> Catalogue:
@@ -230,6 +237,8 @@ class Catalogue:
         told: JsonObject = {"format": FORMAT, "agents": agents, "removed": [*self.removed]}
         if self.patched:
             told["patched"] = {name: {**since} for name, since in self.patched.items()}
+        if self.notify:
+            told["notify"] = [*self.notify]
         return dumps({**told, "deployed": self.deployed_ms} if self.deployed_ms else told)
 
     @classmethod
@@ -249,6 +258,7 @@ class Catalogue:
             removed=tuple(document["removed"]),
             deployed_ms=document.get("deployed", 0),
             patched=document.get("patched", {}),
+            notify=tuple(document.get("notify", ())),
         )
 
 

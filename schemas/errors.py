@@ -71,6 +71,12 @@ class InvalidAgent(UsageError):
     hint = "Mend the @agent(...) declaration that the message names."
 
 
+class NotifyRefused(UsageError):
+    """Somebody is to be told of a task's end whom this stage does not tell; nothing was sent."""
+
+    hint = "Name the target in pyproject.toml, [tool.sqswarm] notify = [...], and deploy."
+
+
 class InvalidSettings(UsageError):
     """An environment variable or option has a value that cannot work."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass  # made by the thousand: the standard library'
 from typing import Any
 
 from sqswarm.schemas.baggage import is_header
-from sqswarm.schemas.call_meta import TAGS
+from sqswarm.schemas.call_meta import NOTIFY, TAGS
 from sqswarm.schemas.errors import PoisonMessage
 from sqswarm.schemas.ids import adopted_task_id, event_task_id, is_recorded_first, is_traceparent
 from sqswarm.schemas.json import NESTING_LIMIT, JsonLimitError, JsonObject, dumps, loads, name_fault
@@ -34,7 +34,7 @@ _FORMS = {
 }
 _CLAIMS = (
     *("principal", "parent", "parent_agent", "deadline", "payload_ref"),
-    *("session_id", "ordering_key", "redriven_from", "arguments", "tags"),
+    *("session_id", "ordering_key", "redriven_from", "arguments", "tags", "notify"),
 )
 _TEXT_FIELDS = (
     ("principal", "principal"),
@@ -60,7 +60,8 @@ class Message:
     `id` is the task's id, or the event's: each subscribed agent derives its own task id from it.
     `arguments` is None where `payload_ref` says where they wait. `v` is the hint for acquire.
     `deadline` is ISO 8601 in UTC. `parent` is `<task id>#<number>`, a task of `parent_agent`.
-    `code` is the function's version that the task began with, a hint as `v` is.
+    `code` is the function's version that the task began with, a hint as `v` is. `notify` names who
+    is told of its end (notice.py).
     """
 
     id: str
@@ -81,6 +82,7 @@ class Message:
     baggage: str | None = None
     tags: Tags | None = None
     code: str | None = None
+    notify: tuple[str, ...] | None = None
 
     def task_id(self, agent: str) -> str:
         """Return the id of the task that `agent` gets of this message."""
@@ -132,6 +134,8 @@ class Message:
                 meta[_META + key] = value
         if self.tags:
             meta[TAGS] = self.tags
+        if self.notify:
+            meta[NOTIFY] = [*self.notify]
         return dumps(
             {
                 "jsonrpc": "2.0",
@@ -181,6 +185,7 @@ def decode(text: str) -> Message:
         arguments=None if fields["payload_ref"] is not None else arguments,
         **context,
         tags=_tags(meta),
+        notify=_notify(meta),
         **fields,
     )
 
@@ -199,6 +204,17 @@ def _tags(meta: JsonObject) -> Tags | None:
     if tags is not None and (fault := tags_fault(tags)):
         raise PoisonMessage("wrong-shape", f"params._meta {TAGS} {fault}")
     return tags or None
+
+
+def _notify(meta: JsonObject) -> tuple[str, ...] | None:
+    notify = meta.get(NOTIFY)
+    if notify is None:
+        return None
+    from sqswarm.schemas.notice import notify_fault  # few tasks have it
+
+    if fault := notify_fault(notify):
+        raise PoisonMessage("wrong-shape", f"params._meta {NOTIFY} {fault}")
+    return tuple(notify) or None
 
 
 def _fault(field: str, value: object) -> str | None:

@@ -11,6 +11,9 @@ from sqswarm.schemas.value import dataclass
 KEEP_VERSIONS = "SQSWARM_KEEP_VERSIONS"
 """A function's variable, set where tasks go on with the version of its code they began with."""
 
+TELLS = "SQSWARM_TELLS"
+"""A function's variable, set where somebody is told of the end of each of its tasks."""
+
 START_CHECK = {"sqswarm": "start"}
 """The event that asks a function whether it has started, and nothing else of it."""
 

@@ -64,7 +64,9 @@ class TaskRecord:
     version that the task goes on with, where versions are kept. `undoable` counts the recorded
     steps that have an undo; `undo` says how the task ends once those are undone (undo.py), None
     where it does not undo; `undo_from` is the attempt that undid the last of them, and `held` the
-    version under whose lease an attempt may run on that the undo has to wait for.
+    version under whose lease an attempt may run on that the undo has to wait for. `notify` names
+    who is told of its end, beside those its agent names; `untold` counts how often that came to
+    nothing where it is all that an ended task still owes.
     """
 
     task_id: str
@@ -117,6 +119,8 @@ class TaskRecord:
     undoable: int = 0
     undo_from: int = 0
     tags: Tags = field(default_factory=dict)
+    notify: tuple[str, ...] = ()
+    untold: int = 0
     open_asks: frozenset[int] = frozenset()
     asks: JsonObject = field(default_factory=dict)
     receives: JsonObject = field(default_factory=dict)
@@ -236,6 +240,7 @@ class TaskRecord:
             baggage=message.baggage,
             redriven_from=message.redriven_from,
             tags=message.tags or {},
+            notify=message.notify or (),
         )
 
     def to_message(self) -> Message:
@@ -258,6 +263,7 @@ class TaskRecord:
             tracestate=self.tracestate,
             baggage=self.baggage,
             tags=self.tags or None,
+            notify=self.notify or None,
             code=self.code,
         )
 
@@ -300,6 +306,8 @@ class TaskRecord:
             answers=loads(item["answers"]) if "answers" in item else {},
             given=item.get("given", 0),
             tags=loads(item["tags"]) if "tags" in item else {},
+            notify=tuple(loads(item["notify"])) if "notify" in item else (),
+            untold=item.get("untold", 0),
             **texts,
         )
 
@@ -335,6 +343,7 @@ class TaskRecord:
             "receives": self.received_topics or None,
             "tags": self.tags or None,
             "paused": self.paused_now,
+            "notify": [*self.notify] or None,
             "parked": self.parked_now,
             "state": self.exposed,
             "undoing": None if self.undoing is None else {"then": self.undoing.then},

@@ -33,11 +33,17 @@ _ROUNDS = 100_000
 class _Stage(MemoryStage):
     """A stage whose workers may be hit by faults."""
 
-    def __init__(self, agents: Sequence[AnyAgent], clock: LoopClock, faults: Faults) -> None:
+    def __init__(
+        self,
+        agents: Sequence[AnyAgent],
+        clock: LoopClock,
+        faults: Faults,
+        notify: Sequence[str],
+    ) -> None:
         self.faults = faults
         self.watched = WatchedStore(faults)
         self.queues = WatchedBus(clock.now_ms, faults)
-        super().__init__(*agents, clock=clock, store=self.watched, bus=self.queues)
+        super().__init__(*agents, clock=clock, store=self.watched, bus=self.queues, notify=notify)
 
     def deploy(self, *agents: AnyAgent) -> None:
         super().deploy(*agents)
@@ -55,10 +61,17 @@ class _Stage(MemoryStage):
 class Driver:
     """Runs a stage on a virtual loop."""
 
-    def __init__(self, agents: Sequence[AnyAgent], clock: LoopClock, faults: Faults) -> None:
-        """Deploy `agents`."""
+    def __init__(
+        self,
+        agents: Sequence[AnyAgent],
+        clock: LoopClock,
+        faults: Faults,
+        *,
+        notify: Sequence[str] = (),
+    ) -> None:
+        """Deploy `agents`; `notify` is who may be named, to be told."""
         self.loop = VirtualLoop(clock)
-        self.stage = _Stage(agents, clock, faults)
+        self.stage = _Stage(agents, clock, faults, notify)
         self._clock = clock
         self._faults = faults
         self._running: dict[asyncio.Task[None], Process] = {}

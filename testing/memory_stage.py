@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from sqswarm.dispatcher.view import TaskView, view
 from sqswarm.infra.calls import spec_with_calls
 from sqswarm.schemas.catalogue import CATALOGUE_KEY, Catalogue
 from sqswarm.schemas.naming import UNROUTED, Names
+from sqswarm.schemas.notice import targets_of
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.testing.clock import VirtualClock
 from sqswarm.workers.agent import AnyAgent
@@ -50,8 +51,10 @@ class MemoryStage:
         store: MemoryStore | None = None,
         bus: MemoryBus | None = None,
         log: Log | None = None,
+        notify: Sequence[str] = (),
     ) -> None:
-        """Deploy `agents` to memory."""
+        """Deploy `agents` to memory; `notify` are whom submissions may name, to be told."""
+        self.notify = targets_of(notify, most=None)
         self.clock = clock or VirtualClock()
         self.store = store or MemoryStore()
         self.blobs = MemoryBlobs()
@@ -65,7 +68,7 @@ class MemoryStage:
     def deploy(self, *agents: AnyAgent) -> None:
         """Make `agents` what the stage runs from now on; its tasks and messages stay."""
         self.agents = agents
-        made = Catalogue.of(spec_with_calls(one) for one in agents)
+        made = replace(Catalogue.of(spec_with_calls(one) for one in agents), notify=self.notify)
         before = getattr(self, "catalogue", None)
         made = made if before is None else made.after(before)
         self.catalogue = made.deployed(before, now_ms=self.clock.now_ms())

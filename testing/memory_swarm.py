@@ -31,7 +31,9 @@ from sqswarm.dispatcher.task import Task
 from sqswarm.dispatcher.typed import R
 from sqswarm.dispatcher.view import input_required
 from sqswarm.schemas.errors import InputRequired, TaskNotFound, TimedOut, UsageError
+from sqswarm.schemas.json import loads
 from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.notice import target_of
 from sqswarm.schemas.task import TASK_SORT_KEY, TaskRecord
 from sqswarm.testing.driver import Driver
 from sqswarm.testing.faults import Fault, Faults, Moment
@@ -83,15 +85,19 @@ class MemorySwarm(Swarm):
     """
 
     def __init__(
-        self, *agents: AnyAgent | Iterable[AnyAgent] | ModuleType, faults: Iterable[Fault] = ()
+        self,
+        *agents: AnyAgent | Iterable[AnyAgent] | ModuleType,
+        faults: Iterable[Fault] = (),
+        notify: Sequence[str] = (),
     ) -> None:
         """Deploy agents, given by themselves, in lists, or as the modules that declare them.
 
-        `faults` are what goes wrong: Kill, Failure, Throttle, Duplicate.
+        `faults` are what goes wrong: Kill, Failure, Throttle, Duplicate. `notify` is who may be
+        named when a task is submitted, as in pyproject.toml; `told` shows what each was told.
         """
         self.faults = Faults(faults)
         self.clock = LoopClock()
-        self._driver = Driver(_agents(agents), self.clock, self.faults)
+        self._driver = Driver(_agents(agents), self.clock, self.faults, notify=notify)
         self.stage = self._driver.stage
         connection = replace(
             self.stage.connection_for("me", operator=True), runner=_CallersRunner(self)
@@ -170,6 +176,11 @@ class MemorySwarm(Swarm):
         """Return the records of all tasks, the oldest first."""
         items = [i for k, i in self.stage.store.items.items() if k.sk == TASK_SORT_KEY]
         return sorted(map(TaskRecord.from_item, items), key=lambda one: one.created_ms)
+
+    def told(self, target: str) -> list[dict[str, Any]]:
+        """Return the notices that a topic, queue or event bus was told, the oldest first."""
+        address = target_of(target, region=self.stage.connection.names.region).address
+        return [loads(body) for body in self.stage.bus.told.get(address, [])]
 
     def logs(self, task_id: str = "") -> list[str]:
         """Return what was logged, as lines of JSON; of one task, or all."""

@@ -53,6 +53,8 @@ def kind_of(write: Write) -> str:  # noqa: C901, PLR0912 - a table
         return "acquire"
     if "publishes" in sets:
         return "republish"
+    if "untold" in sets:
+        return "owe notice"
     if "held" in sets:
         return "let go"
     if "undoable" in sets or "undo_from" in sets:

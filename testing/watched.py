@@ -11,6 +11,7 @@ from typing import Any
 from sqswarm.backends.memory.bus import MemoryBus
 from sqswarm.backends.memory.store import MemoryStore
 from sqswarm.backends.ports.bus import Outgoing
+from sqswarm.schemas.notice import Target
 from sqswarm.schemas.protocol import STEP_PREFIX
 from sqswarm.schemas.task import TASK_SORT_KEY, task_of
 from sqswarm.schemas.writes import Applied, Item, Key, Write, WriteOutcome
@@ -143,6 +144,11 @@ class WatchedBus(MemoryBus):
         """Put each message into the queue, if the worker lives."""
         self._begin()
         await super().send(queue, messages, delay_s=delay_s)
+
+    async def tell(self, target: Target, messages: Sequence[Outgoing]) -> None:
+        """Keep what is told, if the worker lives."""
+        self._begin()
+        await super().tell(target, messages)
 
     async def hide(self, queue: str, receipt: str, *, seconds: int) -> None:
         """Change when a message comes back, if the worker lives."""

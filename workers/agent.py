@@ -21,7 +21,7 @@ from sqswarm.schemas.agent_spec import (
     Subscription,
 )
 from sqswarm.schemas.as_tool import AsTool
-from sqswarm.schemas.errors import InvalidAgent
+from sqswarm.schemas.errors import InvalidAgent, NotifyRefused
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.naming import NamedAgent, agent_name, check_name
 from sqswarm.workers.rate_and_schedule import parse_rate, parse_schedules
@@ -135,6 +135,7 @@ def agent(
     env: Mapping[str, str] | None = None,
     runs_on: str = "lambda",
     calls: Sequence[str | NamedAgent] | None = None,
+    notify: str | Sequence[str] | None = None,
     version: str | None = None,
 ) -> Callable[[Callable[P, R]], Agent[P, R]]: ...
 
@@ -159,6 +160,7 @@ def agent(
     env: Mapping[str, str] | None = None,
     runs_on: str = "lambda",
     calls: Sequence[str | NamedAgent] | None = None,
+    notify: str | Sequence[str] | None = None,
     version: str | None = None,
 ) -> Agent[P, R] | Callable[[Callable[P, R]], Agent[P, R]]:
     """Declare a function as an agent: its signature is the schema, its docstring the description.
@@ -173,8 +175,9 @@ def agent(
     of secrets, never secrets. `runs_on="container"` leaves it to `sqswarm work`, for attempts of
     up to 11 hours; then `concurrency` is the most tasks one container runs side by side. `calls`
     are the agents (or their names) that it may start tasks of: what its role allows. Not given,
-    they are found in the function's code when it is deployed. `version` is what the code is called
-    in the history of its tasks, a word of up to 40 characters.
+    they are found in the function's code when it is deployed. `notify` is who is told of the end of
+    each of its tasks: SNS topics, SQS queues, EventBridge buses, webhooks. `version` is what the
+    code is called in the history of its tasks, a word of up to 40 characters.
 
     Raises InvalidAgent for a declaration that cannot work.
     """
@@ -218,6 +221,7 @@ def agent(
             "env": MappingProxyType(dict(env or {})),
             "runs_on": _hosting(named, runs_on, timeout),
             "calls": _calls(named, calls),
+            "notify": _notify(named, notify),
             "version": _version(named, version),
         }
         return Agent(target, name=named, options=options)
@@ -245,6 +249,18 @@ def _calls(name: str, calls: Sequence[str | NamedAgent] | None) -> tuple[str, ..
         message = f"agent {name!r}: calls={calls!r} is one string; a list of agents is needed"
         raise InvalidAgent(message, hint=f"Write calls=[{calls!r}].")
     return None if calls is None else tuple(sorted({agent_name(one) for one in calls}))
+
+
+def _notify(name: str, notify: str | Sequence[str] | None) -> tuple[str, ...]:
+    if notify is None:
+        return ()
+    from sqswarm.schemas.notice import targets_of
+
+    try:
+        return targets_of(notify)
+    except NotifyRefused as error:
+        message = f"agent {name!r}: {error}"
+        raise InvalidAgent(message, hint=error.hint) from error
 
 
 def _version(name: str, version: str | None) -> str | None:

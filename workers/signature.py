@@ -15,8 +15,8 @@ from sqswarm.workers.durable.context import TaskContext
 RESERVED = frozenset({"idempotency_key", "delay", "ordering_key", "session_id", "durable", "agent"})
 """Keywords of `Swarm.submit` itself: an agent's argument of that name could not be passed.
 
-`tags`, which came later, is not refused: agents had arguments of that name, which MCP, HTTP and
-`submit_many` pass.
+`tags` and `notify`, which came later, are not refused: agents had arguments of these names, which
+MCP, HTTP and `submit_many` pass.
 """
 
 _CONTEXT = "ctx"

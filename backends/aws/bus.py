@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -24,6 +24,9 @@ from sqswarm.backends.ports.bus import (
 from sqswarm.backends.runner import Runner
 from sqswarm.schemas.errors import PublishFailed
 from sqswarm.schemas.naming import Names
+
+if TYPE_CHECKING:
+    from sqswarm.schemas.notice import Target
 
 _TRIES = 5
 _FIRST_PAUSE_S = 0.1
@@ -62,7 +65,8 @@ class AwsBus:
         self._topics = f"arn:{names.partition}:sns:{names.region}:{names.account}:"
         base = endpoint_url or f"https://sqs.{names.region}.amazonaws.com"
         self._publishes: dict[str, Together[Outgoing, None]] = {}
-        self._queues = f"{base.rstrip('/')}/{names.account}/"
+        self._base = base.rstrip("/")
+        self._queues = f"{self._base}/{names.account}/"
 
     def queue_url(self, queue: str) -> str:
         """Return a queue's address (SQS Developer Guide, "Queue and message identifiers")."""
@@ -98,6 +102,25 @@ class AwsBus:
             return self._send_batch("sqs", "send_message_batch", target, "Entries", entries)
 
         await self._send_all(queue, messages, send)
+
+    async def tell(self, target: Target, messages: Sequence[Outgoing]) -> None:
+        """Tell with PublishBatch, SendMessageBatch or PutEvents."""
+        if target.kind == "events":
+            from sqswarm.backends.aws.put_events import put_events  # few swarms tell
+
+            await put_events(self._caller, self._runner, target.address, messages)
+            return
+
+        def send(batch: Sequence[Outgoing]) -> Coroutine[Any, Any, None]:
+            if target.kind == "sns":
+                entries = {m.id: _entry(m, target.name, body="Message") for m in batch}
+                to, named = {"TopicArn": target.address}, "PublishBatchRequestEntries"
+                return self._send_batch("sns", "publish_batch", to, named, entries)
+            entries = {m.id: _entry(m, target.name, body="MessageBody") for m in batch}
+            to = {"QueueUrl": f"{self._base}/{target.account}/{target.name}"}
+            return self._send_batch("sqs", "send_message_batch", to, "Entries", entries)
+
+        await self._send_all(target.name, messages, send)
 
     async def _send_all(
         self,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from sqswarm.backends.ports.bus import Delivery, Outgoing, OutgoingDeadLetter, QueueDepth
+from sqswarm.schemas.notice import Target, TargetKind
 
 _DEDUPLICATION_MS = 300_000
 """Source: SQS FIFO queues, deduplication interval of five minutes."""
@@ -48,6 +49,8 @@ class MemoryBus:
         self._queues: dict[str, _Queue] = {}
         self._topics: dict[str, list[_Subscription]] = {}
         self._numbers = count(1)
+        self.told: dict[str, list[str]] = {}
+        """What targets outside of the stage were told, by their addresses."""
         self.held: set[str] = set()
         """Queues whose messages nobody is given."""
 
@@ -85,6 +88,13 @@ class MemoryBus:
             for subscription in self._topics.get(topic, []):
                 if all(message.attributes.get(n) in v for n, v in subscription.wanted.items()):
                     self._put(subscription.queue, message, delay_s=0)
+
+    async def tell(self, target: Target, messages: Sequence[Outgoing]) -> None:
+        """Keep what is told, under its target; where that is a queue here, put it there too."""
+        for message in messages:
+            self.told.setdefault(target.address, []).append(message.body)
+            if target.kind is TargetKind.QUEUE and target.name in self._queues:
+                self._put(target.name, message, delay_s=0)
 
     async def send(self, queue: str, messages: Sequence[Outgoing], *, delay_s: int = 0) -> None:
         """Put each message into the queue."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sqswarm.backends.redact import hide
 from sqswarm.schemas.json import size_bytes
 from sqswarm.schemas.value import dataclass
+
+if TYPE_CHECKING:
+    from sqswarm.schemas.notice import Target
 
 BATCH_ENTRIES = 10
 BATCH_BYTES = 256 * 1024 - 4096
@@ -121,6 +124,14 @@ class Bus(Protocol):
 
     async def send(self, queue: str, messages: Sequence[Outgoing], *, delay_s: int = 0) -> None:
         """Send straight to one queue, hidden for `delay_s` (0 to 900) seconds first."""
+        ...
+
+    async def tell(self, target: Target, messages: Sequence[Outgoing]) -> None:
+        """Send to a topic, queue or event bus of somebody else's, ten messages a request.
+
+        Raises PublishFailed for messages still refused after retries, NotDeployed where there is
+        no such target, Unreachable where it may not be told.
+        """
         ...
 
     async def receive(self, queue: str, *, limit: int, wait_s: int) -> list[Delivery]:

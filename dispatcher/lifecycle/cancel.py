@@ -11,6 +11,7 @@ from sqswarm.dispatcher.lifecycle.completion import (
     cancel_children,
     cancel_write,
 )
+from sqswarm.dispatcher.lifecycle.notify import owes_until_ms, told_of
 from sqswarm.dispatcher.lifecycle.undo import is_undone_first, publish_undo
 from sqswarm.dispatcher.middleware import tell_ended
 from sqswarm.dispatcher.view import find, not_found
@@ -27,9 +28,7 @@ MESSAGE_LIFE_S = 15 * 24 * 3600
 """Longest life of a message, and a day. Source: SQS, MessageRetentionPeriod is 14 days at most."""
 
 
-async def cancel(  # noqa: C901 - one branch a case
-    connection: Connection, task_id: str, *, agent: str | None = None
-) -> Status:
+async def cancel(connection: Connection, task_id: str, *, agent: str | None = None) -> Status:
     """Cancel a task and its children; return the status it ended with.
 
     Another end may have been faster. A task that has recorded steps with an undo is `working` until
@@ -49,7 +48,7 @@ async def cancel(  # noqa: C901 - one branch a case
         elif record.undo is not None and record.parked_now is None:
             return Status.WORKING  # housekeeping sees to what its canceller may have left
         else:
-            write = cancel_write(connection, record, owes=_owes(record))
+            write = cancel_write(connection, record, owes=_owes(connection, record))
         outcome = await connection.store.write(write)
         if isinstance(outcome, Applied) and record is not None and is_undone_first(record):
             if record.phase is Phase.WAITING:
@@ -59,12 +58,9 @@ async def cancel(  # noqa: C901 - one branch a case
         if isinstance(outcome, Applied):
             now_ms = connection.runner.now_ms()
             await tell_ended(record or tombstone, Status.CANCELLED, now_ms=now_ms)
-            if record is not None:
-                due_at_ms = 0 if _owes(record) else None
-                ended = replace(record, status=Status.CANCELLED, due_at_ms=due_at_ms)
-                if record.undo is not None and record.pending:
-                    ended = replace(ended, phase=Phase.WAITING)
-                await apply_completions(connection, [Completion.of(ended)])
+            await apply_completions(
+                connection, _owed(connection, record or tombstone, now_ms=now_ms)
+            )
             return Status.CANCELLED
         if (
             record is None
@@ -74,8 +70,18 @@ async def cancel(  # noqa: C901 - one branch a case
             raise not_found(connection, task_id)
 
 
-def _owes(record: TaskRecord) -> bool:
-    return record.parent is not None or record.phase is Phase.WAITING or bool(record.pending)
+def _owed(connection: Connection, record: TaskRecord, *, now_ms: int) -> list[Completion]:
+    """Return what a task owes that was cancelled as it was read."""
+    due_at_ms = 0 if _owes(connection, record) else None
+    ended = replace(record, status=Status.CANCELLED, due_at_ms=due_at_ms, updated_ms=now_ms)
+    if record.undo is not None and record.pending:
+        ended = replace(ended, phase=Phase.WAITING)
+    return [] if due_at_ms is None else [Completion.of(ended)]
+
+
+def _owes(connection: Connection, record: TaskRecord) -> bool:
+    others = record.parent is not None or record.phase is Phase.WAITING or bool(record.pending)
+    return others or bool(told_of(connection, record.agent, record.notify))
 
 
 def _tombstone(connection: Connection, task_id: str, agent: str | None) -> TaskRecord:
@@ -99,7 +105,7 @@ def _tombstone(connection: Connection, task_id: str, agent: str | None) -> TaskR
     if entry.durability is Durability.DURABLE:
         raise not_found(connection, task_id)
     message = Message(id=task_id, name=entry.name, arguments=None, principal=connection.principal)
-    return TaskRecord.from_message(
+    made = TaskRecord.from_message(
         message,
         v=new_version(connection.runner.random_bits),
         durability=entry.durability,
@@ -108,3 +114,4 @@ def _tombstone(connection: Connection, task_id: str, agent: str | None) -> TaskR
         created_ms=created_ms(task_id),
         expires_s=(min(over_ms, now_ms + 1000 * MESSAGE_LIFE_S)) // 1000,
     )
+    return replace(made, due_at_ms=owes_until_ms(connection, made))

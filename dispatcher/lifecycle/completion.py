@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
 from sqswarm.dispatcher.lifecycle.children import (
@@ -11,6 +11,13 @@ from sqswarm.dispatcher.lifecycle.children import (
     count_in_parent,
     key_of_child,
     read_plan,
+)
+from sqswarm.dispatcher.lifecycle.notify import (
+    notice_of,
+    notify,
+    owes_until_ms,
+    told_again_ms,
+    told_of,
 )
 from sqswarm.dispatcher.lifecycle.undo import (
     begin_undo_cancelled,
@@ -22,6 +29,7 @@ from sqswarm.schemas import protocol
 from sqswarm.schemas.ids import created_ms
 from sqswarm.schemas.journal import PlannedChild, parent_of
 from sqswarm.schemas.lifecycle import Phase, Status
+from sqswarm.schemas.notice import Notice
 from sqswarm.schemas.task import TaskRecord, task_key
 from sqswarm.schemas.writes import Applied, Key, Write
 
@@ -38,6 +46,7 @@ class Completion:
     parent_agent: str | None
     due: bool
     record: TaskRecord | None = None
+    notice: Notice | None = None
 
     @classmethod
     def of(cls, record: TaskRecord) -> Completion:
@@ -49,6 +58,7 @@ class Completion:
             parent_agent=record.parent_agent,
             due=record.due_at_ms is not None,
             record=record,
+            notice=notice_of(record),
         )
 
     @property
@@ -63,11 +73,14 @@ class Completion:
         return record if self.status is Status.CANCELLED or record.undo is not None else None
 
 
-async def apply_completions(connection: Connection, completions: Sequence[Completion]) -> None:
+async def apply_completions(
+    connection: Connection, completions: Sequence[Completion]
+) -> dict[str, Exception]:
     """Count ended tasks in their parents and resume these; cancel a cancelled one's children.
 
     Clears due last, so that whatever fails before is done again by housekeeping. A worker cancels
     no children, whose records are other agents': due stays, for the canceller and housekeeping.
+    So it does where somebody could not be told of an end: returns why, by the tasks' ids.
     """
     orphaning = {one.key: record for one in completions if (record := one.leaves_children)}
     if not connection.worker:
@@ -81,12 +94,32 @@ async def apply_completions(connection: Connection, completions: Sequence[Comple
     await connection.runner.gather(
         [count_in_parent(connection, *counted) for counted in numbers.items()]
     )
-    cleared = {
-        completion.key: completion.status
-        for completion in completions
-        if completion.due and not (connection.worker and completion.key in orphaning)
-    }
-    await connection.store.write_many([protocol.clear_due(*ended) for ended in cleared.items()])
+    return await _close(
+        connection,
+        {
+            completion.key: completion
+            for completion in completions
+            if completion.due and not (connection.worker and completion.key in orphaning)
+        },
+    )
+
+
+async def _close(connection: Connection, owing: Mapping[Key, Completion]) -> dict[str, Exception]:
+    """Tell of ended tasks and take them out of the sweep index, but for whom that fails."""
+    untold = await notify(connection, [one.notice for one in owing.values() if one.notice])
+    now_ms = connection.runner.now_ms()
+    writes: list[Write] = []
+    for key, one in owing.items():
+        again_ms = None
+        if one.notice is not None and one.notice.task_id in untold:
+            again_ms = told_again_ms(one.notice, now_ms=now_ms)
+        if again_ms is None:
+            writes.append(protocol.clear_due(key, one.status))
+        else:
+            tries = 1 + (one.record.untold if one.record is not None else 0)
+            writes.append(protocol.owe_notice(key, one.status, due_at_ms=again_ms, tries=tries))
+    await connection.store.write_many(writes)
+    return untold
 
 
 async def cancel_children(connection: Connection, parent: TaskRecord) -> None:
@@ -109,9 +142,8 @@ async def cancel_children(connection: Connection, parent: TaskRecord) -> None:
         for key, (number, child) in list(left.items()):
             item = items.get(key)
             if item is None:
-                writes[key] = protocol.cancel_unrecorded(
-                    _tombstone(connection, parent, number, child)
-                )
+                records[key] = _tombstone(connection, parent, number, child)
+                writes[key] = protocol.cancel_unrecorded(records[key])
                 continue
             record = TaskRecord.from_item(item)
             being_undone = record.undo is not None and record.parked_now is None
@@ -120,31 +152,39 @@ async def cancel_children(connection: Connection, parent: TaskRecord) -> None:
                 continue
             records[key] = record
             owes = record.phase is Phase.WAITING or bool(record.pending)
+            owes = owes or bool(told_of(connection, record.agent, record.notify))
             writes[key] = cancel_write(connection, record, owes=owes)
         outcomes = await connection.store.write_many(list(writes.values()))
         done = [k for k, o in zip(writes, outcomes, strict=True) if isinstance(o, Applied)]
         undone: list[tuple[TaskRecord, Write]] = []
         for key in done:
-            number, child = left.pop(key)
-            ended = records.get(key) or _tombstone(connection, parent, number, child)
+            del left[key]
+            ended = records[key]
             if is_undone_first(ended):
                 undone.append((ended, writes[key]))
             else:
                 await tell_ended(ended, Status.CANCELLED, now_ms=connection.runner.now_ms())
         await publish_undo(connection, undone)
-        await _cancel_grandchildren(connection, [records[key] for key in done if key in records])
+        await _complete_cancelled(connection, [records[key] for key in done])
     if left:
         message = f"{len(left)} children of {parent.task_id} keep changing; housekeeping goes on"
         raise RuntimeError(message)
 
 
-async def _cancel_grandchildren(connection: Connection, cancelled: Sequence[TaskRecord]) -> None:
+async def _complete_cancelled(connection: Connection, cancelled: Sequence[TaskRecord]) -> None:
+    """Do what cancelled children owe, as they were read before; nothing counts in their parent."""
     waiting = [record for record in cancelled if record.phase is Phase.WAITING]
     for record in waiting:
         await cancel_children(connection, record)
-    await connection.store.write_many(
-        [protocol.clear_due(record.key, Status.CANCELLED) for record in waiting]
-    )
+    now_ms = connection.runner.now_ms()
+    owing = {
+        record.key: Completion.of(replace(record, status=Status.CANCELLED, updated_ms=now_ms))
+        for record in cancelled
+        if not is_undone_first(record)
+        and (record.phase is Phase.WAITING or told_of(connection, record.agent, record.notify))
+    }
+    if owing:
+        await _close(connection, owing)
 
 
 def cancel_write(connection: Connection, record: TaskRecord, *, owes: bool) -> Write:
@@ -164,7 +204,7 @@ def _tombstone(
     connection: Connection, parent: TaskRecord, number: int, child: PlannedChild
 ) -> TaskRecord:
     message = child_message(connection, parent, number, child)
-    return TaskRecord.from_message(
+    made = TaskRecord.from_message(
         message,
         status=Status.CANCELLED,
         depth=parent.depth + 1,
@@ -172,3 +212,4 @@ def _tombstone(
         created_ms=created_ms(message.id),
         expires_s=connection.expires_s(),
     )
+    return replace(made, due_at_ms=owes_until_ms(connection, made))

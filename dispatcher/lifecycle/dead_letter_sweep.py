@@ -21,6 +21,7 @@ from sqswarm.dispatcher.lifecycle.dead_letters import (
     dead_letter_queue,
     receive_dead_letters,
 )
+from sqswarm.dispatcher.lifecycle.notify import owes_until_ms
 from sqswarm.dispatcher.lifecycle.sweep import PUBLISHES_LIMIT, Housekeeper
 from sqswarm.dispatcher.middleware import tell_ended
 from sqswarm.schemas import protocol
@@ -191,9 +192,14 @@ class DeadLetterSweeper:
         received = letter.delivery.receive_count
         error = error_object("WorkerLost", "its worker was lost on every delivery")
         record = self._unrecorded(entry, letter, message, Status.FAILED)
+        due_at_ms = owes_until_ms(self._connection, record)
         outcome = await self._connection.store.write(
             protocol.fail_unrecorded(
-                record, error, now_ms=now, expires_s=self._connection.expires_s()
+                record,
+                error,
+                now_ms=now,
+                expires_s=self._connection.expires_s(),
+                owes_until_ms=due_at_ms,
             )
         )
         if not isinstance(outcome, Applied):
@@ -201,6 +207,9 @@ class DeadLetterSweeper:
         await tell_ended(record, Status.FAILED, now_ms=now, error=error, lost=True)
         put = dead_letter_of_failure(task_id, body=letter.delivery.body, error=error, now_ms=now)
         await self._put(entry, replace(put, attempts=received), letter.delivery)
+        if due_at_ms is not None:
+            ended = replace(record, due_at_ms=due_at_ms, error=error, untold=1)
+            await self._housekeeper.close(ended)
         return True
 
     def _unrecorded(

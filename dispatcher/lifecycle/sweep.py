@@ -15,6 +15,7 @@ from sqswarm.dispatcher.lifecycle.answer import expire_waits
 from sqswarm.dispatcher.lifecycle.children import repair_waiting
 from sqswarm.dispatcher.lifecycle.completion import Completion, apply_completions
 from sqswarm.dispatcher.lifecycle.dead_letters import dead_letter_of_failure
+from sqswarm.dispatcher.lifecycle.notify import GIVEN_UP_MS, owes_until_ms
 from sqswarm.dispatcher.lifecycle.republish import republish
 from sqswarm.dispatcher.lifecycle.resume import resume_parked
 from sqswarm.dispatcher.lifecycle.undo import (
@@ -148,10 +149,17 @@ class Housekeeper:
 
     async def close(self, record: TaskRecord) -> str:
         """Do what an ended task still owes; a failed one leaves its dead letter."""
-        if record.status is Status.FAILED and record.error is not None:
+        # Where only somebody could not be told, its dead letter was put by whoever tried first.
+        if record.status is Status.FAILED and record.error is not None and not record.untold:
             await self._put_dead_letter(record, record.error)
-        await apply_completions(self._connection, [Completion.of(record)])
-        return "cleared"
+        untold = await apply_completions(self._connection, [Completion.of(record)])
+        if not untold:
+            return "cleared"
+        for task_id, error in untold.items():
+            given_up = self._connection.runner.now_ms() - record.updated_ms >= GIVEN_UP_MS
+            name = "notice.given_up" if given_up else "notice.failed"
+            self._log.error(name, task_id=task_id, error=repr(error))
+        return "checked"
 
     async def fail_exhausted(self, record: TaskRecord, why: str) -> str:
         """Fail a task whose budget is used up and that nobody holds, then do what it owes.
@@ -173,6 +181,7 @@ class Housekeeper:
                 now_ms=now,
                 expires_s=self._connection.expires_s(child=record.parent is not None),
                 owes=True,  # its dead letter, at least
+                owes_until_ms=owes_until_ms(self._connection, record),
             )
         )
         if not isinstance(outcome, Applied) or outcome.item is None:

@@ -11,8 +11,8 @@ Importing this package imports the MCP SDK (a second or so): workers do so only 
 from sqswarm.dispatcher.mcp_client.connect import connect
 from sqswarm.dispatcher.mcp_client.extension import tasks
 from sqswarm.dispatcher.mcp_client.handle import TaskHandle, submit
-from sqswarm.dispatcher.mcp_client.url_policy import AddressRefused, UrlPolicy
 from sqswarm.dispatcher.mcp_client.wire import IDENTIFIER, TaskState
+from sqswarm.dispatcher.url_policy import AddressRefused, UrlPolicy
 from sqswarm.schemas.call_meta import IDEMPOTENCY_KEY
 
 __all__ = [

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from sqswarm.dispatcher.mcp_client.extension import tasks
-from sqswarm.dispatcher.mcp_client.url_policy import UrlPolicy
+from sqswarm.dispatcher.url_policy import UrlPolicy
 from sqswarm.schemas.errors import Unreachable
 
 if TYPE_CHECKING:

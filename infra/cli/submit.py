@@ -46,6 +46,10 @@ def submit(
     tag: Annotated[
         list[str] | None, typer.Option(help="TAG=VALUE: what `list --where` finds it by.")
     ] = None,
+    notify: Annotated[
+        list[str] | None,
+        typer.Option(help="Who is told of its end: an ARN or a webhook that the stage names."),
+    ] = None,
 ) -> None:
     """Submit one task and print its id; with --wait, its result.
 
@@ -76,6 +80,7 @@ def submit(
             session_id=session_id,
             delay_s=delay,
             tags=tags,
+            notify=notify,
             durable=True,  # so that the id that is printed resolves at once
         )
         (task,) = swarm.submit_many(agent, [request])

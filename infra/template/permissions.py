@@ -21,6 +21,7 @@ from sqswarm.schemas.catalogue import CATALOGUE_KEY
 from sqswarm.schemas.errors import InvalidAgent
 from sqswarm.schemas.json import JsonObject, canonical
 from sqswarm.schemas.naming import Names
+from sqswarm.schemas.notice import WEBHOOK_AGENT, TargetKind, target_of
 from sqswarm.schemas.paused import PAUSED_KEY
 
 Statement = dict[str, Any]
@@ -51,6 +52,11 @@ _JOURNAL = (
     "dynamodb:Query",
     "dynamodb:ConditionCheckItem",  # a step's outcome is recorded only under the task's lease
 )
+_TELLS = {
+    TargetKind.TOPIC: ("TellTopics", "sns:Publish"),
+    TargetKind.QUEUE: ("TellQueues", "sqs:SendMessage"),
+    TargetKind.EVENT_BUS: ("TellEventBuses", "events:PutEvents"),
+}
 _JOIN = (
     *("pk", "sk", "status", "pending", "phase"),
     *("v", "lease_until", "attempt", "updated", "resumed", "due_at", "due_shard"),
@@ -69,6 +75,7 @@ def agent_statements(consumer: Consumer, topology: Topology) -> list[Statement]:
             *_work(consumer, topology),
             *_report(consumer.function, topology.names),
             *_hand_over(consumer, topology),
+            *_tell(consumer, topology),
             *_declared(consumer),
         ],
     )
@@ -91,7 +98,41 @@ def container_statements(consumer: Consumer, topology: Topology) -> list[Stateme
     """
     consume, *others = _work(consumer, topology)
     consume["Action"].remove(_ASKED_BY_LAMBDA)
-    return _checked_size(consumer, [consume, *others, *_declared(consumer)])
+    told = _tell(consumer, topology)
+    return _checked_size(consumer, [consume, *others, *told, *_declared(consumer)])
+
+
+def _tell(consumer: Consumer, topology: Topology) -> list[Statement]:
+    """Return what it takes to tell of the ends of an agent's tasks, whoever may be named for it.
+
+    A webhook is told by the agent for that: its task is made as a child is, and sent to its queue.
+    """
+    told = {*topology.notify, *_spec(consumer).notify}
+    statements = _told(sorted(told))
+    webhooks = any(target_of(one).kind is TargetKind.WEBHOOK for one in told)
+    carrier = next((one for one in topology.agents if one.key == WEBHOOK_AGENT), None)
+    if webhooks and carrier is not None and carrier is not consumer:
+        names = topology.names
+        task = [f"task#{carrier.key}#*"]
+        statements += [
+            _items(
+                names, "StartWebhooks", ("dynamodb:PartiQLInsert", "dynamodb:BatchGetItem"), task
+            ),
+            _allow("CallWebhooks", ("sqs:SendMessage",), [queue_arn(names, carrier.queue.name)]),
+        ]
+    return statements
+
+
+def _told(told: Iterable[str]) -> list[Statement]:
+    """Return what it takes to tell topics, queues and event buses, each by its kind's action."""
+    by_kind: dict[TargetKind, list[str]] = {}
+    for address in told:
+        by_kind.setdefault(target_of(address).kind, []).append(address)
+    return [
+        _allow(sid, (action,), by_kind[kind])
+        for kind, (sid, action) in _TELLS.items()
+        if kind in by_kind
+    ]
 
 
 def image_statements(topology: Topology, log_group: str) -> list[Statement]:
@@ -226,6 +267,7 @@ def housekeeping_statements(topology: Topology) -> list[Statement]:
         _objects(names, "Payloads", ("s3:GetObject", "s3:PutObject"), ["*"]),
         _catalogue(names),
         _publish("StartTasks", names, topology.task_topics),
+        *_told(topology.told),
         *_report(unrouted.function, names),
     ]
 
@@ -248,6 +290,7 @@ def server_statements(server: ServerFunction, topology: Topology) -> list[Statem
         _catalogue(names),
         _publish("Publish", names, topics),
         _allow("Delay", ("sqs:SendMessage",), queues),
+        *_told(topology.told),
         *_report(server.function, names),
         *(_checked(statement, "the server") for statement in server.permissions),
     ]

@@ -21,7 +21,7 @@ from sqswarm.schemas.protocol.run import (
     set_record,
 )
 from sqswarm.schemas.results import error_type_of
-from sqswarm.schemas.task import TaskRecord
+from sqswarm.schemas.task import TaskRecord, task_of
 from sqswarm.schemas.undo import GIVEN_UP
 from sqswarm.schemas.value import dataclass
 from sqswarm.schemas.writes import Absent, Change, Eq, Item, Key, Le, Missing, Remove, Set, Write
@@ -75,19 +75,28 @@ def settle(
     now_ms: int,
     expires_s: int,
     owes: bool,
+    owes_until_ms: int | None = None,
     ended_ms: int | None = None,
 ) -> Write:
     """Record the task's one result under the lease. `owes`: effects follow, so due stays.
 
-    `ended_ms` is when the attempt was over: a result may wait for others of its batch. A task that
-    fails with something left to undo is refused.
+    `owes_until_ms`: they do, and the sweep looks after them from then on. `ended_ms` is when the
+    attempt was over: a result may wait for others of its batch. A task that fails with something
+    left to undo is refused.
     """
     record = lease.record
     undoing = record is not None and record.undo is not None
     orphans = record is not None and undoing and bool(record.pending)
     write = fenced_write(
         lease,
-        *_end(lease.key, ending, now_ms=now_ms, expires_s=expires_s, owes=owes or orphans),
+        *_end(
+            lease.key,
+            ending,
+            now_ms=now_ms,
+            expires_s=expires_s,
+            owes=owes or orphans,
+            owes_until_ms=owes_until_ms,
+        ),
         *end_attempt(lease, ending.attempt_outcome, ended_ms=ended_ms or now_ms),
         *(_ORPHANED if orphans else ()),
     )
@@ -103,11 +112,13 @@ def settle_lean(
     now_ms: int,
     expires_s: int,
     lease: Lease | None = None,
+    owes_until_ms: int | None = None,
     ended_ms: int | None = None,
 ) -> Write:
     """Record the result of a `lean` task, whose record this write makes.
 
-    `lease` is the attempt's that ended it, None where none did.
+    `owes_until_ms`: effects follow, and the sweep looks after them from then on. `lease` is the
+    attempt's that ended it, None where none did.
     """
     if lease is not None and lease.began is not None:
         history = with_attempt(
@@ -119,7 +130,14 @@ def settle_lean(
         )
         record = replace(record, history=history)
     kept = (c for c in set_record(record) if isinstance(c, Set) and c.name != "status")
-    changes = _end(record.key, ending, now_ms=now_ms, expires_s=expires_s, owes=True)
+    changes = _end(
+        record.key,
+        ending,
+        now_ms=now_ms,
+        expires_s=expires_s,
+        owes=True,
+        owes_until_ms=owes_until_ms,
+    )
     by_name: dict[str, Change] = {c.name: c for c in kept}
     by_name.update({c.name: c for c in changes})
     return Write(key=record.key, when=(Absent(),), changes=tuple(by_name.values()))
@@ -170,11 +188,18 @@ def cancel_unrecorded(record: TaskRecord) -> Write:
 
 
 def fail_exhausted(
-    record: TaskRecord, *, error: JsonObject, now_ms: int, expires_s: int, owes: bool
+    record: TaskRecord,
+    *,
+    error: JsonObject,
+    now_ms: int,
+    expires_s: int,
+    owes: bool,
+    owes_until_ms: int | None = None,
 ) -> Write:
     """End a task, as it was read, whose attempts are used up and whose lease is over.
 
-    One that has something to undo is refused, unless that is what its attempts were used up for.
+    `owes` and `owes_until_ms` are as of `settle`. One that has something to undo is refused, unless
+    that is what its attempts were used up for.
     """
     ending = Ending(error=error)
     undoing = record.undo is not None
@@ -190,7 +215,14 @@ def fail_exhausted(
             *(() if undoing else (NOT_UNDOABLE,)),
         ),
         changes=(
-            *_end(record.key, ending, now_ms=now_ms, expires_s=expires_s, owes=owes or orphans),
+            *_end(
+                record.key,
+                ending,
+                now_ms=now_ms,
+                expires_s=expires_s,
+                owes=owes or orphans,
+                owes_until_ms=owes_until_ms,
+            ),
             *enter_lost(record, now_ms=now_ms),
             Remove("began"),
             *(_ORPHANED if orphans else ()),
@@ -198,9 +230,22 @@ def fail_exhausted(
     )
 
 
-def fail_unrecorded(record: TaskRecord, error: JsonObject, *, now_ms: int, expires_s: int) -> Write:
+def fail_unrecorded(
+    record: TaskRecord,
+    error: JsonObject,
+    *,
+    now_ms: int,
+    expires_s: int,
+    owes_until_ms: int | None = None,
+) -> Write:
     """Record the failure of a task whose worker was lost before it left any record."""
-    return settle_lean(record, Ending(error=error), now_ms=now_ms, expires_s=expires_s)
+    return settle_lean(
+        record,
+        Ending(error=error),
+        now_ms=now_ms,
+        expires_s=expires_s,
+        owes_until_ms=owes_until_ms,
+    )
 
 
 def link_redriven(record: TaskRecord, *, new_id: str) -> Write:
@@ -249,10 +294,26 @@ def clear_due(key: Key, status: Status) -> Write:
     )
 
 
+def owe_notice(key: Key, status: Status, *, due_at_ms: int, tries: int) -> Write:
+    """Keep an ended task in the sweep index that could not be told of; all else it owed is done."""
+    _, task_id = task_of(key)
+    return Write(
+        key=key,
+        when=(Eq("status", status.value),),
+        changes=(Set("untold", tries), *set_due(task_id, due_at_ms)),
+    )
+
+
 def _end(
-    key: Key, ending: Ending, *, now_ms: int, expires_s: int, owes: bool
-) -> tuple[Set | Remove, ...]:
-    changes: list[Set | Remove] = [
+    key: Key,
+    ending: Ending,
+    *,
+    now_ms: int,
+    expires_s: int,
+    owes: bool,
+    owes_until_ms: int | None = None,
+) -> tuple[Change, ...]:
+    changes: list[Change] = [
         Set("status", ending.status.value),
         Set("lease_until", 0),
         Set("updated", now_ms),
@@ -269,6 +330,8 @@ def _end(
         changes.extend(set_payload("result", ending.result))
     if ending.wrapped:
         changes.append(Set("wrapped", True))
-    if not owes:
+    if owes_until_ms is not None:
+        changes += set_due(task_of(key)[1], owes_until_ms)
+    elif not owes:
         changes += [Remove("due_at"), Remove("due_shard")]
     return tuple(changes)

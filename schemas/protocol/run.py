@@ -311,6 +311,8 @@ def set_record(record: TaskRecord) -> tuple[Set, ...]:
     sets.extend(set_listed(record.key, record.status, record.updated_ms))
     if record.tags:
         sets.append(Set("tags", dumps(record.tags)))
+    if record.notify:
+        sets.append(Set("notify", dumps([*record.notify])))
     if record.answers:
         sets.append(Set("answers", dumps(record.answers)))
     if record.arguments is not None:

@@ -52,6 +52,13 @@ def test_tags_filter_a_listing_page_by_page(api):
     assert api("GET", "/tasks?tag=tenant=globex").json()["tasks"] == []
 
 
+def test_nobody_is_told_whom_the_stage_does_not_name(api):
+    asked = {"agent": "echo", "arguments": {"text": "t"}, "notify": ["https://example.com/hook"]}
+    refused = api("POST", "/tasks", json=asked)
+    assert refused.status_code == 400
+    assert "does not tell https://example.com/hook" in refused.json()["detail"]
+
+
 def test_a_failed_task_says_why(api):
     failed = api.until(api.submit("moody", mood="fails"), "failed")
     assert failed["error"]["data"]["type"] == "Fail"

@@ -56,6 +56,14 @@ async def test_a_calls_tags_are_its_tasks(rpc):
         assert "the tags" in refused["content"][0]["text"]
 
 
+async def test_nobody_is_told_of_a_call_whom_the_stage_does_not_name(rpc):
+    for wrong in ("https://example.com/hook", [1], {"url": "https://example.com"}):
+        meta = {"dev.sqswarm/notify": wrong}
+        refused = await rpc.call("slow_compute", {"seconds": 0}, _meta=meta)
+        assert refused["isError"]
+        assert "notify" in refused["content"][0]["text"] or "tell" in refused["content"][0]["text"]
+
+
 async def test_an_answer_that_breaks_the_questions_schema_is_refused_and_may_be_mended(rpc):
     task = await rpc.call("confirm_delete", {"filename": "a.txt"})
     task_id = task["taskId"]

@@ -58,6 +58,11 @@ def test_no_law_is_broken_in_the_storms_of_fixed_seeds():
     assert not broken, counterexample(simulate(fault_plan_of(broken[0])))
 
 
+def test_whoever_is_to_be_told_is_told_in_storms_of_its_own():
+    broken = [seed for _, found in sweep(0, 100, workload="told") for seed in found]
+    assert not broken, counterexample(simulate(fault_plan_of(broken[0], "told")))
+
+
 def test_a_storm_is_the_same_every_time():
     def told(seed):
         trace = simulate(fault_plan_of(seed)).seen.world.trace

@@ -200,6 +200,7 @@ class Poller:
             log=ProcessLog(process=process),
             name=process.name,
             versions=versions,
+            tells=self._world.fault_plan.told,
         )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from simulation.actors import connection_for, start
 from simulation.fault_plan import Order
 from simulation.process import Process
-from simulation.world import NAMES, World
+from simulation.world import NAMED, NAMES, World
 from sqswarm.backends.ports.bus import Outgoing
 from sqswarm.backends.runner import run_straight
 from sqswarm.dispatcher.connection import Connection
@@ -91,6 +91,7 @@ class Callers:
             idempotency_key=order.key,
             durable=order.durable,
             delay_s=order.delay_s,
+            notify=NAMED if order.notify else None,
         )
         [made] = await submit(connection_for(process, "me"), order.agent, [request])
         process.check()

@@ -82,6 +82,7 @@ class Order:
     delay_s: int = 0
     cancel_after_s: int | None = None
     redrive: bool = False
+    notify: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,5 +113,7 @@ class FaultPlan:
     """People pause half of the tasks, and resume them."""
     keeps_versions: bool = False
     """Functions' versions are kept: a task goes on with the code that it began with."""
+    told: bool = False
+    """Somebody is told of the end of every task."""
     workload: str | None = None
     """The weather it was asked for; None: the seed drew that, too."""

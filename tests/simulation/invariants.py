@@ -14,7 +14,7 @@ from simulation.expected import expected
 from simulation.history import Execution, History
 from simulation.observation import Observation
 from simulation.process import EPOCH_MS
-from simulation.world import NAMES
+from simulation.world import NAMED, NAMES, TOLD
 from sqswarm.schemas.errors import PoisonMessage
 from sqswarm.schemas.journal import child_id, entries
 from sqswarm.schemas.json import loads
@@ -392,6 +392,35 @@ def whatever_ran_is_listed(seen: Observation) -> Iterator[Violation]:
             yield Violation(invariant="whatever-ran-is-listed", task_id=history.task_id, what=what)
 
 
+def whoever_is_to_be_told_is_told(seen: Observation) -> Iterator[Violation]:
+    """Who is named is told of a task's end, as it ended, under one id; and of nothing else."""
+    bus = seen.world.bus
+    told = {target: [loads(body) for body in bus.told.get(target, ())] for target in (TOLD, NAMED)}
+    ended = {target: {one["id"]: one["type"] for one in found} for target, found in told.items()}
+    ids = {f"{history.task_id}-ended" for history, _ in seen.histories()}
+    for target, found in told.items():
+        for one in found:
+            what = ""
+            if one["type"] != ended[target][one["id"]]:
+                what = f"{target} was told of two ends of it"
+            elif one["id"] not in ids:
+                what = f"{target} was told of it, and there is no record"
+            if what:
+                yield Violation(
+                    invariant="whoever-is-to-be-told-is-told", task_id=one["subject"], what=what
+                )
+    for history, item in seen.histories():
+        wanted = {TOLD: seen.world.fault_plan.told, NAMED: "notify" in item}
+        for target, owed in wanted.items():
+            said = ended[target].get(f"{history.task_id}-ended")
+            due = f"sqswarm.task.{item['status']}" if owed else None
+            if said != due and Status(item["status"]).terminal:
+                what = f"it is {item['status']}, and {target} was told {said}"
+                yield Violation(
+                    invariant="whoever-is-to-be-told-is-told", task_id=history.task_id, what=what
+                )
+
+
 def a_deploy_ends_no_task(seen: Observation) -> Iterator[Violation]:
     """Whatever code is deployed: tasks that do not fit it are parked, and run no more than that."""
     yield from _wrongs(seen, "a-deploy-ends-no-task")
@@ -466,6 +495,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     results_are_right,
     history_is_complete,
     whatever_ran_is_listed,
+    whoever_is_to_be_told_is_told,
     a_deploy_ends_no_task,
     a_task_keeps_its_version,
     paused_is_held_back,

@@ -12,6 +12,7 @@ from sqswarm.backends.memory.blobs import MemoryBlobs
 from sqswarm.backends.ports.bus import Delivery, Outgoing, OutgoingDeadLetter, QueueDepth
 from sqswarm.backends.ports.store import Index, Page, all_written
 from sqswarm.backends.runner import attempt, run_straight
+from sqswarm.schemas.notice import Target
 from sqswarm.schemas.writes import Add, Applied, Item, Key, Write, WriteOutcome
 
 
@@ -164,6 +165,22 @@ class FaultyBus:
             f"send, delayed {delay_s} s" if delay_s else "send",
             " ".join(m.id for m in messages),
             lambda: run_straight(bus.send(queue, messages, delay_s=delay_s)),
+            part=part if len(messages) > 1 else None,
+        )
+
+    async def tell(self, target: Target, messages: Sequence[Outgoing]) -> None:
+        """Tell each; part of them on a bad day."""
+        bus, chance = self._bus, self._process.world.chance
+
+        def part() -> None:
+            some = [m for m in messages if chance.random() < 0.5]
+            run_straight(bus.tell(target, some))
+
+        await request(
+            self._process,
+            f"tell {target.name}",
+            " ".join(m.id for m in messages),
+            lambda: run_straight(bus.tell(target, messages)),
             part=part if len(messages) > 1 else None,
         )
 

@@ -120,6 +120,8 @@ class Workload:
     deep: tuple[float, ...] = (0.5, 0.25, 0.1)
     deploys: tuple[int, ...] = ()
     pauses: float = 0.1
+    notify: float = 0.0
+    """How likely a task names somebody to be told of its end; then others are, of every task."""
 
 
 _DEPLOYED_S = (1, 3, 10, 25, 41, 70, 200, 600, 4990)
@@ -308,6 +310,26 @@ WORKLOADS: Mapping[str, Workload] = {
         deploys=(0, 0, 0, 1),
         pauses=1.0,
     ),
+    # Somebody is told of every task's end, and of some a second one; many die just before that.
+    "told": Workload(
+        faults=_CRASHES
+        | {Fault.REFUSED: 3, Fault.ANSWER_LOST: 2, Fault.LATE: 2, Fault.REPEATED: 2}
+        | {Fault.ECHOED: 1, Fault.PAUSED: 2},
+        rates=(0.0, 0.02, 0.1),
+        aims=(
+            *("tell", "tell", "tell", "settle", "make completed", "make failed", "fail"),
+            *("cancel", "make cancelled", "clear due", "owe notice", "count"),
+        ),
+        aimed=(1, 2, 3),
+        give_ups=0.3,
+        cancels=0.3,
+        redrives=0.1,
+        orders=(1, 1, 2, 3),
+        simple=("ok", "ok", "slow", "fail", "raise:99", "raise:1"),
+        waits=("step", "sleep:40", "undo", "undo:99"),
+        deep=(0.4, 0.2),
+        notify=0.5,
+    ),
     # Nothing goes wrong but what somebody sends: whatever else happens here, it has done.
     "poison": Workload(
         faults={Fault.REFUSED: 1},
@@ -330,8 +352,9 @@ WORKLOADS: Mapping[str, Workload] = {
 }
 """By name. A seed draws one of them; the first comes twice as often."""
 
-_DRAWN = ("mixed", *(name for name in WORKLOADS if name != "pauses"))
-"""Pauses come in a tenth of all storms, whatever they are."""
+_DRAWN = ("mixed", *(name for name in WORKLOADS if name not in {"pauses", "told"}))
+"""Pauses come in a tenth of all storms, whatever they are. The seeds of "told" are its own: what
+those of all others draw stays what it was."""
 
 
 def fault_plan_of(seed: int, workload: str | None = None) -> FaultPlan:
@@ -372,6 +395,7 @@ def fault_plan_of(seed: int, workload: str | None = None) -> FaultPlan:
         ),
         deploys=_deploys(chance, drawn),
         pauses=random.Random(f"pauses {seed}").random() < drawn.pauses,
+        told=drawn.notify > 0,
     )
 
 
@@ -404,6 +428,7 @@ def _order(chance: random.Random, workload: Workload, number: int) -> Order:
         if _happens(chance, workload.cancels)
         else None,
         redrive=_happens(chance, workload.redrives),
+        notify=workload.notify > 0 and _happens(chance, workload.notify),
     )
 
 

@@ -28,6 +28,13 @@ from sqswarm.schemas.writes import Item, Key, Write
 NAMES = Names(stage="storm", account="000000000000", region="us-east-1")
 CATALOGUE = Catalogue.of(one.spec for one in AGENTS.values())
 _CATALOGUE_BYTES = CATALOGUE.dump().encode()
+TOLD = "arn:aws:sns:us-east-1:000000000000:told-of-all"
+NAMED = "arn:aws:sqs:us-east-1:000000000000:told-of-some"
+_TOLD = replace(
+    CATALOGUE,
+    notify=(NAMED,),
+    agents={name: replace(one, notify=(TOLD,)) for name, one in CATALOGUE.agents.items()},
+)
 
 _SETTLING_S = 120.0
 _STILL_OLD = 0.3
@@ -78,7 +85,7 @@ class World:
         """Whose request is being carried out."""
         self._requests = 0
         self.code = self._code_before = 0
-        self.catalogue = CATALOGUE
+        self.catalogue = _TOLD if fault_plan.told else CATALOGUE
         self.deployments = 0
         self.versions: dict[str, int] = {}
         """Where versions are kept: the code that a task was first run by."""
@@ -86,7 +93,8 @@ class World:
         self.store = WatchedStore(self)
         self.bus = WatchedBus(self)
         self.blobs = MemoryBlobs()
-        self.blobs.objects[self.blobs.address(CATALOGUE_KEY)] = _CATALOGUE_BYTES
+        deployed = self.catalogue.dump().encode() if fault_plan.told else _CATALOGUE_BYTES
+        self.blobs.objects[self.blobs.address(CATALOGUE_KEY)] = deployed
         for one in AGENTS.values():
             spec = one.spec
             dead, queue = NAMES.dead_letter_queue(spec.name), NAMES.queue(spec.name)
@@ -106,7 +114,7 @@ class World:
         self.deployments += 1
         self._code_before, self.code = self.code, code
         self._settled_s = self.loop.now + _SETTLING_S
-        self.catalogue = replace(CATALOGUE, deployed_ms=at_ms)
+        self.catalogue = replace(self.catalogue, deployed_ms=at_ms)
         self.blobs.objects[self.blobs.address(CATALOGUE_KEY)] = self.catalogue.dump().encode()
 
     def code_now(self) -> int:

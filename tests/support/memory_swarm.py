@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from sqswarm.backends.memory.bus import MemoryBus
 from sqswarm.backends.memory.store import MemoryStore
 from sqswarm.backends.runner import attempt
+from sqswarm.schemas.errors import Unreachable
 from sqswarm.schemas.writes import Refused
 from sqswarm.testing.clock import VirtualClock as Clock
 from sqswarm.testing.memory_stage import MemoryStage
@@ -108,9 +109,19 @@ def kind_of(write):  # noqa: C901, PLR0912 - a table
 
 
 class CrashingBus(MemoryBus):
-    """May crash at the next publish, or send to a queue."""
+    """May crash at the next publish, or send to a queue; `deaf` targets can be told nothing."""
 
     crash_at_publish = 0
+
+    def __init__(self, now_ms):
+        super().__init__(now_ms)
+        self.deaf = set()
+
+    async def tell(self, target, messages):
+        self._crash()
+        if target.address in self.deaf:
+            raise Unreachable(target.address)
+        await super().tell(target, messages)
 
     async def publish(self, topic, messages):
         self._crash()
@@ -129,9 +140,10 @@ class CrashingBus(MemoryBus):
 class MemorySwarm(MemoryStage):
     """A swarm whose store counts and crashes, and whose bus crashes."""
 
-    def __init__(self, *agents, clock=None):
+    def __init__(self, *agents, clock=None, notify=()):
         clock = clock or Clock()
-        super().__init__(*agents, clock=clock, store=CountingStore(), bus=CrashingBus(clock.now_ms))
+        bus = CrashingBus(clock.now_ms)
+        super().__init__(*agents, clock=clock, store=CountingStore(), bus=bus, notify=notify)
 
     @property
     def kept(self):

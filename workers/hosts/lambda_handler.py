@@ -21,7 +21,7 @@ from sqswarm.dispatcher.tracing import start_tracing
 from sqswarm.schemas.agent_spec import AgentSpec
 from sqswarm.schemas.errors import UnknownAgent
 from sqswarm.schemas.json import JsonObject
-from sqswarm.schemas.settings import START_CHECK, Settings
+from sqswarm.schemas.settings import START_CHECK, TELLS, Settings
 from sqswarm.workers.agent import AnyAgent
 from sqswarm.workers.hosts.kept_versions import HANDED_OVER, KeptVersions
 from sqswarm.workers.metrics import add_metrics
@@ -84,6 +84,7 @@ class Worker:
             log=self._log,
             name=_worker_name(self._environment),
             versions=self._versions,
+            tells=TELLS in self._environment,
         )
 
     def handle(self, event: JsonObject, remaining_s: float, request_id: str = "") -> JsonObject:

@@ -294,4 +294,5 @@ async def _next_step(  # noqa: C901, PLR0912 - one case a standing
                 now_ms=now,
                 expires_s=worker.expires_s(child=record.parent is not None),
                 owes=record.parent is not None,
+                owes_until_ms=worker.owes_until_ms(job.of_record(record).message),
             )

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqswarm.backends.ports.bus import Delivery
 from sqswarm.backends.runner import attempt
+from sqswarm.schemas.agent_spec import AgentSpec
 from sqswarm.schemas.errors import PoisonMessage
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.results import error_type_of
 from sqswarm.schemas.task import TaskRecord, task_key
 from sqswarm.schemas.value import dataclass
 from sqswarm.workers.runtime.job import Job
 from sqswarm.workers.runtime.worker_context import WorkerContext
 
-if TYPE_CHECKING:  # only tasks with a parent or children need it
+if TYPE_CHECKING:  # only tasks that owe somebody something need it
     from sqswarm.dispatcher.lifecycle.completion import Completion
+    from sqswarm.schemas.notice import Notice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,30 +31,52 @@ class Ended:
     status: Status
     error: JsonObject | None
     record: TaskRecord | None = None
+    told_ms: int | None = None
+    """When it ended (Unix milliseconds), where somebody is to be told of that."""
 
     @classmethod
     def of(cls, job: Job, record: TaskRecord) -> Ended:
         """Return what a delivery found: somebody else has ended its task."""
         return cls(job=job, status=record.status, error=record.error, record=record)
 
-    @property
-    def completion(self) -> Completion | None:
+    def completion(self, spec: AgentSpec) -> Completion | None:
         """Return what it owes other tasks, if anything."""
         record, message = self.record, self.job.message
-        if record is None and message.parent is None:
+        if record is None and message.parent is None and self.told_ms is None:
             return None
         from sqswarm.dispatcher.lifecycle.completion import Completion
 
         if record is None:
             return Completion(
-                key=task_key(message.name, self.job.task_id),
+                key=task_key(spec.name, self.job.task_id),
                 status=self.status,
                 parent=message.parent,
                 parent_agent=message.parent_agent,
                 due=True,
+                notice=self._notice(spec.name),
             )
         completion = Completion.of(record)
+        if self.told_ms is not None:
+            completion = replace(completion, notice=self._notice(spec.name))
         return completion if completion.parent is not None or completion.due else None
+
+    def _notice(self, agent: str) -> Notice | None:
+        if self.told_ms is None:
+            return None
+        from sqswarm.schemas.notice import Notice
+
+        message = self.job.message
+        return Notice(
+            task_id=self.job.task_id,
+            agent=agent,
+            status=self.status,
+            at_ms=self.told_ms,
+            principal=message.principal,
+            tags=message.tags or {},
+            error_type=None if self.error is None else error_type_of(self.error),
+            traceparent=message.traceparent,
+            notify=message.notify or (),
+        )
 
 
 async def run_completions(worker: WorkerContext, ended: Sequence[Ended]) -> list[Exception | None]:
@@ -60,7 +86,11 @@ async def run_completions(worker: WorkerContext, ended: Sequence[Ended]) -> list
     the error of each task whose completion failed: the others' have been done.
     """
     errors = await worker.runner.gather([attempt(_put_failed_aside(worker, one)) for one in ended])
-    owing = [(n, owed) for n, one in enumerate(ended) if (owed := one.completion) is not None]
+    owing = [
+        (n, owed)
+        for n, one in enumerate(ended)
+        if (owed := one.completion(worker.spec)) is not None
+    ]
     # Together: ten children of one parent are counted in one write.
     failed = await attempt(_complete(worker, [owed for _, owed in owing])) if owing else None
     if failed is not None:
@@ -80,7 +110,9 @@ async def run_completion(worker: WorkerContext, ended: Ended) -> None:
 async def _complete(worker: WorkerContext, completions: Sequence[Completion]) -> None:
     from sqswarm.dispatcher.lifecycle.completion import apply_completions
 
-    await apply_completions(await worker.connection.with_catalogue(), completions)
+    connection = await worker.connection.with_catalogue()
+    for task_id, error in (await apply_completions(connection, completions)).items():
+        worker.log.warning("notice.failed", task_id=task_id, error=repr(error))
 
 
 async def _put_failed_aside(worker: WorkerContext, ended: Ended) -> None:

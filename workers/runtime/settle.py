@@ -119,8 +119,9 @@ async def _settled(
 ) -> list[Disposition]:
     """Record how runs ended; what is wrong with one is its own."""
     endings = await worker.runner.gather([attempt(_ending(worker, run)) for run in runs])
+    now = worker.now_ms()
     writes = {
-        n: _settle(worker, run, ending)
+        n: _settle(worker, run, ending, now)
         for n, (run, ending) in enumerate(zip(runs, endings, strict=True))
         if isinstance(ending, Ending)
     }
@@ -133,7 +134,7 @@ async def _settled(
     outcomes = dict(zip(writes, told, strict=True))
     settled = await worker.runner.gather(
         [
-            _recorded(worker, run, ending, outcomes[n])
+            _recorded(worker, run, ending, outcomes[n], now)
             if isinstance(ending, Ending)
             else _unsettled(run, ending)
             for n, (run, ending) in enumerate(zip(runs, endings, strict=True))
@@ -148,6 +149,7 @@ async def _settled(
                 status=one.ending.status,
                 error=one.ending.error,
                 record=_orphaning(one),
+                told_ms=now if worker.owes_until_ms(one.run.job.message) else None,
             )
             for one in done
         ],
@@ -181,7 +183,11 @@ async def _unsettled(run: Run, error: Exception) -> _Settled:
 
 
 async def _recorded(
-    worker: WorkerContext, run: Run, ending: Ending, outcome: WriteOutcome | Exception
+    worker: WorkerContext,
+    run: Run,
+    ending: Ending,
+    outcome: WriteOutcome | Exception,
+    now: int,
 ) -> _Settled:
     """Return how the settle of a run went.
 
@@ -192,9 +198,9 @@ async def _recorded(
         moved = await attempt(_put(worker, run, ending.result.inline))
         if isinstance(moved, Payload):
             ending = replace(ending, result=moved)
-            outcome = await attempt(worker.store.write(_settle(worker, run, ending)))
+            outcome = await attempt(worker.store.write(_settle(worker, run, ending, now)))
     if isinstance(outcome, NotStorable):
-        write = without_arguments(_settle(worker, run, ending))
+        write = without_arguments(_settle(worker, run, ending, now))
         outcome = await attempt(worker.store.write(write))
     return _Settled(run=run, ending=ending, outcome=outcome)
 
@@ -238,8 +244,8 @@ async def _put(worker: WorkerContext, run: Run, text: str) -> Payload:
     return Payload(ref=await worker.blobs.put(key, text.encode()))
 
 
-def _settle(worker: WorkerContext, run: Run, ending: Ending) -> Write:
-    now = worker.now_ms()
+def _settle(worker: WorkerContext, run: Run, ending: Ending, now: int) -> Write:
+    owes_until_ms = worker.owes_until_ms(run.job.message)
     if run.job.is_lean(worker.spec):
         record = run.job.record(worker.spec, now_ms=now)
         return protocol.settle_lean(
@@ -248,6 +254,7 @@ def _settle(worker: WorkerContext, run: Run, ending: Ending) -> Write:
             now_ms=now,
             expires_s=worker.expires_s(),
             lease=run.lease,
+            owes_until_ms=owes_until_ms,
             ended_ms=run.ended_ms,
         )
     return protocol.settle(
@@ -256,6 +263,7 @@ def _settle(worker: WorkerContext, run: Run, ending: Ending) -> Write:
         now_ms=now,
         expires_s=worker.expires_s(child=run.job.message.parent is not None),
         owes=run.job.message.parent is not None,
+        owes_until_ms=owes_until_ms,
         ended_ms=run.ended_ms,
     )
 

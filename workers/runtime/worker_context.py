@@ -9,8 +9,9 @@ from sqswarm.backends.ports.blobs import Blobs
 from sqswarm.backends.ports.bus import Bus
 from sqswarm.backends.ports.store import Store
 from sqswarm.backends.runner import Runner
-from sqswarm.dispatcher.connection import Connection
+from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
 from sqswarm.schemas.agent_spec import AgentSpec
+from sqswarm.schemas.message import Message
 from sqswarm.schemas.value import dataclass
 from sqswarm.workers.agent import AnyAgent
 from sqswarm.workers.runtime.activity import ActivityLog
@@ -35,6 +36,9 @@ class WorkerContext:
     versions: Versions | None = None
     """The versions of its code, where tasks go on with the one they began with."""
     activity: ActivityLog = field(default_factory=ActivityLog, compare=False, repr=False)
+
+    tells: bool = False
+    """Whether somebody is told of the end of each of its tasks; the catalogue says who."""
 
     @property
     def store(self) -> Store:
@@ -79,6 +83,12 @@ class WorkerContext:
     def expires_s(self, *, child: bool = False) -> int:
         """Return when a record that ends now may be forgotten (Unix seconds)."""
         return self.connection.expires_s(child=child)
+
+    def owes_until_ms(self, message: Message) -> int | None:
+        """Return from when on housekeeping tells of a task that ends now, where anybody is told."""
+        if not (self.tells or self.spec.notify or message.notify):
+            return None
+        return self.now_ms() + DUE_GRACE_MS
 
     async def hide(self, job: Job, *, seconds: int) -> None:
         """Hide a job's message for `seconds` from now."""

@@ -16,6 +16,7 @@ from pydantic.alias_generators import to_camel
 from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.journal import SLEEP_LIMIT_S
 from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.notice import MOST_TARGETS, TARGET_LIMIT
 from sqswarm.schemas.tags import MOST_TAGS, TAG_KEY_LIMIT, TAG_VALUE_LIMIT
 
 LONGEST_WAIT_S = 20
@@ -69,6 +70,9 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+_Target = Annotated[str, Field(min_length=1, max_length=TARGET_LIMIT)]
+
+
 class NewTask(BaseModel):
     """One task for one agent."""
 
@@ -94,6 +98,11 @@ class NewTask(BaseModel):
         default=None, description="The conversation it belongs to."
     )
     tags: _Tags = Field(default_factory=dict, description="What GET /tasks finds it by (tag=).")
+    notify: list[_Target] = Field(
+        default_factory=list,
+        max_length=MOST_TARGETS,
+        description="Who is told of its end: targets that the stage names.",
+    )
 
 
 class Answers(RootModel[dict[str, Any]]):
@@ -205,6 +214,7 @@ class Task(_Answer):
     session_id: str = ""
     ordering_key: str = ""
     tags: dict[str, str] = Field(default_factory=dict)
+    notify: list[str] = Field(default_factory=list)
     deadline: str = ""
     redriven_from: str = ""
     redriven_as: str = ""

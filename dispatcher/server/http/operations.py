@@ -72,6 +72,7 @@ async def submit(call: Call) -> Response:
         session_id=new.session_id,
         delay_s=new.delay,
         tags=new.tags,
+        notify=new.notify,
         durable=True,
     )
     await call.account.make_room(call.connection, delay_s=new.delay)

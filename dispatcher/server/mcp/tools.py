@@ -24,7 +24,7 @@ from sqswarm.dispatcher.server.mcp.request_context import (
 )
 from sqswarm.dispatcher.server.mcp.wire import failed_call, json_rpc_error, status_of, tool_result
 from sqswarm.dispatcher.server.problem import json_rpc_error_of
-from sqswarm.dispatcher.submit import Request, submit
+from sqswarm.dispatcher.submit import Request, check_notify, submit
 from sqswarm.dispatcher.view import open_view
 from sqswarm.schemas import call_meta
 from sqswarm.schemas.catalogue import CatalogueEntry
@@ -77,6 +77,7 @@ class ToolCalls:
             connection.validator(entry).encode(arguments)
             meta = raw_params(ctx).get("_meta") or {}
             check_tags(meta.get(call_meta.TAGS))
+            check_notify(connection, entry, meta.get(call_meta.NOTIFY))
         except UsageError as error:
             return failed_call(str(error))
         request = Request(
@@ -85,6 +86,7 @@ class ToolCalls:
             idempotency_key=_text_of(meta, call_meta.IDEMPOTENCY_KEY),
             session_id=_text_of(meta, call_meta.SESSION_ID),
             tags=meta.get(call_meta.TAGS),
+            notify=meta.get(call_meta.NOTIFY),
         )
         return PreparedCall(
             connection=connection, account=account_of(ctx.request), entry=entry, request=request

@@ -14,7 +14,7 @@ from pathlib import Path
 from sqswarm.backends.aws.caller import AioCaller
 from sqswarm.backends.aws.connect import client_options, identify
 from sqswarm.backends.log import Log
-from sqswarm.backends.runner import AsyncRunner
+from sqswarm.backends.runner import AsyncRunner, attempt
 from sqswarm.dispatcher.connection import connect, open_connection
 from sqswarm.dispatcher.middleware import remove_middleware
 from sqswarm.dispatcher.pause import read_paused
@@ -98,6 +98,7 @@ async def _pollers(
     options: WorkerOptions,
 ) -> list[Poller]:
     known = await identify(settings, caller)
+    told = await _told(known, caller)
     workers = [
         WorkerContext(
             agent=agent,
@@ -107,10 +108,21 @@ async def _pollers(
             ),
             log=Log.of_agent(name),
             name=f"{socket.gethostname()[:40]}/{os.getpid()}",
+            tells=name in told,
         )
         for name, agent in agents.items()
     ]
     return [Poller(one, slots=options.slots or one.spec.concurrency) for one in workers]
+
+
+async def _told(settings: Settings, caller: AioCaller) -> frozenset[str]:
+    """Return the agents of whose tasks somebody is told; none where nothing is deployed yet."""
+    asks = connect(settings, caller, AsyncRunner(), principal="", operator=True, worker=True)
+    catalogue = await attempt(asks.with_catalogue())
+    if isinstance(catalogue, Exception):
+        return frozenset()
+    agents = catalogue.catalogue.agents
+    return frozenset(name for name, entry in agents.items() if entry.notify)
 
 
 async def _run(pollers: list[Poller], stopping: asyncio.Event, grace_s: float) -> None:
