@@ -40,6 +40,7 @@ class CatalogueEntry:
     as_tool: AsTool = field(default_factory=AsTool)
     calls: tuple[str, ...] | None = None
     patches: tuple[str, ...] = ()
+    publishes: str | None = None
 
     @classmethod
     def of(cls, spec: AgentSpec) -> CatalogueEntry:
@@ -60,6 +61,7 @@ class CatalogueEntry:
             as_tool=spec.tool,
             calls=spec.calls,
             patches=spec.patches,
+            publishes=spec.publishes,
         )
 
     def spec(self) -> AgentSpec:
@@ -80,6 +82,7 @@ class CatalogueEntry:
             tool=self.as_tool,
             calls=self.calls,
             patches=self.patches,
+            publishes=self.publishes,
         )
 
     def tool(self) -> JsonObject:
@@ -112,6 +115,7 @@ class CatalogueEntry:
             ],
             "calls": None if self.calls is None else list(self.calls),
             **({"patches": [*self.patches]} if self.patches else {}),
+            **({"publishes": self.publishes} if self.publishes else {}),
         }
 
     @classmethod
@@ -138,6 +142,7 @@ class CatalogueEntry:
             as_tool=AsTool.from_json(entry.get("mcp", {})),
             calls=None if (calls := entry.get("calls")) is None else tuple(calls),
             patches=tuple(entry.get("patches", ())),
+            publishes=entry.get("publishes"),
         )
 
 
@@ -223,6 +228,13 @@ class Catalogue:
                 for s in entry.subscriptions
             )
         ]
+
+    def results_to(self, topic: str) -> list[CatalogueEntry]:
+        """Return the agents that get results published to a topic: events without a type."""
+        try:
+            return self.subscribers(topic, None)
+        except UnknownTopic:
+            return []
 
     def dump(self) -> str:
         """Return the JSON text that `load` reads."""

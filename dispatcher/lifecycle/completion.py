@@ -12,6 +12,7 @@ from sqswarm.dispatcher.lifecycle.children import (
     key_of_child,
     read_plan,
 )
+from sqswarm.dispatcher.lifecycle.publish_result import ResultEvent, publish_results
 from sqswarm.dispatcher.lifecycle.undo import (
     begin_undo_cancelled,
     is_undone_first,
@@ -30,7 +31,10 @@ _ROUNDS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Completion:
-    """An ended task, and whose child it is; `due` where it stands in the sweep index till then."""
+    """An ended task, whose child it is, and what it publishes.
+
+    `due` where it stands in the sweep index till then.
+    """
 
     key: Key
     status: Status
@@ -38,10 +42,11 @@ class Completion:
     parent_agent: str | None
     due: bool
     record: TaskRecord | None = None
+    event: ResultEvent | None = None
 
     @classmethod
-    def of(cls, record: TaskRecord) -> Completion:
-        """Return what a recorded task that has ended owes."""
+    def of(cls, record: TaskRecord, *, publishes: str | None = None) -> Completion:
+        """Return what a recorded task that has ended owes; `publishes` is its agent's topic."""
         return cls(
             key=record.key,
             status=record.status,
@@ -49,6 +54,7 @@ class Completion:
             parent_agent=record.parent_agent,
             due=record.due_at_ms is not None,
             record=record,
+            event=ResultEvent.of(record, publishes),
         )
 
     @property
@@ -66,6 +72,8 @@ class Completion:
 async def apply_completions(connection: Connection, completions: Sequence[Completion]) -> None:
     """Count ended tasks in their parents and resume these; cancel a cancelled one's children.
 
+    The results of agents that publish are published.
+
     Clears due last, so that whatever fails before is done again by housekeeping. A worker cancels
     no children, whose records are other agents': due stays, for the canceller and housekeeping.
     """
@@ -78,8 +86,12 @@ async def apply_completions(connection: Connection, completions: Sequence[Comple
         if completion.parent is not None and completion.parent_agent is not None:
             parent_id, number = parent_of(completion.parent)
             numbers.setdefault(task_key(completion.parent_agent, parent_id), []).append(number)
+    events = [one.event for one in completions if one.event is not None]
     await connection.runner.gather(
-        [count_in_parent(connection, *counted) for counted in numbers.items()]
+        [
+            *(count_in_parent(connection, *counted) for counted in numbers.items()),
+            *([publish_results(connection, events)] if events else ()),
+        ]
     )
     cleared = {
         completion.key: completion.status

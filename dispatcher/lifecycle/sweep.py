@@ -150,7 +150,9 @@ class Housekeeper:
         """Do what an ended task still owes; a failed one leaves its dead letter."""
         if record.status is Status.FAILED and record.error is not None:
             await self._put_dead_letter(record, record.error)
-        await apply_completions(self._connection, [Completion.of(record)])
+        entry = self._connection.catalogue.agents.get(record.agent)
+        publishes = None if entry is None else entry.publishes
+        await apply_completions(self._connection, [Completion.of(record, publishes=publishes)])
         return "cleared"
 
     async def fail_exhausted(self, record: TaskRecord, why: str) -> str:

@@ -7,60 +7,91 @@ from typing import TYPE_CHECKING
 
 from sqswarm.backends.ports.bus import Delivery
 from sqswarm.backends.runner import attempt
+from sqswarm.schemas.agent_spec import AgentSpec
 from sqswarm.schemas.errors import PoisonMessage
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.payload import Payload
 from sqswarm.schemas.task import TaskRecord, task_key
 from sqswarm.schemas.value import dataclass
 from sqswarm.workers.runtime.job import Job
 from sqswarm.workers.runtime.worker_context import WorkerContext
 
-if TYPE_CHECKING:  # only tasks with a parent or children need it
+if TYPE_CHECKING:  # only tasks with a parent, children or an event need it
     from sqswarm.dispatcher.lifecycle.completion import Completion
+    from sqswarm.dispatcher.lifecycle.publish_result import ResultEvent
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """A task that has ended, its delivery still in our hands. `record` where it was read."""
+    """A task that has ended, its delivery still in our hands. `record` where it was read.
+
+    `due` where it stands in the sweep index; `result` is what it completed with.
+    """
 
     job: Job
     status: Status
     error: JsonObject | None
     record: TaskRecord | None = None
+    result: Payload | None = None
+    due: bool = False
 
     @classmethod
     def of(cls, job: Job, record: TaskRecord) -> Ended:
         """Return what a delivery found: somebody else has ended its task."""
         return cls(job=job, status=record.status, error=record.error, record=record)
 
-    @property
-    def completion(self) -> Completion | None:
+    def completion(self, spec: AgentSpec) -> Completion | None:
         """Return what it owes other tasks, if anything."""
         record, message = self.record, self.job.message
-        if record is None and message.parent is None:
+        publishes = spec.publishes if self.status is Status.COMPLETED else None
+        if record is None and message.parent is None and publishes is None:
             return None
         from sqswarm.dispatcher.lifecycle.completion import Completion
 
         if record is None:
             return Completion(
-                key=task_key(message.name, self.job.task_id),
+                key=task_key(spec.name, self.job.task_id),
                 status=self.status,
                 parent=message.parent,
                 parent_agent=message.parent_agent,
-                due=True,
+                due=self.due or message.parent is not None,
+                event=None if publishes is None else self._event(spec.name, publishes),
             )
-        completion = Completion.of(record)
-        return completion if completion.parent is not None or completion.due else None
+        completion = Completion.of(record, publishes=publishes)
+        owes = completion.parent is not None or completion.event is not None or completion.due
+        return completion if owes else None
+
+    def _event(self, agent: str, topic: str) -> ResultEvent | None:
+        from sqswarm.dispatcher.lifecycle.publish_result import ResultEvent
+
+        message = self.job.message
+        if self.result is None:
+            return None
+        return ResultEvent(
+            topic=topic,
+            task_id=self.job.task_id,
+            agent=agent,
+            principal=message.principal,
+            result=self.result,
+            traceparent=message.traceparent,
+            tracestate=message.tracestate,
+            baggage=message.baggage,
+        )
 
 
 async def run_completions(worker: WorkerContext, ended: Sequence[Ended]) -> list[Exception | None]:
-    """Do what ended tasks owe: a failed one is put aside with its reason, a child is counted.
+    """Do what ended tasks owe: failed ones put aside, children counted, results published.
 
     Runs after the settle and before the message is deleted, so a crash between repeats it. Returns
     the error of each task whose completion failed: the others' have been done.
     """
     errors = await worker.runner.gather([attempt(_put_failed_aside(worker, one)) for one in ended])
-    owing = [(n, owed) for n, one in enumerate(ended) if (owed := one.completion) is not None]
+    owing = [
+        (n, owed)
+        for n, one in enumerate(ended)
+        if (owed := one.completion(worker.spec)) is not None
+    ]
     # Together: ten children of one parent are counted in one write.
     failed = await attempt(_complete(worker, [owed for _, owed in owing])) if owing else None
     if failed is not None:
