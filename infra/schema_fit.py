@@ -33,15 +33,10 @@ class _Fit:
     def __init__(self, given: JsonObject, wanted: JsonObject) -> None:
         self._given = given.get("$defs", {})
         self._wanted = wanted.get("$defs", {})
-        self._seen: set[tuple[str, str]] = set()
+        self._within: list[tuple[JsonObject, JsonObject]] = []
 
     def at(self, place: str, given: Any, wanted: Any) -> Iterator[str]:
         """Yield what does not fit at one place, and within it."""
-        refs = (_ref(given), _ref(wanted))
-        if all(refs):
-            if refs in self._seen:  # a type that contains itself
-                return
-            self._seen.add(refs)
         into = list(_alternatives(wanted, self._wanted))
         for one in _alternatives(given, self._given):
             tried = [list(self._alone(place, one, other)) for other in into]
@@ -58,8 +53,11 @@ class _Fit:
         values = _values(wanted)
         if values is not None and any(v not in values for v in _values(given) or [object()]):
             yield _other_type(place, given, wanted)
-        if "object" in types and "object" in accepted:
+        inside = any(one is given and other is wanted for one, other in self._within)
+        if "object" in types and "object" in accepted and not inside:  # a type may contain itself
+            self._within.append((given, wanted))
             yield from self._object(place, given, wanted)
+            self._within.pop()
         if "array" in types and "items" in wanted and "prefixItems" not in given:
             yield from self.at(f"{place}[]", given.get("items", {}), wanted["items"])
 

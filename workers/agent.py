@@ -100,14 +100,15 @@ class Agent(Generic[P, R_co]):
         """Return the declaration as a value; raises InvalidAgent where it cannot work."""
         signature = self.signature
         self._options["tool"].check(self.name, signature.input_schema)
-        _check_event(self.name, self._options.get("publishes"), signature)
+        publishes = self._options.get("publishes")
+        _check_event(self.name, publishes, signature)
         keeps = {Keeps.JOURNAL} if signature.takes_context else set()
         return AgentSpec(
             name=self.name,
             title=self.name.replace("_", " ").replace("-", " ").capitalize(),
             description=inspect.getdoc(self.function) or "",
             input_schema=signature.input_schema,
-            output_schema=signature.output_schema,
+            output_schema=signature.event_schema if publishes else signature.output_schema,
             wrapped=signature.wrapped,
             **{**self._options, "keeps": frozenset({*keeps, *self._options.get("keeps", ())})},
         )
