@@ -6,6 +6,8 @@ import pytest
 from memory_swarm import MemorySwarm as CountedSwarm
 
 from sqswarm import Fail, TaskContext, agent
+from sqswarm.infra.cli.timeline_tree import timeline_lines
+from sqswarm.infra.console.graph import mermaid_of
 from sqswarm.schemas.agent_spec import Subscription
 from sqswarm.schemas.errors import InvalidAgent
 from sqswarm.schemas.ids import event_task_id, result_event_id
@@ -275,3 +277,34 @@ def test_a_memory_swarm_refuses_what_does_not_fit():
 
     with pytest.raises(InvalidAgent, match=r"'enrich' .*'wants_more' does not take: licence is mi"):
         MemorySwarm(enrich, wants_more)
+
+
+# Where a task came from
+
+
+def test_a_timeline_tells_whose_event_a_task_is_and_what_its_own_has_started():
+    with MemorySwarm(*EVERYBODY) as memory:
+        task = memory.submit(enrich, name="left-pad")
+        memory.run()
+        made = of_event(memory, task)
+        lines = list(timeline_lines(task.timeline()))
+        assert f"published: rate {made['rate'].task_id}  completed" in lines
+        rated = memory.task(made["rate"].task_id)
+        assert f"published by enrich {task.id}" in list(timeline_lines(rated.timeline()))
+        told = task.timeline().to_json()["published"]
+        assert {one["taskId"] for one in told} == {one.task_id for one in made.values()}
+        assert rated.timeline().to_json()["publishedBy"] == f"enrich#{task.id}"
+        records = [memory.get(one.id).record for one in (task, rated)]
+        assert records[1].to_json()["publishedBy"] == f"enrich#{task.id}"
+        assert records[0].traceparent[3:35] == records[1].traceparent[3:35]
+
+
+def test_the_graph_shows_events_beside_children():
+    with MemorySwarm(enrich, rate) as memory:
+        task = memory.submit(enrich, name="left-pad")
+        memory.run()
+        rated = of_event(memory, task)["rate"].task_id
+        source, tasks = mermaid_of(task.timeline())
+        assert (tasks, "  n0 -. event .-> n1" in source) == ([task.id, rated], True)
+        source, tasks = mermaid_of(memory.task(rated).timeline())
+        assert (tasks, "  n1 -. event .-> n0" in source) == ([rated, task.id], True)
