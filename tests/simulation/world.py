@@ -6,9 +6,10 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
-from simulation.agents import AGENTS
+from simulation.event_agents import EVERYBODY, agents_of
 from simulation.fault_plan import Aim, FaultPlan, Misfortune
 from simulation.history import Execution, History
 from simulation.loop import VirtualLoop
@@ -26,8 +27,12 @@ from sqswarm.schemas.task import TASK_SORT_KEY, task_key, task_of
 from sqswarm.schemas.writes import Item, Key, Write
 
 NAMES = Names(stage="storm", account="000000000000", region="us-east-1")
-CATALOGUE = Catalogue.of(one.spec for one in AGENTS.values())
-_CATALOGUE_BYTES = CATALOGUE.dump().encode()
+
+
+@cache
+def _catalogue(names: tuple[str, ...]) -> Catalogue:
+    return Catalogue.of(EVERYBODY[name].spec for name in names)
+
 
 _SETTLING_S = 120.0
 _STILL_OLD = 0.3
@@ -78,7 +83,8 @@ class World:
         """Whose request is being carried out."""
         self._requests = 0
         self.code = self._code_before = 0
-        self.catalogue = CATALOGUE
+        self.agents = agents_of(fault_plan)
+        self.catalogue = _catalogue(tuple(self.agents))
         self.deployments = 0
         self.versions: dict[str, int] = {}
         """Where versions are kept: the code that a task was first run by."""
@@ -86,8 +92,8 @@ class World:
         self.store = WatchedStore(self)
         self.bus = WatchedBus(self)
         self.blobs = MemoryBlobs()
-        self.blobs.objects[self.blobs.address(CATALOGUE_KEY)] = _CATALOGUE_BYTES
-        for one in AGENTS.values():
+        self.blobs.objects[self.blobs.address(CATALOGUE_KEY)] = self.catalogue.dump().encode()
+        for one in self.agents.values():
             spec = one.spec
             dead, queue = NAMES.dead_letter_queue(spec.name), NAMES.queue(spec.name)
             self.bus.make_queue(dead)
@@ -98,6 +104,8 @@ class World:
                 max_receives=fault_plan.receives or spec.max_receive_count,
             )
             self.bus.subscribe(NAMES.topic(TASKS_TOPIC), queue, {"agent": [spec.name]})
+            for subscription in spec.subscriptions:
+                self.bus.subscribe(NAMES.topic(subscription.topic), queue)
 
     # Deployments
 
@@ -106,7 +114,7 @@ class World:
         self.deployments += 1
         self._code_before, self.code = self.code, code
         self._settled_s = self.loop.now + _SETTLING_S
-        self.catalogue = replace(CATALOGUE, deployed_ms=at_ms)
+        self.catalogue = replace(self.catalogue, deployed_ms=at_ms)
         self.blobs.objects[self.blobs.address(CATALOGUE_KEY)] = self.catalogue.dump().encode()
 
     def code_now(self) -> int:
