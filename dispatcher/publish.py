@@ -52,7 +52,7 @@ async def publish(
         ]
     )
     async with submitting(messages) as ready:
-        await _send(connection, topic, ready, subscribers, event_type)
+        await send_events(connection, topic, ready, subscribers, event_type)
     tasks = [
         [Submitted(task_id=message.task_id(entry.name), agent=entry.name) for entry in subscribers]
         for message in messages
@@ -62,7 +62,7 @@ async def publish(
     return tasks
 
 
-async def _send(
+async def send_events(
     connection: Connection,
     topic: str,
     messages: Sequence[Message],
@@ -82,7 +82,7 @@ async def _send(
         Outgoing(
             id=message.id,
             body=message.encode(),
-            principal=connection.principal,
+            principal=message.principal,
             event_type=event_type,
         )
         for message in messages

@@ -14,7 +14,7 @@ from sqswarm.dispatcher.course import Course, course
 from sqswarm.dispatcher.task_spans import chosen, spans_of, told
 from sqswarm.dispatcher.view import find, not_found, visible
 from sqswarm.schemas.history import error_text
-from sqswarm.schemas.ids import created_ms
+from sqswarm.schemas.ids import created_ms, event_task_id, result_event_id
 from sqswarm.schemas.journal import COPIED, REUSED_OF, agent_of_child, child_id, entries
 from sqswarm.schemas.json import JsonObject, loads
 from sqswarm.schemas.lifecycle import Status
@@ -90,7 +90,8 @@ async def timeline(
         level = children[: max(0, limit + 1 - len(insides))]
         if not level:
             break
-    return _Teller(insides, now_ms=connection.runner.now_ms(), limit=limit).tell(record)
+    whole = _Teller(insides, now_ms=connection.runner.now_ms(), limit=limit).tell(record)
+    return replace(whole, published=await _published(connection, record))
 
 
 async def _insides(connection: Connection, record: TaskRecord) -> _Insides:
@@ -145,6 +146,32 @@ async def _with_records(connection: Connection, opened: Sequence[_Insides]) -> l
     ]
 
 
+async def _published(connection: Connection, record: TaskRecord) -> tuple[Span, ...]:
+    """Return the tasks that its result has started, where its agent publishes."""
+    entry = connection.catalogue.agents.get(record.agent)
+    if entry is None or entry.publishes is None or record.status is not Status.COMPLETED:
+        return ()
+    event_id = result_event_id(record.task_id)
+    names = [one.name for one in connection.catalogue.results_to(entry.publishes)]
+    keys = [task_key(name, event_task_id(event_id, name)) for name in names]
+    items = await connection.store.read_many(keys)
+    records = [visible(connection, items.get(key)) for key in keys]
+    now_ms = connection.runner.now_ms()
+    return tuple(
+        Span(
+            kind=SpanKind.EVENT,
+            name=one.agent,
+            task_id=one.task_id,
+            began_ms=one.created_ms,
+            ended_ms=course(one, now_ms=now_ms).ended_ms,
+            outcome=one.status.value,
+            error=told(error_text(one.error)),
+        )
+        for one in records
+        if one is not None
+    )
+
+
 class _Teller:
     """Makes spans of what was read."""
 
@@ -171,6 +198,7 @@ class _Teller:
             left_out=left_out,
             redriven_from=record.redriven_from,
             redriven_as=record.redriven_as,
+            published_by=record.published_by,
             copied=None if record.copied is None else loads(record.copied),
         )
 

@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from sqswarm.infra.notify import with_notify
 from sqswarm.infra.project import Project
+from sqswarm.infra.publishing import check_publishing
 from sqswarm.infra.resources import Topology
 from sqswarm.infra.template import Rendered, render, template_names
 from sqswarm.infra.template.limits import FILTERS_A_TOPIC, crowded
@@ -131,6 +132,7 @@ def _with_handed_on(spec: AgentSpec, environment: Mapping[str, str]) -> AgentSpe
 def plan_of(specs: Mapping[str, AgentSpec], project: Project, *, stage: str) -> Plan:
     """Return the plan of declarations that are at hand; raises InvalidAgent as `plan` does."""
     specs = with_notify(specs, project.notify)
+    check_publishing(specs.values())
     rendered = render(_topology(specs, template_names(stage), project))
     return Plan(stage=stage, project=project, specs=specs, rendered=rendered)
 

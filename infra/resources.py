@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sqswarm.schemas.agent_spec import AgentSpec, Hosting
@@ -185,6 +185,21 @@ class Topology:
     def callers(self, callee: Consumer) -> tuple[Consumer, ...]:
         """Return the agents that may start tasks of an agent, in the order of their names."""
         return tuple(agent for agent in self.agents if _may_call(agent, callee))
+
+    def listeners(self, publisher: Consumer) -> tuple[Consumer, ...]:
+        """Return the agents that get what an agent publishes, in the order of their names."""
+        topic = publisher.spec.publishes if publisher.spec else None
+        return tuple(agent for agent in self.agents if agent.spec and agent.spec.hears(topic))
+
+    def result_topics(self, publishers: Iterable[Consumer]) -> tuple[str, ...]:
+        """Return the topics that results of these agents are published to, as they are named."""
+        wanted = {
+            self.names.topic(one.spec.publishes, ordered=listener.spec.ordered)
+            for one in publishers
+            for listener in self.listeners(one)
+            if one.spec and one.spec.publishes and listener.spec
+        }
+        return tuple(sorted(wanted))
 
     @property
     def told(self) -> tuple[str, ...]:

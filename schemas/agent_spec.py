@@ -105,6 +105,8 @@ class AgentSpec:
     batch_size: int = 10
     batch_window_s: int = 0
     subscriptions: tuple[Subscription, ...] = ()
+    publishes: str | None = None
+    """The topic on which each of its results is an event; None: it publishes nothing."""
     rate: Rate | None = None
     schedules: tuple[Schedule, ...] = ()
     ordered: bool = False
@@ -127,6 +129,10 @@ class AgentSpec:
     """Patches (`ctx.patched`) that were found in its code."""
     requirements: tuple[str, ...] = ()
     """Packages it needs beside the project's, by their plain names."""
+
+    def hears(self, topic: str | None) -> bool:
+        """Tell whether it gets what is published to `topic` without a type, as results are."""
+        return any(s.topic == topic and not s.types for s in self.subscriptions)
 
     @property
     def function_timeout_s(self) -> int:

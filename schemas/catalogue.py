@@ -41,6 +41,7 @@ class CatalogueEntry:
     calls: tuple[str, ...] | None = None
     patches: tuple[str, ...] = ()
     notify: tuple[str, ...] = ()
+    publishes: str | None = None
 
     @classmethod
     def of(cls, spec: AgentSpec) -> CatalogueEntry:
@@ -62,6 +63,7 @@ class CatalogueEntry:
             calls=spec.calls,
             patches=spec.patches,
             notify=spec.notify,
+            publishes=spec.publishes,
         )
 
     def spec(self) -> AgentSpec:
@@ -83,6 +85,7 @@ class CatalogueEntry:
             calls=self.calls,
             patches=self.patches,
             notify=self.notify,
+            publishes=self.publishes,
         )
 
     def tool(self) -> JsonObject:
@@ -116,6 +119,7 @@ class CatalogueEntry:
             "calls": None if self.calls is None else list(self.calls),
             **({"patches": [*self.patches]} if self.patches else {}),
             **({"notify": [*self.notify]} if self.notify else {}),
+            **({"publishes": self.publishes} if self.publishes else {}),
         }
 
     @classmethod
@@ -143,6 +147,7 @@ class CatalogueEntry:
             calls=None if (calls := entry.get("calls")) is None else tuple(calls),
             patches=tuple(entry.get("patches", ())),
             notify=tuple(entry.get("notify", ())),
+            publishes=entry.get("publishes"),
         )
 
 
@@ -230,6 +235,13 @@ class Catalogue:
                 for s in entry.subscriptions
             )
         ]
+
+    def results_to(self, topic: str) -> list[CatalogueEntry]:
+        """Return the agents that get results published to a topic: events without a type."""
+        try:
+            return self.subscribers(topic, None)
+        except UnknownTopic:
+            return []
 
     def dump(self) -> str:
         """Return the JSON text that `load` reads."""

@@ -74,6 +74,11 @@ def event_task_id(event_id: str, agent: str) -> TaskId:
     return _derived(event_id, agent, created_ms(event_id), version=_BARE)
 
 
+def result_event_id(task_id: str) -> TaskId:
+    """Return the id of the event that a task's result is: whoever publishes it makes the same."""
+    return _derived(task_id, "publishes", created_ms(task_id), version=_BARE)
+
+
 def created_ms(task_id: str) -> int:
     """Return the time in a task id (Unix epoch, milliseconds)."""
     return int(task_id.replace("-", "")[:12], 16)

@@ -26,6 +26,7 @@ _FORMS = {
     "payload_ref": (re.compile(r"s3://[a-z0-9.-]{3,63}/.+"), "an s3:// address"),
     "parent": (re.compile(r"[0-9a-f-]{36}#[0-9]{1,9}"), "a task id, # and a child's number"),
     "redriven_from": (re.compile(r"[0-9a-f-]{36}"), "a task id"),
+    "published_by": (re.compile(r"[a-z0-9_-]{1,40}#[0-9a-f-]{36}"), "an agent, # and a task id"),
     "code": (re.compile(r"[0-9]{1,19}"), "a number of a function's version"),
     "deadline": (
         re.compile(r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}(\.[0-9]{1,6})?Z"),
@@ -34,7 +35,8 @@ _FORMS = {
 }
 _CLAIMS = (
     *("principal", "parent", "parent_agent", "deadline", "payload_ref"),
-    *("session_id", "ordering_key", "redriven_from", "arguments", "tags", "notify"),
+    *("session_id", "ordering_key", "redriven_from", "published_by"),
+    *("arguments", "tags", "notify"),
 )
 _TEXT_FIELDS = (
     ("principal", "principal"),
@@ -47,6 +49,7 @@ _TEXT_FIELDS = (
     ("session", "session_id"),
     ("ordering-key", "ordering_key"),
     ("redriven-from", "redriven_from"),
+    ("published-by", "published_by"),
     ("code", "code"),
 )
 _CONTEXT = ("traceparent", "tracestate", "baggage")
@@ -61,7 +64,8 @@ class Message:
     `arguments` is None where `payload_ref` says where they wait. `v` is the hint for acquire.
     `deadline` is ISO 8601 in UTC. `parent` is `<task id>#<number>`, a task of `parent_agent`.
     `code` is the function's version that the task began with, a hint as `v` is. `notify` names who
-    is told of its end (notice.py).
+    is told of its end (notice.py). `published_by` is `<agent>#<task id>`: the task whose result an
+    event is.
     """
 
     id: str
@@ -77,6 +81,7 @@ class Message:
     session_id: str | None = None
     ordering_key: str | None = None
     redriven_from: str | None = None
+    published_by: str | None = None
     traceparent: str | None = None
     tracestate: str | None = None
     baggage: str | None = None

@@ -57,8 +57,9 @@ class TaskRecord:
     open: questions (`asks`) and values to be sent (`receives`). `answers` holds what came of both
     kinds, `given` how many (signal.py). `state` is what the agent exposes, as JSON. `depth` is 0
     for a task that no other task started. `parent` is `<task id>#<number>`, a task of
-    `parent_agent`. `began` is the attempt that runs and `history` the ones before it (history.py);
-    `resumed_ms` is when the last wait was over. `parked` is why it was parked last, as JSON
+    `parent_agent`; `published_by` is `<agent>#<task id>`, whose result the task was started by.
+    `began` is the attempt that runs and `history` the ones before it (history.py); `resumed_ms` is
+    when the last wait was over. `parked` is why it was parked last, as JSON
     (park.py): it is while its phase says so. `copied` is what of another task it was redriven
     with, and `failed_steps` are where a failed one stopped, both as JSON. `code` is the function's
     version that the task goes on with, where versions are kept. `undoable` counts the recorded
@@ -105,6 +106,7 @@ class TaskRecord:
     baggage: str | None = None
     redriven_from: str | None = None
     redriven_as: str | None = None
+    published_by: str | None = None
     waits: str | None = None
     began: str | None = None
     history: str | None = None
@@ -239,6 +241,7 @@ class TaskRecord:
             tracestate=message.tracestate,
             baggage=message.baggage,
             redriven_from=message.redriven_from,
+            published_by=message.published_by,
             tags=message.tags or {},
             notify=message.notify or (),
         )
@@ -259,6 +262,7 @@ class TaskRecord:
             session_id=self.session_id,
             ordering_key=self.ordering_key,
             redriven_from=self.redriven_from,
+            published_by=self.published_by,
             traceparent=self.traceparent,
             tracestate=self.tracestate,
             baggage=self.baggage,
@@ -335,6 +339,7 @@ class TaskRecord:
             "deadline": self.deadline,
             "redrivenFrom": self.redriven_from,
             "redrivenAs": self.redriven_as,
+            "publishedBy": self.published_by,
             "copied": None if self.copied is None else loads(self.copied),
             "failedSteps": None if self.failed_steps is None else loads(self.failed_steps),
             "wakeAt": None if self.wake_at_ms is None else iso(self.wake_at_ms),
@@ -391,6 +396,7 @@ OPTIONAL_TEXTS = (
     "baggage",
     "redriven_from",
     "redriven_as",
+    "published_by",
     "waits",
     "began",
     "history",

@@ -22,6 +22,7 @@ from sqswarm.dispatcher.lifecycle.sweep import Housekeeper
 from sqswarm.dispatcher.submit import Request, submit
 from sqswarm.dispatcher.view import TaskView, view
 from sqswarm.infra.calls import spec_with_calls
+from sqswarm.infra.publishing import check_fit
 from sqswarm.schemas.catalogue import CATALOGUE_KEY, Catalogue
 from sqswarm.schemas.naming import UNROUTED, Names
 from sqswarm.schemas.notice import targets_of
@@ -68,6 +69,7 @@ class MemoryStage:
     def deploy(self, *agents: AnyAgent) -> None:
         """Make `agents` what the stage runs from now on; its tasks and messages stay."""
         self.agents = agents
+        check_fit([one.spec for one in agents])
         made = replace(Catalogue.of(spec_with_calls(one) for one in agents), notify=self.notify)
         before = getattr(self, "catalogue", None)
         made = made if before is None else made.after(before)
@@ -103,7 +105,8 @@ class MemoryStage:
         self.bus.subscribe(topic, queue, {"agent": [spec.name]})
         for subscription in spec.subscriptions:
             wanted = {"type": subscription.types} if subscription.types else None
-            self.bus.subscribe(NAMES.topic(subscription.topic), queue, wanted)
+            name = NAMES.topic(subscription.topic, ordered=spec.ordered)
+            self.bus.subscribe(name, queue, wanted)
 
     def runtime(self, one: AnyAgent) -> Runtime:
         """Return what runs this agent's deliveries."""

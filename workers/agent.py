@@ -100,13 +100,15 @@ class Agent(Generic[P, R_co]):
         """Return the declaration as a value; raises InvalidAgent where it cannot work."""
         signature = self.signature
         self._options["tool"].check(self.name, signature.input_schema)
+        publishes = self._options.get("publishes")
+        _check_event(self.name, publishes, signature)
         keeps = {Keeps.JOURNAL} if signature.takes_context else set()
         return AgentSpec(
             name=self.name,
             title=self.name.replace("_", " ").replace("-", " ").capitalize(),
             description=inspect.getdoc(self.function) or "",
             input_schema=signature.input_schema,
-            output_schema=signature.output_schema,
+            output_schema=signature.event_schema if publishes else signature.output_schema,
             wrapped=signature.wrapped,
             **{**self._options, "keeps": frozenset({*keeps, *self._options.get("keeps", ())})},
         )
@@ -124,6 +126,7 @@ def agent(
     timeout: int = 30,
     concurrency: int = 10,
     topics: Sequence[str | Subscription] = (),
+    publishes: str | None = None,
     rate: str | None = None,
     schedule: str | Schedule | Sequence[str | Schedule] = (),
     ordered: bool = False,
@@ -149,6 +152,7 @@ def agent(
     timeout: int = 30,
     concurrency: int = 10,
     topics: Sequence[str | Subscription] = (),
+    publishes: str | None = None,
     rate: str | None = None,
     schedule: str | Schedule | Sequence[str | Schedule] = (),
     ordered: bool = False,
@@ -167,10 +171,11 @@ def agent(
 
     `name` defaults to the function's. `timeout` is seconds of one attempt, `memory` MiB,
     `concurrency` the most workers at a time, `batch` the most tasks one worker runs side by side
-    (1 for work that fills a processor). `topics` are names or Subscriptions. `rate` is the most
-    runs started in a time over all workers, as "50/minute". `schedule` submits the agent again and
-    again: "rate(5 minutes)", "cron(0 8 * * ? *)", or Schedules with arguments. `tool` is how MCP
-    clients see it (AsTool). `permissions` are
+    (1 for work that fills a processor). `topics` are names or Subscriptions. `publishes` is a topic
+    on which each of its results, an object, is an event for the agents that subscribe to it.
+    `rate` is the most runs started in a time over all workers, as "50/minute". `schedule` submits
+    the agent again and again: "rate(5 minutes)", "cron(0 8 * * ? *)", or Schedules with arguments.
+    `tool` is how MCP clients see it (AsTool). `permissions` are
     IAM statements the agent's role gets besides its own; `env` its environment variables: names
     of secrets, never secrets. `runs_on="container"` leaves it to `sqswarm work`, for attempts of
     up to 11 hours; then `concurrency` is the most tasks one container runs side by side. `calls`
@@ -211,6 +216,7 @@ def agent(
             "concurrency": concurrency,
             "batch_size": batch,
             "subscriptions": _subscriptions(topics),
+            "publishes": None if publishes is None else check_name(publishes, what="topic"),
             "rate": None if rate is None else parse_rate(named, rate),
             "schedules": parse_schedules(named, schedule),
             "ordered": ordered,
@@ -242,6 +248,19 @@ def _subscriptions(topics: Sequence[str | Subscription]) -> tuple[Subscription, 
         message = "an agent subscribes to a topic once"
         raise InvalidAgent(message, hint="Put all types into one Subscription.")
     return subscriptions
+
+
+def _check_event(name: str, topic: str | None, signature: Signature) -> None:
+    """Raise InvalidAgent where its results, which are to be events, are no declared objects."""
+    if topic is None or (signature.output_schema is not None and not signature.wrapped):
+        return
+    why = "is no object" if signature.wrapped else "has no declared type"
+    message = f"agent {name!r} publishes to {topic!r}, and what it returns {why}"
+    raise InvalidAgent(
+        message,
+        hint="An event is the arguments of its subscribers: return a TypedDict, dataclass or model "
+        "that has their names.",
+    )
 
 
 def _calls(name: str, calls: Sequence[str | NamedAgent] | None) -> tuple[str, ...] | None:

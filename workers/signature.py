@@ -40,6 +40,22 @@ class Signature:
         schema.pop("title", None)
         return schema
 
+    @property
+    def event_schema(self) -> JsonObject | None:
+        """Return the JSON Schema of results as they are sent: fields with a default always are."""
+        from pydantic.json_schema import GenerateJsonSchema
+
+        class AsSent(GenerateJsonSchema):
+            def field_is_required(self, field: Any, total: bool) -> bool:  # noqa: FBT001 - theirs
+                if field["type"] == "typed-dict-field":
+                    return super().field_is_required(field, total)
+                return field.get("serialization_exclude_if") is None
+
+        if self.returns is None or self.wrapped:
+            return self.output_schema
+        schema: JsonObject = self.returns.json_schema(mode="serialization", schema_generator=AsSent)
+        return object_schema(schema)[0]
+
     def bind(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return keyword arguments of the declared types; raises pydantic's ValidationError."""
         model = self.arguments.model_validate(arguments)

@@ -19,6 +19,7 @@ from sqswarm.dispatcher.lifecycle.notify import (
     told_again_ms,
     told_of,
 )
+from sqswarm.dispatcher.lifecycle.publish_result import ResultEvent, publish_results
 from sqswarm.dispatcher.lifecycle.undo import (
     begin_undo_cancelled,
     is_undone_first,
@@ -38,7 +39,10 @@ _ROUNDS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Completion:
-    """An ended task, and whose child it is; `due` where it stands in the sweep index till then."""
+    """An ended task, whose child it is, and what it publishes.
+
+    `due` where it stands in the sweep index till then.
+    """
 
     key: Key
     status: Status
@@ -47,10 +51,11 @@ class Completion:
     due: bool
     record: TaskRecord | None = None
     notice: Notice | None = None
+    event: ResultEvent | None = None
 
     @classmethod
-    def of(cls, record: TaskRecord) -> Completion:
-        """Return what a recorded task that has ended owes."""
+    def of(cls, record: TaskRecord, *, publishes: str | None = None) -> Completion:
+        """Return what a recorded task that has ended owes; `publishes` is its agent's topic."""
         return cls(
             key=record.key,
             status=record.status,
@@ -59,6 +64,7 @@ class Completion:
             due=record.due_at_ms is not None,
             record=record,
             notice=notice_of(record),
+            event=ResultEvent.of(record, publishes),
         )
 
     @property
@@ -78,6 +84,8 @@ async def apply_completions(
 ) -> dict[str, Exception]:
     """Count ended tasks in their parents and resume these; cancel a cancelled one's children.
 
+    The results of agents that publish are published.
+
     Clears due last, so that whatever fails before is done again by housekeeping. A worker cancels
     no children, whose records are other agents': due stays, for the canceller and housekeeping.
     So it does where somebody could not be told of an end: returns why, by the tasks' ids.
@@ -91,8 +99,12 @@ async def apply_completions(
         if completion.parent is not None and completion.parent_agent is not None:
             parent_id, number = parent_of(completion.parent)
             numbers.setdefault(task_key(completion.parent_agent, parent_id), []).append(number)
+    events = [one.event for one in completions if one.event is not None]
     await connection.runner.gather(
-        [count_in_parent(connection, *counted) for counted in numbers.items()]
+        [
+            *(count_in_parent(connection, *counted) for counted in numbers.items()),
+            *([publish_results(connection, events)] if events else ()),
+        ]
     )
     return await _close(
         connection,

@@ -152,7 +152,10 @@ class Housekeeper:
         # Where only somebody could not be told, its dead letter was put by whoever tried first.
         if record.status is Status.FAILED and record.error is not None and not record.untold:
             await self._put_dead_letter(record, record.error)
-        untold = await apply_completions(self._connection, [Completion.of(record)])
+        entry = self._connection.catalogue.agents.get(record.agent)
+        publishes = None if entry is None else entry.publishes
+        completion = Completion.of(record, publishes=publishes)
+        untold = await apply_completions(self._connection, [completion])
         if not untold:
             return "cleared"
         for task_id, error in untold.items():

@@ -19,6 +19,7 @@ class Agent(Shape):
     description: str
     input_schema: dict[str, Any] = Field(description="JSON schema of submit-task's arguments.")
     topics: list[str] = Field(description="Event topics it listens to.")
+    publishes: str | None = Field(description="The topic on which its results are events.")
     durability: str = Field(description="lean, standard or durable.")
     ordered: bool = Field(description="Whether it runs tasks of one ordering key in order.")
 
@@ -51,6 +52,7 @@ def tools(context: AdminContext) -> Iterator[OperationTool]:
                     description=entry.description,
                     input_schema=entry.input_schema,
                     topics=[subscription.topic for subscription in entry.subscriptions],
+                    publishes=entry.publishes,
                     durability=entry.durability.value,
                     ordered=entry.ordered,
                 )

@@ -40,13 +40,14 @@ def agents(context: typer.Context) -> None:
         )
         return
     print_table(
-        ["agent", "arguments", "topics", "calls", "mode", "does"],
+        ["agent", "arguments", "topics", "publishes", "calls", "mode", "does"],
         [
             (
                 f"{entry.name} (paused)" if entry.name in paused else entry.name,
                 _signature(entry),
                 ", ".join(s.topic + (f"[{'|'.join(s.types)}]" if s.types else "")
                           for s in entry.subscriptions),
+                entry.publishes or "",
                 "every agent" if entry.calls is None else ", ".join(entry.calls),
                 entry.durability.value + (", ordered" if entry.ordered else ""),
                 (entry.description.splitlines() or [""])[0],

@@ -106,6 +106,7 @@ def _render(entry: CatalogueEntry) -> None:
                 ("Attempts at most", entry.max_attempts),
                 ("Time-out", duration(entry.timeout_s)),
                 ("Topics", topics or "none"),
+                ("Publishes to", entry.publishes or "no topic"),
                 ("Schedules", ", ".join(s.expression for s in entry.schedules) or "none"),
                 ("Calls", ", ".join(entry.calls or ()) or "no other agent"),
             ],

@@ -1,4 +1,4 @@
-"""Graph: a task and the tasks it started, as a Mermaid diagram.
+"""Graph: a task, the tasks it started, and those it has an event from or to, as a Mermaid diagram.
 
 Its nodes are numbers; their words are agents' names and parts of ids, which hold no syntax.
 """
@@ -36,6 +36,14 @@ def mermaid_of(timeline: Timeline) -> tuple[str, list[str]] | None:
         number = len(tasks) - 1
         lines.append(_node(number, child.name, task_id, child.outcome or "working"))
         lines.append(f"  n{tasks.index(parent)} --> n{number}")
+    if timeline.published_by is not None:
+        agent, _, task_id = timeline.published_by.partition("#")
+        lines += [_node(len(tasks), agent, task_id, ""), f"  n{len(tasks)} -. event .-> n0"]
+        tasks.append(task_id)
+    for one in timeline.published[: _NODES_LIMIT - len(tasks)]:
+        lines.append(_node(len(tasks), one.name, one.task_id or "", one.outcome or "working"))
+        lines.append(f"  n0 -. event .-> n{len(tasks)}")
+        tasks.append(one.task_id or "")
     if len(tasks) == 1:
         return None
     if more:

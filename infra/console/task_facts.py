@@ -45,6 +45,7 @@ def facts_of(record: TaskRecord, now_ms: int) -> list[tuple[str, object]]:
     ]
     links = {"Parent": parent, "Run again from": record.redriven_from}
     links["Run again as"] = record.redriven_as
+    links["Published by"] = (record.published_by or "").partition("#")[2]
     for name, task_id in links.items():
         if task_id:
             found.append((name, partial(mono_link, task_id, f"/tasks/{task_id}")))

@@ -16,7 +16,7 @@ from sqswarm.infra.template.logical import text
 from sqswarm.infra.template.messaging import queue_arn
 from sqswarm.infra.template.storage import STATUS_INDEX, SWEEP_INDEX, bucket_arn, table_arn
 from sqswarm.schemas.activity import activity_partition
-from sqswarm.schemas.agent_spec import AgentSpec, Keeps
+from sqswarm.schemas.agent_spec import AgentSpec, Durability, Keeps
 from sqswarm.schemas.catalogue import CATALOGUE_KEY
 from sqswarm.schemas.errors import InvalidAgent
 from sqswarm.schemas.json import JsonObject, canonical
@@ -189,7 +189,36 @@ def _work(consumer: Consumer, topology: Topology) -> list[Statement]:
         )
     others = [callee for callee in callees if callee is not consumer]
     children = _children(others, names, anybody=spec.calls is None)
-    return [*statements, *children, *_parents(callers, names)]
+    events_out = _events(consumer, topology)
+    return [*statements, *events_out, *children, *_parents(callers, names)]
+
+
+def _events(consumer: Consumer, topology: Topology) -> list[Statement]:
+    """Return what an agent may do whose results are events: publish them to its topic alone.
+
+    A subscriber that keeps a record before it works gets one, which nobody changes here. A large
+    event is left in S3, where nothing is yet (S3 User Guide, "Enforce conditional writes").
+    """
+    topic, names = _spec(consumer).publishes, topology.names
+    topics = topology.result_topics([consumer])
+    if topic is None or not topics:
+        return []
+    recorded = [
+        f"task#{listener.key}#*"
+        for listener in topology.listeners(consumer)
+        if _spec(listener).durability is Durability.DURABLE
+    ]
+    statements = [
+        _publish("PublishResults", names, topics),
+        {
+            **_objects(names, "LeaveEvents", ("s3:PutObject",), [f"topic.{topic}"]),
+            "Condition": {"Null": {"s3:if-none-match": "false"}},
+        },
+    ]
+    if recorded:
+        actions = ("dynamodb:PartiQLInsert", "dynamodb:BatchGetItem")
+        statements.append(_items(names, "RecordEvents", actions, recorded))
+    return statements
 
 
 def _own_items(spec: AgentSpec) -> list[str]:
@@ -266,7 +295,11 @@ def housekeeping_statements(topology: Topology) -> list[Statement]:
         _allow("Due", ("dynamodb:Query",), [f"{table_arn(names)}/index/{SWEEP_INDEX}"]),
         _objects(names, "Payloads", ("s3:GetObject", "s3:PutObject"), ["*"]),
         _catalogue(names),
-        _publish("StartTasks", names, topology.task_topics),
+        _publish(
+            "StartTasks",
+            names,
+            [*topology.task_topics, *topology.result_topics(topology.agents)],
+        ),
         *_told(topology.told),
         *_report(unrouted.function, names),
     ]

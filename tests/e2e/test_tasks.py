@@ -84,6 +84,21 @@ def test_an_event_reaches_every_subscribed_agent(swarm):
     assert quiet[0].result(timeout=120)["text"] == "hush"
 
 
+@pytest.mark.parametrize("times", [1, 20_000], ids=["small", "large"])
+def test_a_result_that_is_published_is_a_task_of_each_subscriber(swarm, times):
+    task = swarm.submit("proclaim", text="hear ye ", times=times)
+    assert len(task.result(timeout=120)["text"]) == 8 * times
+    ends, hearers = time.monotonic() + 60, ("orderly", "shout")
+    told = ()
+    while [(one.name, one.outcome) for one in told] != [(name, "completed") for name in hearers]:
+        assert time.monotonic() < ends, told
+        time.sleep(0.3)
+        told = task.timeline().published
+    heard = {one.name: swarm.get(one.task_id) for one in told}
+    assert heard["shout"].result() == "HEAR YE " * times
+    assert heard["orderly"].record.published_by == f"proclaim#{task.id}"
+
+
 def test_map_streams_results_in_the_order_of_its_rows(swarm):
     rows = [{"a": n} for n in range(57)]
     done = list(swarm.map("add", rows, timeout=120))

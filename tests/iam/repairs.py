@@ -6,6 +6,8 @@ from dataclasses import replace
 from scenarios import BIG
 
 from sqswarm import Swarm
+from sqswarm.schemas.ids import event_task_id, result_event_id
+from sqswarm.schemas.task import due_shard
 
 REPAIRS = {}
 HOUR_S = 3600
@@ -101,6 +103,24 @@ def a_cancelled_parents_children_are_cancelled(guild):
     guild.stage.housekeeping(later_s=HOUR_S)
     for child in children:
         assert guild.until(child, "cancelled")
+
+
+@repair
+def an_event_that_is_owed_is_published(guild):
+    task = guild.submit("herald", "late news", idempotency_key="late")
+    assert guild.until(task, "completed")
+    heard = event_task_id(result_event_id(task), "chronicler")
+    guild.result(heard)
+    guild.forget("chronicler", heard)  # as if its worker had died before it published
+    due = {"due_at": {"N": "1"}, "due_shard": {"S": due_shard(task)}}
+    guild.change("herald", task, **due)
+    assert guild.stage.housekeeping()["cleared"] == 1
+    ends = time.monotonic() + 20
+    while (guild.record("chronicler", heard) or {"status": {"S": ""}})["status"][
+        "S"
+    ] != "completed":
+        assert time.monotonic() < ends
+        time.sleep(0.1)
 
 
 @repair

@@ -268,6 +268,19 @@ def every_act(stage):
             **bucket(),
             **others(),
         },
+        "herald": {
+            # Of who gets its events: a record is made, and nothing read, changed or sent.
+            **acts_on("task#chronicler#1", ways={*CHANGES, *READS, "check"}),
+            **queue(stage, "chronicler"),
+            "overwrite event": objects("topic.told")["put topic.told"],
+            "get event": objects("topic.told")["get topic.told"],
+            **objects("topic.news"),
+            **objects("chronicler"),
+            **acts_on("task#keeper#1"),
+            **whole_table("herald"),
+            **bucket(),
+            **others(),
+        },
         "thinker": {
             **acts_on("task#keeper#1"),
             **keeper_session,
@@ -319,7 +332,7 @@ def every_act(stage):
     }
 
 
-ROLES = ("plain", "parent", "thinker", "hauler", "unrouted", "dispatcher")
+ROLES = ("plain", "parent", "herald", "thinker", "hauler", "unrouted", "dispatcher")
 
 
 @pytest.mark.parametrize("role", ROLES)

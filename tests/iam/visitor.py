@@ -130,11 +130,12 @@ class Visitor:
                 found[message["MessageId"]] = (message["Body"], reason.get("StringValue"))
         return list(found.values())
 
-    def message(self, agent, text="by hand", **more):
+    def message(self, agent, text="by hand", **arguments):
         """Return a message that nobody has recorded."""
         task_id = new_task_id(time.time_ns() // 1_000_000, randbits)
         name = "prompt" if agent == "thinker" else "text"
-        return Message(id=task_id, name=agent, arguments={name: text}, principal="local", **more)
+        given = {name: text, **arguments}
+        return Message(id=task_id, name=agent, arguments=given, principal="local")
 
     def send(self, agent, body, *, dead=False):
         """Send a message to an agent's queue, or its dead-letter queue, as the account."""

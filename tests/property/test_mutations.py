@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mutations_of_events
 import mutations_of_notice
 import mutations_of_pause
 import mutations_of_undo
@@ -12,9 +13,10 @@ from mutations import MUTATIONS
 from simulation import fault_plan_of, simulate
 from simulation.counterexample import counterexample, shrunk
 
+assert mutations_of_events.__doc__  # imported for what they register
 assert mutations_of_pause.__doc__
-assert mutations_of_undo.__doc__  # imported for what it registers
 assert mutations_of_notice.__doc__
+assert mutations_of_undo.__doc__
 
 WITHIN = 3000
 """Storms, of the weather aimed at the mistake or of any; most mistakes need a few dozen."""

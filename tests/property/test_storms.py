@@ -63,6 +63,15 @@ def test_whoever_is_to_be_told_is_told_in_storms_of_its_own():
     assert not broken, counterexample(simulate(fault_plan_of(broken[0], "told")))
 
 
+def test_every_result_that_is_to_be_an_event_is_one_in_any_storm():
+    heard = 0
+    for seed in range(50):
+        report = simulate(fault_plan_of(seed, "events"))
+        assert not report.violations, counterexample(report)
+        heard += sum("hearer#" in item["pk"] for _, item in report.seen.histories())
+    assert heard > 50
+
+
 def test_a_storm_is_the_same_every_time():
     def told(seed):
         trace = simulate(fault_plan_of(seed)).seen.world.trace

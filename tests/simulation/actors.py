@@ -7,7 +7,6 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from simulation.agents import AGENTS
 from simulation.ports import FaultyBlobs, FaultyBus, FaultyStore
 from simulation.process import EPOCH_MS, Process, ProcessRunner
 from simulation.renewed_leases import RenewedSpec
@@ -245,7 +244,7 @@ class Housekeeping:
         self._skew_ms = world.chance.randint(-_SKEW_MS, _SKEW_MS)
         self._timer: asyncio.TimerHandle | None = None
         self._running: Process | None = None
-        self.dead_letter_queues = {NAMES.dead_letter_queue(name): name for name in AGENTS}
+        self.dead_letter_queues = {NAMES.dead_letter_queue(name): name for name in world.agents}
 
     def wake(self, at_s: float) -> None:
         """Be there at the first full minute from `at_s` on."""
@@ -301,7 +300,7 @@ class Actors(Watcher):
     @classmethod
     def of(cls, world: World) -> Actors:
         """Set up the pollers and housekeeping, and let the world tell them."""
-        pollers = [Poller(world, one) for one in AGENTS.values()]
+        pollers = [Poller(world, one) for one in world.agents.values()]
         actors = cls(
             world=world,
             pollers={poller.queue: poller for poller in pollers},

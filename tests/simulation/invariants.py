@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from simulation.agents import AGENTS, MAX_ATTEMPTS, topic_of
+from simulation.agents import MAX_ATTEMPTS, topic_of
 from simulation.complete_history import incomplete
+from simulation.event_agents import PUBLISHERS, SUBSCRIBERS
 from simulation.expected import expected
 from simulation.history import Execution, History
 from simulation.observation import Observation
 from simulation.process import EPOCH_MS
 from simulation.world import NAMED, NAMES, TOLD
 from sqswarm.schemas.errors import PoisonMessage
+from sqswarm.schemas.ids import event_task_id, result_event_id
 from sqswarm.schemas.journal import child_id, entries
 from sqswarm.schemas.json import loads
 from sqswarm.schemas.lifecycle import Status
@@ -91,7 +93,7 @@ def no_stuck(seen: Observation) -> Iterator[Violation]:
             yield Violation(invariant="no-stuck", task_id=history.task_id, what=what)
     for task_id in seen.due():
         yield Violation(invariant="no-stuck", task_id=task_id, what="it stays in the sweep index")
-    for name in AGENTS:
+    for name in seen.world.agents:
         for body in seen.world.bus.bodies(NAMES.queue(name)):
             what = f"{name}'s queue still holds {body}"
             yield Violation(invariant="no-stuck", task_id="", what=what)
@@ -154,7 +156,7 @@ def poison_is_put_aside(seen: Observation) -> Iterator[Violation]:
     """What no agent can run ends in a dead-letter queue with the reason, and leaves no record."""
     letters = [
         body
-        for name in AGENTS
+        for name in seen.world.agents
         for body, attributes in seen.world.bus.letters(NAMES.dead_letter_queue(name))
         if attributes.get("reason")
     ]
@@ -166,7 +168,7 @@ def poison_is_put_aside(seen: Observation) -> Iterator[Violation]:
         if task_id in seen.world.histories:
             what = f"a record was made of {body[:300]!r}"
             yield Violation(invariant="poison-is-put-aside", task_id=task_id, what=what)
-    for name in AGENTS:
+    for name in seen.world.agents:
         for body, attributes in seen.world.bus.letters(NAMES.dead_letter_queue(name)):
             if "reason" not in attributes:
                 what = f"a dead letter of {name} without a reason"
@@ -472,6 +474,32 @@ def a_task_keeps_its_version(seen: Observation) -> Iterator[Violation]:
             )
 
 
+def events_are_published_once(seen: Observation) -> Iterator[Violation]:
+    """Each result of an agent that publishes is one task of each subscriber, with that result."""
+    for history, item in seen.histories():
+        record = TaskRecord.from_item(item)
+        publishes = record.agent in PUBLISHERS and record.status is Status.COMPLETED
+        what = ""
+        for name in SUBSCRIBERS:
+            event = event_task_id(result_event_id(history.task_id), name)
+            found = seen.world.histories.get(event)
+            heard = None if found is None else found.item
+            if heard is None:
+                what = f"{name} has no task of its result" if publishes else what
+            elif not publishes:
+                what = f"{name} has a task of it, and it is {record.status} of {record.agent}"
+            elif record.result and heard.get("arguments") != record.result.inline:
+                what = f"{name} was told {heard.get('arguments')}"
+        if record.agent in SUBSCRIBERS:
+            by = (record.published_by or "").partition("#")[2]
+            if history.task_id != event_task_id(result_event_id(by or "0"), record.agent):
+                what = f"it is another task of the result of {record.published_by}"
+        if what:
+            yield Violation(
+                invariant="events-are-published-once", task_id=history.task_id, what=what
+            )
+
+
 INVARIANTS: tuple[Invariant, ...] = (
     nothing_lost,
     result_written_once,
@@ -486,6 +514,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     suspends_once,
     answers_stay,
     signals_arrive_once,
+    events_are_published_once,
     cancel_keeps_its_word,
     cancel_reaches_children,
     redriven_once,

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from simulation.agents import AGENTS
 from simulation.callers import Callers
 from simulation.history import History
 from simulation.senders import Senders
-from simulation.world import CATALOGUE, NAMES, World
+from simulation.world import NAMES, World
 from sqswarm.backends.runner import BlockingRunner, run_straight
 from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.listing import list_tasks
@@ -50,7 +49,7 @@ class Observation:
             bus=self.world.bus,
             blobs=self.world.blobs,
             runner=BlockingRunner(),
-            catalogue=CATALOGUE,
+            catalogue=self.world.catalogue,
             principal="operator",
             operator=True,
             ttl_s=1,
@@ -73,7 +72,7 @@ class Observation:
         """Return the (agent, task id) of which a dead letter with a reason lies there."""
         return {
             (name, attributes["task_id"])
-            for name in AGENTS
+            for name in self.world.agents
             for _, attributes in self.world.bus.letters(NAMES.dead_letter_queue(name))
             if attributes.get("reason") and "task_id" in attributes
         }

@@ -62,7 +62,10 @@ class WatchedBus(MemoryBus):
         self._copies += 1
         if mishap is None:
             return super()._put(queue, message, delay_s=delay_s)
-        if mishap.what is Mishap.LOST and delay_s == 0 and '"dev.sqswarm/v"' in message.body:
+        # An event's version is that of the records which its durable subscribers have, no other's.
+        recorded = '"dev.sqswarm/v"' in message.body
+        recorded &= '"dev.sqswarm/topic"' not in message.body or "durable" in queue
+        if mishap.what is Mishap.LOST and delay_s == 0 and recorded:
             self._world.note(None, "message.lost", message.id, "an SNS copy")
             return None
         late_s = delay_s + round(_HELD_UP_S * mishap.size)

@@ -44,7 +44,7 @@ def poison_for(agent: str) -> list[str]:
 
     Of a lean task nothing is recorded before its result, so that its arguments may be of any size.
     """
-    made = [*POISON, *([] if agent == "lean" else [_OVER_400_KB])]
+    made = [*POISON, *([] if "lean" in agent else [_OVER_400_KB])]
     return [body.replace("AGENT", agent) for body in made]
 
 
@@ -330,6 +330,25 @@ WORKLOADS: Mapping[str, Workload] = {
         deep=(0.4, 0.2),
         notify=0.5,
     ),
+    # Results that are events: those who publish them die, and lose what they were told.
+    "events": Workload(
+        faults=_CRASHES | {Fault.REFUSED: 2, Fault.ANSWER_LOST: 2, Fault.LATE: 2, Fault.ECHOED: 2},
+        rates=(0.0, 0.02, 0.1),
+        aims=("publish", "publish", "publish", "settle", "clear due", "create", "delete"),
+        aimed=(1, 2, 3),
+        accidents=0.3,
+        give_ups=0.4,
+        cancels=0.1,
+        redrives=0.1,
+        orders=(1, 1, 2),
+        agents=("teller", "teller", "durable-teller", "lean-teller"),
+        simple=("ok", "ok", "slow", "raise:1", "fail"),
+        waits=("step", "sleep:40"),
+        asks=("ask",),
+        quick=0.5,
+        breaks=0.2,
+        deep=(0.3,),
+    ),
     # Nothing goes wrong but what somebody sends: whatever else happens here, it has done.
     "poison": Workload(
         faults={Fault.REFUSED: 1},
@@ -352,9 +371,10 @@ WORKLOADS: Mapping[str, Workload] = {
 }
 """By name. A seed draws one of them; the first comes twice as often."""
 
-_DRAWN = ("mixed", *(name for name in WORKLOADS if name not in {"pauses", "told"}))
-"""Pauses come in a tenth of all storms, whatever they are. The seeds of "told" are its own: what
-those of all others draw stays what it was."""
+_BY_NAME = {"pauses", "told", "events"}
+_DRAWN = ("mixed", *(name for name in WORKLOADS if name not in _BY_NAME))
+"""Pauses come in a tenth of all storms, whatever they are; the others by name are asked for: a seed
+means what it meant before there were any."""
 
 
 def fault_plan_of(seed: int, workload: str | None = None) -> FaultPlan:
@@ -419,7 +439,7 @@ def _order(chance: random.Random, workload: Workload, number: int) -> Order:
     durable = agent == "durable" or _happens(chance, 0.2)
     return Order(
         agent=agent,
-        script=_script(chance, workload, waits=agent != "lean" or durable),
+        script=_script(chance, workload, waits="lean" not in agent or durable),
         at_s=chance.choice((0, 0, 0, 1, 30)),
         key=f"key-{number}" if _happens(chance, 0.3) else None,
         durable=durable,

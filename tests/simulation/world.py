@@ -6,9 +6,10 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
-from simulation.agents import AGENTS
+from simulation.event_agents import EVERYBODY, agents_of
 from simulation.fault_plan import Aim, FaultPlan, Misfortune
 from simulation.history import Execution, History
 from simulation.loop import VirtualLoop
@@ -26,15 +27,18 @@ from sqswarm.schemas.task import TASK_SORT_KEY, task_key, task_of
 from sqswarm.schemas.writes import Item, Key, Write
 
 NAMES = Names(stage="storm", account="000000000000", region="us-east-1")
-CATALOGUE = Catalogue.of(one.spec for one in AGENTS.values())
-_CATALOGUE_BYTES = CATALOGUE.dump().encode()
 TOLD = "arn:aws:sns:us-east-1:000000000000:told-of-all"
 NAMED = "arn:aws:sqs:us-east-1:000000000000:told-of-some"
-_TOLD = replace(
-    CATALOGUE,
-    notify=(NAMED,),
-    agents={name: replace(one, notify=(TOLD,)) for name, one in CATALOGUE.agents.items()},
-)
+
+
+@cache
+def _catalogue(names: tuple[str, ...], *, told: bool) -> Catalogue:
+    made = Catalogue.of(EVERYBODY[name].spec for name in names)
+    if not told:
+        return made
+    of_all = {name: replace(one, notify=(TOLD,)) for name, one in made.agents.items()}
+    return replace(made, notify=(NAMED,), agents=of_all)
+
 
 _SETTLING_S = 120.0
 _STILL_OLD = 0.3
@@ -85,7 +89,8 @@ class World:
         """Whose request is being carried out."""
         self._requests = 0
         self.code = self._code_before = 0
-        self.catalogue = _TOLD if fault_plan.told else CATALOGUE
+        self.agents = agents_of(fault_plan)
+        self.catalogue = _catalogue(tuple(self.agents), told=fault_plan.told)
         self.deployments = 0
         self.versions: dict[str, int] = {}
         """Where versions are kept: the code that a task was first run by."""
@@ -93,9 +98,8 @@ class World:
         self.store = WatchedStore(self)
         self.bus = WatchedBus(self)
         self.blobs = MemoryBlobs()
-        deployed = self.catalogue.dump().encode() if fault_plan.told else _CATALOGUE_BYTES
-        self.blobs.objects[self.blobs.address(CATALOGUE_KEY)] = deployed
-        for one in AGENTS.values():
+        self.blobs.objects[self.blobs.address(CATALOGUE_KEY)] = self.catalogue.dump().encode()
+        for one in self.agents.values():
             spec = one.spec
             dead, queue = NAMES.dead_letter_queue(spec.name), NAMES.queue(spec.name)
             self.bus.make_queue(dead)
@@ -106,6 +110,8 @@ class World:
                 max_receives=fault_plan.receives or spec.max_receive_count,
             )
             self.bus.subscribe(NAMES.topic(TASKS_TOPIC), queue, {"agent": [spec.name]})
+            for subscription in spec.subscriptions:
+                self.bus.subscribe(NAMES.topic(subscription.topic), queue)
 
     # Deployments
 

@@ -12,6 +12,7 @@ from sqswarm.schemas.agent_spec import AgentSpec
 from sqswarm.schemas.errors import PoisonMessage
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.lifecycle import Status
+from sqswarm.schemas.payload import Payload
 from sqswarm.schemas.results import error_type_of
 from sqswarm.schemas.task import TaskRecord, task_key
 from sqswarm.schemas.value import dataclass
@@ -20,12 +21,16 @@ from sqswarm.workers.runtime.worker_context import WorkerContext
 
 if TYPE_CHECKING:  # only tasks that owe somebody something need it
     from sqswarm.dispatcher.lifecycle.completion import Completion
+    from sqswarm.dispatcher.lifecycle.publish_result import ResultEvent
     from sqswarm.schemas.notice import Notice
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """A task that has ended, its delivery still in our hands. `record` where it was read."""
+    """A task that has ended, its delivery still in our hands. `record` where it was read.
+
+    `due` where it stands in the sweep index; `result` is what it completed with.
+    """
 
     job: Job
     status: Status
@@ -33,6 +38,8 @@ class Ended:
     record: TaskRecord | None = None
     told_ms: int | None = None
     """When it ended (Unix milliseconds), where somebody is to be told of that."""
+    result: Payload | None = None
+    due: bool = False
 
     @classmethod
     def of(cls, job: Job, record: TaskRecord) -> Ended:
@@ -42,7 +49,9 @@ class Ended:
     def completion(self, spec: AgentSpec) -> Completion | None:
         """Return what it owes other tasks, if anything."""
         record, message = self.record, self.job.message
-        if record is None and message.parent is None and self.told_ms is None:
+        publishes = spec.publishes if self.status is Status.COMPLETED else None
+        owed = message.parent is not None or publishes is not None or self.told_ms is not None
+        if record is None and not owed:
             return None
         from sqswarm.dispatcher.lifecycle.completion import Completion
 
@@ -52,13 +61,32 @@ class Ended:
                 status=self.status,
                 parent=message.parent,
                 parent_agent=message.parent_agent,
-                due=True,
+                due=self.due or message.parent is not None or self.told_ms is not None,
                 notice=self._notice(spec.name),
+                event=None if publishes is None else self._event(spec.name, publishes),
             )
-        completion = Completion.of(record)
+        completion = Completion.of(record, publishes=publishes)
         if self.told_ms is not None:
             completion = replace(completion, notice=self._notice(spec.name))
-        return completion if completion.parent is not None or completion.due else None
+        owes = completion.parent is not None or completion.event is not None or completion.due
+        return completion if owes else None
+
+    def _event(self, agent: str, topic: str) -> ResultEvent | None:
+        from sqswarm.dispatcher.lifecycle.publish_result import ResultEvent
+
+        message = self.job.message
+        if self.result is None:
+            return None
+        return ResultEvent(
+            topic=topic,
+            task_id=self.job.task_id,
+            agent=agent,
+            principal=message.principal,
+            result=self.result,
+            traceparent=message.traceparent,
+            tracestate=message.tracestate,
+            baggage=message.baggage,
+        )
 
     def _notice(self, agent: str) -> Notice | None:
         if self.told_ms is None:
@@ -80,7 +108,7 @@ class Ended:
 
 
 async def run_completions(worker: WorkerContext, ended: Sequence[Ended]) -> list[Exception | None]:
-    """Do what ended tasks owe: a failed one is put aside with its reason, a child is counted.
+    """Do what ended tasks owe: failed ones put aside, children counted, results published.
 
     Runs after the settle and before the message is deleted, so a crash between repeats it. Returns
     the error of each task whose completion failed: the others' have been done.

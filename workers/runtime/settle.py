@@ -150,6 +150,8 @@ async def _settled(
                 error=one.ending.error,
                 record=_orphaning(one),
                 told_ms=now if worker.owes_until_ms(one.run.job.message) else None,
+                result=one.ending.result,
+                due=_is_due(one.run),
             )
             for one in done
         ],
@@ -262,10 +264,19 @@ def _settle(worker: WorkerContext, run: Run, ending: Ending, now: int) -> Write:
         ending,
         now_ms=now,
         expires_s=worker.expires_s(child=run.job.message.parent is not None),
-        owes=run.job.message.parent is not None,
+        owes=run.job.message.parent is not None or _publishes(worker, ending),
         owes_until_ms=owes_until_ms,
         ended_ms=run.ended_ms,
     )
+
+
+def _publishes(worker: WorkerContext, ending: Ending) -> bool:
+    return worker.spec.publishes is not None and ending.status is Status.COMPLETED
+
+
+def _is_due(run: Run) -> bool:
+    """Tell whether the sweep has an eye on the task; else only its message has."""
+    return run.lease.record is not None and run.lease.record.due_at_ms is not None
 
 
 async def _refused(

@@ -218,6 +218,9 @@ class Task(_Answer):
     deadline: str = ""
     redriven_from: str = ""
     redriven_as: str = ""
+    published_by: str = Field(
+        default="", description="AGENT#TASK: the task whose result this one was started by."
+    )
     wake_at: str = ""
     pending_children: int = 0
     input_requests: dict[str, Any] = Field(

@@ -68,7 +68,10 @@ def mortal(notes: str) -> int:
     return times
 
 
-@agent(timeout=10, durability="durable", topics=[Subscription(topic="words", types=("loud",))])
+LOUD = Subscription(topic="words", types=("loud",))
+
+
+@agent(timeout=10, durability="durable", topics=[LOUD, "proclaimed"])
 async def shout(text: str, notes: str = "") -> str:
     """Give the text back in capitals."""
     await asyncio.sleep(0)
@@ -113,7 +116,20 @@ async def orchestrate(width: int, notes: str = "", *, ctx: TaskContext) -> dict[
     return {"seven": seven, "sum": sum(sums), "approved": answer.approved}
 
 
-@agent(timeout=10, ordered=True)
+class Proclaimed(BaseModel):
+    """What is proclaimed, to be noted."""
+
+    text: str
+    notes: str = ""
+
+
+@agent(timeout=10, publishes="proclaimed")
+async def proclaim(text: str, times: int = 1, notes: str = "") -> Proclaimed:
+    """Say it so often, to whoever listens."""
+    return Proclaimed(text=text * times, notes=notes)
+
+
+@agent(timeout=10, ordered=True, topics=["proclaimed"])
 async def orderly(text: str, notes: str = "") -> str:
     """Note the text: tasks of one ordering key run in their order."""
     note(notes, text)

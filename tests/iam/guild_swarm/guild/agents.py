@@ -1,6 +1,7 @@
 """One agent of each kind: what it does is what its role must allow."""
 
 from collections import Counter
+from dataclasses import dataclass
 
 from sqswarm import Budget, ClaudeAgent, Fail, Retry, TaskContext, agent
 from sqswarm.schemas.agent_spec import Schedule
@@ -46,6 +47,26 @@ def limited(text: str, size: int = 0, pad: str = "") -> str:
 @agent(topics=["news"], schedule=Schedule(expression="rate(1 hour)", arguments={"text": "tick"}))
 def listener(text: str, size: int = 0, pad: str = "") -> str:
     """Hear events."""
+    return do(text, size)
+
+
+@dataclass
+class Told:
+    """What a herald tells."""
+
+    text: str
+    pad: str = ""
+
+
+@agent(publishes="told")
+def herald(text: str, size: int = 0, pad: str = "") -> Told:
+    """Tell what it hears."""
+    return Told(do(text), pad + "." * size)
+
+
+@agent(topics=["told"], durability="durable")
+def chronicler(text: str, size: int = 0, pad: str = "") -> str:
+    """Hear what is told."""
     return do(text, size)
 
 
