@@ -88,6 +88,7 @@ class AsyncMapRuns:
         tolerate: float = 0,
         concurrency: int = UNDER_WAY,
         item_key: ItemKey | None = None,
+        idempotency_key: str | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> AsyncMapRun:
         """Start a run of an agent over many rows; see `Swarm.start_map`."""
@@ -98,6 +99,7 @@ class AsyncMapRuns:
             tolerate=tolerate,
             concurrency=concurrency,
             item_key=item_key,
+            idempotency_key=idempotency_key,
             tags=tags,
         )
         return AsyncMapRun(self._connection, submitted)

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.map_progress import RunArguments, find_run
-from sqswarm.dispatcher.start_map import submit_run, upload_rows
-from sqswarm.dispatcher.submit import Submitted
+from sqswarm.dispatcher.start_map import upload_rows
+from sqswarm.dispatcher.submit import Request, Submitted, submit
 from sqswarm.dispatcher.view import find
 from sqswarm.schemas.errors import SwarmError, TaskFailed, TaskNotFound, UsageError
 from sqswarm.schemas.json import JsonObject, loads
@@ -126,7 +126,8 @@ async def redrive_failures(connection: Connection, run_id: str) -> Submitted:
         "total": sum(sizes),
         "windows": len(sizes),
     }
-    return await submit_run(connection, again, redriven_from=run_id)
+    request = Request(arguments=again, redriven_from=run_id, durable=True)
+    return (await submit(connection, MAP_RUN, [request]))[0]
 
 
 async def _failed(

@@ -162,7 +162,7 @@ def _of_parquet(file: IO[bytes]) -> Iterator[JsonObject]:
     except ImportError as error:
         message = "rows of Parquet are read by pyarrow, which is not installed"
         raise UsageError(
-            message, hint="pip install pyarrow, or save them as JSON Lines."
+            message, hint="pip install 'sqswarm[parquet]', or save them as JSON Lines."
         ) from error
     for batch in ParquetFile(file).iter_batches(batch_size=1000):
         yield from batch.to_pylist()

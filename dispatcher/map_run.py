@@ -106,6 +106,7 @@ class MapRuns:
         tolerate: float = 0,
         concurrency: int = UNDER_WAY,
         item_key: ItemKey | None = None,
+        idempotency_key: str | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> MapRun:
         """Start a run of `agent` over many rows that lives in the swarm, and return its handle.
@@ -117,13 +118,20 @@ class MapRuns:
         `tolerate` is how many rows may fail, as a share (0.05) or a number (5): one more, and the
         run fails, and starts no more. `concurrency` is how many rows are under way at most.
         `item_key` names a row, by a field of it or by a function: its lines carry the key, and a
-        row whose key came before is not run again. `tags` are the run's, as for `submit`.
+        row whose key came before is not run again. With `idempotency_key` a repeat returns the
+        first run, and reads no rows. `tags` are the run's, as for `submit`.
 
         Raises InvalidArguments naming the first row that does not fit, before anything runs;
         UnknownAgent where the agent, or `map-run` itself, is not deployed.
         """
         run = self._swarm.start_map(
-            agent, rows, tolerate=tolerate, concurrency=concurrency, item_key=item_key, tags=tags
+            agent,
+            rows,
+            tolerate=tolerate,
+            concurrency=concurrency,
+            item_key=item_key,
+            idempotency_key=idempotency_key,
+            tags=tags,
         )
         return MapRun(run_straight(run), self._handle)
 

@@ -12,9 +12,11 @@ from typing import Any
 
 from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.map_rows import Source, key_of, open_rows
-from sqswarm.dispatcher.submit import Request, Submitted, submit
+from sqswarm.dispatcher.submit import Request, Submitted, idempotent_task_id, submit
+from sqswarm.dispatcher.validate import check_names
+from sqswarm.dispatcher.view import find
 from sqswarm.schemas.catalogue import CatalogueEntry
-from sqswarm.schemas.errors import UnknownAgent, UsageError
+from sqswarm.schemas.errors import IdempotencyConflict, UnknownAgent, UsageError
 from sqswarm.schemas.ids import new_task_id
 from sqswarm.schemas.json import JsonObject, dumps
 from sqswarm.schemas.map_run import (
@@ -41,31 +43,42 @@ async def start_map(
     tolerate: float = 0,
     concurrency: int = UNDER_WAY,
     item_key: ItemKey | None = None,
+    idempotency_key: str | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> Submitted:
     """Upload the rows of `source` and submit the run; raises InvalidArguments naming a bad row.
 
-    Nothing is submitted before all of them are checked. Raises UnknownAgent where the stage has
-    not deployed the agent, or no map runs.
+    Nothing is submitted before all of them are checked. Where there is a run of this
+    `idempotency_key`, that is it, and nothing is read. Raises UnknownAgent where the stage has not
+    deployed the agent, or no map runs.
     """
     entry = check_stage(connection, agent)
     _check(tolerate, concurrency)
+    check_names(idempotency_key=idempotency_key)
+    known: str | None = None
+    if idempotency_key is not None:
+        known = idempotent_task_id(connection.principal, MAP_RUN, idempotency_key)
+        if await find(connection, known, agent=MAP_RUN) is not None:
+            return Submitted(task_id=known, agent=MAP_RUN)
     async with open_rows(connection, source, entry.input_schema) as rows:
         entries = _entries(connection, entry, rows, item_key)
         upload, sizes = await upload_rows(connection, entries, Cut.of(concurrency))
     total = sum(sizes)
-    return await submit_run(
-        connection,
-        {
-            "mapped": agent,
-            "rows": upload,
-            "total": total,
-            "windows": len(sizes),
-            "concurrency": concurrency,
-            "tolerate": allowed(tolerate, total),
-        },
-        tags=tags,
-    )
+    arguments = {
+        "mapped": agent,
+        "rows": upload,
+        "total": total,
+        "windows": len(sizes),
+        "concurrency": concurrency,
+        "tolerate": allowed(tolerate, total),
+    }
+    request = Request(arguments=arguments, tags=tags, idempotency_key=idempotency_key, durable=True)
+    try:
+        return (await submit(connection, MAP_RUN, [request]))[0]
+    except IdempotencyConflict:
+        if known is None:
+            raise
+        return Submitted(task_id=known, agent=MAP_RUN)  # somebody was faster, with another upload
 
 
 def check_stage(connection: Connection, agent: str) -> CatalogueEntry:
@@ -156,15 +169,3 @@ async def _windows(entries: AsyncGenerator[JsonObject], rows: int) -> AsyncGener
         size += len(line)
     if lines:
         yield lines
-
-
-async def submit_run(
-    connection: Connection,
-    arguments: JsonObject,
-    *,
-    tags: Mapping[str, str] | None = None,
-    redriven_from: str | None = None,
-) -> Submitted:
-    """Submit a run's task, whose record is there once this returns."""
-    request = Request(arguments=arguments, tags=tags, redriven_from=redriven_from, durable=True)
-    return (await submit(connection, MAP_RUN, [request]))[0]

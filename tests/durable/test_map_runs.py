@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sqswarm import Fail, agent
+from sqswarm.dispatcher import start_map
 from sqswarm.schemas import map_run as layout
 from sqswarm.schemas.errors import (
     InvalidArguments,
@@ -107,6 +109,29 @@ def test_a_row_whose_key_came_before_is_not_run_again(memory):
         memory.start_map(double, rows(1), item_key="id")
 
 
+def test_a_start_that_is_repeated_under_its_key_is_one_run(memory):
+    first = memory.start_map(double, rows(3), idempotency_key="nightly")
+
+    def unread():
+        pytest.fail("its rows are read again")
+        yield
+
+    assert memory.start_map(double, unread(), idempotency_key="nightly").id == first.id
+    assert memory.start_map(double, rows(3), idempotency_key="tomorrow").id != first.id
+    assert first.result().done == 3
+
+
+def test_of_two_who_start_it_at_once_one_does(memory, monkeypatch):
+    monkeypatch.setattr(start_map, "find", never_found)
+    first = memory.start_map(double, rows(3), idempotency_key="nightly")
+    assert memory.start_map(double, rows(4), idempotency_key="nightly").id == first.id
+    assert first.result().done == 3
+
+
+async def never_found(*_, **__):
+    return None
+
+
 def test_a_cancelled_run_ends_with_its_rows_and_has_lines_for_the_rest(memory):
     run = memory.start_map(double, rows(40), concurrency=1)
     memory.run_until(lambda: run.counts().done >= 12)
@@ -172,6 +197,13 @@ def test_a_file_that_does_not_fit_starts_nothing(memory, tmp_path, name, text, s
     with pytest.raises(UsageError, match=says):
         memory.start_map(double, tmp_path / name)
     assert memory.records == []
+
+
+def test_parquet_without_what_reads_it_says_what_to_install(memory, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    (tmp_path / "rows.parquet").touch()
+    with pytest.raises(UsageError, match="pyarrow, which is not installed"):
+        memory.start_map(double, tmp_path / "rows.parquet")
 
 
 def test_what_cannot_be_started_says_why(memory):
