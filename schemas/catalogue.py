@@ -11,6 +11,7 @@ from dataclasses import field, replace
 from sqswarm.schemas.agent_spec import AgentSpec, Durability, Schedule, Subscription
 from sqswarm.schemas.as_tool import AsTool
 from sqswarm.schemas.errors import NotDeployed, UndeclaredCall, UnknownAgent, UnknownTopic
+from sqswarm.schemas.join import Join
 from sqswarm.schemas.json import JsonObject, dumps, loads
 from sqswarm.schemas.value import dataclass
 
@@ -41,6 +42,7 @@ class CatalogueEntry:
     calls: tuple[str, ...] | None = None
     patches: tuple[str, ...] = ()
     publishes: str | None = None
+    joins: Join | None = None
 
     @classmethod
     def of(cls, spec: AgentSpec) -> CatalogueEntry:
@@ -62,7 +64,12 @@ class CatalogueEntry:
             calls=spec.calls,
             patches=spec.patches,
             publishes=spec.publishes,
+            joins=spec.joins,
         )
+
+    def joins_events_of(self, topic: str) -> bool:
+        """Tell whether an event of `topic` is a part of a task of its, and none by itself."""
+        return self.joins is not None and topic in self.joins.topics
 
     def spec(self) -> AgentSpec:
         """Return what is known of the declaration, for a worker that cannot load the agent."""
@@ -83,6 +90,7 @@ class CatalogueEntry:
             calls=self.calls,
             patches=self.patches,
             publishes=self.publishes,
+            joins=self.joins,
         )
 
     def tool(self) -> JsonObject:
@@ -116,6 +124,7 @@ class CatalogueEntry:
             "calls": None if self.calls is None else list(self.calls),
             **({"patches": [*self.patches]} if self.patches else {}),
             **({"publishes": self.publishes} if self.publishes else {}),
+            **({"joins": self.joins.to_json()} if self.joins else {}),
         }
 
     @classmethod
@@ -143,6 +152,7 @@ class CatalogueEntry:
             calls=None if (calls := entry.get("calls")) is None else tuple(calls),
             patches=tuple(entry.get("patches", ())),
             publishes=entry.get("publishes"),
+            joins=Join.from_json(entry["joins"]) if "joins" in entry else None,
         )
 
 

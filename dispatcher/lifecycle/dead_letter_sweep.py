@@ -20,6 +20,7 @@ from sqswarm.dispatcher.lifecycle.dead_letters import (
     dead_letter_queue,
     receive_dead_letters,
 )
+from sqswarm.dispatcher.lifecycle.join import collect
 from sqswarm.dispatcher.lifecycle.sweep import PUBLISHES_LIMIT, Housekeeper
 from sqswarm.dispatcher.middleware import tell_ended
 from sqswarm.schemas import protocol
@@ -94,13 +95,15 @@ class DeadLetterSweeper:
             return "failed"
         return "taken"
 
-    async def _resolve(  # noqa: C901 - one branch a case of correctness.md
+    async def _resolve(  # noqa: C901, PLR0912 - one branch a case of correctness.md
         self, entry: CatalogueEntry, letter: DeadLetter, explained: Collection[str | None]
     ) -> bool:
         """Deal with a dead letter of SQS's own; False where a worker runs its task just now."""
         if letter.message is None or letter.task_id is None:
             await self._give_reason(entry, letter, _why_unread(letter.delivery.body, entry.name))
             return True
+        if entry.joins_events_of(letter.message.topic or ""):
+            return await self._collect(entry, letter, letter.message)
         for _ in range(_ROUNDS):
             item = await self._connection.store.read(task_key(entry.name, letter.task_id))
             if item is None:
@@ -132,6 +135,15 @@ class DeadLetterSweeper:
             if isinstance(marked, Applied):
                 return True
         return False
+
+    async def _collect(self, entry: CatalogueEntry, letter: DeadLetter, message: Message) -> bool:
+        """Add an event to its join, which no worker could."""
+        [failed] = await collect(self._connection, entry, [message])
+        if isinstance(failed, PoisonMessage):
+            await self._give_reason(entry, letter, failed)
+        elif failed is not None:
+            raise failed
+        return True
 
     async def _resolve_unrecorded(
         self, entry: CatalogueEntry, letter: DeadLetter, message: Message, task_id: str
