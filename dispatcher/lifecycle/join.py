@@ -76,10 +76,9 @@ async def joined(connection: Connection, record: TaskRecord) -> JsonObject:
     inline = None if record.arguments is None else record.arguments.inline
     arguments: JsonObject = loads(inline or "{}")
     for name in (record.joins or "").split(","):
-        kept = loads(record.parts[name]) if name in record.parts else {"arguments": None}
-        arguments[name] = kept.get("arguments")
-        if "ref" in kept:
-            arguments[name] = await _read(connection, kept["ref"])
+        kept: JsonObject = loads(record.parts.get(name, "{}"))
+        ref = kept.get("ref")
+        arguments[name] = kept.get("arguments") if ref is None else await _read(connection, ref)
     return arguments
 
 
