@@ -117,7 +117,7 @@ class Maybe(BaseModel):
         (Small, list_, "name is string, and array is wanted"),
         (Small, chosen_, "name is string, and one of 'a', 'b' is wanted"),
         (Maybe, few_, "name is null, and string is wanted"),
-        (Tree, nested_, "left.url is missing; left.value is not taken"),
+        (Tree, nested_, "left.url is missing"),
         (Numbers, strings_, r"value\[\] is integer, and string is wanted"),
         (Numbers, few_, "name is missing; value is not taken"),
         (dict[str, Any], few_, "name is missing; it may have fields that are not taken"),
