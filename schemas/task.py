@@ -176,6 +176,12 @@ class TaskRecord:
         return None if self.state is None else loads(self.state)
 
     @property
+    def started_by(self) -> tuple[str, ...]:
+        """Return whose results have started it, `<agent>#<task id>` each."""
+        joined = (loads(part).get("by") for _, part in sorted(self.parts.items()))
+        return tuple(by for by in (self.published_by, *joined) if by is not None)
+
+    @property
     def is_complete(self) -> bool:
         """Tell whether all events that are to be joined in it have come."""
         return self.joins is not None and len(self.parts) == len(self.joins.split(","))

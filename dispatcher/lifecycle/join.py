@@ -101,8 +101,12 @@ async def _part(
     return _Part(
         record=_record(connection, agent, join, message, key),
         argument=argument_of(topic),
-        text=dumps({"event": message.id, **kept}),
+        text=dumps({"event": message.id, **_by(message), **kept}),
     )
+
+
+def _by(message: Message) -> JsonObject:
+    return {} if message.published_by is None else {"by": message.published_by}
 
 
 def _record(

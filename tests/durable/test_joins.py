@@ -7,6 +7,8 @@ import pytest
 from memory_swarm import MemorySwarm as CountedSwarm
 
 from sqswarm import Fail, agent
+from sqswarm.infra.cli.timeline_tree import timeline_lines
+from sqswarm.infra.console.graph import mermaid_of
 from sqswarm.infra.publishing import check_publishing
 from sqswarm.schemas.errors import InvalidAgent, InvalidArguments
 from sqswarm.schemas.join import join_task_id
@@ -310,3 +312,23 @@ def rate_risk_as(topic):
         return Risk("p", 1)
 
     return rated
+
+
+# Where it came from
+
+
+def test_a_joins_timeline_tells_whose_results_it_has_and_theirs_tell_of_it():
+    with MemorySwarm(find_licence, rate_risk, judge) as memory:
+        tasks = memory.publish("packages", {"package": "a"})
+        memory.run()
+        task = memory.task(join_task_id("me", "judge", "a"))
+        by = {f"{one.agent}#{one.id}" for one in tasks}
+        assert {*task.timeline().published_by} == by
+        lines = list(timeline_lines(task.timeline()))
+        assert sum(line.startswith("published by ") for line in lines) == 2
+        for one in tasks:
+            [told] = one.timeline().published
+            assert (told.name, told.task_id, told.outcome) == ("judge", task.id, "completed")
+        source, nodes = mermaid_of(task.timeline())
+        assert source.count(". event .->") == 2
+        assert {*nodes} == {task.id, *(one.id for one in tasks)}
