@@ -62,3 +62,14 @@ def event_schema(input_schema: JsonObject, topic: str, join: Join) -> JsonObject
     keyed = {"type": "object", "properties": {join.key: key}, "required": [join.key]}
     schema = part_schema(input_schema, topic)
     return {"$defs": schema.pop("$defs"), "allOf": [keyed, schema]}
+
+
+def event_fields(input_schema: JsonObject, topic: str) -> JsonObject:
+    """Return the fields that an agent takes of an event that it joins, as an object's schema."""
+    schema = part_schema(input_schema, topic)
+    for one in schema.get("anyOf", [schema]):
+        named = str(one.get("$ref", "")).rpartition("/")[2]
+        found = schema["$defs"].get(named, one)
+        if "properties" in found:
+            return {"properties": found["properties"], "$defs": schema["$defs"]}
+    return {"properties": {}, "$defs": {}}

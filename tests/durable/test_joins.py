@@ -7,11 +7,12 @@ import pytest
 from memory_swarm import MemorySwarm as CountedSwarm
 
 from sqswarm import Fail, agent
+from sqswarm.infra.cli.arguments import merged_schema, parse_arguments
 from sqswarm.infra.cli.timeline_tree import timeline_lines
 from sqswarm.infra.console.graph import mermaid_of
 from sqswarm.infra.publishing import check_publishing
 from sqswarm.schemas.errors import InvalidAgent, InvalidArguments
-from sqswarm.schemas.join import join_task_id
+from sqswarm.schemas.join import event_fields, join_task_id
 from sqswarm.schemas.payload import INLINE_LIMIT_BYTES
 from sqswarm.testing import Duplicate, MemorySwarm, kill_everywhere
 
@@ -332,3 +333,9 @@ def test_a_joins_timeline_tells_whose_results_it_has_and_theirs_tell_of_it():
         source, nodes = mermaid_of(task.timeline())
         assert source.count(". event .->") == 2
         assert {*nodes} == {task.id, *(one.id for one in tasks)}
+
+
+def test_the_fields_of_an_event_are_known_to_the_command_line():
+    fields = event_fields(judge.spec.input_schema, "known-risk")
+    given = parse_arguments(["package=p", "level=3"], merged_schema([fields]))
+    assert given == {"package": "p", "level": 3}
