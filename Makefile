@@ -52,6 +52,7 @@ test: $(VENV)/installed ## Test every feature, against an emulator of the tests'
 # The longest first; pytest's closing line last.
 proof: $(VENV)/installed ## Prove the promises: 20,000 storms, a soak of 10,000 in ruin, kills, MCP (an hour)
 	@$(BIN)/python tests/simulation --storms 20000 --jobs $(JOBS)
+	@$(BIN)/python tests/simulation --storms 800 --workload events --jobs $(JOBS)
 	@$(BIN)/python -m benchmarks.soak --tasks 10000 --faults ruin
 	@$(PYTEST) -m proof $(ARGS)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqswarm.backends.aws.caller import AwsCaller
 from sqswarm.backends.aws.connect import backends, identify
@@ -13,6 +13,7 @@ from sqswarm.backends.runner import Runner
 from sqswarm.dispatcher.validate import Validator
 from sqswarm.schemas.catalogue import CATALOGUE_KEY, Catalogue, CatalogueEntry
 from sqswarm.schemas.errors import NotDeployed
+from sqswarm.schemas.join import event_schema
 from sqswarm.schemas.naming import Names
 from sqswarm.schemas.settings import Settings
 
@@ -83,11 +84,16 @@ class Connection:
         known = agent or self._agents.get(task_id)
         return self.catalogue.names if known is None else (known,)
 
-    def validator(self, entry: CatalogueEntry) -> Validator:
-        """Return the compiled validator of an agent's arguments."""
-        found = self._validators.get(entry.name)
+    def validator(self, entry: CatalogueEntry, *, topic: str | None = None) -> Validator:
+        """Return the compiled validator of an agent's arguments, or of what it joins of a topic."""
+        key, wanted = entry.name, entry
+        if entry.joins is not None and topic in entry.joins.topics:
+            key = f"{entry.name}#{topic}"
+            schema = event_schema(entry.input_schema, topic, entry.joins)
+            wanted = replace(entry, input_schema=schema)
+        found = self._validators.get(key)
         if found is None:
-            found = self._validators[entry.name] = Validator(entry)
+            found = self._validators[key] = Validator(wanted)
         return found
 
     def expires_s(self, *, child: bool = False) -> int:

@@ -31,17 +31,20 @@ async def publish(
 ) -> list[list[Submitted]]:
     """Publish one event per payload; return, for each, its tasks in the order of agents' names.
 
+    An agent that joins events of the topic has no task of one by itself.
+
     Every payload is validated against every subscribed agent before anything is published.
     Raises UnknownTopic (also when a type reaches nobody), InvalidArguments, PayloadTooLarge,
     PublishFailed.
     """
     check_names(principal=connection.principal, event_type=event_type)
     subscribers = connection.catalogue.subscribers(topic, event_type)
+    begun = [entry for entry in subscribers if not entry.joins_events_of(topic)]
     if not subscribers:
         nobody = f"no agent that subscribes to {topic!r} wants events of type {event_type!r}"
         raise UnknownTopic(nobody)
     valid = [_validated(connection, subscribers, topic, payload) for payload in payloads]
-    durable = [entry for entry in subscribers if entry.durability is Durability.DURABLE]
+    durable = [entry for entry in begun if entry.durability is Durability.DURABLE]
     random_bits = connection.runner.random_bits
     messages = await connection.runner.gather(
         [
@@ -54,7 +57,7 @@ async def publish(
     async with submitting(messages) as ready:
         await send_events(connection, topic, ready, subscribers, event_type)
     tasks = [
-        [Submitted(task_id=message.task_id(entry.name), agent=entry.name) for entry in subscribers]
+        [Submitted(task_id=message.task_id(entry.name), agent=entry.name) for entry in begun]
         for message in messages
     ]
     for task in chain.from_iterable(tasks):
@@ -75,7 +78,7 @@ async def send_events(
         TaskRecord.from_message(message, agent=entry.name, now_ms=now, due_at_ms=now + DUE_GRACE_MS)
         for message in messages
         for entry in subscribers
-        if entry.durability is Durability.DURABLE
+        if entry.durability is Durability.DURABLE and not entry.joins_events_of(topic)
     ]
     await connection.store.write_many([protocol.create(record) for record in records])
     outgoing = [
@@ -99,7 +102,7 @@ def _validated(
     # Agents that share a model have the same schema: a large event is checked against it once.
     distinct = {canonical(entry.input_schema): entry for entry in subscribers}
     for entry in distinct.values():
-        connection.validator(entry).check(plain, what=what)
+        connection.validator(entry, topic=topic).check(plain, what=what)
     return text, plain
 
 

@@ -15,6 +15,7 @@ from sqswarm.dispatcher.task_spans import chosen, spans_of, told
 from sqswarm.dispatcher.view import find, not_found, visible
 from sqswarm.schemas.history import error_text
 from sqswarm.schemas.ids import created_ms, event_task_id, result_event_id
+from sqswarm.schemas.join import Join, join_task_id
 from sqswarm.schemas.journal import COPIED, REUSED_OF, agent_of_child, child_id, entries
 from sqswarm.schemas.json import JsonObject, loads
 from sqswarm.schemas.lifecycle import Status
@@ -152,8 +153,12 @@ async def _published(connection: Connection, record: TaskRecord) -> tuple[Span, 
     if entry is None or entry.publishes is None or record.status is not Status.COMPLETED:
         return ()
     event_id = result_event_id(record.task_id)
-    names = [one.name for one in connection.catalogue.results_to(entry.publishes)]
-    keys = [task_key(name, event_task_id(event_id, name)) for name in names]
+    keys = [
+        task_key(one.name, _joined_in(one.name, record, one.joins))
+        if one.joins is not None and one.joins_events_of(entry.publishes)
+        else task_key(one.name, event_task_id(event_id, one.name))
+        for one in connection.catalogue.results_to(entry.publishes)
+    ]
     items = await connection.store.read_many(keys)
     records = [visible(connection, items.get(key)) for key in keys]
     now_ms = connection.runner.now_ms()
@@ -170,6 +175,13 @@ async def _published(connection: Connection, record: TaskRecord) -> tuple[Span, 
         for one in records
         if one is not None
     )
+
+
+def _joined_in(agent: str, record: TaskRecord, join: Join) -> str:
+    """Return the task that joins a task's result; of a large one, which is not read, none."""
+    inline = None if record.result is None else record.result.inline
+    key = loads(inline or "{}").get(join.key)
+    return "" if key is None else join_task_id(record.principal, agent, key)
 
 
 class _Teller:
@@ -198,7 +210,7 @@ class _Teller:
             left_out=left_out,
             redriven_from=record.redriven_from,
             redriven_as=record.redriven_as,
-            published_by=record.published_by,
+            published_by=record.started_by,
             copied=None if record.copied is None else loads(record.copied),
         )
 

@@ -9,6 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 from sqswarm.infra.schema_fit import misfits
 from sqswarm.schemas.agent_spec import AgentSpec
 from sqswarm.schemas.errors import InvalidAgent
+from sqswarm.schemas.join import part_schema
 
 _SHOWN = 5
 
@@ -28,7 +29,7 @@ def check_fit(specs: Iterable[AgentSpec]) -> None:
     stage = {spec.name: spec for spec in specs}
     for spec in stage.values():
         for listener in listeners(spec, stage):
-            found = misfits(spec.output_schema or {}, listener.input_schema)
+            found = _misfits(spec, listener)
             if found:
                 more = f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
                 message = (
@@ -40,6 +41,16 @@ def check_fit(specs: Iterable[AgentSpec]) -> None:
                     hint=f"What {spec.name!r} returns are the arguments of {listener.name!r}: "
                     "give both the same names and types, or arguments a default.",
                 )
+
+
+def _misfits(publisher: AgentSpec, listener: AgentSpec) -> list[str]:
+    given, topic, join = publisher.output_schema or {}, str(publisher.publishes), listener.joins
+    if join is None or topic not in join.topics:
+        return misfits(given, listener.input_schema)
+    found = misfits(given, part_schema(listener.input_schema, topic))
+    if join.key in given.get("required", ()):
+        return found
+    return [f"the key {join.key} is missing", *found]
 
 
 def listeners(publisher: AgentSpec, stage: Mapping[str, AgentSpec]) -> list[AgentSpec]:

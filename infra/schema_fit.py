@@ -41,7 +41,11 @@ class _Fit:
         for one in _alternatives(given, self._given):
             tried = [list(self._alone(place, one, other)) for other in into]
             if all(tried):
-                yield from _told(place, one, wanted, tried)
+                plain = [n for n, other in enumerate(into) if _types(other) != {"null"}]
+                if len(plain) == 1 and _types(one) != {"null"}:  # what may be None is a type still
+                    yield from tried[plain[0]]
+                else:
+                    yield from _told(place, one, wanted, tried)
 
     def _alone(self, place: str, given: JsonObject, wanted: JsonObject) -> Iterator[str]:
         types, accepted = _types(given), _types(wanted)

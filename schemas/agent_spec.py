@@ -8,6 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from sqswarm.schemas.as_tool import AsTool
+from sqswarm.schemas.join import Join
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.value import dataclass
 
@@ -107,6 +108,8 @@ class AgentSpec:
     subscriptions: tuple[Subscription, ...] = ()
     publishes: str | None = None
     """The topic on which each of its results is an event; None: it publishes nothing."""
+    joins: Join | None = None
+    """Topics, among its subscriptions, whose events of one key are one task together."""
     rate: Rate | None = None
     schedules: tuple[Schedule, ...] = ()
     ordered: bool = False

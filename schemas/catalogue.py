@@ -11,6 +11,7 @@ from dataclasses import field, replace
 from sqswarm.schemas.agent_spec import AgentSpec, Durability, Schedule, Subscription
 from sqswarm.schemas.as_tool import AsTool
 from sqswarm.schemas.errors import NotDeployed, UndeclaredCall, UnknownAgent, UnknownTopic
+from sqswarm.schemas.join import Join
 from sqswarm.schemas.json import JsonObject, dumps, loads
 from sqswarm.schemas.value import dataclass
 
@@ -42,6 +43,7 @@ class CatalogueEntry:
     patches: tuple[str, ...] = ()
     notify: tuple[str, ...] = ()
     publishes: str | None = None
+    joins: Join | None = None
 
     @classmethod
     def of(cls, spec: AgentSpec) -> CatalogueEntry:
@@ -64,7 +66,12 @@ class CatalogueEntry:
             patches=spec.patches,
             notify=spec.notify,
             publishes=spec.publishes,
+            joins=spec.joins,
         )
+
+    def joins_events_of(self, topic: str) -> bool:
+        """Tell whether an event of `topic` is a part of a task of its, and none by itself."""
+        return self.joins is not None and topic in self.joins.topics
 
     def spec(self) -> AgentSpec:
         """Return what is known of the declaration, for a worker that cannot load the agent."""
@@ -86,6 +93,7 @@ class CatalogueEntry:
             patches=self.patches,
             notify=self.notify,
             publishes=self.publishes,
+            joins=self.joins,
         )
 
     def tool(self) -> JsonObject:
@@ -120,6 +128,7 @@ class CatalogueEntry:
             **({"patches": [*self.patches]} if self.patches else {}),
             **({"notify": [*self.notify]} if self.notify else {}),
             **({"publishes": self.publishes} if self.publishes else {}),
+            **({"joins": self.joins.to_json()} if self.joins else {}),
         }
 
     @classmethod
@@ -148,6 +157,7 @@ class CatalogueEntry:
             patches=tuple(entry.get("patches", ())),
             notify=tuple(entry.get("notify", ())),
             publishes=entry.get("publishes"),
+            joins=Join.from_json(entry["joins"]) if "joins" in entry else None,
         )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import field
 from datetime import UTC, datetime
 from typing import Any
 
 from sqswarm.schemas.agent_spec import Durability
 from sqswarm.schemas.errors import PoisonMessage
+from sqswarm.schemas.join import PART
 from sqswarm.schemas.json import JsonObject, dumps, loads
 from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.message import Message
@@ -59,7 +61,8 @@ class TaskRecord:
     for a task that no other task started. `parent` is `<task id>#<number>`, a task of
     `parent_agent`; `published_by` is `<agent>#<task id>`, whose result the task was started by.
     `began` is the attempt that runs and `history` the ones before it (history.py); `resumed_ms` is
-    when the last wait was over. `parked` is why it was parked last, as JSON
+    when the last wait was over. `joins` are the arguments that are events, with commas between,
+    and `parts` those that have come (join.py). `parked` is why it was parked last, as JSON
     (park.py): it is while its phase says so. `copied` is what of another task it was redriven
     with, and `failed_steps` are where a failed one stopped, both as JSON. `code` is the function's
     version that the task goes on with, where versions are kept. `undoable` counts the recorded
@@ -107,6 +110,8 @@ class TaskRecord:
     redriven_from: str | None = None
     redriven_as: str | None = None
     published_by: str | None = None
+    joins: str | None = None
+    parts: Mapping[str, str] = field(default_factory=dict)
     waits: str | None = None
     began: str | None = None
     history: str | None = None
@@ -173,6 +178,17 @@ class TaskRecord:
     def exposed(self) -> Any:
         """Return what the agent exposes, None where that is nothing."""
         return None if self.state is None else loads(self.state)
+
+    @property
+    def started_by(self) -> tuple[str, ...]:
+        """Return whose results have started it, `<agent>#<task id>` each."""
+        joined = (loads(part).get("by") for _, part in sorted(self.parts.items()))
+        return tuple(by for by in (self.published_by, *joined) if by is not None)
+
+    @property
+    def is_complete(self) -> bool:
+        """Tell whether all events that are to be joined in it have come."""
+        return self.joins is not None and len(self.parts) == len(self.joins.split(","))
 
     @property
     def undoing(self) -> Undoing | None:
@@ -312,6 +328,7 @@ class TaskRecord:
             tags=loads(item["tags"]) if "tags" in item else {},
             notify=tuple(loads(item["notify"])) if "notify" in item else (),
             untold=item.get("untold", 0),
+            parts=_parts(item) if "joins" in item else {},
             **texts,
         )
 
@@ -340,6 +357,7 @@ class TaskRecord:
             "redrivenFrom": self.redriven_from,
             "redrivenAs": self.redriven_as,
             "publishedBy": self.published_by,
+            "joined": None if self.joins is None else sorted(self.parts),
             "copied": None if self.copied is None else loads(self.copied),
             "failedSteps": None if self.failed_steps is None else loads(self.failed_steps),
             "wakeAt": None if self.wake_at_ms is None else iso(self.wake_at_ms),
@@ -397,6 +415,7 @@ OPTIONAL_TEXTS = (
     "redriven_from",
     "redriven_as",
     "published_by",
+    "joins",
     "waits",
     "began",
     "history",
@@ -410,6 +429,12 @@ OPTIONAL_TEXTS = (
     "paused",
 )
 """Attributes stored under their field's name, as text, where they are set."""
+
+
+def _parts(item: Item) -> dict[str, str]:
+    """Return the events that a join's task has, by the arguments that they are."""
+    names = item["joins"].split(",")
+    return {name: item[PART + name] for name in names if PART + name in item}
 
 
 def _payload(item: Item, name: str) -> Payload | None:

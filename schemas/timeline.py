@@ -88,8 +88,9 @@ class Timeline:
     `queue_ms`, `run_ms` and `wait_ms` add up to the task's own time, as far as its attempts are
     known: `left_out` says of how many there is nothing, and how many children are not shown.
     `redriven_from` and `redriven_as` are the tasks it was made of and run again as; what was
-    `copied` from the former stands in that one's timeline. `published_by` is `<agent>#<task id>`,
-    whose result started it; `published` are the tasks that its own result has started.
+    `copied` from the former stands in that one's timeline. `published_by` are those
+    whose results started it, `<agent>#<task id>` each; `published` are the tasks that its own
+    result has started.
     """
 
     task_id: str
@@ -106,7 +107,7 @@ class Timeline:
     redriven_from: str | None = None
     redriven_as: str | None = None
     copied: JsonObject | None = None
-    published_by: str | None = None
+    published_by: tuple[str, ...] = ()
     published: tuple[Span, ...] = ()
 
     @property
@@ -130,7 +131,7 @@ class Timeline:
             "redrivenFrom": self.redriven_from,
             "redrivenAs": self.redriven_as,
             "copied": self.copied,
-            "publishedBy": self.published_by,
+            "publishedBy": [*self.published_by] or None,
             "published": [span.to_json() for span in self.published] or None,
             "leftOut": self.left_out or None,
             "spans": [span.to_json() for span in self.spans],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqswarm.schemas.join import PART
 from sqswarm.schemas.journal import entries
 from sqswarm.schemas.protocol import STEP_PREFIX
 from sqswarm.schemas.signal import name_of as name_of_signal
@@ -23,6 +24,8 @@ def kind_of(write: Write) -> str:  # noqa: C901, PLR0912 - a table
     status, phase = sets.get("status"), sets.get("phase")
     if "undo" in sets:
         return "begin undo"
+    if any(name.startswith(PART) for name in sets):
+        return "join (new)" if "status" in sets else "join"
     if write.inserts:
         if status != "working":
             return f"make {status}"

@@ -24,6 +24,7 @@ from sqswarm.schemas.as_tool import AsTool
 from sqswarm.schemas.errors import InvalidAgent, NotifyRefused
 from sqswarm.schemas.json import JsonObject
 from sqswarm.schemas.naming import NamedAgent, agent_name, check_name
+from sqswarm.workers.join import check_join, parse_join
 from sqswarm.workers.rate_and_schedule import parse_rate, parse_schedules
 from sqswarm.workers.signature import Signature, compile_signature
 
@@ -102,6 +103,8 @@ class Agent(Generic[P, R_co]):
         self._options["tool"].check(self.name, signature.input_schema)
         publishes = self._options.get("publishes")
         _check_event(self.name, publishes, signature)
+        if (join := self._options.get("joins")) is not None:
+            check_join(self.name, join, signature.input_schema, ordered=self._options["ordered"])
         keeps = {Keeps.JOURNAL} if signature.takes_context else set()
         return AgentSpec(
             name=self.name,
@@ -127,6 +130,9 @@ def agent(
     concurrency: int = 10,
     topics: Sequence[str | Subscription] = (),
     publishes: str | None = None,
+    joins: Sequence[str] = (),
+    key: str | None = None,
+    within: str | None = None,
     rate: str | None = None,
     schedule: str | Schedule | Sequence[str | Schedule] = (),
     ordered: bool = False,
@@ -153,6 +159,9 @@ def agent(
     concurrency: int = 10,
     topics: Sequence[str | Subscription] = (),
     publishes: str | None = None,
+    joins: Sequence[str] = (),
+    key: str | None = None,
+    within: str | None = None,
     rate: str | None = None,
     schedule: str | Schedule | Sequence[str | Schedule] = (),
     ordered: bool = False,
@@ -173,6 +182,8 @@ def agent(
     `concurrency` the most workers at a time, `batch` the most tasks one worker runs side by side
     (1 for work that fills a processor). `topics` are names or Subscriptions. `publishes` is a topic
     on which each of its results, an object, is an event for the agents that subscribe to it.
+    `joins` are topics whose events of one `key` are one task: each is the argument that its topic
+    names, or None where it has not come `within` a time, as "10 minutes".
     `rate` is the most runs started in a time over all workers, as "50/minute". `schedule` submits
     the agent again and again: "rate(5 minutes)", "cron(0 8 * * ? *)", or Schedules with arguments.
     `tool` is how MCP clients see it (AsTool). `permissions` are
@@ -215,7 +226,8 @@ def agent(
             "timeout_s": timeout,
             "concurrency": concurrency,
             "batch_size": batch,
-            "subscriptions": _subscriptions(topics),
+            "joins": (joined := parse_join(named, joins, key, within)),
+            "subscriptions": _subscriptions([*topics, *(joined.topics if joined else ())]),
             "publishes": None if publishes is None else check_name(publishes, what="topic"),
             "rate": None if rate is None else parse_rate(named, rate),
             "schedules": parse_schedules(named, schedule),

@@ -21,6 +21,7 @@ from sqswarm.dispatcher.lifecycle.dead_letters import (
     dead_letter_queue,
     receive_dead_letters,
 )
+from sqswarm.dispatcher.lifecycle.join import collect
 from sqswarm.dispatcher.lifecycle.notify import owes_until_ms
 from sqswarm.dispatcher.lifecycle.sweep import PUBLISHES_LIMIT, Housekeeper
 from sqswarm.dispatcher.middleware import tell_ended
@@ -104,6 +105,8 @@ class DeadLetterSweeper:
         if letter.message is None or letter.task_id is None:
             await self._give_reason(entry, letter, _why_unread(letter.delivery.body, entry.name))
             return True
+        if entry.joins_events_of(letter.message.topic or ""):
+            return await self._collect(entry, letter, letter.message)
         for _ in range(_ROUNDS):
             item = await self._connection.store.read(task_key(entry.name, letter.task_id))
             if item is None:
@@ -166,6 +169,15 @@ class DeadLetterSweeper:
             expires_s=self._connection.expires_s(),
         )
         all_written(await self._connection.store.write_each([told]))
+
+    async def _collect(self, entry: CatalogueEntry, letter: DeadLetter, message: Message) -> bool:
+        """Add an event to its join, which no worker could."""
+        [failed] = await collect(self._connection, entry, [message])
+        if isinstance(failed, PoisonMessage):
+            await self._give_reason(entry, letter, failed)
+        elif failed is not None:
+            raise failed
+        return True
 
     async def _resolve_unrecorded(
         self, entry: CatalogueEntry, letter: DeadLetter, message: Message, task_id: str

@@ -71,7 +71,10 @@ async def _publish(connection: Connection, topic: str, events: Sequence[ResultEv
     subscribers = await _subscribers(connection, topic, events[0].agent)
     if not subscribers:
         return
-    durable = any(entry.durability is Durability.DURABLE for entry in subscribers)
+    durable = any(
+        entry.durability is Durability.DURABLE and not entry.joins_events_of(topic)
+        for entry in subscribers
+    )
     messages = await connection.runner.gather(
         [_message(connection, event, durable=durable) for event in events]
     )

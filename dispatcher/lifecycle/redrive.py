@@ -13,6 +13,7 @@ from hashlib import sha256
 from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
 from sqswarm.dispatcher.lifecycle.cancel import cancel
 from sqswarm.dispatcher.lifecycle.copy_journal import JournalCopy, choose_copy, write_copy
+from sqswarm.dispatcher.lifecycle.join import joined
 from sqswarm.dispatcher.lifecycle.republish import outgoing, republish
 from sqswarm.dispatcher.middleware import submitting
 from sqswarm.dispatcher.submit import Submitted
@@ -152,6 +153,8 @@ async def _message(
         traceparent=within_task(old.traceparent, old.task_id),
         redriven_from=old.task_id,
     )
+    if old.joins is not None:
+        arguments = {**await joined(connection, old), **(arguments or {})}
     if not arguments:
         return message
     entry = connection.catalogue.agent(old.agent)

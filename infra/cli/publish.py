@@ -34,16 +34,26 @@ def publish(
     """
     from sqswarm.infra.cli.arguments import merged_schema, parse_arguments, read_json_file
     from sqswarm.schemas.catalogue import Catalogue
+    from sqswarm.schemas.join import event_fields
 
     session = session_of(context)
     with session.swarm() as swarm:
         catalogue = Catalogue(agents={entry.name: entry for entry in swarm.agents()})
         listeners = catalogue.subscribers(topic, event_type)
-        schema = merged_schema([entry.input_schema for entry in listeners])
+        schema = merged_schema(
+            [
+                event_fields(entry.input_schema, topic)
+                if entry.joins_events_of(topic)
+                else entry.input_schema
+                for entry in listeners
+            ]
+        )
         payload = dict(read_json_file(json_file)) if json_file else {}
         payload |= parse_arguments(arguments or [], schema)
         tasks = swarm.publish(topic, payload, type=event_type)
     if session.json:
         print_json([{"agent": task.agent, "taskId": task.id} for task in tasks])
         return
-    print_table(["agent", "task"], [(task.agent, task.id) for task in tasks])
+    rows = [(task.agent, task.id) for task in tasks]
+    rows += [(entry.name, "joins it") for entry in listeners if entry.joins_events_of(topic)]
+    print_table(["agent", "task"], rows)

@@ -68,8 +68,8 @@ def _lines(timeline: Timeline, logs: Mapping[str, Sequence[LogLine]]) -> Iterato
         yield Text(f"redriven from {timeline.redriven_from}{_copied(timeline)}", style="dim")
     if timeline.redriven_as is not None:
         yield Text(f"redriven as {timeline.redriven_as}", style="dim")
-    if timeline.published_by is not None:
-        agent, _, task_id = timeline.published_by.partition("#")
+    for by in timeline.published_by:
+        agent, _, task_id = by.partition("#")
         yield Text(f"published by {_shown(agent)} {task_id}", style="dim")
     for one in timeline.published:
         told = f"published: {_shown(one.name)} {one.task_id}  {one.outcome}"

@@ -106,6 +106,7 @@ def _render(entry: CatalogueEntry) -> None:
                 ("Attempts at most", entry.max_attempts),
                 ("Time-out", duration(entry.timeout_s)),
                 ("Topics", topics or "none"),
+                ("Joins", _join(entry)),
                 ("Publishes to", entry.publishes or "no topic"),
                 ("Schedules", ", ".join(s.expression for s in entry.schedules) or "none"),
                 ("Calls", ", ".join(entry.calls or ()) or "no other agent"),
@@ -117,3 +118,10 @@ def _render(entry: CatalogueEntry) -> None:
     if entry.output_schema is not None:
         with card("Result"):
             code(as_json(entry.output_schema), label="JSON schema of the result")
+
+
+def _join(entry: CatalogueEntry) -> str:
+    join = entry.joins
+    if join is None:
+        return "no events"
+    return f"{', '.join(join.topics)} by {join.key}, within {duration(join.within_s)}"

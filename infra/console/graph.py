@@ -36,8 +36,8 @@ def mermaid_of(timeline: Timeline) -> tuple[str, list[str]] | None:
         number = len(tasks) - 1
         lines.append(_node(number, child.name, task_id, child.outcome or "working"))
         lines.append(f"  n{tasks.index(parent)} --> n{number}")
-    if timeline.published_by is not None:
-        agent, _, task_id = timeline.published_by.partition("#")
+    for by in timeline.published_by:
+        agent, _, task_id = by.partition("#")
         lines += [_node(len(tasks), agent, task_id, ""), f"  n{len(tasks)} -. event .-> n0"]
         tasks.append(task_id)
     for one in timeline.published[: _NODES_LIMIT - len(tasks)]:

@@ -179,9 +179,9 @@ def _work(consumer: Consumer, topology: Topology) -> list[Statement]:
     ]
     if events:
         statements.append(_objects(names, "Events", ("s3:GetObject",), events))
-    if has_context and (callees or not spec.ordered):
+    if (has_context and (callees or not spec.ordered)) or spec.joins is not None:
         # A task that sleeps for minutes leaves itself a delayed message (no FIFO queue takes one),
-        # and one whose children are done is sent to work again.
+        # one whose children are done is sent to work again, and so is one that has all its events.
         statements.append(_allow("WakeUp", ("sqs:SendMessage",), own))
     if shared := _shared_items(spec):
         statements.append(

@@ -293,7 +293,7 @@ def test_a_timeline_tells_whose_event_a_task_is_and_what_its_own_has_started():
         assert f"published by enrich {task.id}" in list(timeline_lines(rated.timeline()))
         told = task.timeline().to_json()["published"]
         assert {one["taskId"] for one in told} == {one.task_id for one in made.values()}
-        assert rated.timeline().to_json()["publishedBy"] == f"enrich#{task.id}"
+        assert rated.timeline().to_json()["publishedBy"] == [f"enrich#{task.id}"]
         records = [memory.get(one.id).record for one in (task, rated)]
         assert records[1].to_json()["publishedBy"] == f"enrich#{task.id}"
         assert records[0].traceparent[3:35] == records[1].traceparent[3:35]

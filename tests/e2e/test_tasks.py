@@ -14,6 +14,7 @@ from sqswarm.schemas.errors import (
     UnknownAgent,
 )
 from sqswarm.schemas.ids import new_task_id
+from sqswarm.schemas.join import join_task_id
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.schemas.message import Message
 
@@ -97,6 +98,13 @@ def test_a_result_that_is_published_is_a_task_of_each_subscriber(swarm, times):
     heard = {one.name: swarm.get(one.task_id) for one in told}
     assert heard["shout"].result() == "HEAR YE " * times
     assert heard["orderly"].record.published_by == f"proclaim#{task.id}"
+
+
+def test_events_of_one_key_are_joined(swarm, notes):
+    assert swarm.publish("replies", {"text": "joined", "notes": str(notes)}) == []
+    swarm.submit("proclaim", text="joined")
+    task = swarm.task(join_task_id(swarm.principal, "compare", "joined"))
+    assert task.result(timeout=120) == ["", str(notes)]
 
 
 def test_map_streams_results_in_the_order_of_its_rows(swarm):

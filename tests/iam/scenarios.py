@@ -3,6 +3,7 @@
 import time
 
 from sqswarm.schemas.ids import event_task_id, result_event_id
+from sqswarm.schemas.join import join_task_id
 
 BIG = "x" * 60_000
 """More than a message carries: it travels by claim check."""
@@ -35,7 +36,7 @@ def large_payloads_go_both_ways(guild, agent):
     assert len(found if isinstance(found, str) else found[0]) == 150_003
 
 
-@for_each((*AGENTS, "thinker", "herald"))
+@for_each((*AGENTS, "thinker", "herald", "jury"))
 def a_failure_leaves_a_dead_letter(guild, agent):
     name = "prompt" if agent == "thinker" else "text"
     task = guild.submit(agent, arguments={name: "fail " + agent})
@@ -43,7 +44,7 @@ def a_failure_leaves_a_dead_letter(guild, agent):
     assert any(task in body for body, _ in guild.dead_letters(agent))
 
 
-@for_each((*AGENTS, "thinker", "herald"))
+@for_each((*AGENTS, "thinker", "herald", "jury"))
 def a_worker_that_does_not_load_tells_why(guild, agent):
     if agent == "hauler":  # its containers would not start
         return
@@ -107,6 +108,18 @@ def a_result_is_an_event(guild):
 
 
 @scenario
+def events_are_joined(guild):
+    task = join_task_id("local", "jury", "verdict")
+    guild.submit("herald", "verdict", arguments={"pad": BIG, "size": 100_000})
+    guild.api("POST", "/events/news", json={"text": "verdict", "pad": BIG})
+    ends = time.monotonic() + 60
+    while guild.record("jury", task) is None:
+        assert time.monotonic() < ends
+        time.sleep(0.1)
+    assert len(guild.result(task)) == len("verdict") + 2 * len(BIG) + 100_000
+
+
+@scenario
 def an_idempotency_key_finds_its_task(guild):
     first, second = (guild.submit("keeper", "once", idempotency_key="k") for _ in range(2))
     assert first == second
@@ -137,7 +150,7 @@ def a_child_is_called(guild):
     assert guild.do("parent", "call") == ["one"]
 
 
-@for_each((*AGENTS, "thinker", "herald"))
+@for_each((*AGENTS, "thinker", "herald", "jury"))
 def every_agent_is_a_child(guild, agent):
     found = guild.do("anybody", f"to {agent}", arguments={"pad": BIG, "size": 150_000})
     assert found[:4] in {"told", "['to", "hear", "{'te"}

@@ -16,7 +16,9 @@ from sqswarm.infra.plan import plan_of
 from sqswarm.infra.project import Project
 from sqswarm.infra.publishing import check_publishing
 from sqswarm.schemas.agent_spec import Durability, Subscription
+from sqswarm.schemas.catalogue import Catalogue
 from sqswarm.schemas.errors import InvalidAgent
+from sqswarm.schemas.join import Join
 
 ENRICHED = (Subscription(topic="enriched"),)
 
@@ -117,7 +119,7 @@ class Maybe(BaseModel):
         (Small, list_, "name is string, and array is wanted"),
         (Small, chosen_, "name is string, and one of 'a', 'b' is wanted"),
         (Maybe, few_, "name is null, and string is wanted"),
-        (Tree, nested_, "left is Tree or null, and Source or null is wanted|left is "),
+        (Tree, nested_, "left.url is missing"),
         (Numbers, strings_, r"value\[\] is integer, and string is wanted"),
         (Numbers, few_, "name is missing; value is not taken"),
         (dict[str, Any], few_, "name is missing; it may have fields that are not taken"),
@@ -211,3 +213,19 @@ def test_housekeeping_publishes_what_is_owed():
     )
     topics = [arn["Fn::Sub"].rpartition(":")[2] for arn in found["StartTasks"]["Resource"]]
     assert topics == ["sqswarm-dev-tasks", "sqswarm-dev-enriched"]
+
+
+def test_an_agent_that_joins_wakes_its_own_tasks_and_hears_its_topics():
+    joins = Join(topics=("enriched", "news"), key="text", within_s=60)
+    heard = (*ENRICHED, Subscription(topic="news"))
+    b = statements(rendered(publisher(), spec("b", joins=joins, subscriptions=heard)), "B")
+    [own] = b["WakeUp"]["Resource"]
+    assert own["Fn::Sub"].endswith(":sqswarm-dev-b")
+    assert len(b["Events"]["Resource"]) == 2
+
+
+def test_the_catalogue_keeps_who_publishes_and_joins():
+    joins = Join(topics=("enriched", "news"), key="text", within_s=60)
+    made = Catalogue.of([publisher(), spec("b", joins=joins, subscriptions=ENRICHED)])
+    assert Catalogue.load(made.dump()).agents == made.agents
+    assert made.agents["b"].spec().joins == joins

@@ -1,4 +1,7 @@
-"""The agents of the storms with events: some publish what they played, others hear of it."""
+"""The agents of the storms with events: some publish what they played, others hear of it.
+
+What those play is published too, and joined.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,22 @@ from sqswarm import TaskContext, agent
 from sqswarm.workers.agent import AnyAgent
 
 TOPIC = "played"
+WITHIN_S = 600
+_LATE_OF_16 = 4
 
 
 @dataclass
 class Played:
     """What a publisher's pieces gave, and what its subscribers are to play."""
 
+    key: str
     script: list[str]
     result: list[Any]
 
 
 async def _play(script: list[str], ctx: TaskContext) -> Played:
-    return Played(script=["step", "ok"], result=await play(script, ctx))
+    result = await play(script, ctx)
+    return Played(key=ctx.task_id, script=["step", "ok"], result=result)
 
 
 _OPTIONS: dict[str, Any] = {"timeout": TIMEOUT_S, "max_attempts": MAX_ATTEMPTS}
@@ -46,23 +53,44 @@ async def durable_teller(script: list[str], *, ctx: TaskContext) -> Played:
     return await _play(script, ctx)
 
 
-@agent(name="hearer", topics=[TOPIC], **_OPTIONS)
-async def hearer(script: list[str], result: list[Any], *, ctx: TaskContext) -> list[Any]:
+@dataclass
+class Heard:
+    """What a subscriber's pieces gave, for the task whose result it heard of."""
+
+    key: str
+    result: list[Any]
+
+
+@agent(name="hearer", topics=[TOPIC], publishes="left", **_OPTIONS)
+async def hearer(key: str, script: list[str], result: list[Any], *, ctx: TaskContext) -> Heard:
     """Play what came of another's play."""
-    return await play(script, ctx)
+    return Heard(key=key, result=await play(script, ctx))
 
 
-@agent(name="durable-hearer", topics=[TOPIC], durability="durable", **_OPTIONS)
-async def durable_hearer(script: list[str], result: list[Any], *, ctx: TaskContext) -> list[Any]:
-    """Play what came of another's play, recorded before."""
-    return await play(script, ctx)
+@agent(name="durable-hearer", topics=[TOPIC], publishes="right", durability="durable", **_OPTIONS)
+async def durable_hearer(
+    key: str, script: list[str], result: list[Any], *, ctx: TaskContext
+) -> Heard:
+    """Play what came of another's play, recorded before; for some, too late to be joined."""
+    late = [f"sleep:{2 * WITHIN_S}"] if int(key[-1], 16) < _LATE_OF_16 else []
+    return Heard(key=key, result=(await play([*script, *late], ctx))[: len(script)])
+
+
+@agent(name="joiner", joins=["left", "right"], key="key", within=f"{WITHIN_S}s", **_OPTIONS)
+async def joiner(
+    key: str, left: Heard | None, right: Heard | None, *, ctx: TaskContext
+) -> dict[str, Any]:
+    """Tell what was joined."""
+    await play(["step", "ok"], ctx)
+    return {"left": left, "right": right}
 
 
 PUBLISHERS: dict[str, AnyAgent] = {one.name: one for one in (teller, lean_teller, durable_teller)}
 SUBSCRIBERS: dict[str, AnyAgent] = {one.name: one for one in (hearer, durable_hearer)}
+PARTS = {"left": hearer.name, "right": durable_hearer.name}
+"""By what a join has: whose result that is."""
 
-
-EVERYBODY: dict[str, AnyAgent] = {**AGENTS, **PUBLISHERS, **SUBSCRIBERS}
+EVERYBODY: dict[str, AnyAgent] = {**AGENTS, **PUBLISHERS, **SUBSCRIBERS, joiner.name: joiner}
 
 
 def agents_of(fault_plan: FaultPlan) -> dict[str, AnyAgent]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from simulation.agents import MAX_ATTEMPTS, topic_of
 from simulation.complete_history import incomplete
-from simulation.event_agents import PUBLISHERS, SUBSCRIBERS
+from simulation.event_agents import PARTS, PUBLISHERS, SUBSCRIBERS, WITHIN_S
 from simulation.expected import expected
 from simulation.history import Execution, History
 from simulation.observation import Observation
@@ -18,6 +18,7 @@ from simulation.process import EPOCH_MS
 from simulation.world import NAMED, NAMES, TOLD
 from sqswarm.schemas.errors import PoisonMessage
 from sqswarm.schemas.ids import event_task_id, result_event_id
+from sqswarm.schemas.join import join_task_id
 from sqswarm.schemas.journal import child_id, entries
 from sqswarm.schemas.json import loads
 from sqswarm.schemas.lifecycle import Status
@@ -42,6 +43,9 @@ _REACHED_S = 3600
 """A cancel whose program died reaches the children by way of the sweep, and faults delay that."""
 
 _AT_ONCE_S = 10
+
+_SKEW_S = 4
+"""Two clocks, each up to two seconds wrong."""
 
 _PARKS_A_DEPLOY = 4
 """By the code that runs, by the walk at a deployment's end, and by the looks soon after it."""
@@ -224,8 +228,8 @@ def signals_arrive_once(seen: Observation) -> Iterator[Violation]:
         for topic, values in history.signals.items():
             if len(set(values)) < len(values):
                 what = f"{topic} has {values}: one was recorded twice"
-        if item["status"] == "completed" and "arguments" in item and "result" in item:
-            script = loads(item["arguments"])["script"]
+        script = loads(item.get("arguments", "{}")).get("script")
+        if item["status"] == "completed" and script is not None and "result" in item:
             results = loads(item["result"])[WRAPPED_KEY]
             for number, (piece, got) in enumerate(zip(script, results, strict=True)):
                 sent = history.signals.get(topic_of(number), [])
@@ -500,6 +504,49 @@ def events_are_published_once(seen: Observation) -> Iterator[Violation]:
             )
 
 
+def each_key_is_joined_once(seen: Observation) -> Iterator[Violation]:
+    """Events of a key are one task, which has each that came before it ran, and waits its time for
+    those that did not.
+    """
+    yield from _wrongs(seen, "each-key-is-joined-once")
+    for history, item in seen.histories():
+        record = TaskRecord.from_item(item)
+        what = ""
+        if record.agent in SUBSCRIBERS and record.status is Status.COMPLETED:
+            key = loads(item["arguments"])["key"]
+            found = seen.world.histories.get(join_task_id(record.principal, "joiner", key))
+            what = "its result is in no join" if found is None or found.item is None else ""
+        if record.agent == "joiner":
+            what = _join_fault(seen, history, record)
+        if what:
+            yield Violation(invariant="each-key-is-joined-once", task_id=history.task_id, what=what)
+
+
+def _join_fault(seen: Observation, history: History, record: TaskRecord) -> str:
+    inline = record.arguments.inline if record.arguments else None
+    key = loads(inline or "{}")["key"]
+    if history.task_id != join_task_id(record.principal, record.agent, key):
+        return f"it is another join of {key}"
+    begun = min((run.started_s for run in history.executions), default=None)
+    ends_s = (record.created_ms - EPOCH_MS) / 1000 + WITHIN_S
+    if begun is not None and set(record.parts) != set(PARTS) and begun < ends_s - _SKEW_S:
+        return (
+            f"it ran at {begun:.0f} s with {sorted(record.parts)}, and its time ends {ends_s:.0f}"
+        )
+    if record.status is not Status.COMPLETED or record.result is None:
+        return ""
+    got = loads(record.result.inline or "{}")
+    for name, agent in PARTS.items():
+        event = event_task_id(result_event_id(key), agent)
+        found = seen.world.histories.get(event)
+        part = (None if found is None else found.item) or {}
+        if (got[name] is None) != (name not in record.parts):
+            return f"it has {sorted(record.parts)}, and it was given {got}"
+        if got[name] is not None and got[name] != loads(part.get("result", "0")):
+            return f"{name} was {got[name]}, and not {part.get('result')}"
+    return ""
+
+
 INVARIANTS: tuple[Invariant, ...] = (
     nothing_lost,
     result_written_once,
@@ -515,6 +562,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     answers_stay,
     signals_arrive_once,
     events_are_published_once,
+    each_key_is_joined_once,
     cancel_keeps_its_word,
     cancel_reaches_children,
     redriven_once,

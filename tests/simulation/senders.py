@@ -39,7 +39,7 @@ class Senders:
     def recorded(self, task_id: str) -> None:
         """Send what the task's script receives, each value by a program of its own."""
         item = self._world.history(task_id).item or {}
-        script = loads(item["arguments"])["script"] if "arguments" in item else []
+        script = loads(item["arguments"]).get("script", []) if "arguments" in item else []
         for number, piece in enumerate(script):
             kind, _, detail = piece.partition(":")
             if kind != "receive":

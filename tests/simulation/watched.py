@@ -110,7 +110,11 @@ class WatchedBus(MemoryBus):
 
     async def delete(self, queue: str, receipts: Sequence[str]) -> None:
         """Delete by receipt; an older receipt of the same message may do, or may not."""
-        await super().delete(queue, [self._current(queue, receipt) for receipt in receipts])
+        receipts = [self._current(queue, receipt) for receipt in receipts]
+        for message in self._queues[queue].messages:
+            if message.receipt in receipts:
+                self._world.message_deleted(queue, message.body)
+        await super().delete(queue, receipts)
 
     async def hide(self, queue: str, receipt: str, *, seconds: int) -> None:
         """Change when a message comes back."""

@@ -334,7 +334,10 @@ WORKLOADS: Mapping[str, Workload] = {
     "events": Workload(
         faults=_CRASHES | {Fault.REFUSED: 2, Fault.ANSWER_LOST: 2, Fault.LATE: 2, Fault.ECHOED: 2},
         rates=(0.0, 0.02, 0.1),
-        aims=("publish", "publish", "publish", "settle", "clear due", "create", "delete"),
+        aims=(
+            *("publish", "publish", "publish", "settle", "clear due", "create", "delete"),
+            *("join", "join", "join (new)", "wake", "send"),
+        ),
         aimed=(1, 2, 3),
         accidents=0.3,
         give_ups=0.4,

@@ -19,8 +19,10 @@ from simulation.watched import WatchedBus, WatchedStore
 from sqswarm import TaskContext
 from sqswarm.backends.memory.blobs import MemoryBlobs
 from sqswarm.schemas.catalogue import CATALOGUE_KEY, Catalogue
+from sqswarm.schemas.join import join_task_id
 from sqswarm.schemas.journal import child_id, plan_entry
 from sqswarm.schemas.lifecycle import Phase, Status
+from sqswarm.schemas.message import decode
 from sqswarm.schemas.naming import TASKS_TOPIC, Names
 from sqswarm.schemas.protocol import step_key
 from sqswarm.schemas.task import TASK_SORT_KEY, task_key, task_of
@@ -209,6 +211,24 @@ class World:
             item = self.store.items.get(key)
             if item is None or not Status(item["status"]).terminal:
                 history.wrong("joins-fire-once", f"fired while child {child['key']} had not ended")
+
+    def message_deleted(self, queue: str, body: str) -> None:
+        """Look at an event that is deleted where it is joined: it is in its join by then."""
+        if queue != NAMES.queue("joiner"):
+            return
+        message = decode(body)
+        if message.topic is None:
+            return
+        key = join_task_id(message.principal, "joiner", (message.arguments or {})["key"])
+        item = self.store.items.get(task_key("joiner", key))
+        collects = item is None or item["phase"] == Phase.SLEEPING
+        if collects and item is not None and item["status"] == "working":
+            collects = f"part_{message.topic}" not in item
+        elif item is not None:
+            collects = False
+        if collects:
+            what = f"an event of {message.topic} was deleted before it was in its join"
+            self.history(key).wrong("each-key-is-joined-once", what)
 
     def queue_changed(self, queue: str) -> None:
         """Tell the actors of a queue's change."""

@@ -21,7 +21,7 @@ from sqswarm.schemas.json import JsonObject, encodable, loads
 from sqswarm.schemas.park import Misfit
 from sqswarm.schemas.payload import GONE, check_size
 from sqswarm.schemas.protocol import Lease
-from sqswarm.schemas.task import iso, task_key
+from sqswarm.schemas.task import TaskRecord, iso, task_key
 from sqswarm.schemas.writes import Applied
 from sqswarm.workers.durable.context import Report, TaskContext
 from sqswarm.workers.durable.journal import Journal
@@ -191,6 +191,8 @@ class Runtime:
         last: bool,
     ) -> None:
         """Carry jobs of different tasks through, side by side; `last` where no more will come."""
+        if self._worker.spec.joins is not None:
+            jobs = await self._collect(jobs, dispositions)
         left = {job.delivery.message_id for job in jobs}
         try:
             jobs = await rate_limit(self._worker, await keep_mine(self._worker, jobs))
@@ -237,6 +239,13 @@ class Runtime:
                 settling.append(asyncio.create_task(work))
         await asyncio.gather(*settling)
         await hooks.attempts_told()
+
+    async def _collect(self, jobs: Sequence[Job], dispositions: _Dispositions) -> list[Job]:
+        """Add events to their joins; return the jobs that are none."""
+        from sqswarm.workers.runtime.join import collect_parts
+
+        dispositions.update(await collect_parts(self._worker, jobs))
+        return [job for job in jobs if job.delivery.message_id not in dispositions]
 
     async def _settle(
         self,
@@ -288,7 +297,8 @@ class Runtime:
             journal=journal,
         )
         try:
-            arguments = await self._arguments(job, late=journal is not None and bool(journal.undo))
+            late = journal is not None and bool(journal.undo)
+            arguments = await self._arguments(job, lease.record, late=late)
             outcome = (
                 arguments
                 if isinstance(arguments, Failed)
@@ -368,7 +378,9 @@ class Runtime:
             self._worker.log.info("task.handed-back", task_id=job.task_id)
         return Disposition.KEEP
 
-    async def _arguments(self, job: Job, *, late: bool) -> JsonObject | Failed:
+    async def _arguments(
+        self, job: Job, record: TaskRecord | None, *, late: bool
+    ) -> JsonObject | Failed:
         """Return a task's arguments; `late` where its deadline does not matter any more."""
         message = job.message
         if (
@@ -379,6 +391,8 @@ class Runtime:
             return Failed(
                 error_type="DeadlineExceeded", message=f"the deadline was {message.deadline}"
             )
+        if record is not None and record.joins is not None:
+            return await self._joined(record)
         if message.payload_ref is None:
             return message.arguments or {}
         try:
@@ -391,6 +405,14 @@ class Runtime:
         if not isinstance(arguments, dict):
             return Failed(error_type="InvalidPayload", message="arguments are not an object")
         return arguments
+
+    async def _joined(self, record: TaskRecord) -> JsonObject | Failed:
+        from sqswarm.dispatcher.lifecycle.join import joined
+
+        try:
+            return await joined(self._worker.connection, record)
+        except ValueError as error:
+            return Failed(error_type="PayloadExpired", message=str(error))
 
     async def _stand_back(self, job: Job, *, runs_on: bool) -> Disposition:
         try:

@@ -129,6 +129,14 @@ async def proclaim(text: str, times: int = 1, notes: str = "") -> Proclaimed:
     return Proclaimed(text=text * times, notes=notes)
 
 
+@agent(timeout=10, joins=["proclaimed", "replies"], key="text", within="1h")
+async def compare(
+    text: str, proclaimed: Proclaimed | None, replies: Proclaimed | None
+) -> list[str | None]:
+    """Say where it was noted that this was proclaimed, and replied to."""
+    return [proclaimed and proclaimed.notes, replies and replies.notes]
+
+
 @agent(timeout=10, ordered=True, topics=["proclaimed"])
 async def orderly(text: str, notes: str = "") -> str:
     """Note the text: tasks of one ordering key run in their order."""

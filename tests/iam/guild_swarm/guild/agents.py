@@ -70,6 +70,12 @@ def chronicler(text: str, size: int = 0, pad: str = "") -> str:
     return do(text, size)
 
 
+@agent(joins=["told", "news"], key="text", within="1h")
+def jury(text: str, told: Told | None = None, news: Told | None = None) -> str:
+    """Hear both."""
+    return do(text) + (told.pad if told else "") + (news.pad if news else "")
+
+
 @agent(durability="durable")
 async def keeper(text: str, size: int = 0, pad: str = "", *, ctx: TaskContext) -> str:
     """Remember, sleep, and ask."""
@@ -141,6 +147,8 @@ async def anybody(text: str, size: int = 0, pad: str = "", *, ctx: TaskContext) 
     if text.startswith("to "):
         name = text.removeprefix("to ")
         given = {"prompt": f"hello {pad}"} if name == "thinker" else {"text": "told", "pad": pad}
+        if name == "jury":
+            given = {"text": "told", "told": {"text": "told", "pad": pad}}
         size = {"size": size} if name == "plain" else {}
         return str(await ctx.call(name, **given, **size))[:8]
     return do(text, size)
