@@ -190,7 +190,7 @@ def _work(consumer: Consumer, topology: Topology) -> list[Statement]:
     others = [callee for callee in callees if callee is not consumer]
     children = _children(others, names, anybody=spec.calls is None)
     events_out = _events(consumer, topology)
-    return [*statements, *events_out, *children, *_parents(callers, names)]
+    return [*statements, *events_out, *children, *_parents(callers, names, called=others)]
 
 
 def _events(consumer: Consumer, topology: Topology) -> list[Statement]:
@@ -264,8 +264,13 @@ def _children(callees: Sequence[Consumer], names: Names, *, anybody: bool) -> li
     ]
 
 
-def _parents(callers: Sequence[Consumer], names: Names) -> list[Statement]:
-    """Return what a child may do as it ends: count itself in its parent, and send that to work."""
+def _parents(
+    callers: Sequence[Consumer], names: Names, *, called: Sequence[Consumer]
+) -> list[Statement]:
+    """Return what a child may do as it ends: count itself in its parent, and send that to work.
+
+    To the queues of those that it calls itself it may send anyway.
+    """
     if not callers:
         return []
     join = _items(
@@ -273,8 +278,8 @@ def _parents(callers: Sequence[Consumer], names: Names) -> list[Statement]:
     )
     join["Condition"]["ForAllValues:StringEquals"] = {"dynamodb:Attributes": list(_JOIN)}
     join["Condition"]["Null"]["dynamodb:Attributes"] = "false"
-    queues = [queue_arn(names, caller.queue.name) for caller in callers]
-    return [join, _allow("ResumeParents", ("sqs:SendMessage",), queues)]
+    queues = [queue_arn(names, caller.queue.name) for caller in callers if caller not in called]
+    return [join, *([_allow("ResumeParents", ("sqs:SendMessage",), queues)] if queues else [])]
 
 
 def housekeeping_statements(topology: Topology) -> list[Statement]:

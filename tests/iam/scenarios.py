@@ -1,9 +1,11 @@
 """Whole scenarios, each through real queues: what they need, a role must allow."""
 
+import json
 import time
 
 from sqswarm.schemas.ids import event_task_id, result_event_id
 from sqswarm.schemas.join import join_task_id
+from sqswarm.schemas.map_run import results_key, rows_key
 
 BIG = "x" * 60_000
 """More than a message carries: it travels by claim check."""
@@ -138,6 +140,36 @@ def a_question_is_answered(guild):
     guild.until(task, "input_required")
     guild.api("POST", f"/tasks/{task}/answers", json={"really": "yes"})
     assert guild.result(task) == "yes"
+
+
+@scenario
+def an_agent_that_calls_anybody_calls_a_map_run(guild):
+    assert guild.do("anybody", "to map-run") == "{'total'"
+
+
+@for_each(("plain", "anybody"))
+def rows_are_run_and_their_lines_written(guild, agent):
+    upload, s3 = guild.message("plain").id, guild.stage.account("s3")
+    rows = [
+        {"text": "row 0", "size": 150_000},
+        {"text": "row 1", "pad": BIG},
+        {"text": "fail"},
+    ]
+    lines = [{"index": n, "row": row} for n, row in enumerate(rows)]
+    body = "".join(json.dumps(line) + "\n" for line in lines)
+    s3.put_object(Bucket=guild.stage.bucket, Key=rows_key(upload, 0), Body=body)
+    run = {"mapped": agent, "rows": upload, "total": 3, "windows": 1, "concurrency": 2}
+    tolerant, strict = (
+        guild.submit("map-run", arguments={**run, "tolerate": some}) for some in (1, 0)
+    )
+    counts = guild.until(tolerant, "completed")["result"]["structuredContent"]
+    assert (counts["done"], counts["failed"]) == (3, 1)
+    key = results_key(tolerant, 0)
+    written = s3.get_object(Bucket=guild.stage.bucket, Key=key)["Body"].read()
+    found = [json.loads(line).get("value", "failed")[:6] for line in written.splitlines()]
+    assert found == ["row 0.", "row 1", "failed"]
+    guild.until(strict, "failed")
+    assert any(strict in letter for letter, _ in guild.dead_letters("map-run"))
 
 
 @scenario

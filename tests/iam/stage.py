@@ -22,6 +22,7 @@ from sqswarm.infra.local.isolated import emulator_apart
 from sqswarm.infra.options import ServerOptions
 from sqswarm.infra.plan import plan
 from sqswarm.infra.project import find_project
+from sqswarm.infra.template.logical import camel
 from sqswarm.infra.template.render import template_names
 from sqswarm.schemas.catalogue import CATALOGUE_KEY
 from sqswarm.schemas.settings import Settings
@@ -143,12 +144,14 @@ class Stage:
             StackName=f"sqswarm-{STAGE}", WaiterConfig={"Delay": 1}
         )
         made = cloudformation.describe_stack_resources(StackName=f"sqswarm-{STAGE}")
-        self.role_names = {
-            one["LogicalResourceId"].removesuffix("TaskRole").removesuffix("Role").lower():
+        agents = {camel(name): name for name in self.plan.specs}
+        titles = {
+            one["LogicalResourceId"].removesuffix("TaskRole").removesuffix("Role"):
                 one["PhysicalResourceId"]
             for one in made["StackResources"]
             if one["ResourceType"] == "AWS::IAM::Role"
         }  # fmt: skip
+        self.role_names = {agents.get(title, title.lower()): role for title, role in titles.items()}
         self.roles = {name: self._assume(name) for name in self.role_names}
 
     def _assume(self, name):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqswarm import Budget, ClaudeAgent, Fail, Retry, TaskContext, agent
 from sqswarm.schemas.agent_spec import Schedule
+from sqswarm.workers.agents.map_run import map_run as map_run  # noqa: PLC0414 - an agent of ours
 
 MODEL = "claude-sonnet-5-5"
 _seen = Counter()
@@ -149,6 +150,9 @@ async def anybody(text: str, size: int = 0, pad: str = "", *, ctx: TaskContext) 
         given = {"prompt": f"hello {pad}"} if name == "thinker" else {"text": "told", "pad": pad}
         if name == "jury":
             given = {"text": "told", "told": {"text": "told", "pad": pad}}
+        if name == "map-run":
+            given = {"mapped": "plain", "rows": "none", "total": 0, "windows": 0}
+            given |= {"concurrency": 1, "tolerate": 0}
         size = {"size": size} if name == "plain" else {}
         return str(await ctx.call(name, **given, **size))[:8]
     return do(text, size)
