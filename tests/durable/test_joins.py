@@ -111,7 +111,11 @@ def test_neither_order_nor_repetition_matters(order):
         assert outcomes(memory, judge) == ["p: MIT 3"]
 
 
-@by_judge
+@pytest.mark.parametrize(
+    "one",
+    [judge, *(pytest.param(one, marks=pytest.mark.proof) for one in (judge_lean, judge_durable))],
+    ids=lambda one: one.name,
+)
 def test_whoever_dies_at_any_moment_each_key_is_joined_once(one):
     def story(memory):
         memory.publish_many("packages", [{"package": "a"}, {"package": "unrated"}])
