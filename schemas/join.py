@@ -13,8 +13,9 @@ from sqswarm.schemas.value import dataclass
 PART = "part_"
 """What the names of a record's attributes begin with that hold an event each."""
 
-TOPICS_LIMIT = 6
-"""Parts of a join: with all of them as large as a message carries, the record holds them."""
+TOPICS_LIMIT = 8
+PART_INLINE_LIMIT_BYTES = 32 * 1024
+"""Parts of a join up to this size stay in its record: all of them and a result fit an item."""
 
 
 @dataclass(frozen=True, kw_only=True)

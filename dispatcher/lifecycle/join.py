@@ -18,11 +18,11 @@ from sqswarm.schemas.agent_spec import AgentSpec
 from sqswarm.schemas.catalogue import CatalogueEntry
 from sqswarm.schemas.errors import PoisonMessage
 from sqswarm.schemas.ids import new_version
-from sqswarm.schemas.join import Join, argument_of, join_task_id
-from sqswarm.schemas.json import JsonObject, dumps, loads
+from sqswarm.schemas.join import PART_INLINE_LIMIT_BYTES, Join, argument_of, join_task_id
+from sqswarm.schemas.json import JsonObject, dumps, loads, size_bytes
 from sqswarm.schemas.lifecycle import Phase
 from sqswarm.schemas.message import Message
-from sqswarm.schemas.payload import GONE
+from sqswarm.schemas.payload import GONE, payload_key
 from sqswarm.schemas.protocol.join import add_part, open_join
 from sqswarm.schemas.task import TaskRecord
 from sqswarm.schemas.writes import Applied
@@ -97,10 +97,16 @@ async def _part(
     if not isinstance(key, str | int) or isinstance(key, bool):
         why = f"an event of {topic!r} has no {join.key}, by which {agent.name!r} joins it"
         raise PoisonMessage("no-key", why)
+    record, argument = _record(connection, agent, join, message, key), argument_of(topic)
+    text = dumps(event)
+    if ref is None and size_bytes(text) > PART_INLINE_LIMIT_BYTES:
+        # The event's id is in the key: a second one of the topic must not replace the first's.
+        place = payload_key(agent.name, record.task_id, f"part-{argument}-{message.id}")
+        ref = await connection.blobs.put(place, text.encode())
     kept = {"arguments": event} if ref is None else {"ref": ref}
     return _Part(
-        record=_record(connection, agent, join, message, key),
-        argument=argument_of(topic),
+        record=record,
+        argument=argument,
         text=dumps({"event": message.id, **_by(message), **kept}),
     )
 

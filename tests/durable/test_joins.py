@@ -12,7 +12,7 @@ from sqswarm.infra.cli.timeline_tree import timeline_lines
 from sqswarm.infra.console.graph import mermaid_of
 from sqswarm.infra.publishing import check_publishing
 from sqswarm.schemas.errors import InvalidAgent, InvalidArguments
-from sqswarm.schemas.join import event_fields, join_task_id
+from sqswarm.schemas.join import PART_INLINE_LIMIT_BYTES, event_fields, join_task_id
 from sqswarm.schemas.payload import INLINE_LIMIT_BYTES
 from sqswarm.testing import Duplicate, MemorySwarm, kill_everywhere
 
@@ -111,7 +111,11 @@ def test_neither_order_nor_repetition_matters(order):
         assert outcomes(memory, judge) == ["p: MIT 3"]
 
 
-@by_judge
+@pytest.mark.parametrize(
+    "one",
+    [judge, *(pytest.param(one, marks=pytest.mark.proof) for one in (judge_lean, judge_durable))],
+    ids=lambda one: one.name,
+)
 def test_whoever_dies_at_any_moment_each_key_is_joined_once(one):
     def story(memory):
         memory.publish_many("packages", [{"package": "a"}, {"package": "unrated"}])
@@ -137,6 +141,34 @@ def test_large_events_are_read_where_they_lie():
         memory.publish("packages", {"package": "large"})
         memory.run()
         assert outcomes(memory, judge) == ["large: xxx 5"]
+
+
+def test_eight_large_events_are_joined_whatever_the_record_holds():
+    topics = [*"abcdefgh"]
+
+    @agent(joins=topics, key="package", within="10m")
+    async def wide(
+        package: str,
+        a: Licence | None,
+        b: Licence | None,
+        c: Licence | None,
+        d: Licence | None,
+        e: Licence | None,
+        f: Licence | None,
+        g: Licence | None,
+        h: Licence | None,
+    ) -> list[int]:
+        return [len(one.licence) for one in (a, b, c, d, e, f, g, h) if one]
+
+    text = "x" * 40_000
+    assert PART_INLINE_LIMIT_BYTES < len(text) < INLINE_LIMIT_BYTES
+    with MemorySwarm(wide) as memory:
+        for topic in topics:
+            memory.publish(topic, {"package": "p", "licence": text})
+        memory.run()
+        assert memory.task(join_task_id("me", "wide", "p")).result() == [40_000] * 8
+        [record] = memory.records
+        assert all(len(part) < 1000 for part in record.parts.values())
 
 
 def test_a_late_event_makes_no_second_task():
