@@ -11,6 +11,8 @@ from sqswarm.dispatcher.lifecycle.redrive import redrive
 from sqswarm.dispatcher.submit import Request, submit
 from sqswarm.schemas.errors import NotifyRefused
 from sqswarm.schemas.message import decode
+from sqswarm.testing import MemorySwarm as Memory
+from sqswarm.workers.agents import map_run
 
 TOPIC = "arn:aws:sns:us-east-1:000000000000:ended"
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:ended"
@@ -272,3 +274,20 @@ async def test_a_batch_is_told_in_one_request(memory):
     await submit(memory.connection, "standard", requests)
     await memory.settle_down()
     assert calls == [10]
+
+
+def test_a_maps_rows_are_told_of_and_a_map_runs_end():
+    with Memory(standard, map_run, notify=[QUEUE, TOPIC]) as swarm:
+        rows = [{"n": 1}, {"n": -1}]
+        ids = {done.task_id for done in swarm.map(standard, rows, notify=QUEUE)}
+        assert {event["subject"] for event in swarm.told(QUEUE)} == ids
+        run = swarm.start_map(standard, rows, tolerate=1, notify=TOPIC)
+        run.result()
+        swarm.run()
+        [event] = swarm.told(TOPIC)
+        assert (event["subject"], event["data"]["status"]) == (run.id, "completed")
+        again = run.redrive_failures()
+        swarm.run()
+        assert {event["subject"] for event in swarm.told(TOPIC)} == {run.id, again.id}
+        with pytest.raises(NotifyRefused):
+            swarm.start_map(standard, rows, notify=OTHER)
