@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from sqswarm import Budget, ClaudeAgent, Fail, Retry, TaskContext, agent
 from sqswarm.schemas.agent_spec import Schedule
 
+TOLD = (
+    "arn:aws:sns:us-east-1:000000000000:guild-told",
+    "arn:aws:sqs:us-east-1:000000000000:guild-told",
+)
 MODEL = "claude-sonnet-5-5"
 _seen = Counter()
 
@@ -38,9 +42,9 @@ def lean(text: str, size: int = 0, pad: str = "") -> str:
     return do(text, size)
 
 
-@agent(durability="durable", rate="600/minute")
+@agent(durability="durable", rate="600/minute", notify=TOLD)
 def limited(text: str, size: int = 0, pad: str = "") -> str:
-    """Start rarely."""
+    """Start rarely, and tell of each end."""
     return do(text, size)
 
 
