@@ -128,6 +128,20 @@ async def test_who_cannot_be_told_is_told_once_it_can(memory):
     assert {event["id"] for event in told(memory, TOPIC)} == {f"{task_id}-ended"}
 
 
+async def test_what_is_told_again_is_counted_once(memory):
+    memory.bus.deaf.add(TOPIC)
+    task_id = await memory.submit(parent)
+    with memory.counting() as counts:
+        await memory.settle_down()
+        await memory.housekeep(minutes=60)
+    assert (await memory.see(task_id)).result() == 3
+    assert (counts["count"], counts["refused count"]) == (1, 0)
+    assert (await memory.record(task_id)).untold == 0
+    memory.bus.deaf.clear()
+    await memory.housekeep(minutes=20)
+    assert len(told(memory, TOPIC)) == 2
+
+
 async def test_who_cannot_be_told_for_a_day_is_given_up(memory):
     memory.bus.deaf.add(QUEUE)
     await memory.submit(standard, {"notify": QUEUE}, n=1)
