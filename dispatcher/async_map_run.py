@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from sqswarm.dispatcher.async_task import AsyncTask
 from sqswarm.dispatcher.connection import Connection
@@ -90,6 +90,7 @@ class AsyncMapRuns:
         item_key: ItemKey | None = None,
         idempotency_key: str | None = None,
         tags: Mapping[str, str] | None = None,
+        notify: str | Sequence[str] | None = None,
     ) -> AsyncMapRun:
         """Start a run of an agent over many rows; see `Swarm.start_map`."""
         submitted = await start_map(
@@ -101,6 +102,7 @@ class AsyncMapRuns:
             item_key=item_key,
             idempotency_key=idempotency_key,
             tags=tags,
+            notify=notify,
         )
         return AsyncMapRun(self._connection, submitted)
 

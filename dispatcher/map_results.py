@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqswarm.dispatcher.connection import Connection
+from sqswarm.dispatcher.lifecycle.notify import told_of
 from sqswarm.dispatcher.map_progress import RunArguments, find_run
 from sqswarm.dispatcher.start_map import upload_rows
 from sqswarm.dispatcher.submit import Request, Submitted, submit
@@ -126,7 +127,8 @@ async def redrive_failures(connection: Connection, run_id: str) -> Submitted:
         "total": sum(sizes),
         "windows": len(sizes),
     }
-    request = Request(arguments=again, redriven_from=run_id, durable=True)
+    told = told_of(connection, MAP_RUN, record.notify)
+    request = Request(arguments=again, notify=told, redriven_from=run_id, durable=True)
     return (await submit(connection, MAP_RUN, [request]))[0]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqswarm.backends.runner import iterate_straight, run_straight
@@ -108,6 +108,7 @@ class MapRuns:
         item_key: ItemKey | None = None,
         idempotency_key: str | None = None,
         tags: Mapping[str, str] | None = None,
+        notify: str | Sequence[str] | None = None,
     ) -> MapRun:
         """Start a run of `agent` over many rows that lives in the swarm, and return its handle.
 
@@ -119,7 +120,8 @@ class MapRuns:
         run fails, and starts no more. `concurrency` is how many rows are under way at most.
         `item_key` names a row, by a field of it or by a function: its lines carry the key, and a
         row whose key came before is not run again. With `idempotency_key` a repeat returns the
-        first run, and reads no rows. `tags` are the run's, as for `submit`.
+        first run, and reads no rows. `tags` are the run's, and `notify` is who is told of its end,
+        as for `submit`.
 
         Raises InvalidArguments naming the first row that does not fit, before anything runs;
         UnknownAgent where the agent, or `map-run` itself, is not deployed.
@@ -132,6 +134,7 @@ class MapRuns:
             item_key=item_key,
             idempotency_key=idempotency_key,
             tags=tags,
+            notify=notify,
         )
         return MapRun(run_straight(run), self._handle)
 

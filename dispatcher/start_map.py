@@ -6,13 +6,19 @@ the caller.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
 from sqswarm.dispatcher.connection import Connection
 from sqswarm.dispatcher.map_rows import Source, key_of, open_rows
-from sqswarm.dispatcher.submit import Request, Submitted, idempotent_task_id, submit
+from sqswarm.dispatcher.submit import (
+    Request,
+    Submitted,
+    check_notify,
+    idempotent_task_id,
+    submit,
+)
 from sqswarm.dispatcher.validate import check_names
 from sqswarm.dispatcher.view import find
 from sqswarm.schemas.catalogue import CatalogueEntry
@@ -45,14 +51,16 @@ async def start_map(
     item_key: ItemKey | None = None,
     idempotency_key: str | None = None,
     tags: Mapping[str, str] | None = None,
+    notify: str | Sequence[str] | None = None,
 ) -> Submitted:
     """Upload the rows of `source` and submit the run; raises InvalidArguments naming a bad row.
 
     Nothing is submitted before all of them are checked. Where there is a run of this
     `idempotency_key`, that is it, and nothing is read. Raises UnknownAgent where the stage has not
-    deployed the agent, or no map runs.
+    deployed the agent, or no map runs, NotifyRefused where it does not tell whom is named.
     """
     entry = check_stage(connection, agent)
+    check_notify(connection, connection.catalogue.agent(MAP_RUN), notify)
     _check(tolerate, concurrency)
     check_names(idempotency_key=idempotency_key)
     known: str | None = None
@@ -72,7 +80,13 @@ async def start_map(
         "concurrency": concurrency,
         "tolerate": allowed(tolerate, total),
     }
-    request = Request(arguments=arguments, tags=tags, idempotency_key=idempotency_key, durable=True)
+    request = Request(
+        arguments=arguments,
+        tags=tags,
+        notify=notify,
+        idempotency_key=idempotency_key,
+        durable=True,
+    )
     try:
         return (await submit(connection, MAP_RUN, [request]))[0]
     except IdempotencyConflict:

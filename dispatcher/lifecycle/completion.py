@@ -55,16 +55,20 @@ class Completion:
 
     @classmethod
     def of(cls, record: TaskRecord, *, publishes: str | None = None) -> Completion:
-        """Return what a recorded task that has ended owes; `publishes` is its agent's topic."""
+        """Return what a recorded task that has ended owes; `publishes` is its agent's topic.
+
+        Where somebody could not be told of it, that is all: the rest was done before.
+        """
+        all_but_told = record.untold > 0
         return cls(
             key=record.key,
             status=record.status,
-            parent=record.parent,
+            parent=None if all_but_told else record.parent,
             parent_agent=record.parent_agent,
             due=record.due_at_ms is not None,
             record=record,
             notice=notice_of(record),
-            event=ResultEvent.of(record, publishes),
+            event=None if all_but_told else ResultEvent.of(record, publishes),
         )
 
     @property

@@ -55,6 +55,10 @@ def map_rows(
     item_key: Annotated[
         str | None, typer.Option(help="With --detach: the field that names a row.")
     ] = None,
+    notify: Annotated[
+        list[str] | None,
+        typer.Option(help="Who is told: of each task's end, with --detach of the run's."),
+    ] = None,
 ) -> None:
     """Run an agent on every line of a file; results come as JSON Lines in the lines' order.
 
@@ -74,7 +78,15 @@ def map_rows(
         swarm = opened.enter_context(session.swarm())
         rows = file if lines is None else _rows(swarm, agent, lines, file)
         if not detach:
-            _attached(session, swarm, agent, rows, ordered=not unordered, timeout=timeout)
+            _attached(
+                session,
+                swarm,
+                agent,
+                rows,
+                ordered=not unordered,
+                timeout=timeout,
+                notify=notify,
+            )
             return
         run = swarm.start_map(
             agent,
@@ -82,6 +94,7 @@ def map_rows(
             tolerate=share,
             item_key=item_key,
             concurrency=UNDER_WAY if concurrency is None else concurrency,
+            notify=notify,
         )
     if session.json:
         print_json({"run": run.id})
@@ -98,12 +111,13 @@ def _attached(
     *,
     ordered: bool,
     timeout: float | None,
+    notify: list[str] | None,
 ) -> None:
     """Stay until all is done, and print the lines."""
     total = len(rows) if isinstance(rows, list) else None
     failed = 0
     with Bar("waiting for workers", total=total, hidden=session.json) as bar:
-        for done in swarm.map(agent, rows, ordered=ordered, timeout=timeout):
+        for done in swarm.map(agent, rows, ordered=ordered, timeout=timeout, notify=notify):
             print_json_line(_line(done))
             failed += done.error is not None
             bar.advance(f"{failed} failed" if failed else "working")

@@ -11,6 +11,8 @@ from sqswarm.dispatcher.lifecycle.redrive import redrive
 from sqswarm.dispatcher.submit import Request, submit
 from sqswarm.schemas.errors import NotifyRefused
 from sqswarm.schemas.message import decode
+from sqswarm.testing import MemorySwarm as Memory
+from sqswarm.workers.agents import map_run
 
 TOPIC = "arn:aws:sns:us-east-1:000000000000:ended"
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:ended"
@@ -124,6 +126,20 @@ async def test_who_cannot_be_told_is_told_once_it_can(memory):
     await memory.housekeep(minutes=20)
     assert [event["subject"] for event in told(memory)] == [task_id]
     assert {event["id"] for event in told(memory, TOPIC)} == {f"{task_id}-ended"}
+
+
+async def test_what_is_told_again_is_counted_once(memory):
+    memory.bus.deaf.add(TOPIC)
+    task_id = await memory.submit(parent)
+    with memory.counting() as counts:
+        await memory.settle_down()
+        await memory.housekeep(minutes=60)
+    assert (await memory.see(task_id)).result() == 3
+    assert (counts["count"], counts["refused count"]) == (1, 0)
+    assert (await memory.record(task_id)).untold == 0
+    memory.bus.deaf.clear()
+    await memory.housekeep(minutes=20)
+    assert len(told(memory, TOPIC)) == 2
 
 
 async def test_who_cannot_be_told_for_a_day_is_given_up(memory):
@@ -272,3 +288,20 @@ async def test_a_batch_is_told_in_one_request(memory):
     await submit(memory.connection, "standard", requests)
     await memory.settle_down()
     assert calls == [10]
+
+
+def test_a_maps_rows_are_told_of_and_a_map_runs_end():
+    with Memory(standard, map_run, notify=[QUEUE, TOPIC]) as swarm:
+        rows = [{"n": 1}, {"n": -1}]
+        ids = {done.task_id for done in swarm.map(standard, rows, notify=QUEUE)}
+        assert {event["subject"] for event in swarm.told(QUEUE)} == ids
+        run = swarm.start_map(standard, rows, tolerate=1, notify=TOPIC)
+        run.result()
+        swarm.run()
+        [event] = swarm.told(TOPIC)
+        assert (event["subject"], event["data"]["status"]) == (run.id, "completed")
+        again = run.redrive_failures()
+        swarm.run()
+        assert {event["subject"] for event in swarm.told(TOPIC)} == {run.id, again.id}
+        with pytest.raises(NotifyRefused):
+            swarm.start_map(standard, rows, notify=OTHER)

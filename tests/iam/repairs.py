@@ -62,6 +62,14 @@ def a_worker_lost_too_often_fails_its_task(guild):
 
 
 @repair
+def who_is_named_is_told_of_a_lost_task(guild):
+    task = _unpublished(guild, "limited", text="lost and told")
+    guild.change("limited", task, attempt={"N": "3"})
+    guild.stage.housekeeping(later_s=120)
+    assert any(task in body for body in guild.stage.told())
+
+
+@repair
 def children_are_created_anew_and_counted(guild):
     task = guild.submit("parent", "slow", arguments={"pad": BIG})
     guild.waiting("parent", task, phase="waiting")

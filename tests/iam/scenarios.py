@@ -213,6 +213,18 @@ def a_stranger_is_not_called(guild):
 
 
 @scenario
+def who_is_named_is_told(guild):
+    cancelled = guild.submit("limited", "late", delay=60)
+    guild.api("POST", f"/tasks/{cancelled}/cancel")
+    done = guild.submit("limited", "told")
+    assert guild.result(done) == "told"
+    ends, told = time.monotonic() + 30, ""
+    while not (cancelled in told and done in told):
+        assert time.monotonic() < ends
+        told += " ".join(guild.stage.told())
+
+
+@scenario
 def a_cancelled_parents_child_is_cancelled(guild):
     task = guild.submit("parent", "slow")
     ends = time.monotonic() + 30

@@ -132,6 +132,8 @@ class Stage:
         }
         body = {**self.template, "Resources": kept, "Outputs": {}}
         s3, cloudformation = self.account("s3"), self.account("cloudformation")
+        self.account("sqs").create_queue(QueueName="guild-told")
+        self.account("sns").create_topic(Name="guild-told")
         s3.create_bucket(Bucket="templates")  # a template sent along has at most 51,200 characters
         s3.put_object(Bucket="templates", Key="stage.json", Body=json.dumps(body))
         cloudformation.create_stack(
@@ -189,6 +191,14 @@ class Stage:
         fifo = agent == "ordered"
         name = f"sqswarm-{STAGE}-{agent}" + ("-dlq" if dead else "") + (".fifo" if fifo else "")
         return f"{self.settings.endpoint_url}/{ACCOUNT}/{name}"
+
+    def told(self):
+        """Return the bodies of what the guild's agents have told of since this was asked."""
+        queue = f"{self.settings.endpoint_url}/{ACCOUNT}/guild-told"
+        sqs, found = self.account("sqs"), []
+        while got := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+            found += [message["Body"] for message in got]
+        return found
 
     def worker(self, agent, **environment):
         """Return an agent's worker under its role."""

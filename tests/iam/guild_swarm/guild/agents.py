@@ -7,6 +7,10 @@ from sqswarm import Budget, ClaudeAgent, Fail, Retry, TaskContext, agent
 from sqswarm.schemas.agent_spec import Schedule
 from sqswarm.workers.agents.map_run import map_run as map_run  # noqa: PLC0414 - an agent of ours
 
+TOLD = (
+    "arn:aws:sns:us-east-1:000000000000:guild-told",
+    "arn:aws:sqs:us-east-1:000000000000:guild-told",
+)
 MODEL = "claude-sonnet-5-5"
 _seen = Counter()
 
@@ -39,9 +43,9 @@ def lean(text: str, size: int = 0, pad: str = "") -> str:
     return do(text, size)
 
 
-@agent(durability="durable", rate="600/minute")
+@agent(durability="durable", rate="600/minute", notify=TOLD)
 def limited(text: str, size: int = 0, pad: str = "") -> str:
-    """Start rarely."""
+    """Start rarely, and tell of each end."""
     return do(text, size)
 
 
