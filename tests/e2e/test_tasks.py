@@ -90,11 +90,11 @@ def test_a_result_that_is_published_is_a_task_of_each_subscriber(swarm, times):
     task = swarm.submit("proclaim", text="hear ye ", times=times)
     assert len(task.result(timeout=120)["text"]) == 8 * times
     ends, hearers = time.monotonic() + 60, ("orderly", "shout")
-    told = ()
+    told = []
     while [(one.name, one.outcome) for one in told] != [(name, "completed") for name in hearers]:
         assert time.monotonic() < ends, told
         time.sleep(0.3)
-        told = task.timeline().published
+        told = [one for one in task.timeline().published if one.name in hearers]
     heard = {one.name: swarm.get(one.task_id) for one in told}
     assert heard["shout"].result() == "HEAR YE " * times
     assert heard["orderly"].record.published_by == f"proclaim#{task.id}"
@@ -102,9 +102,12 @@ def test_a_result_that_is_published_is_a_task_of_each_subscriber(swarm, times):
 
 def test_events_of_one_key_are_joined(swarm, notes):
     assert swarm.publish("replies", {"text": "joined", "notes": str(notes)}) == []
-    swarm.submit("proclaim", text="joined")
-    task = swarm.task(join_task_id(swarm.principal, "compare", "joined"))
-    assert task.result(timeout=120) == ["", str(notes)]
+    swarm.submit("proclaim", text="joined").result(timeout=120)
+    ends, task_id = time.monotonic() + 60, join_task_id(swarm.principal, "compare", "joined")
+    while task_id not in {view.id for view in swarm.list(agent="compare")}:
+        assert time.monotonic() < ends
+        time.sleep(0.3)
+    assert swarm.task(task_id).result(timeout=60) == ["", str(notes)]
 
 
 def test_map_streams_results_in_the_order_of_its_rows(swarm):
