@@ -7,7 +7,7 @@ notify_all = ["arn:aws:sqs:…"]                                          # who 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -92,31 +92,35 @@ def _entry(file: Path, key: str, said: Any) -> tuple[str, str | None]:
 def with_notify(specs: Mapping[str, AgentSpec], options: NotifyOptions) -> dict[str, AgentSpec]:
     """Return the agents with all that are told of their tasks, and what `webhook` needs for it.
 
-    Raises InvalidAgent where a webhook has no secret, or nobody who would tell it.
+    Raises InvalidAgent where a webhook has no secret, or where agents name one and nobody would
+    tell it. One that only submissions may name is refused there.
     """
     told = {name: _told(spec, options) for name, spec in specs.items()}
-    wanted = {*options.targets, *(one for spec in told.values() for one in spec.notify)}
-    webhooks = [one for one in sorted(wanted) if target_of(one).kind is TargetKind.WEBHOOK]
-    for url in webhooks:
+    own = _webhooks(one for spec in told.values() for one in spec.notify)
+    for url in sorted({*own, *_webhooks(options.targets)}):
         if url not in options.webhooks:
             message = f"the webhook {url} has no secret to sign with"
             hint = f'[tool.sqswarm] notify = [{{url = "{url}", secret = "ssm:/path"}}]'
             raise InvalidAgent(message, hint=hint)
-    if webhooks and WEBHOOK_AGENT not in told:
-        message = f"{webhooks[0]} is to be told, and there is no agent {WEBHOOK_AGENT!r}"
+    if own and WEBHOOK_AGENT not in told:
+        message = f"{min(own)} is to be told, and there is no agent {WEBHOOK_AGENT!r}"
         raise InvalidAgent(message, hint=f'Add "{WEBHOOK_MODULE}" to [tool.sqswarm] agents.')
-    if webhooks:
+    if options.webhooks and WEBHOOK_AGENT in told:
         carrier = told[WEBHOOK_AGENT]
         reads = secrets.statements(tuple(sorted({*options.webhooks.values()})))
         told[WEBHOOK_AGENT] = replace(carrier, permissions=(*carrier.permissions, *reads))
     return told
 
 
+def _webhooks(targets: Iterable[str]) -> set[str]:
+    return {one for one in targets if target_of(one).kind is TargetKind.WEBHOOK}
+
+
 def _told(spec: AgentSpec, options: NotifyOptions) -> AgentSpec:
     if spec.name != WEBHOOK_AGENT:
         always = (one for one in options.always if one not in spec.notify)
         return replace(spec, notify=targets_of((*spec.notify, *always), most=None))
-    if any(target_of(one).kind is TargetKind.WEBHOOK for one in spec.notify):
+    if _webhooks(spec.notify):
         message = f"agent {spec.name!r} would tell a webhook of what it told a webhook"
         raise InvalidAgent(message, hint="Name a topic, a queue or an event bus.")
     return spec

@@ -90,7 +90,8 @@ def memory_swarm(
     with ExitStack() as stack:
         if not {"local_aws", "swarm"} & {*request.fixturenames}:
             stack.enter_context(led_to(monkeypatch, NO_AWS))
-        memory = stack.enter_context(MemorySwarm(*_agents(request), faults=faults))
+        made = MemorySwarm(*_agents(request), faults=faults, notify=_notify(request))
+        memory = stack.enter_context(made)
         _tell(request, "tasks in memory", memory.report)
         yield memory
         if request.node.stash.get(_passed, False) and (left := memory.faults.left):
@@ -219,6 +220,17 @@ def _agents(request: pytest.FixtureRequest) -> list[Any]:
     project = find_project(request.config.rootpath)
     project.activate()
     return list(load_agents(project.modules).values())
+
+
+def _notify(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """Return who may be named to be told, as the project says; nobody where there is none."""
+    from sqswarm.infra.project import find_project
+    from sqswarm.schemas.errors import UsageError
+
+    try:
+        return find_project(request.config.rootpath).notify.targets
+    except UsageError:
+        return ()
 
 
 def _modules(request: pytest.FixtureRequest) -> tuple[str, ...]:

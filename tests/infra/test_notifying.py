@@ -94,12 +94,19 @@ def test_a_webhook_is_told_by_its_agent_which_alone_knows_where_the_secret_is(pl
     assert "ssm:GetParameter" not in json.dumps(resources(plan)["ARole"])
 
 
+def test_part_of_a_project_is_deployed_without_the_agent_that_tells_webhooks(planned):
+    table = f'notify = [{{url = "{URL}", secret = "ssm:/hooks/example"}}]'
+    plan = planned(table, spec("a"))
+    assert plan.catalogue.notify == (URL,)
+    assert "CallWebhooks" not in granted(plan, "A")
+
+
 @pytest.mark.parametrize(
     ("table", "specs", "says"),
     [
         (f'notify = ["{URL}"]', [webhook.spec], "no secret to sign with"),
         ("", [spec("a", notify=(URL,)), webhook.spec], "no secret to sign with"),
-        (f'notify = [{{url = "{URL}", secret = "env:S"}}]', [spec("a")], "no agent 'webhook'"),
+        (f'notify_all = [{{url = "{URL}", secret = "env:S"}}]', [spec("a")], "no agent 'webhook'"),
     ],
 )
 def test_a_webhook_that_nobody_could_tell_is_not_deployed(planned, table, specs, says):
