@@ -7,6 +7,7 @@ from typing import Any, overload
 
 from sqswarm.dispatcher.async_task import AsyncTask, Handle
 from sqswarm.dispatcher.connection import Connection
+from sqswarm.dispatcher.deadline import Deadline
 from sqswarm.dispatcher.follow import Follower
 from sqswarm.dispatcher.map import Done, Mapping
 from sqswarm.dispatcher.submit import Request, Submitted, submit
@@ -47,6 +48,10 @@ class AsyncStarting:
         durable: bool = False,
         tags: dict[str, str] | None = None,
         notify: str | Sequence[str] | None = None,
+        deadline: Deadline | None = None,
+        singleton: str | None = None,
+        when_behind: str | None = None,
+        older_than: int = 60,
         **arguments: Any,
     ) -> AsyncTask[Any]: ...
 
@@ -97,6 +102,21 @@ class AsyncStarting:
 
     @overload
     async def submit(
+        self, agent: AnyAsync[R], /, *, deadline: Deadline | None, **arguments: Any
+    ) -> AsyncTask[R]: ...
+
+    @overload
+    async def submit(
+        self, agent: AnyAsync[R], /, *, singleton: str | None, **arguments: Any
+    ) -> AsyncTask[R]: ...
+
+    @overload
+    async def submit(
+        self, agent: AnyAsync[R], /, *, when_behind: str | None, **arguments: Any
+    ) -> AsyncTask[R]: ...
+
+    @overload
+    async def submit(
         self, agent: Takes[P, R], /, *args: P.args, **kwargs: P.kwargs
     ) -> AsyncTask[R]: ...
 
@@ -140,6 +160,21 @@ class AsyncStarting:
         self, agent: AnyPlain[R], /, *, notify: str | Sequence[str] | None, **arguments: Any
     ) -> AsyncTask[R]: ...
 
+    @overload
+    async def submit(
+        self, agent: AnyPlain[R], /, *, deadline: Deadline | None, **arguments: Any
+    ) -> AsyncTask[R]: ...
+
+    @overload
+    async def submit(
+        self, agent: AnyPlain[R], /, *, singleton: str | None, **arguments: Any
+    ) -> AsyncTask[R]: ...
+
+    @overload
+    async def submit(
+        self, agent: AnyPlain[R], /, *, when_behind: str | None, **arguments: Any
+    ) -> AsyncTask[R]: ...
+
     async def submit(  # type: ignore[misc] # no agent has an argument of an option's name: RESERVED
         self,
         agent: str | NamedAgent,
@@ -152,6 +187,10 @@ class AsyncStarting:
         durable: bool = False,
         tags: dict[str, str] | None = None,
         notify: str | Sequence[str] | None = None,
+        deadline: Deadline | None = None,
+        singleton: str | None = None,
+        when_behind: str | None = None,
+        older_than: int = 60,
         **arguments: Any,
     ) -> AsyncTask[Any]:
         """Submit one task; see `Swarm.submit`."""
@@ -164,6 +203,10 @@ class AsyncStarting:
             durable=durable,
             tags=tags,
             notify=notify,
+            deadline=deadline,
+            singleton=singleton,
+            when_behind=when_behind,
+            older_than_s=older_than,
         )
         return (await self._submit(agent, [request]))[0]
 

@@ -58,6 +58,8 @@ class Connection:
     catalogue: Catalogue = UNREAD
     _validators: dict[str, Validator] = field(default_factory=dict)
     _agents: dict[str, str] = field(default_factory=dict)
+    ages: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """By queue: when its oldest message was looked at last (Unix ms), and its age (seconds)."""
 
     async def with_catalogue(self, *, fresh: bool = False) -> Connection:
         """Return this connection with its catalogue read, once, and again where it must be `fresh`.

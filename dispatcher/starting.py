@@ -8,6 +8,7 @@ from typing import Any, overload
 from sqswarm.backends.runner import iterate_straight, run_straight
 from sqswarm.dispatcher.async_starting import AsyncStarting
 from sqswarm.dispatcher.async_task import AsyncTask
+from sqswarm.dispatcher.deadline import Deadline
 from sqswarm.dispatcher.map import Done
 from sqswarm.dispatcher.submit import Request
 from sqswarm.dispatcher.task import Task
@@ -36,6 +37,10 @@ class Starting:
         durable: bool = False,
         tags: dict[str, str] | None = None,
         notify: str | Sequence[str] | None = None,
+        deadline: Deadline | None = None,
+        singleton: str | None = None,
+        when_behind: str | None = None,
+        older_than: int = 60,
         **arguments: Any,
     ) -> Task[Any]: ...
 
@@ -77,6 +82,21 @@ class Starting:
     ) -> Task[R]: ...
 
     @overload
+    def submit(
+        self, agent: AnyAsync[R], /, *, deadline: Deadline | None, **arguments: Any
+    ) -> Task[R]: ...
+
+    @overload
+    def submit(
+        self, agent: AnyAsync[R], /, *, singleton: str | None, **arguments: Any
+    ) -> Task[R]: ...
+
+    @overload
+    def submit(
+        self, agent: AnyAsync[R], /, *, when_behind: str | None, **arguments: Any
+    ) -> Task[R]: ...
+
+    @overload
     def submit(self, agent: Takes[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Task[R]: ...
 
     @overload
@@ -113,6 +133,21 @@ class Starting:
         self, agent: AnyPlain[R], /, *, notify: str | Sequence[str] | None, **arguments: Any
     ) -> Task[R]: ...
 
+    @overload
+    def submit(
+        self, agent: AnyPlain[R], /, *, deadline: Deadline | None, **arguments: Any
+    ) -> Task[R]: ...
+
+    @overload
+    def submit(
+        self, agent: AnyPlain[R], /, *, singleton: str | None, **arguments: Any
+    ) -> Task[R]: ...
+
+    @overload
+    def submit(
+        self, agent: AnyPlain[R], /, *, when_behind: str | None, **arguments: Any
+    ) -> Task[R]: ...
+
     def submit(  # type: ignore[misc] # no agent has an argument of an option's name: RESERVED
         self,
         agent: str | NamedAgent,
@@ -125,6 +160,10 @@ class Starting:
         durable: bool = False,
         tags: dict[str, str] | None = None,
         notify: str | Sequence[str] | None = None,
+        deadline: Deadline | None = None,
+        singleton: str | None = None,
+        when_behind: str | None = None,
+        older_than: int = 60,
         **arguments: Any,
     ) -> Task[Any]:
         """Submit one task for an agent, given by its name or as itself.
@@ -136,8 +175,14 @@ class Starting:
         publishing it, so that its id resolves at once. `tags` are what `list(where=...)` finds it
         by: ten at most, text. `notify` names who is told when it ends: an SNS topic, an SQS queue,
         an EventBridge bus or a webhook that the stage names (docs/howto/be_told.md); it makes the
-        task `durable`. Raises UnknownAgent, InvalidArguments, NotifyRefused,
-        PayloadTooLarge, IdempotencyConflict, PublishFailed; only the last after publishing any.
+        task `durable`. After `deadline` (seconds from now, a timedelta, or a datetime with its
+        zone) no run of it begins, nor of its children: it ends `failed`, `DeadlineExceeded`.
+        While a task of your own with this `singleton` key is under way at the agent, no other is
+        started: that one is returned, whatever its arguments. Where the agent's oldest message is
+        `older_than` seconds old, `when_behind="refuse"` raises Backlogged, and "wait" waits until
+        it has caught up, or `deadline` seconds.
+        Raises UnknownAgent, InvalidArguments, NotifyRefused, PayloadTooLarge, IdempotencyConflict,
+        PublishFailed; only the last after publishing any.
         """
         given: Any = agent  # the overloads have said what goes with what
         task = self._swarm.submit(
@@ -150,6 +195,10 @@ class Starting:
             durable=durable,
             tags=tags,
             notify=notify,
+            deadline=deadline,
+            singleton=singleton,
+            when_behind=when_behind,
+            older_than=older_than,
             **arguments,
         )
         return self._handle(run_straight(task))

@@ -8,8 +8,11 @@ from hashlib import sha256
 from typing import Any
 
 from sqswarm.backends.ports.bus import DELAY_LIMIT_S, Outgoing
+from sqswarm.dispatcher.backpressure import check_backpressure, heed_backlog
 from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
+from sqswarm.dispatcher.deadline import Deadline, deadline_text
 from sqswarm.dispatcher.middleware import submitting
+from sqswarm.dispatcher.singleton import create_single, singleton_of
 from sqswarm.dispatcher.validate import check_names
 from sqswarm.schemas import protocol
 from sqswarm.schemas.agent_spec import Durability
@@ -36,6 +39,10 @@ class Request:
     year: to the second up to 900 seconds (SQS), over that to the minute (a sleeping record). `tags`
     are what it is found by in listings. `notify` names who is told of its end (notice.py): each is
     one that the stage names; such a task is `durable`, so that a cancel knows whom to tell.
+    After `deadline` no run of it begins. Of a
+    `singleton` key one task is under way at a time: another submit returns that one.
+    While the agent's oldest message is over `older_than_s` old, `when_behind` says what to do:
+    "refuse" or "wait"; None: submit all the same.
     """
 
     arguments: Any
@@ -47,6 +54,10 @@ class Request:
     redriven_from: str | None = None
     tags: Mapping[str, str] | None = None
     notify: str | Sequence[str] | None = None
+    deadline: Deadline | None = None
+    singleton: str | None = None
+    when_behind: str | None = None
+    older_than_s: int = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +77,7 @@ async def submit(
 
     Everything is validated before anything is written or published: one bad request refuses
     all. Raises UnknownAgent, InvalidArguments, NotifyRefused, PayloadTooLarge,
-    IdempotencyConflict, PublishFailed.
+    IdempotencyConflict, PublishFailed, and Backlogged where a request wants that.
     """
     entry = connection.catalogue.agent(agent)
     check_names(principal=connection.principal)
@@ -78,9 +89,11 @@ async def submit(
             idempotency_key=request.idempotency_key,
             ordering_key=request.ordering_key or None,
             session_id=request.session_id,
+            singleton=request.singleton,
         )
         check_tags(request.tags)
         check_notify(connection, entry, request.notify)
+        check_backpressure(request)
     validator = connection.validator(entry)
     valid = [
         validator.encode(
@@ -90,6 +103,7 @@ async def submit(
         for n, request in enumerate(requests)
     ]
     _check_delays(requests)
+    await heed_backlog(connection, entry, requests)
     drafts = [
         _draft(connection, entry, request, text, arguments)
         for request, (text, arguments) in zip(requests, valid, strict=True)
@@ -113,6 +127,7 @@ class _Draft:
     fingerprint: str | None
     delay_s: int
     sleeps: bool
+    singleton: str | None
     publish: bool = True
 
 
@@ -164,9 +179,12 @@ def _draft(
         fingerprint = sha256(canonical(arguments).encode()).hexdigest()[:32]
     # SQS delays no message for longer, and none of a FIFO queue: such a task sleeps in the table.
     sleeps = request.delay_s > (0 if entry.ordered else DELAY_LIMIT_S)
+    tags = check_tags(request.tags)
+    singleton = singleton_of(entry, request.singleton, arguments, tags)
     durable = (
         request.durable
         or sleeps
+        or singleton is not None
         or fingerprint is not None
         or bool(request.notify)
         or entry.durability is Durability.DURABLE
@@ -180,8 +198,9 @@ def _draft(
         session_id=request.session_id,
         ordering_key=(request.ordering_key or request.session_id) if entry.ordered else None,
         redriven_from=request.redriven_from,
-        tags=check_tags(request.tags) or None,
+        tags=tags or None,
         notify=check_notify(connection, entry, request.notify) or None,
+        deadline=deadline_text(request.deadline, now_ms=now, delay_s=request.delay_s),
         traceparent=new_traceparent(connection.runner.random_bits),
     )
     return _Draft(
@@ -191,6 +210,7 @@ def _draft(
         fingerprint=fingerprint,
         delay_s=request.delay_s,
         sleeps=sleeps,
+        singleton=singleton,
         publish=not sleeps,
     )
 
@@ -206,10 +226,18 @@ async def _check_in(connection: Connection, draft: _Draft) -> _Draft:
 
 async def _recorded(connection: Connection, drafts: list[_Draft]) -> list[_Draft]:
     """Create the records of durable tasks; a used idempotency key takes over what it finds."""
-    durable = [(n, draft) for n, draft in enumerate(drafts) if draft.durable]
-    if not durable:
-        return drafts
     ready = list(drafts)
+    singles: dict[str, list[int]] = {}
+    for n, draft in enumerate(drafts):
+        if draft.singleton is not None:
+            singles.setdefault(draft.singleton, []).append(n)
+    if singles:
+        await connection.runner.gather(
+            [_single(connection, ready, numbers) for numbers in singles.values()]
+        )
+    durable = [(n, d) for n, d in enumerate(drafts) if d.durable and d.singleton is None]
+    if not durable:
+        return ready
     writes: dict[str, Write] = {}
     for _, draft in durable:  # one batch may hold the same idempotency key twice
         writes.setdefault(draft.message.id, protocol.create(_record(connection, draft)))
@@ -230,6 +258,19 @@ async def _recorded(connection: Connection, drafts: list[_Draft]) -> list[_Draft
     return ready
 
 
+async def _single(connection: Connection, ready: list[_Draft], numbers: Sequence[int]) -> None:
+    """Create the one record of drafts that share a singleton key, or find the task under way."""
+    first = ready[numbers[0]]
+    record = await create_single(connection, _record(connection, first), str(first.singleton))
+    if record.v != first.message.v:
+        if record.task_id == first.message.id:
+            first = _take_over(first, record)
+        else:  # its own dispatcher has published it, or housekeeping will
+            first = replace(first, message=record.to_message(), publish=False)
+    for n in numbers:
+        ready[n] = replace(first, publish=first.publish and n == numbers[0])
+
+
 def _take_over(draft: _Draft, existing: TaskRecord) -> _Draft:
     if draft.fingerprint != existing.fingerprint:
         message = f"the idempotency key belongs to task {existing.task_id} with other arguments"
@@ -242,6 +283,7 @@ def _take_over(draft: _Draft, existing: TaskRecord) -> _Draft:
             v=existing.v,
             tags=existing.tags or None,
             notify=existing.notify or None,
+            deadline=existing.deadline,
         ),
         publish=existing.status is Status.WORKING and existing.phase is Phase.RUN,
     )

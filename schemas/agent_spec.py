@@ -21,6 +21,9 @@ SETTLE_MARGIN_S = 5
 LAMBDA_TIMEOUT_LIMIT_S = 900
 """Source: Lambda quotas, function time-out 15 minutes."""
 
+WAITED_RECEIVES = 20
+"""Receives after which a message that waits for a slot is sent anew: SQS gives none of them up."""
+
 RECEIVES_LIMIT = 1000
 """Source: SQS, "RedrivePolicy", maxReceiveCount."""
 
@@ -76,6 +79,17 @@ class Rate:
     per_s: int
 
 
+@dataclass(frozen=True)
+class Limit:
+    """At most `count` tasks run at a time, over all workers; `per` is what each `count` is for.
+
+    `per` names an argument, or a tag where the agent has no such argument; None: all its tasks.
+    """
+
+    count: int
+    per: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
     """A recurring submission: an EventBridge expression, `rate(...)` or `cron(...)` in UTC."""
@@ -111,6 +125,9 @@ class AgentSpec:
     joins: Join | None = None
     """Topics, among its subscriptions, whose events of one key are one task together."""
     rate: Rate | None = None
+    limit: Limit | None = None
+    singleton: str | None = None
+    """The argument or tag of whose each value one submitted task is under way at a time."""
     schedules: tuple[Schedule, ...] = ()
     ordered: bool = False
     durability: Durability = Durability.STANDARD
@@ -165,8 +182,9 @@ class AgentSpec:
         """Receives before SQS gives a message up.
 
         More than attempts: a delivery that finds a live lease, or repeats owed effects, is a
-        receive and no attempt. A task that waits for its turn under a rate is received for it; an
-        ordered one is received with every attempt at those before it in its batch.
+        receive and no attempt. A task that waits for its turn under a rate, or for a slot
+        under a limit, is received for it; an ordered one is received with every attempt at those
+        before it in its batch.
         """
-        own = 2 * self.max_attempts + 4 + (40 if self.rate else 0)
+        own = 2 * self.max_attempts + 4 + (40 if self.rate or self.limit else 0)
         return min(RECEIVES_LIMIT, own * (self.batch_size if self.ordered else 1))

@@ -44,6 +44,7 @@ class CatalogueEntry:
     notify: tuple[str, ...] = ()
     publishes: str | None = None
     joins: Join | None = None
+    singleton: str | None = None
 
     @classmethod
     def of(cls, spec: AgentSpec) -> CatalogueEntry:
@@ -67,6 +68,7 @@ class CatalogueEntry:
             notify=spec.notify,
             publishes=spec.publishes,
             joins=spec.joins,
+            singleton=spec.singleton,
         )
 
     def joins_events_of(self, topic: str) -> bool:
@@ -94,6 +96,7 @@ class CatalogueEntry:
             notify=self.notify,
             publishes=self.publishes,
             joins=self.joins,
+            singleton=self.singleton,
         )
 
     def tool(self) -> JsonObject:
@@ -129,6 +132,7 @@ class CatalogueEntry:
             **({"notify": [*self.notify]} if self.notify else {}),
             **({"publishes": self.publishes} if self.publishes else {}),
             **({"joins": self.joins.to_json()} if self.joins else {}),
+            **({"singleton": self.singleton} if self.singleton else {}),
         }
 
     @classmethod
@@ -158,6 +162,7 @@ class CatalogueEntry:
             notify=tuple(entry.get("notify", ())),
             publishes=entry.get("publishes"),
             joins=Join.from_json(entry["joins"]) if "joins" in entry else None,
+            singleton=entry.get("singleton"),
         )
 
 

@@ -97,6 +97,13 @@ class IdempotencyConflict(UsageError):
     hint = "Use a new idempotency_key for new arguments, or the old arguments for the old key."
 
 
+class Backlogged(SwarmError):
+    """The agent's oldest message is older than the caller bears; nothing was submitted."""
+
+    hint = 'Submit later, or with when_behind="wait"; `sqswarm stats` shows what waits.'
+    exit_code = 4
+
+
 class TaskNotFound(SwarmError):
     """No record of this task is visible to this principal."""
 

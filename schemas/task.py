@@ -8,7 +8,7 @@ from dataclasses import field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqswarm.schemas.agent_spec import Durability
+from sqswarm.schemas.agent_spec import LEASE_MARGIN_S, Durability
 from sqswarm.schemas.errors import PoisonMessage
 from sqswarm.schemas.join import PART
 from sqswarm.schemas.json import JsonObject, dumps, loads
@@ -47,6 +47,21 @@ def iso(ms: int) -> str:
     """Return ISO 8601 in UTC for a Unix time in milliseconds."""
     moment = datetime.fromtimestamp(ms / 1000, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def wait_limit_ms(deadline: str | None) -> int | None:
+    """Return when waits of a task are over whatever they are for (Unix ms); None: never.
+
+    Some seconds after its deadline: by no other clock a run of it may still begin then, and take
+    what was over for unanswered. A message from
+    elsewhere may claim a deadline that looks like a time and is none; no wait ends by that.
+    """
+    try:
+        if deadline is None:
+            return None
+        return round(1000 * datetime.fromisoformat(deadline).timestamp()) + 1000 * LEASE_MARGIN_S
+    except (ValueError, OverflowError):
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,6 +211,11 @@ class TaskRecord:
         if self.status is not Status.WORKING or self.undo is None:
             return None
         return Undoing.from_text(self.undo)
+
+    @property
+    def wait_limit_ms(self) -> int | None:
+        """Return when a wait of the task is over whatever it is for; None: never."""
+        return wait_limit_ms(self.deadline)
 
     def attempts_limit(self, max_attempts: int) -> int:
         """Return the number of the task's last attempt; an undo that is done brings new ones."""

@@ -7,6 +7,7 @@ from typing import Any
 from sqswarm.schemas.join import PART
 from sqswarm.schemas.journal import entries
 from sqswarm.schemas.protocol import STEP_PREFIX
+from sqswarm.schemas.protocol.singleton import SINGLETON_SORT_KEY
 from sqswarm.schemas.signal import name_of as name_of_signal
 from sqswarm.schemas.task import TASK_SORT_KEY
 from sqswarm.schemas.writes import Add, Drop, Set, Write
@@ -18,6 +19,12 @@ def kind_of(write: Write) -> str:  # noqa: C901, PLR0912 - a table
     """Name the operation of correctness.md that a write is."""
     if write.key.pk.startswith("activity#"):
         return "activity"
+    if write.key.pk.startswith("limit#"):
+        changed = {type(change) for change in write.changes}
+        taken = any(change.name == "takes" for change in write.changes)
+        return "take slots" if taken else "renew slots" if Set in changed else "give slots back"
+    if write.key.sk == SINGLETON_SORT_KEY:
+        return "hold"
     if write.key.sk != TASK_SORT_KEY:
         return f"record {write.key.sk}"
     sets: dict[str, Any] = {c.name: getattr(c, "value", None) for c in write.changes}

@@ -68,9 +68,10 @@ class WatchedStore(MemoryStore):
         first = next(steps, next((write for write in writes if write.changes), writes[0]))
         name = self._begin(first)
         outcomes = await super().transact(writes)
-        for write, outcome in zip(writes, outcomes, strict=True):
-            if isinstance(outcome, Applied) and write.changes:
-                self._noted(write)
+        if all(isinstance(outcome, Applied) for outcome in outcomes):
+            for write in writes:
+                if write.changes:
+                    self._noted(write)
         self._end(first, name)
         return outcomes
 

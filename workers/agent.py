@@ -17,6 +17,7 @@ from sqswarm.schemas.agent_spec import (
     Durability,
     Hosting,
     Keeps,
+    Limit,
     Schedule,
     Subscription,
 )
@@ -43,6 +44,9 @@ _LIMITS = {
 }
 """Source: Lambda quotas (time-out, memory); ScalingConfig.MaximumConcurrency is 2 to 1,000;
 an SQS batch over 10 needs a window, and a FIFO queue has no larger one."""
+
+_SLOTS_LIMIT = 100
+"""The slots of a key are one item, and each that is taken writes it: 5 KB at the most."""
 
 
 class Agent(Generic[P, R_co]):
@@ -134,6 +138,8 @@ def agent(
     key: str | None = None,
     within: str | None = None,
     rate: str | None = None,
+    limit: Limit | None = None,
+    singleton: str | None = None,
     schedule: str | Schedule | Sequence[str | Schedule] = (),
     ordered: bool = False,
     durability: str = "standard",
@@ -163,6 +169,8 @@ def agent(
     key: str | None = None,
     within: str | None = None,
     rate: str | None = None,
+    limit: Limit | None = None,
+    singleton: str | None = None,
     schedule: str | Schedule | Sequence[str | Schedule] = (),
     ordered: bool = False,
     durability: str = "standard",
@@ -184,7 +192,10 @@ def agent(
     on which each of its results, an object, is an event for the agents that subscribe to it.
     `joins` are topics whose events of one `key` are one task: each is the argument that its topic
     names, or None where it has not come `within` a time, as "10 minutes".
-    `rate` is the most runs started in a time over all workers, as "50/minute". `schedule` submits
+    `rate` is the most runs started in a time over all workers, as "50/minute". `limit` is the most
+    that run at a time over all workers: Limit(5), or Limit(2, per="tenant") of each value of an
+    argument or tag. `singleton` names an argument or tag: a submit returns the task of the same
+    value that is under way. `schedule` submits
     the agent again and again: "rate(5 minutes)", "cron(0 8 * * ? *)", or Schedules with arguments.
     `tool` is how MCP clients see it (AsTool). `permissions` are
     IAM statements the agent's role gets besides its own; `env` its environment variables: names
@@ -230,6 +241,8 @@ def agent(
             "subscriptions": _subscriptions([*topics, *(joined.topics if joined else ())]),
             "publishes": None if publishes is None else check_name(publishes, what="topic"),
             "rate": None if rate is None else parse_rate(named, rate),
+            "singleton": _singleton(named, singleton),
+            "limit": _limit(named, limit, durability=durability, ordered=ordered, joins=joins),
             "schedules": parse_schedules(named, schedule),
             "ordered": ordered,
             "durability": _durability(named, durability),
@@ -273,6 +286,34 @@ def _check_event(name: str, topic: str | None, signature: Signature) -> None:
         hint="An event is the arguments of its subscribers: return a TypedDict, dataclass or model "
         "that has their names.",
     )
+
+
+def _singleton(name: str, singleton: str | None) -> str | None:
+    if singleton is not None and not (isinstance(singleton, str) and singleton):
+        message = f"agent {name!r}: singleton={singleton!r} is no name of an argument or tag"
+        raise InvalidAgent(message, hint='Like singleton="tenant".')
+    return singleton
+
+
+def _limit(
+    name: str, limit: Limit | None, *, durability: str, ordered: bool, joins: Sequence[str]
+) -> Limit | None:
+    if limit is None:
+        return None
+    fits = isinstance(limit, Limit) and isinstance(limit.count, int)
+    if not fits or not 1 <= limit.count <= _SLOTS_LIMIT:
+        message = f"agent {name!r}: limit={limit!r} is no Limit of 1 to {_SLOTS_LIMIT} tasks"
+        raise InvalidAgent(message, hint='Like limit=Limit(2, per="tenant"), or limit=Limit(5).')
+    if durability == Durability.LEAN:
+        message = f"agent {name!r}: a lean task holds no lease, so no slot of a limit either"
+        raise InvalidAgent(message, hint='Say durability="standard".')
+    if joins and limit.per is not None:
+        message = f"agent {name!r}: what it joins is not read before it runs, as limit.per would be"
+        raise InvalidAgent(message, hint="Limit all of its tasks, as limit=Limit(5).")
+    if ordered:
+        message = f"agent {name!r}: an ordered agent runs one task of an ordering key at a time"
+        raise InvalidAgent(message, hint="Leave out `ordered`, or say `concurrency` for all.")
+    return limit
 
 
 def _calls(name: str, calls: Sequence[str | NamedAgent] | None) -> tuple[str, ...] | None:

@@ -74,6 +74,9 @@ async def record_answers(
     given: JsonObject = {"at": now} if by is None else {"at": now, "by": by}
     answers = {key: {**said, **given} for key, said in answers.items()}
     left = [asked for key, asked in record.awaited.items() if key not in answers]
+    ends = [asked["timeoutAt"] for asked in left if "timeoutAt" in asked]
+    if record.wait_limit_ms is not None:
+        ends.append(record.wait_limit_ms)
     v = new_version(connection.runner.random_bits)
     outcome = await connection.store.write(
         protocol.answer(
@@ -82,7 +85,7 @@ async def record_answers(
             v=v,
             now_ms=now,
             due_at_ms=now + DUE_GRACE_MS,
-            due_still_ms=min((a["timeoutAt"] for a in left if "timeoutAt" in a), default=None),
+            due_still_ms=min(ends, default=None),
         )
     )
     if not isinstance(outcome, Applied) or outcome.item is None:
@@ -94,12 +97,17 @@ async def record_answers(
 
 
 async def expire_waits(connection: Connection, record: TaskRecord) -> bool:
-    """Answer what is waited for and whose time is over as its `on_timeout` says; whether any."""
+    """Answer what is waited for and whose time is over as its `on_timeout` says; whether any.
+
+    With the task's own deadline the time of all of it is over.
+    """
     now = connection.runner.now_ms()
+    limit_ms = record.wait_limit_ms
+    ends = limit_ms is not None and limit_ms <= now
     over = {
         key: {VALUE_KEY: asked["default"]} if "default" in asked else {"timedOut": True}
         for key, asked in record.awaited.items()
-        if asked.get("timeoutAt", now + 1) <= now
+        if ends or asked.get("timeoutAt", now + 1) <= now
     }
     return bool(over) and await record_answers(connection, record, over) is not None
 

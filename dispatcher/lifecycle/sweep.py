@@ -212,6 +212,8 @@ class Housekeeper:
         if await expire_waits(self._connection, record):
             return "resumed"
         times = [one["timeoutAt"] for one in record.awaited.values() if "timeoutAt" in one]
+        if record.wait_limit_ms is not None:
+            times.append(record.wait_limit_ms)
         return await self._postpone(record, min(times, default=None))
 
     async def _wake(self, record: TaskRecord, now: int) -> str:

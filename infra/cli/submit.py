@@ -43,6 +43,20 @@ def submit(
     delay: Annotated[
         int, typer.Option(help="Seconds before a worker may see it, up to a year.")
     ] = 0,
+    deadline: Annotated[
+        str | None,
+        typer.Option(help="After it no run begins: 90s, 15m, 1h, or a time as 2026-12-01T08:00Z."),
+    ] = None,
+    singleton: Annotated[
+        str | None,
+        typer.Option(help="While a task of this key is under way, it is returned."),
+    ] = None,
+    when_behind: Annotated[
+        str | None, typer.Option(help="`refuse` or `wait` while the agent's backlog is too old.")
+    ] = None,
+    older_than: Annotated[
+        int, typer.Option(help="Seconds of the oldest message from which it is too old.")
+    ] = 60,
     tag: Annotated[
         list[str] | None, typer.Option(help="TAG=VALUE: what `list --where` finds it by.")
     ] = None,
@@ -58,6 +72,7 @@ def submit(
 
     Example: sqswarm submit keywords text="Some text" top=5 --wait
     """
+    from sqswarm.dispatcher.deadline import deadline_of
     from sqswarm.dispatcher.submit import Request
     from sqswarm.infra.cli.arguments import parse_arguments, read_json_file
     from sqswarm.infra.cli.filters import tags_of
@@ -81,6 +96,10 @@ def submit(
             delay_s=delay,
             tags=tags,
             notify=notify,
+            deadline=deadline_of(deadline),
+            singleton=singleton,
+            when_behind=when_behind,
+            older_than_s=older_than,
             durable=True,  # so that the id that is printed resolves at once
         )
         (task,) = swarm.submit_many(agent, [request])

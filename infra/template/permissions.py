@@ -179,9 +179,11 @@ def _work(consumer: Consumer, topology: Topology) -> list[Statement]:
     ]
     if events:
         statements.append(_objects(names, "Events", ("s3:GetObject",), events))
-    if (has_context and (callees or not spec.ordered)) or spec.joins is not None:
+    waits = has_context and (callees or not spec.ordered)
+    if waits or spec.joins is not None or spec.limit is not None:
         # A task that sleeps for minutes leaves itself a delayed message (no FIFO queue takes one),
-        # one whose children are done is sent to work again, and so is one that has all its events.
+        # one whose children are done is sent to work again, so is one that has all its events, and
+        # one that waits long for a slot is sent anew.
         statements.append(_allow("WakeUp", ("sqs:SendMessage",), own))
     if shared := _shared_items(spec):
         statements.append(
@@ -229,6 +231,7 @@ def _own_items(spec: AgentSpec) -> list[str]:
         f"ledger#{name}#*": Keeps.LEDGER in spec.keeps,
         f"spend#agent#{name}": Keeps.AGENT_PURSE in spec.keeps,
         f"rate#{name}": spec.rate is not None,
+        f"limit#{name}#*": spec.limit is not None,
     }
     return [key for key, wanted in kept.items() if wanted]
 

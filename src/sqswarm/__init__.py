@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sqswarm.dispatcher.task import Task
     from sqswarm.dispatcher.view import TaskView
     from sqswarm.dispatcher.otel import Tracing
-    from sqswarm.schemas.agent_spec import Schedule, Subscription
+    from sqswarm.schemas.agent_spec import Limit, Schedule, Subscription
     from sqswarm.schemas.as_tool import AsTool
     from sqswarm.schemas.errors import (
         AskDeclined,
@@ -74,6 +74,7 @@ __all__ = [
     "Done",
     "Fail",
     "LeaseLost",
+    "Limit",
     "MapRun",
     "McpServer",
     "Middleware",
@@ -124,6 +125,7 @@ _HOMES = {
     "Done": "dispatcher.map",
     "Fail": "workers.runtime.outcome",
     "LeaseLost": "schemas.errors",
+    "Limit": "schemas.agent_spec",
     "MapRun": "dispatcher.map_run",
     "McpServer": "workers.claude.config",
     "Middleware": "dispatcher.middleware",

@@ -9,7 +9,7 @@ from secrets import token_hex
 import pytest
 from task_table import make_table
 
-from sqswarm import ChildFailed, Fail, StepFailed, TaskContext, agent
+from sqswarm import ChildFailed, Fail, Limit, StepFailed, TaskContext, agent
 from sqswarm.backends.aws.caller import ThreadedCaller
 from sqswarm.backends.aws.connect import backends, client_factory, settings_from_environment
 from sqswarm.backends.log import Log
@@ -22,7 +22,7 @@ from sqswarm.dispatcher.lifecycle.sweep import Housekeeper
 from sqswarm.dispatcher.submit import Request, submit
 from sqswarm.dispatcher.view import view
 from sqswarm.schemas.catalogue import CATALOGUE_KEY, Catalogue
-from sqswarm.schemas.errors import TaskEnded
+from sqswarm.schemas.errors import TaskEnded, TaskNotFound
 from sqswarm.schemas.lifecycle import Status
 from sqswarm.workers.runtime.batch import Runtime
 from sqswarm.workers.runtime.worker_context import WorkerContext
@@ -30,6 +30,7 @@ from sqswarm.workers.runtime.worker_context import WorkerContext
 pytestmark = pytest.mark.localstack
 
 STEPS: list[str] = []
+RUNNING: list[str] = []
 
 
 @agent(timeout=20)
@@ -64,6 +65,15 @@ async def paced(n: int) -> int:
     return n
 
 
+@agent(timeout=20, limit=Limit(1, per="who"))
+async def narrow(who: str) -> int:
+    RUNNING.append(who)
+    beside = RUNNING.count(who)
+    await asyncio.sleep(0.3)
+    RUNNING.remove(who)
+    return beside
+
+
 @agent(timeout=20, durability="durable")
 async def told(*, ctx: TaskContext) -> list[int]:
     await ctx.expose({"received": 0})
@@ -72,7 +82,7 @@ async def told(*, ctx: TaskContext) -> list[int]:
     return [first, await ctx.receive("number", int)]
 
 
-AGENTS = (square, everything, paced, told)
+AGENTS = (square, everything, paced, narrow, told)
 
 
 @pytest.fixture
@@ -223,3 +233,21 @@ async def test_many_who_send_at_once_are_each_heard_once(swarm):
     )
     answers = (await view(connection, task.task_id)).record.answers
     assert sorted(one["value"] for one in answers.values()) == list(range(12))
+
+
+async def test_tasks_of_one_key_run_one_at_a_time(swarm):
+    connection, _, log = swarm
+    requests = [Request(arguments={"who": who}) for who in ("a", "b", "a", "b")]
+    ids = [task.task_id for task in await submit(connection, "narrow", requests)]
+
+    async def are_done():
+        try:
+            seen = [await view(connection, one) for one in ids]
+        except TaskNotFound:
+            return False
+        return all(one.status is Status.COMPLETED for one in seen)
+
+    await work_until(swarm, are_done)
+    assert [(await view(connection, one)).result() for one in ids] == [1] * 4
+    assert "slot.awaited" in log.getvalue()
+    assert "ERROR" not in log.getvalue()

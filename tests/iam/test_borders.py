@@ -217,6 +217,7 @@ PURSES = {
     **acts_on("spend#principal#0", "2026-11-24"),
     **acts_on("pause#anthropic", "pause"),
     **acts_on("rate#limited", "bucket"),
+    **acts_on("limit#limited#0", "slots"),
 }
 
 

@@ -5,7 +5,7 @@ from infra_specs import rendered, spec
 
 from sqswarm.infra.plan import plan_of
 from sqswarm.infra.project import Project
-from sqswarm.schemas.agent_spec import Keeps, Rate, Subscription
+from sqswarm.schemas.agent_spec import Keeps, Limit, Rate, Subscription
 from sqswarm.schemas.errors import InvalidAgent
 
 
@@ -32,6 +32,7 @@ def test_an_agent_that_knows_nothing_of_its_task_has_eight_statements():
         ({}, []),
         ({"keeps": frozenset({Keeps.JOURNAL})}, ["session#a#*"]),
         ({"rate": Rate(count=1, per_s=1)}, ["rate#a"]),
+        ({"limit": Limit(1)}, ["limit#a#*"]),
         (
             {"keeps": frozenset({Keeps.JOURNAL, Keeps.LEDGER, Keeps.AGENT_PURSE})},
             ["session#a#*", "ledger#a#*", "spend#agent#a"],

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import mutations_of_deadlines
 import mutations_of_events
+import mutations_of_limits
 import mutations_of_notice
 import mutations_of_pause
+import mutations_of_singletons
 import mutations_of_undo
 import pytest
 from found_by import found_by
@@ -13,9 +16,12 @@ from mutations import MUTATIONS
 from simulation import fault_plan_of, simulate
 from simulation.counterexample import counterexample, shrunk
 
-assert mutations_of_events.__doc__  # imported for what they register
-assert mutations_of_pause.__doc__
+assert mutations_of_deadlines.__doc__  # imported for what it registers
+assert mutations_of_events.__doc__
+assert mutations_of_limits.__doc__
 assert mutations_of_notice.__doc__
+assert mutations_of_pause.__doc__
+assert mutations_of_singletons.__doc__
 assert mutations_of_undo.__doc__
 
 WITHIN = 3000

@@ -92,7 +92,8 @@ class Poller:
         """Poll for `agent`."""
         self._world = world
         self._agent = agent
-        self._spec = RenewedSpec.of(agent.spec) if agent.name == "container" else agent.spec
+        renews = agent.name.endswith("container")
+        self._spec = RenewedSpec.of(agent.spec) if renews else agent.spec
         self.queue = NAMES.queue(agent.name)
         self._service = Process(world, f"{agent.name}-queue", mortal=False)
         self._bus = FaultyBus(self._service, world.bus)

@@ -26,7 +26,7 @@ from typing import Any
 
 from simulation.process import here
 from simulation.scripts import children_of
-from sqswarm import Fail, Retry, TaskContext, agent
+from sqswarm import Fail, Limit, Retry, TaskContext, agent
 from sqswarm.schemas.errors import AskTimedOut, ChildFailed, StepFailed
 from sqswarm.workers.agent import AnyAgent
 
@@ -52,7 +52,7 @@ async def play(script: list[str], ctx: TaskContext) -> list[Any]:
 
 async def _all(script: list[str], ctx: TaskContext) -> list[Any]:
     if ctx.journal is not None:
-        here().runs(ctx.task_id, container=ctx.worker.spec.name == "container")
+        here().runs(ctx.task_id, container=ctx.worker.spec.name.endswith("container"))
     code, order = here().code, [*range(len(script))]
     if code in {2, 3} and ctx.journal is not None:
         await ctx.step("added", _added)
@@ -200,4 +200,17 @@ async def container(script: list[str], *, ctx: TaskContext) -> list[Any]:
     return await play(script, ctx)
 
 
+@agent(name="limited", timeout=TIMEOUT_S, max_attempts=MAX_ATTEMPTS, limit=Limit(1, per="script"))
+async def limited(script: list[str], *, ctx: TaskContext) -> list[Any]:
+    """Play a script that no other task plays at the same time."""
+    return await play(script, ctx)
+
+
+@agent(name="limited-container", timeout=TIMEOUT_S, max_attempts=MAX_ATTEMPTS, limit=Limit(2))
+async def limited_container(script: list[str], *, ctx: TaskContext) -> list[Any]:
+    """Play a script beside one other task at most, in a worker that renews short leases."""
+    return await play(script, ctx)
+
+
 AGENTS: dict[str, AnyAgent] = {one.name: one for one in (lean, standard, durable, container)}
+LIMITED: dict[str, AnyAgent] = {one.name: one for one in (limited, limited_container)}

@@ -92,6 +92,8 @@ class Callers:
             durable=order.durable,
             delay_s=order.delay_s,
             notify=NAMED if order.notify else None,
+            singleton=order.singleton,
+            deadline=order.deadline_s and order.deadline_s + order.delay_s,
         )
         [made] = await submit(connection_for(process, "me"), order.agent, [request])
         process.check()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from simulation.agents import AGENTS, MAX_ATTEMPTS, TIMEOUT_S, play
+from simulation.agents import AGENTS, LIMITED, MAX_ATTEMPTS, TIMEOUT_S, play
 from simulation.fault_plan import FaultPlan
 from sqswarm import TaskContext, agent
 from sqswarm.workers.agent import AnyAgent
@@ -90,11 +90,14 @@ SUBSCRIBERS: dict[str, AnyAgent] = {one.name: one for one in (hearer, durable_he
 PARTS = {"left": hearer.name, "right": durable_hearer.name}
 """By what a join has: whose result that is."""
 
-EVERYBODY: dict[str, AnyAgent] = {**AGENTS, **PUBLISHERS, **SUBSCRIBERS, joiner.name: joiner}
+_TOLD_OF: dict[str, AnyAgent] = {**AGENTS, **PUBLISHERS, **SUBSCRIBERS, joiner.name: joiner}
+EVERYBODY: dict[str, AnyAgent] = {**_TOLD_OF, **LIMITED}
 
 
 def agents_of(fault_plan: FaultPlan) -> dict[str, AnyAgent]:
-    """Return the agents of a storm: only one that orders events has theirs."""
+    """Return the agents of a storm: events' and limited ones work where something is theirs."""
     if any(order.agent in PUBLISHERS for order in fault_plan.orders):
-        return EVERYBODY
+        return _TOLD_OF
+    if any(order.agent in LIMITED for order in fault_plan.orders):
+        return {**AGENTS, **LIMITED}
     return AGENTS

@@ -83,6 +83,8 @@ class Order:
     cancel_after_s: int | None = None
     redrive: bool = False
     notify: bool = False
+    deadline_s: int | None = None
+    singleton: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

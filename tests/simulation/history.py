@@ -60,6 +60,7 @@ class History:
     settled_by: str | None = None
     endings: int = 0
     ended_s: float = 0.0
+    created_s: float = 0.0
     suspensions: int = 0
     parks: int = 0
     parked_by: int | None = None
@@ -159,6 +160,8 @@ class History:
         self.item = after
         old = None if before is None else Status(before["status"])
         new = Status(after["status"])
+        if before is None:
+            self.created_s = at_s
         if old is not None and old in TERMINAL:
             moved = [n for n in _FINAL if before is not None and before.get(n) != after.get(n)]
             if moved:

@@ -464,6 +464,46 @@ def workers_raise_nothing(seen: Observation) -> Iterator[Violation]:
         yield Violation(invariant="workers-raise-nothing", task_id="", what=what)
 
 
+def limits_hold(seen: Observation) -> Iterator[Violation]:
+    """With honest leases never more tasks run at a time than their agent's limit says.
+
+    That none of them waits for ever is `no-stuck`.
+    """
+    yield from _wrongs(seen, "limits-hold")
+
+
+def deadlines_hold(seen: Observation) -> Iterator[Violation]:
+    """After a task's deadline no run of it begins, but to undo; and no wait keeps it from ending.
+
+    That it ends is `no-stuck`, and that it says why is `results-are-right`.
+    """
+    yield from _wrongs(seen, "deadlines-hold")
+    for history, item in seen.histories():
+        if '"DeadlineExceeded"' in item.get("error", "") and "deadline" not in item:
+            what = "it had no deadline, and ended by one"
+            yield Violation(invariant="deadlines-hold", task_id=history.task_id, what=what)
+
+
+def singletons_are_single(seen: Observation) -> Iterator[Violation]:
+    """Of a singleton's key one task is under way at a time, and whoever submits it has that one."""
+    yield from _wrongs(seen, "singletons-are-single")
+    keyed = {
+        (handle.order.agent, handle.order.singleton, handle.task_id)
+        for handle in seen.callers.handles
+        if handle.order.singleton and not handle.order.key
+    }
+    for agent, key, task_id in keyed:
+        begun = seen.world.history(task_id)
+        others = (
+            seen.world.history(other)
+            for name, same, other in keyed
+            if (name, same) == (agent, key) and other != task_id
+        )
+        if any(one.created_s < begun.created_s < one.ended_s for one in others):
+            what = "it was made while another of its key was under way"
+            yield Violation(invariant="singletons-are-single", task_id=task_id, what=what)
+
+
 def a_task_keeps_its_version(seen: Observation) -> Iterator[Violation]:
     """Where versions are kept, a task is run by the code it began with, and fits it: no park."""
     yield from _wrongs(seen, "a-task-keeps-its-version")
@@ -574,6 +614,9 @@ INVARIANTS: tuple[Invariant, ...] = (
     whatever_ran_is_listed,
     whoever_is_to_be_told_is_told,
     a_deploy_ends_no_task,
+    limits_hold,
+    deadlines_hold,
+    singletons_are_single,
     a_task_keeps_its_version,
     paused_is_held_back,
     workers_raise_nothing,

@@ -122,6 +122,8 @@ class Workload:
     pauses: float = 0.1
     notify: float = 0.0
     """How likely a task names somebody to be told of its end; then others are, of every task."""
+    deadlines: tuple[int | None, ...] = ()
+    singletons: tuple[str | None, ...] = ()
 
 
 _DEPLOYED_S = (1, 3, 10, 25, 41, 70, 200, 600, 4990)
@@ -352,6 +354,64 @@ WORKLOADS: Mapping[str, Workload] = {
         breaks=0.2,
         deep=(0.3,),
     ),
+    # Agents with a limit, whose tasks come at the same time and wait for one another's slots; some
+    # have deadlines.
+    "limits": Workload(
+        faults=_CRASHES
+        | {Fault.ANSWER_LOST: 2, Fault.LATE: 2, Fault.REPEATED: 2, Fault.ECHOED: 2}
+        | {Fault.REFUSED: 1, Fault.SLOW: 1, Fault.PAUSED: 2, Fault.REPEATED_LATE: 1},
+        rates=(0.0, 0.0, 0.02, 0.1),
+        aims=(
+            *("take slots", "take slots", "take slots", "renew slots", "give slots back"),
+            *("acquire", "renew", "settle", "release", "send"),
+        ),
+        aimed=(0, 1, 2),
+        accidents=0.05,
+        early=0.05,
+        orders=(3, 4, 6),
+        agents=("limited", "limited", "limited-container", "limited-container", "durable"),
+        simple=("slow", "slow", "slow", "slow", "long", "raise:1", "retry:1", "ok", "hang:1"),
+        waits=("slow", "step", "sleep:40"),
+        asks=("ask", "slow"),
+        quick=0.7,
+        deep=(0.1,),
+        deadlines=(None, None, None, 5, 20, 60),
+    ),
+    # Callers that start tasks of which one is to be under way at a time.
+    "singletons": Workload(
+        faults=_CRASHES
+        | {Fault.ANSWER_LOST: 3, Fault.LATE: 3, Fault.REPEATED: 2, Fault.ECHOED: 3}
+        | {Fault.SLOW: 2, Fault.PAUSED: 1},
+        rates=(0.0, 0.02, 0.1),
+        aims=("create & hold", "create & hold", "create & hold", "settle", "read", "publish"),
+        aimed=(1, 2, 3),
+        cancels=0.2,
+        orders=(3, 4, 6),
+        agents=("standard", "standard", "durable"),
+        simple=("ok", "slow", "fail", "raise:1"),
+        waits=("step", "sleep:40"),
+        asks=("ask", "step"),
+        quick=0.8,
+        deep=(0.1,),
+        singletons=("one", "one", "one", None),
+    ),
+    # Tasks whose time is over while they wait, of all kinds of waits.
+    "deadlines": Workload(
+        faults=_CRASHES
+        | {Fault.ANSWER_LOST: 2, Fault.LATE: 2, Fault.REPEATED: 2, Fault.ECHOED: 2}
+        | {Fault.SLOW: 1, Fault.PAUSED: 1},
+        rates=(0.0, 0.0, 0.02, 0.1),
+        aims=("plan", "ask", "sleep", "receive", "answer", "settle", "acquire", "begin undo"),
+        aimed=(0, 1, 2),
+        orders=(1, 1, 2),
+        agents=("standard", "durable", "container"),
+        simple=("ok", "slow", "retry:1", "raise:2", "hang:1"),
+        waits=("step", "undo", "sleep:40", "sleep:5000"),
+        asks=("ask", "ask:2", "ask:late", "receive:1", "receive:late", "undo"),
+        quick=0.2,
+        deep=(0.5, 0.2),
+        deadlines=(5, 20, 60, 60, 120, 900),
+    ),
     # Nothing goes wrong but what somebody sends: whatever else happens here, it has done.
     "poison": Workload(
         faults={Fault.REFUSED: 1},
@@ -374,7 +434,7 @@ WORKLOADS: Mapping[str, Workload] = {
 }
 """By name. A seed draws one of them; the first comes twice as often."""
 
-_BY_NAME = {"pauses", "told", "events"}
+_BY_NAME = {"pauses", "told", "events", "limits", "deadlines", "singletons"}
 _DRAWN = ("mixed", *(name for name in WORKLOADS if name not in _BY_NAME))
 """Pauses come in a tenth of all storms, whatever they are; the others by name are asked for: a seed
 means what it meant before there were any."""
@@ -452,6 +512,8 @@ def _order(chance: random.Random, workload: Workload, number: int) -> Order:
         else None,
         redrive=_happens(chance, workload.redrives),
         notify=workload.notify > 0 and _happens(chance, workload.notify),
+        deadline_s=chance.choice(workload.deadlines) if workload.deadlines else None,
+        singleton=chance.choice(workload.singletons) if workload.singletons else None,
     )
 
 

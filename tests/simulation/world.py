@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -25,6 +26,7 @@ from sqswarm.schemas.lifecycle import Phase, Status
 from sqswarm.schemas.message import decode
 from sqswarm.schemas.naming import TASKS_TOPIC, Names
 from sqswarm.schemas.protocol import step_key
+from sqswarm.schemas.protocol.singleton import SINGLETON_SORT_KEY
 from sqswarm.schemas.task import TASK_SORT_KEY, task_key, task_of
 from sqswarm.schemas.writes import Item, Key, Write
 
@@ -42,6 +44,7 @@ def _catalogue(names: tuple[str, ...], *, told: bool) -> Catalogue:
     return replace(made, notify=(NAMED,), agents=of_all)
 
 
+_A_MOMENT_MS = 100
 _SETTLING_S = 120.0
 _STILL_OLD = 0.3
 """How long after a deployment a process may begin with the code before it, and how likely."""
@@ -96,6 +99,9 @@ class World:
         self.deployments = 0
         self.versions: dict[str, int] = {}
         """Where versions are kept: the code that a task was first run by."""
+        self._sharing: dict[tuple[str, str], dict[str, None]] = {}
+        self.most_beside = 0
+        """Most runs at one time that shared slots."""
         self._settled_s = 0.0
         self.store = WatchedStore(self)
         self.bus = WatchedBus(self)
@@ -168,6 +174,7 @@ class World:
     def changed(self, write: Write, before: Item | None, after: Item) -> None:
         """Look at one write that was carried out."""
         if write.key.sk != TASK_SORT_KEY:
+            self._follows(write, before, after)
             history = self.histories.get(write.key.pk.rpartition("#")[2])
             if history is not None and history.item is not None and self.writer is not None:
                 history.fenced(self.writer, kind_of(write), history.item)
@@ -258,6 +265,8 @@ class World:
         )
         if journal is not None:  # lean mode keeps no lease
             history.began(run, now_ms=self.now_ms())
+            self._within_limit(ctx, run)
+            self._in_time(ctx, run)
         history.executions.append(run)
         self.note(process, "run.began", ctx.task_id, f"attempt {ctx.attempt}")
         try:
@@ -273,6 +282,49 @@ class World:
             if run.ended_s is None:
                 run.ended_s, run.how = self.loop.now, how
                 self.note(process, "run.ended", ctx.task_id, how)
+
+    def _follows(self, write: Write, before: Item | None, after: Item) -> None:
+        """Look at what takes the place of the one task of a key, if that is what a write does."""
+        if write.key.sk != SINGLETON_SORT_KEY or before is None:
+            return
+        old_id, new_id = before["task"], after["task"]
+        status = self.history(old_id).status
+        if old_id != new_id and (status is None or not status.terminal):
+            what = f"it was made while {old_id} of its key was under way"
+            self.history(new_id).wrong("singletons-are-single", what)
+
+    def _within_limit(self, ctx: TaskContext, run: Execution) -> None:
+        """Look at what runs already of those that a run which begins shares slots with."""
+        limit = ctx.worker.spec.limit
+        item = self.store.items.get(task_key(ctx.worker.spec.name, ctx.task_id))
+        if limit is None or item is None or (run.undoes and "deadline" in item):
+            return  # an undo after its task's deadline is held back by nothing
+        shared = (ctx.worker.spec.name, item["arguments"] if limit.per else "")
+        beside = self._sharing.setdefault(shared, {})
+        beside[ctx.task_id] = None
+        alive = [
+            f"{other.process.name} {task_id}"
+            for task_id in beside
+            for other in (*self.history(task_id).executions, *[run] * (task_id == ctx.task_id))
+            if other.ended_s is None and other.process.honest(task_id)
+        ]
+        self.most_beside = max(self.most_beside, len(alive))
+        if len(alive) > limit.count:
+            what = f"{', '.join(alive)} run at one time, and {limit.count} may"
+            self.history(ctx.task_id).wrong("limits-hold", what)
+
+    def _in_time(self, ctx: TaskContext, run: Execution) -> None:
+        """Look at whether a run which begins still may: an undo always does."""
+        item = self.store.items.get(task_key(ctx.worker.spec.name, ctx.task_id))
+        if item is None or "deadline" not in item or run.undoes:
+            return
+        over_ms = (
+            self.now_ms()
+            + run.process.skew_ms
+            - round(1000 * datetime.fromisoformat(item["deadline"]).timestamp())
+        )
+        if over_ms > _A_MOMENT_MS and run.process.honest(ctx.task_id):
+            self.history(ctx.task_id).wrong("deadlines-hold", f"it began {over_ms} ms too late")
 
     def ran_step(self, ctx: TaskContext, number: int) -> None:
         """Note that a step's work is done, by a run that may or may not hold the task."""

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from sqswarm.backends import secrets
-from sqswarm.schemas.agent_spec import Durability, Keeps, Schedule, Subscription
+from sqswarm.schemas.agent_spec import Durability, Keeps, Limit, Schedule, Subscription
 from sqswarm.schemas.budget import Budget
 from sqswarm.schemas.errors import InvalidAgent
 from sqswarm.schemas.json import JsonObject
@@ -54,6 +54,8 @@ class ClaudeAgent(Agent[..., Any]):
         topics: Sequence[str | Subscription] = (),
         publishes: str | None = None,
         rate: str | None = None,
+        limit: Limit | None = None,
+        singleton: str | None = None,
         schedule: str | Schedule | Sequence[str | Schedule] = (),
         ordered: bool = False,
         durability: str = "standard",
@@ -105,6 +107,8 @@ class ClaudeAgent(Agent[..., Any]):
             topics=topics,
             publishes=publishes,
             rate=rate,
+            limit=limit,
+            singleton=singleton,
             schedule=schedule,
             ordered=ordered,
             durability=durability,

@@ -195,15 +195,20 @@ class Runtime:
             jobs = await self._collect(jobs, dispositions)
         left = {job.delivery.message_id for job in jobs}
         try:
-            jobs = await rate_limit(self._worker, await keep_mine(self._worker, jobs))
+            jobs = await self._limited(await keep_mine(self._worker, jobs), dispositions, left)
+            jobs = await self._on_time(jobs)
             answers = await acquire(self._worker, jobs)
         except Exception as error:
             self._worker.log.error("acquire.failed", error=repr(error), tasks=len(jobs))
             await self._worker.runner.gather([come_again(self._worker, job) for job in jobs])
+            await self._give_back(jobs)
             dispositions.update(dict.fromkeys(left, Disposition.KEEP))
             return
         dispositions.update(
             dict.fromkeys(left - {job.delivery.message_id for job in jobs}, Disposition.KEEP)
+        )
+        await self._give_back(
+            [job for job, told in zip(jobs, answers, strict=True) if isinstance(told, Disposition)]
         )
         running: set[asyncio.Task[Run | Disposition]] = set()
         jobs_of: dict[asyncio.Task[Run | Disposition], Job] = {}
@@ -231,6 +236,7 @@ class Runtime:
                 if isinstance(run, Disposition):
                     dispositions[jobs_of[task].delivery.message_id] = run
                     hooks.over(jobs_of[task])
+                    settling.append(asyncio.create_task(self._give_back([jobs_of[task]])))
                 else:
                     finished.add(run)
             if finished.due or (finished.runs and not running):
@@ -261,6 +267,43 @@ class Runtime:
         dispositions.update(dict(zip(ids, told, strict=True)))
         for one in runs:
             hooks.over(one.job)
+        await self._give_back([run.job for run in runs])
+
+    async def _limited(
+        self, jobs: Sequence[Job], dispositions: _Dispositions, left: set[str]
+    ) -> Sequence[Job]:
+        """Return the jobs that have slots where the agent has a limit; the others wait.
+
+        Takes out of `left` those that wait by a new message.
+        """
+        limit = self._worker.spec.limit
+        if limit is None or not jobs:
+            return jobs
+        from sqswarm.workers.runtime.limit import take_slots
+
+        admitted = await take_slots(self._worker, limit, jobs)
+        ids = {job.delivery.message_id for job in admitted.sent_anew}
+        dispositions.update(dict.fromkeys(ids, Disposition.DELETE))
+        left -= ids
+        return admitted.jobs
+
+    async def _on_time(self, jobs: Sequence[Job]) -> Sequence[Job]:
+        """Return the jobs whose time under the agent's rate has come; the others hold no slot."""
+        on_time = await rate_limit(self._worker, jobs)
+        if len(on_time) < len(jobs):
+            await self._give_back([job for job in jobs if job not in on_time])
+        return on_time
+
+    async def _give_back(self, jobs: Sequence[Job]) -> None:
+        """Give back what jobs hold of their agent's limit.
+
+        Not while a thread of ours runs on past its time-out: it may be one of theirs.
+        """
+        if self._worker.spec.limit is None or self._executor.hung:
+            return
+        from sqswarm.workers.runtime.limit import give_slots_back
+
+        await give_slots_back(self._worker, jobs)
 
     async def _run(
         self, job: Job, lease: Lease, ends: float | None, hooks: Hooks
@@ -362,7 +405,7 @@ class Runtime:
         if self._stopping is None:
             return await work
         leased = None if job.is_lean(self._worker.spec) else lease
-        return await heartbeat(self._worker, leased, work, stopping=self._stopping)
+        return await heartbeat(self._worker, leased, work, stopping=self._stopping, slot=job.slot)
 
     async def _hand_back(self, job: Job, lease: Lease) -> Disposition:
         """Let another worker have the task at once."""

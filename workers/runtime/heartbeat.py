@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqswarm.schemas import protocol
 from sqswarm.schemas.agent_spec import LEASE_MARGIN_S
@@ -15,6 +15,9 @@ from sqswarm.schemas.errors import LeaseLost
 from sqswarm.schemas.protocol import Lease
 from sqswarm.schemas.writes import Applied
 from sqswarm.workers.runtime.worker_context import WorkerContext
+
+if TYPE_CHECKING:
+    from sqswarm.schemas.protocol.limit import Slot
 
 T = TypeVar("T")
 
@@ -34,8 +37,11 @@ async def heartbeat(
     work: Coroutine[Any, Any, T],
     *,
     stopping: asyncio.Event,
+    slot: Slot | None = None,
 ) -> T:
     """Return what `work` returns, renewing `lease` (None: there is none) at a third of its time.
+
+    With it is renewed what it holds of a limit.
 
     Raises LeaseLost as soon as a renewal is refused, WorkerStopping once `stopping` is set; then
     `work` is cancelled.
@@ -43,7 +49,7 @@ async def heartbeat(
     running = asyncio.ensure_future(work)
     others: list[asyncio.Future[Any]] = [asyncio.ensure_future(stopping.wait())]
     if lease is not None:
-        others.append(asyncio.ensure_future(_renew(worker, lease)))
+        others.append(asyncio.ensure_future(_renew(worker, lease, slot)))
     try:
         await asyncio.wait({running, *others}, return_when=asyncio.FIRST_COMPLETED)
         if running.done():
@@ -60,7 +66,7 @@ async def heartbeat(
             running.exception()  # looked at, so that nobody is told it was not
 
 
-async def _renew(worker: WorkerContext, lease: Lease) -> None:
+async def _renew(worker: WorkerContext, lease: Lease, slot: Slot | None) -> None:
     """Renew for ever; raises LeaseLost where that is refused, or comes too late.
 
     A run that outlives its lease does no harm, since what it writes is fenced. But another worker
@@ -68,13 +74,23 @@ async def _renew(worker: WorkerContext, lease: Lease) -> None:
     """
     lease_s = worker.spec.lease_s
     until_ms, wait_s = lease.until_ms, lease_s / 3
+    if slot is not None:
+        until_ms = min(until_ms, slot.until_ms)
     while True:
         await asyncio.sleep(max(0.0, min(wait_s, _left_s(worker, until_ms))))
         asked_ms = worker.now_ms() + 1000 * lease_s
-        write = protocol.renew(lease, lease_until_ms=asked_ms)
+        writes = [protocol.renew(lease, lease_until_ms=asked_ms)]
+        if slot is not None:
+            from sqswarm.schemas.protocol.limit import renew
+
+            writes.append(renew(slot, until_ms=asked_ms))
         try:
             async with asyncio.timeout(_left_s(worker, until_ms)):
-                outcome = await worker.store.write(write)
+                outcomes = (
+                    [await worker.store.write(writes[0])]
+                    if slot is None
+                    else await worker.store.write_many(writes)
+                )
         except Exception as error:
             if wait_s != _RETRY_S:
                 worker.log.warning("renew.failed", task_id=lease.task_id, error=repr(error))
@@ -83,7 +99,7 @@ async def _renew(worker: WorkerContext, lease: Lease) -> None:
                 message = f"the lease of task {lease.task_id} could not be renewed in time"
                 raise LeaseLost(message) from error
             continue
-        if not isinstance(outcome, Applied):
+        if not all(isinstance(outcome, Applied) for outcome in outcomes):
             message = f"task {lease.task_id} is no longer this worker's"
             raise LeaseLost(message)
         until_ms, wait_s = asked_ms, lease_s / 3

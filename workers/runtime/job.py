@@ -17,6 +17,7 @@ from sqswarm.schemas.value import dataclass
 
 if TYPE_CHECKING:  # made only where somebody listens
     from sqswarm.schemas.heard import Attempt
+    from sqswarm.schemas.protocol.limit import Slot
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,8 @@ class Job:
     task_id: str
     token: str
     request_id: str = ""
+    slot: Slot | None = field(default=None, compare=False, repr=False)
+    """What it holds of its agent's limit, where there is one."""
     told: Attempt | None = field(default=None, compare=False, repr=False)
     """What middleware hears of it, where anybody listens."""
 

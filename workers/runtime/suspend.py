@@ -22,7 +22,7 @@ from sqswarm.schemas.lifecycle import ASIDE, Status
 from sqswarm.schemas.payload import payload_key
 from sqswarm.schemas.protocol import Lease
 from sqswarm.schemas.signal import is_signal
-from sqswarm.schemas.task import TaskRecord
+from sqswarm.schemas.task import TaskRecord, wait_limit_ms
 from sqswarm.schemas.writes import Applied, Item, Set, Write, WriteOutcome
 from sqswarm.workers.runtime import decide
 from sqswarm.workers.runtime.acquire import Disposition
@@ -49,16 +49,27 @@ async def suspend(worker: WorkerContext, job: Job, lease: Lease, decision: Suspe
     asks = {wait.name: wait for wait in decision.waits if isinstance(wait, AskWait)}
     sleeps = [wait for wait in decision.waits if isinstance(wait, SleepWait)]
     waits = lease.record.waits if lease.record else None
+    limit_ms = wait_limit_ms(job.message.deadline)
     waits = with_patches(waits, decision.patches, now_ms=worker.now_ms())
     if children:
         write = await _plan(worker, lease, waits, list(children.values()), decision.at)
     elif asks:
-        write = _ask(worker, lease, waits, list(asks.values()), decision.at, seen=lease.record)
+        write = _ask(
+            worker,
+            lease,
+            waits,
+            [*asks.values()],
+            decision.at,
+            limit_ms=limit_ms,
+            seen=lease.record,
+        )
     else:
-        write = _sleep(worker, lease, waits, sleeps, decision.at)
+        write = _sleep(worker, lease, waits, sleeps, decision.at, limit_ms=limit_ms)
     outcome = await worker.store.write(write)
     while asks and (meanwhile := _sent_meanwhile(outcome, lease, write)) is not None:
-        write = _ask(worker, lease, waits, list(asks.values()), decision.at, seen=meanwhile)
+        write = _ask(
+            worker, lease, waits, [*asks.values()], decision.at, limit_ms=limit_ms, seen=meanwhile
+        )
         outcome = await worker.store.write(write)
     item = outcome.item
     if item is None or not (isinstance(outcome, Applied) or _is_ours(item, write, lease)):
@@ -134,9 +145,13 @@ def _ask(
     asks: list[AskWait],
     place: Place,
     *,
+    limit_ms: int | None,
     seen: TaskRecord | None,
 ) -> Write:
-    """Return what waits for the answers, and for the signals that a record as seen lacks."""
+    """Return what waits for the answers, and for the signals that a record as seen lacks.
+
+    Whatever it waits for: at `limit_ms` the wait is over.
+    """
     came = seen.answers if seen else {}
     now = worker.now_ms()
     waits = with_asks(waits, [wait.name for wait in asks], at=place, now_ms=now)
@@ -153,20 +168,31 @@ def _ask(
             due_at_ms=now + DUE_GRACE_MS,
         )
     asked = {wait.name: {**hide_all(wait.asked), "number": n} for n, wait in enumerate(asks)}
+    ends = [a["timeoutAt"] for a in asked.values() if "timeoutAt" in a]
+    if limit_ms is not None:
+        ends.append(limit_ms)
     return protocol.ask(
         lease,
         waits=waits,
         asks=asked,
         given=given if signals else None,
         now_ms=now,
-        due_at_ms=min((a["timeoutAt"] for a in asked.values() if "timeoutAt" in a), default=None),
+        due_at_ms=min(ends, default=None),
     )
 
 
 def _sleep(
-    worker: WorkerContext, lease: Lease, waits: str | None, sleeps: list[SleepWait], place: Place
+    worker: WorkerContext,
+    lease: Lease,
+    waits: str | None,
+    sleeps: list[SleepWait],
+    place: Place,
+    *,
+    limit_ms: int | None,
 ) -> Write:
     wake_at_ms = min(wait.until_ms for wait in sleeps)
+    if limit_ms is not None:
+        wake_at_ms = min(wake_at_ms, limit_ms)
     names = [(wait.name, wait.until_ms) for wait in sleeps]
     now = worker.now_ms()
     return protocol.sleep(

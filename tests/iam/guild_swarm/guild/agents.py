@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from sqswarm import Budget, ClaudeAgent, Fail, Retry, TaskContext, agent
+from sqswarm import Budget, ClaudeAgent, Fail, Limit, Retry, TaskContext, agent
 from sqswarm.schemas.agent_spec import Schedule
 from sqswarm.workers.agents.map_run import map_run as map_run  # noqa: PLC0414 - an agent of ours
 
@@ -43,7 +43,7 @@ def lean(text: str, size: int = 0, pad: str = "") -> str:
     return do(text, size)
 
 
-@agent(durability="durable", rate="600/minute", notify=TOLD)
+@agent(durability="durable", rate="600/minute", limit=Limit(3, per="size"), notify=TOLD)
 def limited(text: str, size: int = 0, pad: str = "") -> str:
     """Start rarely, and tell of each end."""
     return do(text, size)
