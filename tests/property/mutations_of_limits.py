@@ -62,14 +62,3 @@ def slots_that_are_given_back_before_the_run():
 
     with patch.object(sqswarm.workers.runtime.batch.Runtime, "_run", run):
         yield
-
-
-@mutation(workload="limits")
-def slots_of_dead_workers_that_are_never_free():
-    real = _LIMIT.take
-
-    def take(*args, now_ms, **given):
-        return real(*args, now_ms=0, **given)
-
-    with patch.object(_LIMIT, "take", take):
-        yield
