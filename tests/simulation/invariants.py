@@ -26,7 +26,7 @@ from sqswarm.schemas.message import decode
 from sqswarm.schemas.protocol.run import LISTED
 from sqswarm.schemas.results import WRAPPED_KEY
 from sqswarm.schemas.task import TaskRecord
-from sqswarm.schemas.undo import GIVEN_UP, UNDO_ATTEMPTS
+from sqswarm.schemas.undo import GIVEN_UP, UNDO_ATTEMPTS, Undoing
 from sqswarm.schemas.writes import Item
 
 
@@ -133,7 +133,9 @@ def _came_to_nothing(run: Execution, history: History, item: Item) -> bool:
     if any(one.token == run.token and one.ended == "parked" for one in history.acquired):
         return False  # it returned before it met all that is recorded
     unlucky = run.process.dead or run.process.misfortunes > 0
-    return not unlucky and item["status"] != Status.CANCELLED
+    # One that could not be undone ends as failed, whatever began the undo.
+    cancelled = "undo" in item and Undoing.from_text(item["undo"]).error is None
+    return not (unlucky or cancelled or item["status"] == Status.CANCELLED)
 
 
 def every_failure_has_a_letter(seen: Observation) -> Iterator[Violation]:
