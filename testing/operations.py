@@ -48,7 +48,7 @@ def kind_of(write: Write) -> str:  # noqa: C901, PLR0912 - a table
     if "waits" in sets:
         return "ask" if status == "input_required" else "receive"
     if phase == "parked":
-        return "park" if "code" in (c.name for c in write.changes) else "set aside"
+        return "set aside" if "v" in sets else "park"
     if any(change.name == "paused" for change in write.changes):
         return "pause" if "paused" in sets else "unpause"
     if any(isinstance(c, Drop) for c in write.changes):

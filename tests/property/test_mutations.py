@@ -7,6 +7,7 @@ import mutations_of_events
 import mutations_of_limits
 import mutations_of_notice
 import mutations_of_pause
+import mutations_of_removal
 import mutations_of_singletons
 import mutations_of_undo
 import pytest
@@ -21,6 +22,7 @@ assert mutations_of_events.__doc__
 assert mutations_of_limits.__doc__
 assert mutations_of_notice.__doc__
 assert mutations_of_pause.__doc__
+assert mutations_of_removal.__doc__
 assert mutations_of_singletons.__doc__
 assert mutations_of_undo.__doc__
 

@@ -58,9 +58,10 @@ def test_no_law_is_broken_in_the_storms_of_fixed_seeds():
     assert not broken, counterexample(simulate(fault_plan_of(broken[0])))
 
 
-def test_whoever_is_to_be_told_is_told_in_storms_of_its_own():
-    broken = [seed for _, found in sweep(0, 100, workload="told") for seed in found]
-    assert not broken, counterexample(simulate(fault_plan_of(broken[0], "told")))
+@pytest.mark.parametrize("workload", ["told", "pauses", "removals"])
+def test_no_law_is_broken_in_storms_that_are_asked_for_by_name(workload):
+    broken = [seed for _, found in sweep(0, 100, workload=workload) for seed in found]
+    assert not broken, counterexample(simulate(fault_plan_of(broken[0], workload)))
 
 
 def test_every_result_that_is_to_be_an_event_is_one_in_any_storm():

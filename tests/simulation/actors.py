@@ -103,6 +103,8 @@ class Poller:
 
     def wake(self) -> None:
         """Look at the queue when its next message may be seen."""
+        if self._agent.name not in self._world.catalogue.agents:
+            return
         visible_ms = self._world.bus.next_visible_ms(self.queue)
         if visible_ms is None or len(self._busy) == _WORKERS:
             return
@@ -116,7 +118,8 @@ class Poller:
 
     def _poll(self) -> None:
         self._timer = None
-        if len(self._busy) == _WORKERS:
+        gone = self._agent.name not in self._world.catalogue.agents
+        if gone or len(self._busy) == _WORKERS:
             return
         limit = self._world.chance.choice((1, 2, 10))
         deliveries = run_straight(self._world.bus.receive(self.queue, limit=limit, wait_s=0))

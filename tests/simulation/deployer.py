@@ -32,8 +32,8 @@ class Deployer:
         self._numbers += 1
         skew_ms = self._world.chance.randint(-_SKEW_MS, _SKEW_MS)
         deployed_ms = self._world.now_ms() + skew_ms
-        self._world.deploy(one.code, at_ms=deployed_ms)
-        self._world.note(None, "deployed", "", f"code {one.code}")
+        self._world.deploy(one.code, at_ms=deployed_ms, without=one.without)
+        self._world.note(None, "deployed", "", f"code {one.code} without {one.without!r}")
         self._walk(self._numbers, None, _TRIES)
 
     def _walk(self, number: int, before_ms: int | None, tries: int) -> None:

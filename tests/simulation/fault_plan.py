@@ -89,10 +89,14 @@ class Order:
 
 @dataclass(frozen=True, kw_only=True)
 class Deploy:
-    """The agents' code is another from `at_s` on: which one, by number (simulation.agents)."""
+    """The agents' code is another from `at_s` on: which one, by number (simulation.agents).
+
+    `without` is an agent that it has no more; the next that has it again makes its queue anew.
+    """
 
     at_s: int
     code: int
+    without: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

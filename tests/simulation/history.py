@@ -183,14 +183,14 @@ class History:
             self.given_up += was == Phase.WAITING
         if after["status"] != "working" and "undo" in after:
             return
-        paused = now == Phase.PARKED and "paused by" in loads(after["parked"])["why"]
-        parked = _is_put_to_wait(before, after) and not paused
+        aside = now == Phase.PARKED and was != now and _is_set_aside(after)
+        parked = _is_put_to_wait(before, after) and not aside
         if was != now:
             self.plans += now == Phase.WAITING
             self.fires += now == Phase.CHILDREN_DONE
             if now == Phase.PARKED:
-                self.parks += not paused
-                if after["attempt"] != before["attempt"] - (not paused):
+                self.parks += not aside
+                if after["attempt"] != before["attempt"] - (not aside):
                     self.wrong("a-deploy-ends-no-task", "it used up an attempt to be parked")
         if was == now == Phase.PARKED and before["v"] != after["v"]:
             self.wrong("a-deploy-ends-no-task", "a worker took it while it was parked")
@@ -219,6 +219,12 @@ def _is_put_to_wait(before: Item, after: Item) -> bool:
     aside = before["phase"] != after["phase"] and after["phase"] in ASIDE
     gone_on = after["phase"] == "run" and before.get("waits") != after.get("waits")
     return aside or gone_on or after["status"] == "input_required"
+
+
+def _is_set_aside(after: Item) -> bool:
+    """Tell whether a task was parked that nobody ran: it is paused, or its agent is gone."""
+    why = loads(after["parked"])["why"]
+    return why.startswith("paused by") or why.endswith("is not deployed")
 
 
 def _is_given_back(before: Item | None, after: Item) -> bool:

@@ -57,6 +57,11 @@ class WatchedBus(MemoryBus):
         self._copies = 0
         self._deliveries = 0
 
+    def empty(self, queue: str) -> None:
+        """Lose a queue's messages, as one does that is deleted or made anew."""
+        self._queues[queue].messages.clear()
+        self._world.queue_changed(queue)
+
     def _put(self, queue: str, message: Outgoing, *, delay_s: int) -> None:
         mishap = self._mishaps.get(self._copies)
         self._copies += 1

@@ -119,6 +119,8 @@ class Workload:
     breaks: float = 0.4
     deep: tuple[float, ...] = (0.5, 0.25, 0.1)
     deploys: tuple[int, ...] = ()
+    removes: str = ""
+    """An agent that every other deployment has no more."""
     pauses: float = 0.1
     notify: float = 0.0
     """How likely a task names somebody to be told of its end; then others are, of every task."""
@@ -228,6 +230,25 @@ WORKLOADS: Mapping[str, Workload] = {
         quick=0.05,
         deep=(0.6, 0.3),
         deploys=(1, 2, 2, 3),
+    ),
+    # An agent that is removed while its tasks wait, run, and come, and is there again later.
+    "removals": Workload(
+        faults=_CRASHES
+        | {Fault.LATE: 2, Fault.REPEATED: 1, Fault.ECHOED: 2, Fault.REPEATED_LATE: 2}
+        | {Fault.PAUSED: 3, Fault.SLOW: 1},
+        rates=(0.0, 0.0, 0.02, 0.1),
+        aims=("set aside", "set aside", "resume", "settle", "release", "plan", "sleep", "acquire"),
+        aimed=(0, 1, 2),
+        cancels=0.1,
+        orders=(1, 1, 2, 3),
+        agents=("durable",),
+        simple=("ok", "slow", "slow", "long", "raise:1", "retry:1", "hang:1"),
+        waits=("step", "sleep:40", "sleep:5000", "undo"),
+        quick=0.3,
+        deep=(0.3,),
+        poison=0.0,  # it would go with the queue
+        deploys=(2, 2, 4),  # the last brings it back
+        removes="durable",
     ),
     # Values that are sent into tasks before they are asked for, meanwhile, and too late.
     "signals": Workload(
@@ -434,7 +455,7 @@ WORKLOADS: Mapping[str, Workload] = {
 }
 """By name. A seed draws one of them; the first comes twice as often."""
 
-_BY_NAME = {"pauses", "told", "events", "limits", "deadlines", "singletons"}
+_BY_NAME = {"pauses", "removals", "told", "events", "limits", "deadlines", "singletons"}
 _DRAWN = ("mixed", *(name for name in WORKLOADS if name not in _BY_NAME))
 """Pauses come in a tenth of all storms, whatever they are; the others by name are asked for: a seed
 means what it meant before there were any."""
@@ -486,6 +507,11 @@ def _deploys(chance: random.Random, workload: Workload) -> tuple[Deploy, ...]:
     if not workload.deploys:
         return ()
     times = sorted(chance.sample(_DEPLOYED_S, chance.choice(workload.deploys)))
+    if workload.removes:
+        gone = (workload.removes, "") * len(times)
+        return tuple(
+            Deploy(at_s=at_s, code=0, without=w) for at_s, w in zip(times, gone, strict=False)
+        )
     return tuple(Deploy(at_s=at_s, code=chance.randrange(CODES)) for at_s in times)
 
 

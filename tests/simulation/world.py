@@ -123,12 +123,20 @@ class World:
 
     # Deployments
 
-    def deploy(self, code: int, *, at_ms: int) -> None:
-        """Let processes that begin from now on run another code; some the old one, for a while."""
+    def deploy(self, code: int, *, at_ms: int, without: str = "") -> None:
+        """Let processes that begin from now on run another code; some the old one, for a while.
+
+        An agent that comes or goes has a queue with nothing in it.
+        """
         self.deployments += 1
         self._code_before, self.code = self.code, code
         self._settled_s = self.loop.now + _SETTLING_S
-        self.catalogue = replace(self.catalogue, deployed_ms=at_ms)
+        whole = _catalogue(tuple(self.agents), told=self.fault_plan.told)
+        kept = {name: entry for name, entry in whole.agents.items() if name != without}
+        changed = kept.keys() ^ self.catalogue.agents.keys()
+        self.catalogue = replace(whole, agents=kept, deployed_ms=at_ms)
+        for name in changed:
+            self.bus.empty(NAMES.queue(name))
         self.blobs.objects[self.blobs.address(CATALOGUE_KEY)] = self.catalogue.dump().encode()
 
     def code_now(self) -> int:
