@@ -223,7 +223,7 @@ def _is_put_to_wait(before: Item, after: Item) -> bool:
 
 def _is_set_aside(after: Item) -> bool:
     """Tell whether a task was parked that nobody ran: it is paused, or its agent is gone."""
-    why = loads(after["parked"])["why"]
+    why = str(loads(after["parked"])["why"])
     return why.startswith("paused by") or why.endswith("is not deployed")
 
 
