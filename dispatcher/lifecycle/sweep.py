@@ -265,13 +265,22 @@ class Housekeeper:
         return "checked"
 
     async def _republish(self, record: TaskRecord, now: int) -> str:
-        wait_ms = DUE_GRACE_MS << (record.publishes + 1)
+        due_at_ms = now + (DUE_GRACE_MS << (record.publishes + 1))
         outcome = await self._connection.store.write(
-            protocol.republish(record, due_at_ms=now + wait_ms)
+            protocol.republish(record, due_at_ms=due_at_ms)
         )
-        if not isinstance(outcome, Applied) or outcome.item is None:
+        if outcome.item is None:
             return "checked"
-        await republish(self._connection, [TaskRecord.from_item(outcome.item)])
+        noted = TaskRecord.from_item(outcome.item)
+        # Refused by its own first try, whose answer was lost: nobody else would publish it.
+        ours = (noted.v, noted.publishes, noted.due_at_ms) == (
+            record.v,
+            record.publishes + 1,
+            due_at_ms,
+        )
+        if not (isinstance(outcome, Applied) or ours):
+            return "checked"
+        await republish(self._connection, [noted])
         return "republished"
 
     async def _who_is_paused(self) -> Paused:

@@ -193,6 +193,22 @@ def test_a_cancelled_task_that_nobody_has_seen_stays_cancelled():
     assert (item["status"], history.executions) == ("cancelled", [])
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_task_whose_message_is_lost_is_published_at_once_though_its_note_is_repeated(seed):
+    """The repeat is refused by the first try, whose answer was lost: that is no other's note."""
+    report = simulate(
+        FaultPlan(
+            seed=seed,
+            orders=(Order(agent="durable", script=("ok",), durable=True),),
+            accidents=(Accident(at=0, what=Mishap.LOST, size=0.5),),
+            aims=(Aim(on="republish", nth=0, what=Fault.REPEATED, size=0.5),),
+        )
+    )
+    assert not report.violations, counterexample(report)
+    [(history, _)] = report.seen.histories()
+    assert history.ended_s < 150
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_a_lean_task_of_which_only_the_result_was_written_is_listed(seed):
     """Its last delivery settled it, what tells of it was lost, and so was the answer."""
