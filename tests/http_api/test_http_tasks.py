@@ -55,7 +55,7 @@ def test_tags_filter_a_listing_page_by_page(api):
 def test_nobody_is_told_whom_the_stage_does_not_name(api):
     asked = {"agent": "echo", "arguments": {"text": "t"}, "notify": ["https://example.com/hook"]}
     refused = api("POST", "/tasks", json=asked)
-    assert refused.status_code == 400
+    assert refused.status_code == 403
     assert "does not tell https://example.com/hook" in refused.json()["detail"]
 
 

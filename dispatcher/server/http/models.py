@@ -34,6 +34,7 @@ _MessageGroup = Annotated[
 # As `sqswarm.schemas.json.name_fault` has it, in what JSON Schema's regular expressions can say.
 _TAG = r"^[^\u0000-\u001f\u007f\ufffe\uffff]+$"
 _Name = Annotated[str, Field(pattern=r"^[^\u0000-\u001f\u007f\ufffe\uffff]*$")]
+_Topic = Annotated[str, Field(pattern=r"^[^#\u0000-\u001f\u007f\ufffe\uffff]*$")]
 
 
 _TagKey = Annotated[str, Field(pattern=_TAG, max_length=TAG_KEY_LIMIT)]
@@ -116,7 +117,7 @@ class Signal(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    topic: _Name = Field(min_length=1, description="What the task's agent receives.")
+    topic: _Topic = Field(min_length=1, description="What the task's agent receives.")
     value: Any = Field(description="JSON of up to 32 KB.")
     idempotency_key: _Name | None = Field(
         default=None,
