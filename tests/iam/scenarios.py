@@ -2,10 +2,12 @@
 
 import json
 import time
+from unittest.mock import patch
 
 from sqswarm.schemas.ids import event_task_id, result_event_id
 from sqswarm.schemas.join import join_task_id
 from sqswarm.schemas.map_run import results_key, rows_key
+from sqswarm.workers.runtime import limit
 
 BIG = "x" * 60_000
 """More than a message carries: it travels by claim check."""
@@ -239,6 +241,23 @@ def a_cancelled_parents_child_is_cancelled(guild):
 def a_rate_is_kept(guild):
     tasks = [guild.submit("limited", f"{n}") for n in range(8)]
     assert [guild.result(task) for task in tasks] == [f"{n}" for n in range(8)]
+
+
+@scenario
+def who_waits_long_for_a_slot_is_sent_anew(guild):
+    async def none_is_free(*_arguments):
+        return {}
+
+    message = guild.message("limited", "waited long")
+    with (
+        patch.object(limit, "_take", none_is_free),
+        patch.object(limit, "WAITED_RECEIVES", 1),
+    ):
+        guild.handed(guild.stage.worker("limited"), message)
+    ends = time.monotonic() + 30
+    while (record := guild.record("limited", message.id)) is None or "result" not in record:
+        assert time.monotonic() < ends
+        time.sleep(0.2)
 
 
 @scenario
