@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sqswarm.backends.runner import attempt
-from sqswarm.dispatcher.connection import DUE_GRACE_MS, Connection
-from sqswarm.dispatcher.lifecycle.republish import republish
-from sqswarm.schemas import protocol
+from sqswarm.dispatcher.connection import Connection
+from sqswarm.dispatcher.lifecycle.republish import wake
 from sqswarm.schemas.agent_spec import AgentSpec
 from sqswarm.schemas.catalogue import CatalogueEntry
 from sqswarm.schemas.errors import PoisonMessage
@@ -167,20 +166,4 @@ async def _add(connection: Connection, part: _Part) -> None:
         raise RuntimeError(message)
     record = TaskRecord.from_item(outcome.item)
     if record.phase is Phase.SLEEPING and record.is_complete:
-        await _fire(connection, record)
-
-
-async def _fire(connection: Connection, record: TaskRecord) -> None:
-    """Wake the task; one that is woken already is published by whoever woke it, or the sweep."""
-    now = connection.runner.now_ms()
-    outcome = await connection.store.write(
-        protocol.wake(
-            record,
-            v=new_version(connection.runner.random_bits),
-            now_ms=now,
-            due_at_ms=now + DUE_GRACE_MS,
-        )
-    )
-    if isinstance(outcome, Applied) and outcome.item is not None:
-        await connection.with_catalogue()
-        await republish(connection, [TaskRecord.from_item(outcome.item)])
+        await wake(connection, record)

@@ -16,7 +16,7 @@ from sqswarm.dispatcher.lifecycle.children import repair_waiting
 from sqswarm.dispatcher.lifecycle.completion import Completion, apply_completions
 from sqswarm.dispatcher.lifecycle.dead_letters import dead_letter_of_failure
 from sqswarm.dispatcher.lifecycle.notify import GIVEN_UP_MS, owes_until_ms
-from sqswarm.dispatcher.lifecycle.republish import republish
+from sqswarm.dispatcher.lifecycle.republish import republish, wake
 from sqswarm.dispatcher.lifecycle.resume import resume_parked
 from sqswarm.dispatcher.lifecycle.undo import (
     begin_undo_lost,
@@ -219,18 +219,7 @@ class Housekeeper:
     async def _wake(self, record: TaskRecord, now: int) -> str:
         if (record.wake_at_ms or 0) > now:
             return await self._postpone(record, record.wake_at_ms)
-        outcome = await self._connection.store.write(
-            protocol.wake(
-                record,
-                v=new_version(self._connection.runner.random_bits),
-                now_ms=now,
-                due_at_ms=now + DUE_GRACE_MS,
-            )
-        )
-        if not isinstance(outcome, Applied) or outcome.item is None:
-            return "checked"
-        await republish(self._connection, [TaskRecord.from_item(outcome.item)])
-        return "resumed"
+        return "resumed" if await wake(self._connection, record) else "checked"
 
     async def _look_again(self, record: TaskRecord, entry: CatalogueEntry | None) -> str:
         """Resume a parked task that a worker of code before today's may have parked, once."""

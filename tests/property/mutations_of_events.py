@@ -11,6 +11,7 @@ from mutations import mutation
 import sqswarm.dispatcher.lifecycle.join
 import sqswarm.dispatcher.lifecycle.publish_result
 import sqswarm.dispatcher.lifecycle.sweep
+import sqswarm.schemas.protocol
 import sqswarm.workers.runtime.completion
 import sqswarm.workers.runtime.join
 from simulation.process import here
@@ -103,5 +104,5 @@ def a_join_that_is_woken_without_the_sweep_entry():
         changes = tuple(one for one in write.changes if one.name not in {"due_at", "due_shard"})
         return replace(write, changes=(*changes, Remove("due_at"), Remove("due_shard")))
 
-    with patch.object(sqswarm.dispatcher.lifecycle.join.protocol, "wake", unlisted):
+    with patch.object(sqswarm.schemas.protocol, "wake", unlisted):
         yield
